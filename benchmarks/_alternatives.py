@@ -1,0 +1,248 @@
+"""
+The ways to recognise a stream, behind one interface.
+
+An alternative is an async context manager: it takes the service's address and gives a coroutine
+function that recognises `frames` to the end and calls `seen` with the text of each result. What
+several streams of one process can share (a client, a pool), they share.
+"""
+
+import asyncio
+import json
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+Recognise = Callable[[AsyncGenerator[bytes, None], Callable[[str], object]], Awaitable[None]]
+
+_KEY = "any"
+_AUTHORIZATION = {"Authorization": f"Bearer {_KEY}"}
+_MODEL = "paraformer-realtime-v2"
+_STREAM_THREADS = 1000
+
+
+@asynccontextmanager
+async def ours(url: str) -> AsyncIterator[Recognise]:
+    """Use one `AsyncRecognizer` as it comes, with both of its middlewares."""
+    from paraformer_async import AsyncRecognizer
+
+    async with AsyncRecognizer(endpoint=url, api_key=_KEY, heartbeat=True) as recognizer:
+
+        async def recognise(
+            frames: AsyncGenerator[bytes, None], seen: Callable[[str], object]
+        ) -> None:
+            async for result in recognizer.stream(frames):
+                seen(result.text)
+
+        yield recognise
+
+
+@asynccontextmanager
+async def ours_from_thread(url: str) -> AsyncIterator[Recognise]:
+    """Use `AsyncRecognizer` with a plain iterable, which it reads in a worker thread."""
+    from paraformer_async import AsyncRecognizer
+
+    async with AsyncRecognizer(endpoint=url, api_key=_KEY, heartbeat=True) as recognizer:
+
+        async def recognise(
+            frames: AsyncGenerator[bytes, None], seen: Callable[[str], object]
+        ) -> None:
+            async for result in recognizer.stream(_driven(frames)):
+                seen(result.text)
+
+        yield recognise
+
+
+def _driven(frames: AsyncGenerator[bytes, None]) -> Iterator[bytes]:
+    """Read frames that never wait without an event loop."""
+    while True:
+        try:
+            frames.__anext__().send(None)
+        except StopIteration as step:
+            yield step.value
+        except StopAsyncIteration:
+            return
+
+
+@asynccontextmanager
+async def handwritten(url: str) -> AsyncIterator[Recognise]:
+    """Use aiohttp and json: a coroutine that sends, one that receives, and no more."""
+    import aiohttp
+
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+
+        async def recognise(
+            frames: AsyncGenerator[bytes, None], seen: Callable[[str], object]
+        ) -> None:
+            task_id = uuid.uuid4().hex
+            async with session.ws_connect(url, headers=_AUTHORIZATION) as socket:
+                await socket.send_str(_run_task(task_id))
+                started = json.loads(await socket.receive_str())
+                assert started["header"]["event"] == "task-started", started
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(_send(socket, frames, task_id))
+                    await _receive(socket, seen)
+
+        yield recognise
+
+
+async def _send(socket: Any, frames: AsyncGenerator[bytes, None], task_id: str) -> None:
+    async for frame in frames:
+        await socket.send_bytes(frame)
+    await socket.send_str(_finish_task(task_id))
+
+
+async def _receive(socket: Any, seen: Callable[[str], object]) -> None:
+    async for message in socket:
+        document = json.loads(message.data)
+        event = document["header"]["event"]
+        if event == "result-generated":
+            seen(document["payload"]["output"]["sentence"]["text"])
+        elif event == "task-finished":
+            return
+        else:
+            raise RuntimeError(document)
+    raise RuntimeError("the connection ended")
+
+
+@asynccontextmanager
+async def picows(url: str) -> AsyncIterator[Recognise]:
+    """Use picows (Cython) and msgspec, without back-pressure: the outer limit."""
+    from msgspec import json as msgspec_json
+    from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
+
+    class Listener(WSListener):  # type: ignore[misc]
+        def __init__(self, seen: Callable[[str], object]) -> None:
+            self.seen = seen
+            self.started = asyncio.get_running_loop().create_future()
+            self.finished = asyncio.get_running_loop().create_future()
+
+        def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+            if frame.msg_type != WSMsgType.TEXT:
+                return
+            document = msgspec_json.decode(frame.get_payload_as_memoryview())
+            event = document["header"]["event"]
+            if event == "result-generated":
+                self.seen(document["payload"]["output"]["sentence"]["text"])
+            else:
+                (self.started if event == "task-started" else self.finished).set_result(None)
+
+    async def recognise(frames: AsyncGenerator[bytes, None], seen: Callable[[str], object]) -> None:
+        task_id = uuid.uuid4().hex
+        transport, listener = await ws_connect(
+            lambda: Listener(seen), url, extra_headers=_AUTHORIZATION
+        )
+        transport.send(WSMsgType.TEXT, _run_task(task_id).encode())
+        await listener.started
+        async for frame in frames:
+            transport.send(WSMsgType.BINARY, frame)
+        transport.send(WSMsgType.TEXT, _finish_task(task_id).encode())
+        await listener.finished
+        transport.send_close(WSCloseCode.OK)
+        await transport.wait_disconnected()
+
+    yield recognise
+
+
+@asynccontextmanager
+async def dashscope(url: str) -> AsyncIterator[Recognise]:
+    """Use the vendor's SDK: threads, fed from the loop, which `send_audio_frame` does not block."""
+    import dashscope
+    from dashscope.audio.asr import Recognition, RecognitionCallback, RecognitionResult
+
+    dashscope.api_key = _KEY
+    dashscope.base_websocket_api_url = url
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_STREAM_THREADS))
+
+    class Callback(RecognitionCallback):  # type: ignore[misc]
+        def __init__(self, seen: Callable[[str], object]) -> None:
+            self.seen = seen
+            self.failure: str | None = None
+
+        def on_event(self, result: RecognitionResult) -> None:
+            self.seen(result.get_sentence()["text"])
+
+        def on_error(self, result: RecognitionResult) -> None:
+            self.failure = str(result.message)
+
+    async def recognise(frames: AsyncGenerator[bytes, None], seen: Callable[[str], object]) -> None:
+        callback = Callback(seen)
+        recognition = Recognition(_MODEL, callback, "pcm", 16000, heartbeat=True)
+        recognition.start()
+        async for frame in frames:
+            recognition.send_audio_frame(frame)
+        await asyncio.to_thread(recognition.stop)
+        if callback.failure:
+            raise RuntimeError(callback.failure)
+
+    yield recognise
+
+
+@asynccontextmanager
+async def dashscope_realtime(url: str) -> AsyncIterator[Recognise]:
+    """Use the community's asyncio client, which is over websockets."""
+    from dashscope_realtime.asr import ASRConfig, DashScopeRealtimeASR
+
+    async def recognise(frames: AsyncGenerator[bytes, None], seen: Callable[[str], object]) -> None:
+        finished = asyncio.get_running_loop().create_future()
+        client = DashScopeRealtimeASR(
+            _KEY,
+            ASRConfig(format="pcm"),
+            url,
+            on_partial=seen,
+            on_final=finished.set_result,
+            on_error=finished.set_exception,
+        )
+        async with client:
+            async for frame in frames:
+                await client.send_audio(frame)
+            await client.finish()
+            await finished
+
+    yield recognise
+
+
+@asynccontextmanager
+async def nothing(url: str) -> AsyncIterator[Recognise]:
+    """Only take the frames from their source: what is in everyone's figure."""
+    del url
+
+    async def recognise(frames: AsyncGenerator[bytes, None], seen: Callable[[str], object]) -> None:
+        del seen
+        async for _ in frames:
+            pass
+
+    yield recognise
+
+
+ALTERNATIVES: Mapping[str, Callable[[str], AbstractAsyncContextManager[Recognise]]] = {
+    "ours": ours,
+    "ours-thread": ours_from_thread,
+    "handwritten": handwritten,
+    "picows": picows,
+    "dashscope": dashscope,
+    "dashscope-realtime": dashscope_realtime,
+    "nothing": nothing,
+}
+
+
+def _run_task(task_id: str) -> str:
+    payload = {
+        "task_group": "audio",
+        "task": "asr",
+        "function": "recognition",
+        "model": _MODEL,
+        "parameters": {"format": "pcm", "sample_rate": 16000, "heartbeat": True},
+        "input": {},
+    }
+    return _command("run-task", task_id, payload)
+
+
+def _finish_task(task_id: str) -> str:
+    return _command("finish-task", task_id, {"input": {}})
+
+
+def _command(action: str, task_id: str, payload: Mapping[str, Any]) -> str:
+    header = {"action": action, "task_id": task_id, "streaming": "duplex"}
+    return json.dumps({"header": header, "payload": payload})

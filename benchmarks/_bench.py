@@ -1,0 +1,178 @@
+"""What the benchmarks share: processes, their control, statistics, tables."""
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
+
+FRAME_MS = 100
+FRAME_BYTES = 3200  # 100 ms of s16le mono at 16 kHz
+
+_HERE = Path(__file__).parent
+_COMPETITORS = (
+    "paraformer-async",
+    "aiohttp",
+    "anyio",
+    "msgspec",
+    "dashscope",
+    "dashscope-realtime",
+    "websockets",
+    "picows",
+)
+_ABSENT = 3  # exit status of a child that misses what it should measure
+
+
+class ServerUsage(NamedTuple):
+    """What a server has spent so far."""
+
+    cpu: float
+    frames: int
+
+
+class Server:
+    """A server in a process of its own, see `control`."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+        self.url = self._read()
+
+    def usage(self) -> ServerUsage:
+        """Ask what was spent so far."""
+        assert self._process.stdin
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        return ServerUsage(*json.loads(self._read()))
+
+    def _read(self) -> str:
+        assert self._process.stdout
+        return self._process.stdout.readline().strip()
+
+
+@contextmanager
+def running_server(script: str, *arguments: str) -> Iterator[Server]:
+    """Run a server script while the block runs."""
+    pipe = subprocess.PIPE
+    command = [sys.executable, str(_HERE / script), *arguments]
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
+        try:
+            yield Server(process)
+        finally:
+            process.kill()
+
+
+async def control(url: str, frames: Callable[[], int]) -> None:
+    """Tell *url*, then CPU seconds and frames for each line on stdin; return when it is closed."""
+    print(url, flush=True)
+    while await asyncio.to_thread(sys.stdin.readline):
+        print(json.dumps([time.process_time(), frames()]), flush=True)
+
+
+class ChildError(Exception):
+    """A child did not do its work; the text says why."""
+
+
+class Absent(Exception):
+    """A child misses what it should measure; the text says what."""
+
+
+def run_child(script: str, *arguments: object, limit: float) -> Any:
+    """
+    Run a script that prints JSON in a fresh process, and end it after *limit* seconds.
+
+    Raises:
+        Absent: What it should measure is not installed.
+        ChildError: It failed, or ran out of time.
+    """
+    command = [sys.executable, str(_HERE / script), *map(str, arguments)]
+    env = os.environ | {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+    try:
+        done = subprocess.run(
+            command, env=env, capture_output=True, text=True, timeout=limit, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise ChildError(f"not done after {limit:.0f} s") from None
+    if done.returncode == 0:
+        return json.loads(done.stdout.splitlines()[-1])
+    reason = (done.stderr.splitlines() or [f"status {done.returncode}"])[-1]
+    raise (Absent if done.returncode == _ABSENT else ChildError)(reason)
+
+
+def exit_absent(error: ModuleNotFoundError) -> None:
+    """End this child: what it should measure is not installed."""
+    print(error, file=sys.stderr)
+    sys.exit(_ABSENT)
+
+
+def parser(description: str | None, rounds: int = 5) -> argparse.ArgumentParser:
+    """Give a parser with the options that all benchmarks have."""
+    made = argparse.ArgumentParser(description=description)
+    made.add_argument("--rounds", type=int, default=rounds, help="how often each is measured")
+    made.add_argument("--json", action="store_true", help="print all measurements as JSON")
+    made.add_argument("--versions", action="store_true", help="print versions first")
+    made.add_argument("--smoke", action="store_true", help="as briefly as it can be")
+    return made
+
+
+def report(options: argparse.Namespace, measured: Any, table: Callable[[], None]) -> None:
+    """Print what was measured, as the user wants it."""
+    if options.json:
+        print(json.dumps({"versions": versions(), "measured": measured}, indent=2))
+        return
+    if options.versions:
+        print(*(f"{name} {number}" for name, number in versions().items()), sep="\n")
+    table()
+
+
+def versions() -> dict[str, str]:
+    """Give the versions of everything that is compared."""
+    found = {"python": platform.python_version(), "machine": f"{os.cpu_count()} CPUs"}
+    for name in _COMPETITORS:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def say(text: str) -> None:
+    """Tell the user how far things are; standard output is for results."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def in_turns(names: Sequence[str], rounds: int) -> Iterator[tuple[int, str]]:
+    """Give (round, name): every name once a round, forth and back in alternation."""
+    for number in range(rounds):
+        for name in names if number % 2 == 0 else reversed(names):
+            yield number, name
+
+
+def median_ratio(ours: Mapping[int, float], theirs: Mapping[int, float]) -> float | None:
+    """Give the median of the ratios of those rounds that have both."""
+    ratios = [ours[number] / theirs[number] for number in ours if theirs.get(number)]
+    return median(ratios) if ratios else None
+
+
+def shown(value: float | None, digits: int = 2, unit: str = "") -> str:
+    """Give a number as a cell of a table."""
+    return "–" if value is None else f"{value:.{digits}f}{unit}"
+
+
+def print_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print an aligned table that is Markdown too; all but the first column are numbers."""
+    cells = [list(heads), *map(list, rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    ruler = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    for row in (cells[0], ruler, *cells[1:]):
+        first, *others = zip(row, widths, strict=True)
+        line = [first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in others)]
+        print("|", " | ".join(line), "|")

@@ -1,0 +1,134 @@
+"""
+The process that is measured: runs streams in one way, prints what they cost as JSON.
+
+Counted is the user and system CPU time of the whole process, all threads, from before the first
+stream connects until after the last one is closed; the source's pacing and the notes of round
+trips are in it. Not counted: the interpreter's start, imports and one short recognition before,
+which loads what loads on first use.
+"""
+
+import argparse
+import asyncio
+import gc
+import json
+import resource
+import sys
+import time
+from collections.abc import AsyncGenerator
+from dataclasses import asdict, dataclass
+
+from _alternatives import ALTERNATIVES, Recognise
+from _bench import FRAME_BYTES, FRAME_MS, exit_absent
+
+# A new stream each 11 ms: the frames of 100 streams never fall together, as 10 ms would let them.
+_STAGGER = 0.011
+_FRAMES_OF_WORD = 2
+_SETTLING = 1.0  # seconds; the round trips of a stream's beginning wait for its connection
+
+
+@dataclass
+class Measured:
+    """What a run of all streams cost."""
+
+    cpu_ms_per_second: float
+    round_trip_ms: list[float]
+    memory_kb_per_stream: float
+    results: int
+    wall: float
+
+
+class Paced:
+    """
+    One stream's audio, in real time or as fast as it is taken, and its round trips.
+
+    A round trip is from the time at which a frame was due until the result that answers it was
+    seen, so a client that is late pays for it.
+    """
+
+    def __init__(self, frames: int, *, real_time: bool) -> None:
+        self.round_trips: list[float] = []
+        self.results = 0
+        self._frames = frames
+        self._period = FRAME_MS / 1000 if real_time else 0.0
+        self._settling = min(_SETTLING, frames * self._period / 2)
+        self._begin = 0.0
+
+    async def frames(self) -> AsyncGenerator[bytes, None]:
+        """Give the frames, each when it is due."""
+        self._begin = time.perf_counter()
+        for number in range(1, self._frames + 1):
+            if self._period:
+                due = self._begin + number * self._period
+                await asyncio.sleep(due - time.perf_counter())
+            yield bytes(FRAME_BYTES)
+
+    def seen(self, text: str) -> None:
+        """Note a result; the number of its last word tells which frame it answers."""
+        self.results += 1
+        word = int(text[text.rindex("-") + 1 :])
+        after = word * _FRAMES_OF_WORD * self._period
+        if after > self._settling:
+            self.round_trips.append(time.perf_counter() - self._begin - after)
+
+
+async def measure(name: str, url: str, streams: list[Paced]) -> Measured:
+    async with ALTERNATIVES[name](url) as recognise:
+        await _recognise(recognise, Paced(_FRAMES_OF_WORD, real_time=False))
+        gc.collect()
+        memory = _peak_memory()
+        wall, cpu = time.perf_counter(), _cpu()
+        async with asyncio.TaskGroup() as tasks:
+            for number, paced in enumerate(streams):
+                tasks.create_task(_recognise(recognise, paced, number * _STAGGER))
+        cpu, wall = _cpu() - cpu, time.perf_counter() - wall
+        memory = _peak_memory() - memory
+    trips = [trip * 1000 for paced in streams for trip in paced.round_trips]
+    results = sum(paced.results for paced in streams)
+    return Measured(cpu * 1000, sorted(trips), memory / 1024 / len(streams), results, wall)
+
+
+async def _recognise(recognise: Recognise, paced: Paced, delay: float = 0.0) -> None:
+    await asyncio.sleep(delay)
+    await recognise(paced.frames(), paced.seen)
+
+
+def _cpu() -> float:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _peak_memory() -> int:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _quantile(values: list[float], share: float) -> float | None:
+    return values[int(len(values) * share)] if values else None
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", choices=ALTERNATIVES)
+    parser.add_argument("url")
+    parser.add_argument("--streams", type=int, required=True)
+    parser.add_argument("--seconds", type=float, required=True, help="of audio, for each stream")
+    parser.add_argument("--unpaced", action="store_true", help="as fast as it goes")
+    options = parser.parse_args()
+    frames = int(options.seconds * 1000 / FRAME_MS)
+    streams = [Paced(frames, real_time=not options.unpaced) for _ in range(options.streams)]
+    try:
+        measured = asyncio.run(measure(options.name, options.url, streams))
+    except ModuleNotFoundError as error:
+        exit_absent(error)
+    trips = measured.round_trip_ms
+    measured.cpu_ms_per_second /= options.seconds * options.streams
+    found = asdict(measured) | {
+        "round_trip_ms": None,
+        "p50_ms": _quantile(trips, 0.5),
+        "p99_ms": _quantile(trips, 0.99),
+    }
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()

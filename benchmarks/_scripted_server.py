@@ -1,0 +1,16 @@
+"""The library's own local service over its scripted engine, in a process of its own."""
+
+import asyncio
+
+from _bench import control
+
+from paraformer_async.server import LocalServer
+
+
+async def main() -> None:
+    async with LocalServer("scripted") as server:
+        await control(server.url, lambda: 0)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

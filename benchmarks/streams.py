@@ -1,0 +1,116 @@
+"""
+What does a stream in real time cost?
+
+N streams send frames of 100 ms, paced as a microphone would, and get five results a second. Each
+alternative runs in a fresh process against one server on loopback, in turns, over several rounds.
+`vs.` is the median of the ratios to the hand-written loop of the same round.
+"""
+
+import argparse
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import median
+from typing import Any
+
+from _bench import (
+    Absent,
+    ChildError,
+    Server,
+    in_turns,
+    median_ratio,
+    parser,
+    print_table,
+    report,
+    run_child,
+    running_server,
+    say,
+    shown,
+)
+
+_ALTERNATIVES = ("ours", "handwritten", "picows", "dashscope", "dashscope-realtime", "nothing")
+_YARDSTICK = "handwritten"
+_RESULTS_PER_SECOND = 5
+_SERVERS = {"load": "_load_server.py", "scripted": "_scripted_server.py"}
+_SPARE_TIME = 30.0  # seconds beyond twice the audio, for a client that cannot keep pace
+_HEADS = ("N streams", "CPU ms/s", "vs.", "p50 ms", "p99 ms", "KB/stream", "results %", "server %")
+
+Rounds = dict[int, dict[str, Any]]
+
+
+def measure(
+    server: Server, options: argparse.Namespace, alternatives: Sequence[str], streams: int
+) -> dict[str, Rounds]:
+    """Give {alternative: {round: measurement}} for a number of streams."""
+    found: dict[str, Rounds] = {name: {} for name in alternatives}
+    dropped: set[str] = set()
+    for number, name in in_turns(alternatives, options.rounds):
+        if name in dropped:
+            continue
+        say(f"{streams} × {name}, round {number + 1} of {options.rounds}")
+        try:
+            found[name][number] = _run(server, name, streams, options.seconds)
+        except (Absent, ChildError) as error:
+            dropped.add(name)
+            print(f"{streams} × {name}: skipped, {error}")
+    return found
+
+
+def _run(server: Server, name: str, streams: int, seconds: float) -> dict[str, Any]:
+    before = server.usage().cpu
+    arguments = (name, server.url, "--streams", streams, "--seconds", seconds)
+    run = run_child("_client.py", *arguments, limit=2 * seconds + _SPARE_TIME)
+    run["server_percent"] = 100 * (server.usage().cpu - before) / run["wall"]
+    run["results_percent"] = 100 * run["results"] / (streams * seconds * _RESULTS_PER_SECOND)
+    return dict(run)
+
+
+def rows(streams: int, found: Mapping[str, Rounds]) -> Iterator[Sequence[str]]:
+    """Give the lines of the table for a number of streams."""
+    for name, rounds in found.items():
+        if not rounds:
+            continue
+        ratio = median_ratio(_column(rounds, "cpu_ms_per_second"), _yardstick(found))
+        yield (
+            f"{streams} × {name}",
+            shown(_middle(rounds, "cpu_ms_per_second")),
+            shown(ratio, unit=" ×"),
+            shown(_middle(rounds, "p50_ms")),
+            shown(_middle(rounds, "p99_ms")),
+            shown(_middle(rounds, "memory_kb_per_stream"), 0),
+            shown(_middle(rounds, "results_percent"), 0),
+            shown(_middle(rounds, "server_percent"), 0),
+        )
+
+
+def _yardstick(found: Mapping[str, Rounds]) -> dict[int, float]:
+    return _column(found.get(_YARDSTICK, {}), "cpu_ms_per_second")
+
+
+def _column(rounds: Rounds, field: str) -> dict[int, float]:
+    return {number: run[field] for number, run in rounds.items() if run[field] is not None}
+
+
+def _middle(rounds: Rounds, field: str) -> float | None:
+    values = _column(rounds, field).values()
+    return median(values) if values else None
+
+
+def main() -> None:
+    made = parser(__doc__, rounds=3)
+    made.add_argument("--streams", type=int, nargs="+", default=[10, 100, 400])
+    made.add_argument("--seconds", type=float, default=10.0, help="of audio, for each stream")
+    made.add_argument("--alternatives", nargs="+", choices=_ALTERNATIVES, default=_ALTERNATIVES)
+    made.add_argument("--server", choices=_SERVERS, default="load")
+    options = made.parse_args()
+    if options.smoke:
+        options.streams, options.seconds, options.rounds = [2], 0.4, 1
+    with running_server(_SERVERS[options.server]) as server:
+        found = {
+            streams: measure(server, options, options.alternatives, streams)
+            for streams in options.streams
+        }
+    lines = [row for streams, measured in found.items() for row in rows(streams, measured)]
+    report(options, found, lambda: print_table(_HEADS, lines))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,166 @@
+"""
+Everything that is checked, each as a session that can be run alone: `nox -s lint`.
+
+With `--no-venv` a session installs nothing and uses the environment that is active, which must
+hold the `dev` extra and the `ci` dependency group.
+"""
+
+import os
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
+# What runs a program of ours against the local service: the variables are the vendor's own.
+SERVE_AND_RUN = """
+import os, sys
+import anyio
+from paraformer_async.server import LocalServer
+
+async def main() -> None:
+    async with LocalServer() as server:
+        local = {"DASHSCOPE_API_KEY": "local", "DASHSCOPE_WEBSOCKET_BASE_URL": server.url}
+        with anyio.fail_after(120):
+            done = await anyio.run_process(
+                [sys.executable, "-W", "error", *sys.argv[1:]],
+                env=os.environ | local, stdout=None, stderr=None, check=False,
+            )
+    sys.exit(done.returncode)
+
+anyio.run(main)
+"""
+
+nox.needs_version = ">=2025.5.1"
+nox.options.default_venv_backend = "venv"
+nox.options.error_on_missing_interpreters = False
+nox.options.reuse_existing_virtualenvs = True
+nox.options.sessions = ["lint", "types", "layers", "tests"]
+
+
+def install(session: nox.Session, *arguments: str, groups: tuple[str, ...] = ()) -> None:
+    """Install *arguments* and the dependency *groups*, unless the active environment is used."""
+    if session.virtualenv.venv_backend != "none":
+        session.install(*arguments, *nox.project.dependency_groups(PYPROJECT, *groups))
+
+
+def programs(folder: str) -> list[str]:
+    """Return the programs of *folder*; names with a leading underscore are their helpers."""
+    found = [str(path) for path in sorted(Path(folder).glob("*.py")) if path.name[0] != "_"]
+    assert found, f"no programs in {folder}/"
+    return found
+
+
+@nox.session(python=nox.project.python_versions(PYPROJECT))
+@nox.parametrize("dependencies", ["newest", "lowest"])
+def tests(session: nox.Session, dependencies: str) -> None:
+    """Run the tests on every Python of the classifiers, with newest and lowest dependencies."""
+    if dependencies == "lowest":
+        if session.python == "3.14":
+            session.skip("the lowest versions have no wheels for Python 3.14")
+        floors = Path(session.create_tmp()) / "lowest.txt"
+        lowest = [line.replace(">=", "==") for line in PYPROJECT["project"]["dependencies"]]
+        floors.write_text("\n".join(lowest), encoding="utf-8")
+        install(session, "-e", ".[dev]", "--constraint", str(floors))
+    else:
+        install(session, "--upgrade", "--upgrade-strategy", "eager", "-e", ".[dev]")
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and format."""
+    install(session, groups=("lint",))
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types with mypy and pyright."""
+    install(session, "-e", ".[dev]", groups=("types",))
+    session.run("mypy", "--strict")
+    # Node from the wheel and no look for a newer pyright: nothing else is downloaded.
+    offline = {"PYRIGHT_PYTHON_GLOBAL_NODE": "0", "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
+    session.run("pyright", "--project", "pyproject.toml", env=offline)
+
+
+@nox.session
+def layers(session: nox.Session) -> None:
+    """Check that a room imports only from rooms below it."""
+    install(session, "-e", ".", groups=("layers",))
+    session.run("lint-imports", "--no-cache", "--no-logo")
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Run the tests; 95 % of the whole, and all of each sans-I/O room from its own tests."""
+    install(session, "-e", ".[dev]")
+    folder = Path(session.create_tmp()).resolve()
+    measure(session, folder / "whole")
+    for room, tests_of_room in (("_core", "core"), ("middleware", "middleware")):
+        measure(session, folder / room, f"tests/{tests_of_room}", room=room)
+
+
+def measure(session: nox.Session, data: Path, *selection: str, room: str = "") -> None:
+    """Run the *selection* of tests and hold the coverage of all, or that of *room*."""
+    env = {"COVERAGE_FILE": str(data)}
+    session.run("coverage", "erase", env=env)
+    session.run("coverage", "run", "-m", "pytest", *selection, env=env)
+    session.run("coverage", "combine", "--quiet", env=env)
+    of_room = (f"--include=paraformer_async/{room}/*", "--fail-under=100") if room else ()
+    session.run("coverage", "report", *of_room, env=env)
+
+
+@nox.session
+def examples(session: nox.Session) -> None:
+    """Run every program in examples/ against the local service."""
+    install(session, "-e", ".[dev]")
+    for program in programs("examples"):
+        session.log(program)
+        session.run("python", "-c", SERVE_AND_RUN, program, log=False)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Run the code blocks of the README."""
+    install(session, "-e", ".[dev]")
+    session.run("python", "-m", "pytest", "tests/test_readme.py")
+
+
+@nox.session
+def benchmarks(session: nox.Session) -> None:
+    """Run every benchmark once, as briefly as it can."""
+    install(session, "-e", ".[dev]", groups=("bench",))
+    for program in programs("benchmarks"):
+        session.run("python", program, "--smoke")
+
+
+@nox.session
+def wheel(session: nox.Session) -> None:
+    """Build the package, look into it, and use the wheel where the checkout is not."""
+    install(session, groups=("wheel",))
+    folder = Path(session.create_tmp()).resolve()
+    session.run("python", "-c", "import shutil, sys; shutil.rmtree(sys.argv[1])", str(folder))
+    session.run("python", "-m", "build", "--outdir", str(folder))
+    (built,) = folder.glob("*.whl")
+    names = "import sys, zipfile; print(*zipfile.ZipFile(sys.argv[1]).namelist(), sep='\\n')"
+    content = session.run("python", "-c", names, str(built), silent=True, log=False) or ""
+    strangers = [
+        name
+        for name in content.split()
+        if not name.startswith(("paraformer_async/", "paraformer_async-"))
+    ]
+    assert not strangers, f"the wheel carries {strangers}"
+    assert "paraformer_async/py.typed" in content.split()
+    session.run("python", "-m", "venv", str(folder / "clean"))
+    clean = str(folder / "clean" / ("Scripts" if os.name == "nt" else "bin") / "python")
+    session.chdir(folder)
+
+    def run(*arguments: str) -> None:
+        session.run(clean, "-I", *arguments, external=True)
+
+    run("-m", "pip", "install", "--quiet", str(built))
+    run("-W", "error", "-c", "from paraformer_async import AsyncRecognizer, __version__")
+    run("-m", "pip", "install", "--quiet", f"{built}[cli]")
+    run("-W", "error", "-m", "paraformer_async", "--version")

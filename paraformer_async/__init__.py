@@ -1,0 +1,91 @@
+"""
+Asyncio-native client of Alibaba Cloud's Paraformer real-time speech recognition.
+
+    async with AsyncRecognizer() as recognizer:
+        transcript = await recognizer.transcribe("meeting.mp3")
+
+The package is light: the names below are loaded on first use, and aiohttp, soundfile and numpy when
+they are first needed.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from paraformer_async.errors import (
+        AudioError,
+        AuthenticationError,
+        ConnectError,
+        ConnectionLostError,
+        DeadlineError,
+        HandshakeError,
+        InvalidOptionError,
+        LocalProtocolError,
+        MissingExtraError,
+        ParaformerError,
+        ProtocolError,
+        RemoteProtocolError,
+        ServiceError,
+        TaskFailedError,
+        UsageError,
+    )
+    from paraformer_async.options import Timeouts
+    from paraformer_async.recognizer import AsyncRecognizer
+    from paraformer_async.results import Latency, RecognitionResult, Sentence, Usage, Word
+    from paraformer_async.stream import RecognitionStream
+    from paraformer_async.transcript import Transcript
+
+__all__ = [
+    "AsyncRecognizer",
+    "AudioError",
+    "AuthenticationError",
+    "ConnectError",
+    "ConnectionLostError",
+    "DeadlineError",
+    "HandshakeError",
+    "InvalidOptionError",
+    "Latency",
+    "LocalProtocolError",
+    "MissingExtraError",
+    "ParaformerError",
+    "ProtocolError",
+    "RecognitionResult",
+    "RecognitionStream",
+    "RemoteProtocolError",
+    "Sentence",
+    "ServiceError",
+    "TaskFailedError",
+    "Timeouts",
+    "Transcript",
+    "Usage",
+    "UsageError",
+    "Word",
+]
+
+_HOMES = {
+    "AsyncRecognizer": "recognizer",
+    "Latency": "results",
+    "RecognitionResult": "results",
+    "RecognitionStream": "stream",
+    "Sentence": "results",
+    "Timeouts": "options",
+    "Transcript": "transcript",
+    "Usage": "results",
+    "Word": "results",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("paraformer-async")
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES.get(name, 'errors')}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

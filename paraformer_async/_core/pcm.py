@@ -1,0 +1,83 @@
+"""
+Cutting audio into frames for the wire.
+
+The service advises frames of about 100 ms, between 1 KB and 16 KB.
+"""
+
+from collections.abc import Iterator
+
+__all__ = ["FRAME_MS", "Framer", "Splitter", "bytes_per_second", "silence"]
+
+FRAME_MS = 100
+SAMPLE_WIDTH = 2
+_SMALLEST = 1024
+_LARGEST = 16384
+
+
+def bytes_per_second(sample_rate: int) -> int:
+    """Give the bytes in a second of s16le mono audio at *sample_rate* Hz."""
+    return sample_rate * SAMPLE_WIDTH
+
+
+def silence(sample_rate: int, ms: int) -> bytes:
+    """Give *ms* of s16le mono silence at *sample_rate* Hz."""
+    return bytes(sample_rate * ms // 1000 * SAMPLE_WIDTH)
+
+
+class Framer:
+    """
+    Turns chunks of any size into frames of one size. Nothing is lost, added or reordered.
+
+    Frames that lie within one chunk are views of it, not copies, so a chunk must not change
+    after it was fed.
+
+    Attributes:
+        size: Bytes of a frame: 100 ms of s16le mono audio, kept within 1 to 16 KB.
+    """
+
+    def __init__(self, sample_rate: int) -> None:
+        size = sample_rate * FRAME_MS // 1000 * SAMPLE_WIDTH
+        self.size = min(max(size, _SMALLEST), _LARGEST)
+        self._rest = bytearray()
+
+    def feed(self, chunk: bytes) -> Iterator[bytes | memoryview]:
+        """Take a chunk, and give the frames that are full now."""
+        if len(chunk) == self.size and not self._rest:
+            yield chunk
+            return
+        view = memoryview(chunk)
+        if self._rest:
+            missing = self.size - len(self._rest)
+            self._rest += view[:missing]
+            view = view[missing:]
+            if len(self._rest) < self.size:
+                return
+            yield self.flush()
+        full = len(view) - len(view) % self.size
+        for start in range(0, full, self.size):
+            yield view[start : start + self.size]
+        self._rest += view[full:]
+
+    def flush(self) -> bytes:
+        """Give what does not fill a frame; empty when there is nothing."""
+        rest, self._rest = bytes(self._rest), bytearray()
+        return rest
+
+
+class Splitter:
+    """
+    Passes chunks of compressed audio on as they come, those above 16 KB in pieces.
+
+    Such a chunk has no length in time, and holding some of it back could hold back seconds.
+    """
+
+    def feed(self, chunk: bytes) -> Iterator[bytes | memoryview]:
+        """Take a chunk, and give it in pieces that the service takes."""
+        if len(chunk) <= _LARGEST:
+            return iter((chunk,) if chunk else ())
+        view = memoryview(chunk)
+        return (view[start : start + _LARGEST] for start in range(0, len(chunk), _LARGEST))
+
+    def flush(self) -> bytes:
+        """Nothing is held back."""
+        return b""

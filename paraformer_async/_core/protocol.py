@@ -1,0 +1,189 @@
+"""
+The protocol as a table.
+
+Two rules, after h11: everything that changes the state stands in this file, and the table does not
+know which side it serves. A task is one turn through it:
+
+    IDLE ─run-task→ STARTING ─task-started→ RUNNING ─finish-task→ FINISHING ─task-finished→ IDLE
+                                            audio, results ↺       results ↺
+
+`task-finished` leads back to IDLE: that *is* the reuse of a connection. `task-failed` leads to
+FAILED, and nothing leads out of it.
+"""
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from enum import Enum
+from typing import Generic, TypeVar
+
+from msgspec import Struct
+
+from paraformer_async._core.wire import (
+    Audio,
+    Command,
+    Event,
+    FinishTask,
+    ResultGenerated,
+    RunTask,
+    TaskFailed,
+    TaskFinished,
+    TaskStarted,
+    UnknownEvent,
+    decode_command,
+    decode_event,
+    encode,
+    name_of,
+)
+from paraformer_async.errors import LocalProtocolError, RemoteProtocolError
+
+__all__ = ["TRANSITIONS", "ClientProtocol", "ServerProtocol", "State"]
+
+Sent = TypeVar("Sent", bound=Command | Event)
+Received = TypeVar("Received", bound=Command | Event)
+
+_logger = logging.getLogger("paraformer_async.protocol")
+
+
+class State(Enum):
+    """Where the connection's current task is."""
+
+    IDLE = "idle"
+    STARTING = "starting"
+    RUNNING = "running"
+    FINISHING = "finishing"
+    FAILED = "failed"
+
+
+TRANSITIONS: Mapping[tuple[State, type[Struct]], State] = {
+    (State.IDLE, RunTask): State.STARTING,
+    (State.STARTING, TaskStarted): State.RUNNING,
+    (State.RUNNING, Audio): State.RUNNING,
+    (State.RUNNING, ResultGenerated): State.RUNNING,
+    (State.RUNNING, FinishTask): State.FINISHING,
+    (State.FINISHING, ResultGenerated): State.FINISHING,
+    (State.FINISHING, TaskFinished): State.IDLE,
+    (State.IDLE, TaskFailed): State.FAILED,
+    (State.STARTING, TaskFailed): State.FAILED,
+    (State.RUNNING, TaskFailed): State.FAILED,
+    (State.FINISHING, TaskFailed): State.FAILED,
+    (
+        State.FAILED,
+        TaskFailed,
+    ): State.FAILED,  # the news of it, when a breach of the protocol was the failure
+}
+# What can have been under way when the task failed. Taken from a peer, never sent.
+UNDER_WAY: frozenset[tuple[State, type[Struct]]] = frozenset(
+    {(State.FAILED, Audio), (State.FAILED, FinishTask)}
+)
+
+
+class _Protocol(ABC, Generic[Sent, Received]):
+    """
+    The state of one connection; what both sides share.
+
+    The caller moves frames: what `send` returns is to be written in that order, what was read goes
+    to `receive`.
+
+    Attributes:
+        state: Where the current task is.
+        task_id: Id of the current or last task; empty before the first.
+    """
+
+    def __init__(self) -> None:
+        self.state = State.IDLE
+        self.task_id = ""
+
+    def send(self, message: Sent, *, task_id: str = "") -> str | bytes | memoryview:
+        """
+        Record that *message* is sent, and give its frame.
+
+        Args:
+            message: What is to be sent.
+            task_id: The id of the new task; for `RunTask` only.
+
+        Raises:
+            LocalProtocolError: The message may not be sent now. The state is as before.
+            TypeError: A parameter of `RunTask` cannot be JSON. The state is as before.
+        """
+        state = TRANSITIONS.get((self.state, type(message)))
+        if state is None:
+            raise LocalProtocolError(f"cannot send {name_of(message)} while {self.state.value}")
+        current = task_id if isinstance(message, RunTask) else self.task_id
+        frame = encode(message, current)  # may refuse a parameter: the state is as before
+        self.state, self.task_id = state, current
+        return frame
+
+    def receive(self, frame: str | bytes) -> Received | None:
+        """
+        Take a frame from the peer.
+
+        Args:
+            frame: Text as `str`, a binary frame as `bytes`.
+
+        Returns:
+            The message; `None` for what is to be skipped: events of unknown kinds and late events
+            of an earlier task.
+
+        Raises:
+            RemoteProtocolError: The frame cannot be decoded, or may not come now. The connection
+                is FAILED then, and of no more use.
+        """
+        try:
+            task_id, message = self._decode(frame)
+        except UnknownEvent as event:
+            _logger.warning("skipped an event of unknown kind: %s", event)
+            return None
+        except RemoteProtocolError as error:
+            raise self._violation(error.message) from error
+        if self._is_late(task_id):
+            _logger.info("skipped a late %s of task %s", name_of(message), task_id)
+            return None
+        move = (self.state, type(message))
+        state = self.state if move in UNDER_WAY else TRANSITIONS.get(move)
+        if state is None:
+            raise self._violation(f"{name_of(message)} may not come while {self.state.value}")
+        if isinstance(message, RunTask):
+            self.task_id = task_id
+        elif task_id and not self._is_current(task_id):
+            raise self._violation(f"{name_of(message)} names another task than the running one")
+        self.state = state
+        return message
+
+    @abstractmethod
+    def _decode(self, frame: str | bytes) -> tuple[str, Received]:
+        """Give the task id that the frame names (it may name none), and its message."""
+
+    def _is_late(self, task_id: str) -> bool:
+        """Whether what names *task_id* is to be skipped."""
+        del task_id
+        return False
+
+    def _is_current(self, task_id: str) -> bool:
+        """Whether *task_id* is that of the current task. A peer may drop the dashes of an id."""
+        return task_id == self.task_id or task_id.replace("-", "") == self.task_id.replace("-", "")
+
+    def _violation(self, what: str) -> RemoteProtocolError:
+        self.state = State.FAILED
+        return RemoteProtocolError(what, request_id=self.task_id)
+
+
+class ClientProtocol(_Protocol[Command, Event]):
+    """The client's side: sends commands, receives events."""
+
+    def _decode(self, frame: str | bytes) -> tuple[str, Event]:
+        if isinstance(frame, str):
+            return decode_event(frame)
+        raise UnknownEvent("binary frame")
+
+    def _is_late(self, task_id: str) -> bool:
+        return bool(task_id) and not self._is_current(task_id)
+
+
+class ServerProtocol(_Protocol[Event, Command]):
+    """The service's side: sends events, receives commands."""
+
+    def _decode(self, frame: str | bytes) -> tuple[str, Command]:
+        if isinstance(frame, str):
+            return decode_command(frame)
+        return "", Audio(frame)

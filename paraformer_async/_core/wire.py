@@ -1,0 +1,299 @@
+"""
+Messages of both directions, and their form on the wire.
+
+A message is a small frozen struct; the same structs serve the client and the local service.
+The header carries the tag (`action` or `event`), so the wire types are unions of *headers*. Fields
+that are not declared are skipped while decoding; the service adds such fields without notice.
+Source: Model Studio, "WebSocket API for Paraformer real-time speech recognition".
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from paraformer_async.errors import RemoteProtocolError
+from paraformer_async.results import Sentence, Usage
+
+__all__ = [
+    "Audio",
+    "Command",
+    "Event",
+    "FinishTask",
+    "Resource",
+    "ResultGenerated",
+    "RunTask",
+    "TaskFailed",
+    "TaskFinished",
+    "TaskStarted",
+    "UnknownEvent",
+    "decode_command",
+    "decode_event",
+    "encode",
+    "name_of",
+]
+
+
+class Resource(Struct, frozen=True):
+    """A resource that a task uses: the hot words of v1 models."""
+
+    resource_id: str
+    resource_type: str = "asr_phrase"
+
+
+class RunTask(Struct, frozen=True):
+    """Client: begin a task."""
+
+    model: str
+    parameters: Mapping[str, Any] = {}
+    resources: tuple[Resource, ...] = ()
+
+
+class Audio(Struct, frozen=True):
+    """
+    Client: audio of the running task, a binary frame.
+
+    Attributes:
+        data: The audio, in the task's format.
+        injected: Whether it was added on the way and is no audio of the user's.
+    """
+
+    data: bytes | memoryview
+    injected: bool = False
+
+
+class FinishTask(Struct, frozen=True):
+    """Client: no more audio comes."""
+
+
+class TaskStarted(Struct, frozen=True):
+    """Service: the task takes audio now."""
+
+
+class ResultGenerated(Struct, frozen=True):
+    """Service: a partial or final result; `sentence` can be missing."""
+
+    sentence: Sentence | None = None
+    usage: Usage | None = None
+
+
+class TaskFinished(Struct, frozen=True):
+    """Service: all results have been sent; the connection is free for another task."""
+
+    usage: Usage | None = None
+
+
+class TaskFailed(Struct, frozen=True):
+    """Service: the task is over, and so is the connection."""
+
+    error_code: str = ""
+    error_message: str = ""
+
+
+Command = RunTask | Audio | FinishTask
+Event = TaskStarted | ResultGenerated | TaskFinished | TaskFailed
+
+
+_NAMES: Mapping[type[Command | Event], str] = {
+    RunTask: "run-task",
+    Audio: "audio",
+    FinishTask: "finish-task",
+    TaskStarted: "task-started",
+    ResultGenerated: "result-generated",
+    TaskFinished: "task-finished",
+    TaskFailed: "task-failed",
+}
+
+
+def name_of(message: Command | Event) -> str:
+    """Give the protocol's own name of a message."""
+    return _NAMES[type(message)]
+
+
+class UnknownEvent(ValueError):
+    """A well-formed event of a kind that this library does not know. To be skipped."""
+
+
+def encode(message: Command | Event, task_id: str) -> str | bytes | memoryview:
+    """Give the frame that carries *message*: text for all but audio."""
+    match message:
+        case Audio(data=data):
+            return data
+        case RunTask() | FinishTask():
+            return _encode_command(message, task_id)
+        case _:
+            return _encode_event(message, task_id)
+
+
+def decode_event(frame: str | bytes) -> tuple[str, Event]:
+    """
+    Read a text frame of the service.
+
+    Returns:
+        The task id that the frame names, and the event.
+
+    Raises:
+        UnknownEvent: It is an event, but none that is known here.
+        RemoteProtocolError: It is not an event.
+    """
+    try:
+        envelope = _EVENTS.decode(frame)
+    except _UNREADABLE as error:
+        envelope = _decode_leniently(frame, error)
+    header, payload = envelope.header, envelope.payload or _NOTHING
+    match header:
+        case _ResultHeader():
+            output = payload.output or _NO_OUTPUT
+            return header.task_id, ResultGenerated(output.sentence, payload.usage)
+        case _StartedHeader():
+            return header.task_id, TaskStarted()
+        case _FinishedHeader():
+            return header.task_id, TaskFinished(payload.usage)
+        case _:
+            return header.task_id, TaskFailed(header.error_code, header.error_message)
+
+
+def decode_command(frame: str | bytes) -> tuple[str, Command]:
+    """
+    Read a text frame of a client.
+
+    Returns:
+        The task id that the frame names, and the command.
+
+    Raises:
+        RemoteProtocolError: It is not a command; the message says what is wrong with it.
+    """
+    try:
+        envelope = _COMMANDS.decode(frame)
+    except _UNREADABLE as error:
+        raise RemoteProtocolError(f"cannot read the message: {error}") from error
+    payload = envelope.payload
+    match envelope.header:
+        case _FinishTaskHeader(task_id=task_id):
+            return task_id, FinishTask()
+        case _RunTaskHeader(task_id=task_id, streaming=streaming):
+            if streaming != "duplex" or payload.task != "asr" or payload.function != "recognition":
+                raise RemoteProtocolError(
+                    "run-task must ask for a duplex audio/asr/recognition task"
+                )
+            return task_id, RunTask(payload.model, payload.parameters, payload.resources or ())
+
+
+class _ResultHeader(Struct, tag_field="event", tag="result-generated"):
+    task_id: str = ""
+
+
+class _StartedHeader(Struct, tag_field="event", tag="task-started"):
+    task_id: str = ""
+
+
+class _FinishedHeader(Struct, tag_field="event", tag="task-finished"):
+    task_id: str = ""
+
+
+class _FailedHeader(Struct, tag_field="event", tag="task-failed"):
+    task_id: str = ""
+    error_code: str = ""
+    error_message: str = ""
+
+
+class _Output(Struct):
+    sentence: Sentence | None = None
+
+
+class _EventPayload(Struct):
+    output: _Output | None = None
+    usage: Usage | None = None
+
+
+class _EventEnvelope(Struct):
+    header: _ResultHeader | _StartedHeader | _FinishedHeader | _FailedHeader
+    payload: _EventPayload | None = None
+
+
+class _RunTaskHeader(Struct, tag_field="action", tag="run-task"):
+    task_id: str
+    streaming: str = ""
+
+
+class _FinishTaskHeader(Struct, tag_field="action", tag="finish-task"):
+    task_id: str
+
+
+class _CommandPayload(Struct):
+    input: dict[str, Any]  # the service refuses a payload without it
+    task: str = ""
+    function: str = ""
+    model: str = ""
+    parameters: dict[str, Any] = {}
+    resources: tuple[Resource, ...] | None = None
+
+
+class _CommandEnvelope(Struct):
+    header: _RunTaskHeader | _FinishTaskHeader
+    payload: _CommandPayload
+
+
+_EVENTS = msgspec.json.Decoder(_EventEnvelope, strict=False)
+_COMMANDS = msgspec.json.Decoder(_CommandEnvelope)
+# What the decoders raise: RecursionError for JSON nested too deep, UnicodeError for broken text.
+_UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
+_KNOWN_EVENTS = frozenset({"result-generated", "task-started", "task-finished", "task-failed"})
+_NOTHING = _EventPayload()
+_NO_OUTPUT = _Output()
+
+
+def _encode_command(command: RunTask | FinishTask, task_id: str) -> str:
+    header = {"action": name_of(command), "task_id": task_id, "streaming": "duplex"}
+    payload: dict[str, Any] = {"input": {}}
+    if isinstance(command, RunTask):
+        payload = {
+            "task_group": "audio",
+            "task": "asr",
+            "function": "recognition",
+            "model": command.model,
+            "parameters": command.parameters,
+            "input": {},
+        }
+        if command.resources:
+            payload["resources"] = command.resources
+    return msgspec.json.encode({"header": header, "payload": payload}).decode()
+
+
+def _encode_event(event: Event, task_id: str) -> str:
+    header: dict[str, Any] = {"event": name_of(event), "task_id": task_id, "attributes": {}}
+    payload: dict[str, Any] = {}
+    match event:
+        case ResultGenerated(sentence=sentence, usage=usage):
+            payload = {"output": {"sentence": sentence}, "usage": usage}
+        case TaskFinished(usage=usage):
+            payload = {"output": {}, "usage": usage}
+        case TaskFailed(error_code=code, error_message=text):
+            header |= {"error_code": code, "error_message": text}
+    return msgspec.json.encode({"header": header, "payload": payload}).decode()
+
+
+def _decode_leniently(frame: str | bytes, error: Exception) -> _EventEnvelope:
+    """Read what the fast decoder refused: nulls where a value belongs count as missing."""
+    try:
+        document = msgspec.json.decode(frame)
+        event = document["header"]["event"]
+    except (*_UNREADABLE, LookupError, TypeError):
+        raise RemoteProtocolError(f"the service sent what is no event: {error}") from error
+    if not isinstance(event, str):
+        raise RemoteProtocolError(f"the service sent what is no event: {error}") from error
+    if event not in _KNOWN_EVENTS:
+        raise UnknownEvent(event)
+    try:
+        return msgspec.convert(_without_nulls(document), _EventEnvelope, strict=False)
+    except msgspec.ValidationError as reason:
+        raise RemoteProtocolError(f"the service sent a malformed {event}: {reason}") from reason
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [_without_nulls(item) for item in value if item is not None]
+    return value

@@ -1,0 +1,152 @@
+"""
+The way to a connection: credentials, proxy, handshake, and what its refusal means.
+
+aiohttp is imported on first use, so that importing the package stays light.
+"""
+
+import inspect
+import os
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import anyio
+
+from paraformer_async._session.transport import AbortableSocket, Transport, WebSocket
+from paraformer_async.errors import (
+    AuthenticationError,
+    ConnectError,
+    DeadlineError,
+    HandshakeError,
+    InvalidOptionError,
+)
+from paraformer_async.options import Options
+
+if TYPE_CHECKING:
+    from aiohttp import ClientResponse, ClientSession
+
+__all__ = ["Dialer", "api_key_of"]
+
+_SWITCHING_PROTOCOLS = 101
+_KEY_REFUSED = frozenset({401, 403})
+_BODY_SHOWN = 500
+# Larger than any result; a peer that sends more is not the service.
+_LARGEST_MESSAGE = 4 * 1024 * 1024
+
+
+class Dialer:
+    """Makes connections. All of a recognizer share what aiohttp keeps (resolver, TLS sessions)."""
+
+    def __init__(self) -> None:
+        self._session: ClientSession | None = None
+
+    async def dial(self, options: Options) -> Transport:
+        """
+        Make a connection and shake hands.
+
+        Cancellation is safe: nothing is left open.
+
+        Raises:
+            InvalidOptionError: There is no API key.
+            DeadlineError: It took longer than `Timeouts.connect`.
+            AuthenticationError: The key was refused (HTTP 401 or 403).
+            HandshakeError: The service answered with another HTTP status.
+            ConnectError: There was no answer.
+        """
+        with anyio.move_on_after(options.timeouts.connect):
+            return await self._shake_hands(options, await api_key_of(options))
+        raise DeadlineError("connect", options.timeouts.connect)
+
+    async def aclose(self) -> None:
+        """Free what the connections share. The connections are closed by those who hold them."""
+        if self._session:
+            await self._session.close()
+
+    async def _shake_hands(self, options: Options, key: str) -> Transport:
+        from aiohttp import ClientError, ClientWSTimeout
+
+        where = urlsplit(options.url)
+        try:
+            socket = await self._get_session().ws_connect(
+                options.url,
+                headers=_headers(options, key),
+                proxy=options.proxy or _proxy_from_environment(options.url),
+                ssl=options.ssl or True,
+                timeout=ClientWSTimeout(ws_close=options.timeouts.close),
+                max_msg_size=_LARGEST_MESSAGE,
+            )
+        except HandshakeError as refusal:
+            refusal.body = refusal.body.replace(key, "…")
+            raise
+        except (ClientError, OSError, ValueError) as error:
+            reason = str(error) or type(error).__name__
+            raise ConnectError(
+                f"no connection to {where.hostname}: {reason}", retryable=True
+            ) from error
+        return WebSocket(cast("AbortableSocket", socket), options.timeouts.close)
+
+    def _get_session(self) -> "ClientSession":
+        if self._session is None:
+            from aiohttp import ClientSession, ClientTimeout, TCPConnector
+
+            self._session = ClientSession(
+                connector=TCPConnector(limit=0),
+                timeout=ClientTimeout(total=None),
+                raise_for_status=_refuse,
+                ws_response_class=_socket_class(),
+                # Not trust_env: aiohttp would put credentials of ~/.netrc in our key's place.
+            )
+        return self._session
+
+
+async def api_key_of(options: Options) -> str:
+    """Give the key to use now: as given, or what the callable gives, or DASHSCOPE_API_KEY."""
+    given = options.api_key or os.environ.get("DASHSCOPE_API_KEY")
+    key = given() if callable(given) else given
+    if inspect.isawaitable(key):
+        key = await key
+    if not key or not isinstance(key, str):
+        raise InvalidOptionError(
+            "api_key", "there is no API key", hint="pass api_key= or set DASHSCOPE_API_KEY"
+        )
+    return key
+
+
+def _headers(options: Options, key: str) -> dict[str, str]:
+    headers = {"Authorization": f"Bearer {key}", "User-Agent": "paraformer-async"}
+    if options.workspace:
+        headers["X-DashScope-WorkSpace"] = options.workspace
+    return headers | dict(options.headers)
+
+
+def _proxy_from_environment(url: str) -> str | None:
+    """Give the proxy of HTTPS_PROXY (wss) or HTTP_PROXY (ws), unless NO_PROXY exempts the host."""
+    where = urlsplit(url)
+    if where.hostname is None or proxy_bypass(where.netloc.rpartition("@")[2]):
+        return None
+    return getproxies().get("https" if where.scheme == "wss" else "http")
+
+
+async def _refuse(response: "ClientResponse") -> None:
+    """Tell what the service answered in place of a WebSocket; aiohttp alone would drop the body."""
+    if response.status == _SWITCHING_PROTOCOLS:
+        return
+    body = (await response.content.read(_BODY_SHOWN)).decode(errors="replace")
+    refused = response.status in _KEY_REFUSED
+    error = AuthenticationError if refused else HandshakeError
+    raise error(response.status, body)
+
+
+def _socket_class() -> Any:
+    from aiohttp import ClientWebSocketResponse
+
+    class Abortable(ClientWebSocketResponse):
+        """A socket that knows its transport, so that it can be cut off."""
+
+        def __init__(
+            self, reader: Any, writer: Any, protocol: Any, response: Any, *args: Any, **kwargs: Any
+        ) -> None:
+            super().__init__(reader, writer, protocol, response, *args, **kwargs)
+            self.transport = response.connection.transport
+
+    return Abortable

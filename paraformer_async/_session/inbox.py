@@ -1,0 +1,53 @@
+"""The way in: results that wait to be read. Never blocks the receiver, never loses a final one."""
+
+from collections import deque
+
+import anyio
+
+from paraformer_async.results import RecognitionResult
+
+__all__ = ["Inbox"]
+
+
+class Inbox:
+    """
+    A queue of results between the receiver and the user.
+
+    All final results are kept. Of partial ones only the newest waits: an unread partial result is
+    replaced by what comes after it.
+    """
+
+    def __init__(self) -> None:
+        self._results: deque[RecognitionResult] = deque()
+        self._is_ended = False
+        self._arrival: anyio.Event | None = None
+
+    def put(self, result: RecognitionResult) -> None:
+        """Add a result."""
+        if self._results and not self._results[-1].is_final:
+            self._results.pop()
+        self._results.append(result)
+        self._wake()
+
+    def end(self) -> None:
+        """No more results come; what waits can still be read."""
+        self._is_ended = True
+        self._wake()
+
+    async def get(self) -> RecognitionResult | None:
+        """
+        Give the next result, waiting for it; `None` after the last one.
+
+        Cancellation is safe: the next call gives what this one would have given.
+        """
+        while not self._results:
+            if self._is_ended:
+                return None
+            self._arrival = self._arrival or anyio.Event()
+            await self._arrival.wait()
+        return self._results.popleft()
+
+    def _wake(self) -> None:
+        if self._arrival:
+            self._arrival.set()
+            self._arrival = None

@@ -1,0 +1,50 @@
+"""
+What both readers of encoded audio (files here, streams in the local service) need of soundfile.
+
+soundfile and numpy are imported inside functions: they are slow to load, and many need neither.
+"""
+
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from soundfile import SoundFile
+
+__all__ = ["float_to_s16le", "native_dtype", "open_sequential"]
+
+# libsndfile scales integer samples to 16 bits by itself, but hands out float samples unscaled.
+_FLOATS = ("FLOAT", "DOUBLE", "VORBIS", "OPUS", "MPEG_")
+
+
+def native_dtype(subtype: str) -> Literal["int16", "float32"]:
+    """Name the soundfile dtype in which `subtype` must be read to lose nothing of 16 bits."""
+    return "float32" if subtype.startswith(_FLOATS) else "int16"
+
+
+def float_to_s16le(samples: Any, channels: int = 1) -> bytes:
+    """
+    Convert float32 samples in [-1, 1] to s16le mono: averaged, rounded and clipped; NaN is silence.
+
+    Args:
+        samples: A buffer of float32, interleaved by channel.
+        channels: Number of channels.
+    """
+    import numpy as np
+
+    floats = np.nan_to_num(np.frombuffer(samples, np.float32).reshape(-1, channels))
+    mono = floats.mean(axis=1, dtype=np.float64) if channels > 1 else floats[:, 0]
+    pcm: bytes = np.clip(np.rint(mono * 32768.0), -32768, 32767).astype("<i2").tobytes()
+    return pcm
+
+
+def open_sequential(source: Any) -> "SoundFile":
+    """
+    Open a path or file object to be read from its start to its end with `buffer_read_into`.
+
+    soundfile seeks to the position where it is after each read. In MP3 that empties the decoder's
+    bit reservoir and distorts the samples around it, so this one says that it cannot seek.
+    """
+    import soundfile
+
+    file: SoundFile = soundfile.SoundFile(source)
+    file.seekable = lambda: False
+    return file

@@ -1,0 +1,38 @@
+"""
+Behaviours of a recognition, one a file.
+
+Sans-I/O: nothing here waits, or knows a loop, a socket or a clock. `Heartbeat` and `Latency` are
+built in; they are ordinary middleware that anyone could have written. The messages that pass are
+exported here for those who write their own.
+"""
+
+from paraformer_async._core.wire import (
+    Audio,
+    Command,
+    Event,
+    FinishTask,
+    ResultGenerated,
+    RunTask,
+    TaskFailed,
+    TaskFinished,
+    TaskStarted,
+)
+from paraformer_async.middleware.base import Middleware, Stack
+from paraformer_async.middleware.heartbeat import Heartbeat
+from paraformer_async.middleware.latency import Latency
+
+__all__ = [
+    "Audio",
+    "Command",
+    "Event",
+    "FinishTask",
+    "Heartbeat",
+    "Latency",
+    "Middleware",
+    "ResultGenerated",
+    "RunTask",
+    "Stack",
+    "TaskFailed",
+    "TaskFinished",
+    "TaskStarted",
+]

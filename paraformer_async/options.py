@@ -1,0 +1,175 @@
+"""
+The nouns of a question: every option of a recognition, with its checks.
+
+Ground floor: imports only its own checks of ours. The parameters are those of the service's own
+documents, under the service's own names. What was not set is not sent. Everything that the
+documents forbid is refused here, before a connection is made, by one `InvalidOptionError` that
+names what is allowed. A model that is not in `MODELS` is passed on with its parameters unchecked,
+and so is whatever stands in `parameters`.
+"""
+
+import os
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from msgspec import Struct
+
+from paraformer_async._validation import (
+    TASK_PARAMETERS,
+    check,
+    require_address,
+    require_kind,
+    require_positive,
+)
+from paraformer_async.models import MODELS
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
+    from paraformer_async.middleware import Middleware
+
+__all__ = ["ENDPOINT", "ApiKey", "Options", "Overrides", "Timeouts"]
+
+ENDPOINT = "wss://dashscope.aliyuncs.com/api-ws/v1/inference"
+ApiKey = str | Callable[[], str | Awaitable[str]]
+
+
+class Timeouts(Struct, frozen=True, kw_only=True):
+    """
+    A bound for every wait, in seconds. What runs out raises `DeadlineError` with its name.
+
+    Attributes:
+        connect: Name resolution, TCP, TLS and the WebSocket handshake together.
+        started: From `run-task` to the service's `task-started`.
+        send: How long one frame of audio may wait for a peer that takes nothing.
+        finish: After the end of the audio, how long the service may say nothing.
+        close: How long closing may take; what is not closed by then is cut off.
+    """
+
+    connect: float = 10.0
+    started: float = 10.0
+    send: float = 10.0
+    finish: float = 30.0
+    close: float = 2.0
+
+    def __post_init__(self) -> None:
+        for name in self.__struct_fields__:
+            require_positive(f"timeouts.{name}", getattr(self, name))
+
+
+class Options(Struct, frozen=True, kw_only=True):
+    """
+    All options of a recognition, checked. `AsyncRecognizer` documents each.
+
+    Raises:
+        InvalidOptionError: On creation, when a value cannot work.
+    """
+
+    # Task
+    model: str = "paraformer-realtime-v2"
+    format: str = "pcm"
+    sample_rate: int = 16000
+    vocabulary_id: str | None = None
+    phrase_id: str | None = None
+    disfluency_removal_enabled: bool | None = None
+    language_hints: Sequence[str] | None = None
+    semantic_punctuation_enabled: bool | None = None
+    max_sentence_silence: int | None = None
+    multi_threshold_mode_enabled: bool | None = None
+    punctuation_prediction_enabled: bool | None = None
+    heartbeat: bool | None = None
+    inverse_text_normalization_enabled: bool | None = None
+    parameters: Mapping[str, Any] = {}
+    # Connection
+    api_key: ApiKey | None = None
+    endpoint: str | None = None
+    workspace: str | None = None
+    headers: Mapping[str, str] = {}
+    proxy: str | None = None
+    ssl: "SSLContext | None" = None
+    # Behaviour
+    middleware: "Sequence[Callable[[], Middleware]]" = ()
+    timeouts: Timeouts = Timeouts()
+    buffer: float = 5.0
+
+    def __post_init__(self) -> None:
+        require_kind("timeouts", self.timeouts, Timeouts, "Timeouts(…)")
+        check(self)
+
+    def __repr__(self) -> str:
+        """Show what was set; secrets (key, headers, proxy) only as set or not."""
+        shown = (f"{name}={value!r}" for name, value in self.__rich_repr__())
+        return f"Options({', '.join(shown)})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """Show the same where msgspec would show all, in the output of `rich`."""
+        return [
+            (name, _HIDDEN if name in _SECRETS else value)
+            for name in self.__struct_fields__
+            if (value := getattr(self, name)) not in (None, {}, ())
+        ]
+
+    @property
+    def emotion(self) -> bool:
+        """Whether final sentences carry `emo_tag`: 8 kHz v2 model, semantic punctuation off."""
+        model = MODELS.get(self.model)
+        return model is not None and model.emotion and not self.semantic_punctuation_enabled
+
+    @property
+    def url(self) -> str:
+        """
+        The endpoint: as given, or from DASHSCOPE_WEBSOCKET_BASE_URL, or the service's in Beijing.
+
+        Raises:
+            InvalidOptionError: The variable holds what is no address of a WebSocket.
+        """
+        if self.endpoint:
+            return self.endpoint
+        url = os.environ.get("DASHSCOPE_WEBSOCKET_BASE_URL") or ENDPOINT
+        require_address("DASHSCOPE_WEBSOCKET_BASE_URL", url, "ws", "wss")
+        return url
+
+    def task_parameters(self) -> dict[str, Any]:
+        """`payload.parameters` of run-task: what was set, and nothing else."""
+        named = {name: getattr(self, name) for name in TASK_PARAMETERS}
+        chosen = {name: value for name, value in named.items() if value is not None}
+        return chosen | dict(self.parameters)
+
+
+class Overrides(TypedDict, total=False):
+    """The options of `Options`, all optional, as keyword arguments of one recognition."""
+
+    model: str
+    format: str
+    sample_rate: int
+    vocabulary_id: str | None
+    phrase_id: str | None
+    disfluency_removal_enabled: bool | None
+    language_hints: Sequence[str] | None
+    semantic_punctuation_enabled: bool | None
+    max_sentence_silence: int | None
+    multi_threshold_mode_enabled: bool | None
+    punctuation_prediction_enabled: bool | None
+    heartbeat: bool | None
+    inverse_text_normalization_enabled: bool | None
+    parameters: Mapping[str, Any]
+    api_key: ApiKey | None
+    endpoint: str | None
+    workspace: str | None
+    headers: Mapping[str, str]
+    proxy: str | None
+    ssl: "SSLContext | None"
+    middleware: "Sequence[Callable[[], Middleware]]"
+    timeouts: Timeouts
+    buffer: float
+
+
+class _Hidden:
+    """Stands for a secret where options are shown."""
+
+    def __repr__(self) -> str:
+        return "…"
+
+
+_SECRETS = frozenset({"api_key", "headers", "proxy"})
+_HIDDEN = _Hidden()

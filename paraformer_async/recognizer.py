@@ -1,0 +1,267 @@
+"""The door: `AsyncRecognizer`."""
+
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Self, Unpack
+
+import anyio
+from anyio import AsyncContextManagerMixin
+from msgspec.structs import replace
+
+from paraformer_async._session.dialer import Dialer
+from paraformer_async._session.session import Session
+from paraformer_async.audio.files import open_audio
+from paraformer_async.audio.source import Source, chunks
+from paraformer_async.errors import AudioError, InvalidOptionError, UsageError
+from paraformer_async.middleware import Heartbeat, Latency, Middleware, Stack
+from paraformer_async.models import MODELS
+from paraformer_async.options import ApiKey, Options, Overrides, Timeouts
+from paraformer_async.results import RecognitionResult, Sentence
+from paraformer_async.stream import RecognitionStream
+from paraformer_async.transcript import Transcript
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
+    from anyio.abc import TaskGroup
+
+__all__ = ["AsyncRecognizer"]
+
+
+class AsyncRecognizer(AsyncContextManagerMixin):
+    """
+    A client of the Paraformer real-time service. Runs any number of recognitions at once.
+
+        async with AsyncRecognizer() as recognizer:
+            transcript = await recognizer.transcribe("meeting.mp3")
+
+            async for result in recognizer.stream(microphone()):
+                print(result.text)
+
+    Leaving the `async with` ends every recognition that still runs. Options that cannot work are
+    refused on creation. A parameter that is not given is not sent, so the service's default holds.
+
+    Args:
+        model: The model; one that is not known here is passed on with its parameters unchecked.
+        format: Format of streamed audio: pcm (s16le mono), wav, mp3, opus, speex, aac or amr.
+        sample_rate: Rate of streamed audio in Hz. Files bring their own.
+        vocabulary_id: Hot words of v2 models.
+        phrase_id: Hot words of v1 models.
+        disfluency_removal_enabled: Drop filler words. The service's default: False.
+        language_hints: The languages that may be spoken, for multilingual models.
+        semantic_punctuation_enabled: Break sentences by meaning, not by pauses. Default: False.
+        max_sentence_silence: The pause in ms that ends a sentence, 200 to 6000. Default: 800.
+        multi_threshold_mode_enabled: Keep sentences from growing long. Default: False.
+        punctuation_prediction_enabled: Add punctuation. Default: True.
+        heartbeat: Keep the stream alive while its source is quiet, by sending silence.
+        inverse_text_normalization_enabled: Write numbers in digits. Default: True.
+        parameters: Further parameters for the service, passed on unchecked.
+        api_key: The key, or a callable (sync or async) that is asked for it at each connection.
+            From DASHSCOPE_API_KEY when not given.
+        endpoint: Address of the service, ws:// or wss://. From DASHSCOPE_WEBSOCKET_BASE_URL when
+            not given.
+        workspace: Id of the workspace to use.
+        headers: Further headers of the handshake.
+        proxy: Address of an HTTP proxy. From HTTPS_PROXY, HTTP_PROXY and NO_PROXY when not given.
+        ssl: TLS settings; certificates are verified by the system's when not given.
+        middleware: Factories of middleware, outermost first, put around `Latency` and `Heartbeat`.
+        timeouts: The bounds of all waits.
+        buffer: Seconds of audio that may wait to be sent before `send` and sources wait.
+
+    Raises:
+        InvalidOptionError: A value cannot work; the message names what is allowed.
+    """
+
+    def __init__(
+        self,
+        model: str = "paraformer-realtime-v2",
+        *,
+        # Task
+        format: str = "pcm",
+        sample_rate: int = 16000,
+        vocabulary_id: str | None = None,
+        phrase_id: str | None = None,
+        disfluency_removal_enabled: bool | None = None,
+        language_hints: Sequence[str] | None = None,
+        semantic_punctuation_enabled: bool | None = None,
+        max_sentence_silence: int | None = None,
+        multi_threshold_mode_enabled: bool | None = None,
+        punctuation_prediction_enabled: bool | None = None,
+        heartbeat: bool | None = None,
+        inverse_text_normalization_enabled: bool | None = None,
+        parameters: Mapping[str, Any] = {},
+        # Connection
+        api_key: ApiKey | None = None,
+        endpoint: str | None = None,
+        workspace: str | None = None,
+        headers: Mapping[str, str] = {},
+        proxy: str | None = None,
+        ssl: "SSLContext | None" = None,
+        # Behaviour
+        middleware: Sequence[Callable[[], Middleware]] = (),
+        timeouts: Timeouts = Timeouts(),
+        buffer: float = 5.0,
+    ) -> None:
+        self._options = Options(
+            model=model,
+            format=format,
+            sample_rate=sample_rate,
+            vocabulary_id=vocabulary_id,
+            phrase_id=phrase_id,
+            disfluency_removal_enabled=disfluency_removal_enabled,
+            language_hints=language_hints,
+            semantic_punctuation_enabled=semantic_punctuation_enabled,
+            max_sentence_silence=max_sentence_silence,
+            multi_threshold_mode_enabled=multi_threshold_mode_enabled,
+            punctuation_prediction_enabled=punctuation_prediction_enabled,
+            heartbeat=heartbeat,
+            inverse_text_normalization_enabled=inverse_text_normalization_enabled,
+            parameters=parameters,
+            api_key=api_key,
+            endpoint=endpoint,
+            workspace=workspace,
+            headers=headers,
+            proxy=proxy,
+            ssl=ssl,
+            middleware=middleware,
+            timeouts=timeouts,
+            buffer=buffer,
+        )
+        self._dialer: Dialer | None = None
+        self._tasks: TaskGroup | None = None
+
+    def __repr__(self) -> str:
+        return f"<AsyncRecognizer {'open' if self._tasks else 'closed'} {self._options!r}>"
+
+    @property
+    def options(self) -> Options:
+        """The options of all recognitions that do not override them."""
+        return self._options
+
+    def stream(
+        self, audio: Source | None = None, **overrides: Unpack[Overrides]
+    ) -> RecognitionStream:
+        """
+        Recognise audio while it comes. Nothing is sent before the stream is entered or iterated.
+
+        Args:
+            audio: Where the audio comes from: an async iterable of bytes, any iterable of bytes
+                (read in a worker thread), a binary file, or the bytes themselves. `None` to `send`
+                it by hand.
+            overrides: Options that are different for this recognition.
+
+        Raises:
+            InvalidOptionError: An option or the source cannot work.
+            UsageError: The recognizer is not open.
+        """
+        return self._open(audio, self._with(overrides))
+
+    async def transcribe(
+        self,
+        path: str | PathLike[str],
+        *,
+        on_result: Callable[[RecognitionResult], object] | None = None,
+        **overrides: Unpack[Overrides],
+    ) -> Transcript:
+        """
+        Recognise a file: wav, flac, ogg (Vorbis, Opus) or mp3, mono, at its own sample rate.
+
+        Cancellation ends the recognition and closes the file.
+
+        Args:
+            path: The file.
+            on_result: Called with each result as it comes, partial ones too, to show progress.
+            overrides: Options that are different for this recognition.
+
+        Raises:
+            OSError: The file cannot be opened (FileNotFoundError and its kin).
+            AudioError: The file cannot be read as audio, or is not what the model takes.
+            ParaformerError: The recognition failed.
+        """
+        options = self._with(overrides)
+        async with open_audio(path) as audio:
+            _check_rate(options, audio.sample_rate)
+            stream = self._open(
+                audio, replace(options, format="pcm", sample_rate=audio.sample_rate)
+            )
+            finals: list[Sentence] = []
+            unsettled: Sentence | None = None
+            async with stream:
+                async for result in stream:
+                    if on_result is not None:
+                        on_result(result)
+                    if result.is_final:
+                        finals.append(result.sentence)
+                    unsettled = None if result.is_final else result.sentence
+        sentences = (*finals, unsettled) if unsettled else tuple(finals)
+        billed = stream.usage.duration if stream.usage else None
+        return Transcript(sentences, audio.duration, stream.latency, stream.request_id, billed)
+
+    @asynccontextmanager
+    async def __asynccontextmanager__(self) -> AsyncGenerator[Self, None]:
+        failure: BaseException | None = None
+        dialer = Dialer()
+        try:
+            async with anyio.create_task_group() as tasks:
+                self._dialer, self._tasks = dialer, tasks
+                try:
+                    yield self
+                except anyio.get_cancelled_exc_class():
+                    raise
+                except BaseException as error:  # noqa: BLE001 - kept out of the group, which would wrap it
+                    failure = error
+                finally:
+                    self._dialer = self._tasks = None
+                    tasks.cancel_scope.cancel()
+        finally:
+            await dialer.aclose()
+        if failure is not None:
+            raise failure
+
+    def _with(self, overrides: Overrides) -> Options:
+        unknown = overrides.keys() - set(Options.__struct_fields__)
+        if unknown:
+            name = min(unknown)
+            raise InvalidOptionError(
+                name, "there is no such option", hint="parameters={…} passes further ones on"
+            )
+        return replace(self._options, **overrides)
+
+    def _open(self, audio: Source | None, options: Options) -> RecognitionStream:
+        if self._dialer is None or self._tasks is None:
+            raise UsageError(
+                "the recognizer is not open", hint="async with AsyncRecognizer() as recognizer: …"
+            )
+        given = [_made(factory) for factory in options.middleware]
+        if any(isinstance(one, Heartbeat) for one in given):
+            options = replace(options, heartbeat=True)
+        elif options.heartbeat:
+            given.append(Heartbeat())
+        latency = Latency()
+        session = Session(
+            options,
+            dial=self._dialer.dial,
+            stack=Stack([*given, latency]),
+            source=None if audio is None else chunks(audio),
+        )
+        return RecognitionStream(session, latency, partial(self._tasks.start_soon, session.run))
+
+
+def _made(factory: Callable[[], Middleware]) -> Middleware:
+    middleware = factory()
+    if not isinstance(middleware, Middleware):
+        raise InvalidOptionError(
+            "middleware", f"{factory!r} gives no Middleware of paraformer_async.middleware"
+        )
+    return middleware
+
+
+def _check_rate(options: Options, sample_rate: int) -> None:
+    model = MODELS.get(options.model)
+    if model and model.sample_rate not in (None, sample_rate):
+        raise AudioError(
+            f"the file has {sample_rate} Hz, and {options.model} takes {model.sample_rate} Hz",
+            hint="convert the file, or use paraformer-realtime-v2, which takes any rate",
+        )

@@ -1,0 +1,168 @@
+"""
+A file that is still being received, for a decoder that believes in files.
+
+The decoder runs in a thread of its own and reads this as a file; the feeding side appends and takes
+what was decoded. Whoever waits here is woken by the other side, by `end` or by `close`.
+"""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["GrowingFile"]
+
+_TAIL = 64 << 10  # bytes kept before the position, for small seeks backward
+_ID3V1 = 128
+
+
+class GrowingFile:
+    """
+    Seekable in name, bounded in memory.
+
+    Args:
+        length: The length to claim, beyond everything that will come.
+        hide: Whether a search for the end must find nothing, not even what has already come.
+        ahead: Bytes of decoded audio after which the decoder has to wait.
+    """
+
+    def __init__(self, *, length: int, hide: bool, ahead: int) -> None:
+        self._length = length
+        self._hide = hide
+        self._ahead = ahead
+        self._changed = threading.Condition()
+        self._data = bytearray()
+        self._base = 0  # position of the first byte that is still kept
+        self._position = 0
+        self._searching = False  # the decoder looks for the end, backward from the claimed one
+        self._live = False  # opened: reads wait for what has not come yet
+        self._idle = self._finished = self._ended = self._closed = False
+        self._decoded: list[bytes] = []
+        self._decoded_size = 0
+        self.full = False
+        """Whether the decoder was waiting for its samples to be taken when `exchange` took them."""
+        self.starved = False
+        """Whether a read since `rewind` wanted what had not come yet."""
+
+    # The feeding side.
+
+    @property
+    def backlog(self) -> int:
+        """Bytes that came and were not read yet."""
+        return self._base + len(self._data) - self._position
+
+    def exchange(self, data: bytes, *, ended: bool = False) -> list[bytes]:
+        """Append `data`, wait until the decoder can do no more, and take what it has decoded."""
+        with self._changed:
+            if not self._finished:
+                self._data += data
+            self._ended |= ended
+            self._idle = False
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._idle or self._finished or self._closed)
+            self.full = self._decoded_size >= self._ahead
+            taken, self._decoded, self._decoded_size = self._decoded, [], 0
+            return taken
+
+    def close(self) -> None:
+        """Make the decoder stop at its next read or write."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    # The decoder's side.
+
+    @property
+    def ended(self) -> bool:
+        """Whether all bytes have come."""
+        return self._ended
+
+    @property
+    def closed(self) -> bool:
+        """Whether the decoder has to stop."""
+        return self._closed
+
+    def wait_for_size(self, size: int) -> int:
+        """Wait until `size` bytes have come, or all of them; return how many have."""
+        with self._changed:
+            self._wait(lambda: self._ended or len(self._data) >= size)
+            return len(self._data)
+
+    def rewind(self) -> None:
+        """Begin again, with reads that do not wait. Only before `go_live`."""
+        self._position = 0
+        self._searching = self.starved = False
+
+    def go_live(self) -> None:
+        """From now on reads wait for bytes that have not come, and what was read is dropped."""
+        self._live = True
+
+    def write(self, decoded: bytes) -> None:
+        """Hand over decoded audio; waits while too much of it lies untaken."""
+        with self._changed:
+            self._decoded.append(decoded)
+            self._decoded_size += len(decoded)
+            self._wait(lambda: self._decoded_size < self._ahead)
+
+    def finish(self) -> None:
+        """No more will be read or written."""
+        with self._changed:
+            self._finished = True
+            self._data.clear()
+            self._position = self._base
+            self._changed.notify_all()
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        target = (0, self._position, self._length)[whence] + offset
+        if target > self._position:  # the search goes backward only: this is the way back from it
+            self._searching = False
+        self._position = target
+        return target
+
+    def tell(self) -> int:
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill `buffer` with what has come, at least a byte; 0 at the end and far beyond it."""
+        with self._changed:
+            if self._searches_end():
+                return self._probe(buffer)
+            self._wait(lambda: not self._live or self._ended or self.backlog > 0)
+            start = self._position - self._base
+            piece = self._data[start : start + len(buffer)] if start >= 0 else b""
+            if self._closed or not piece:
+                self.starved = True
+                return 0
+            buffer[: len(piece)] = bytes(piece)
+            self._position += len(piece)
+            self._drop()
+            return len(piece)
+
+    def read(self, size: int) -> bytes:
+        """The other name under which soundfile may want `readinto`."""
+        buffer = bytearray(size)
+        return bytes(buffer[: self.readinto(buffer)])
+
+    def _searches_end(self) -> bool:
+        if self._hide:
+            return self._searching or self.backlog < 0
+        return self._position >= self._length - _ID3V1
+
+    def _probe(self, buffer: Any) -> int:
+        self._searching = self._hide
+        if self._hide or len(buffer) != _ID3V1:
+            return 0
+        buffer[:] = bytes(_ID3V1)  # mpg123 gives up when it cannot look for a tag at the end
+        self._position += _ID3V1
+        return _ID3V1
+
+    def _drop(self) -> None:
+        surplus = min(self._position - self._base, len(self._data)) - _TAIL
+        if self._live and surplus > _TAIL:
+            del self._data[:surplus]
+            self._base += surplus
+
+    def _wait(self, ready: Callable[[], bool]) -> None:
+        while not (ready() or self._closed):
+            self._idle = True
+            self._changed.notify_all()
+            self._changed.wait()

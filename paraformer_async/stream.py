@@ -1,0 +1,182 @@
+"""A recognition in the hands of its user."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Self
+
+import anyio
+from anyio import AsyncContextManagerMixin
+
+from paraformer_async import results
+from paraformer_async._session.session import Session
+from paraformer_async.audio.source import Chunk, immutable
+from paraformer_async.errors import UsageError
+from paraformer_async.middleware import Latency
+from paraformer_async.results import RecognitionResult, Usage
+
+__all__ = ["RecognitionStream"]
+
+# What leaving a stream may take beyond `Timeouts.close`: cancelling what runs, in seconds.
+_CANCELLING = 1.0
+
+
+class RecognitionStream(AsyncContextManagerMixin):
+    """
+    One recognition: an async iterator of results, and an async context manager.
+
+    With a source, iterating is all there is to do, and leaving the loop early ends the recognition:
+
+        async for result in recognizer.stream(microphone()):
+            print(result.text)
+
+    Without one, audio is sent by hand, while or before the results are read:
+
+        async with recognizer.stream() as stream:
+            await stream.send(frame)
+            await stream.finish()
+            async for result in stream:
+                print(result.text)
+
+    Partial results that nobody read are replaced by newer ones; every final result is kept. What
+    goes wrong is raised by the loop, by `send` and `finish`, or at the latest on leaving the
+    `async with`. Leaving is bounded, even when the peer is dead. The methods belong to the event
+    loop of the recognizer; any number of tasks may call them.
+    """
+
+    def __init__(self, session: Session, latency: Latency, spawn: Callable[[], object]) -> None:
+        self._session = session
+        self._latency = latency
+        self._spawn = spawn
+        self._is_begun = False
+        self._is_entered = False
+        self._is_told = False
+
+    @property
+    def request_id(self) -> str:
+        """Id of the task, known from the beginning; quote it to the service's support."""
+        return self._session.request_id
+
+    @property
+    def latency(self) -> results.Latency:
+        """First- and last-packet latency in seconds, as far as they are known."""
+        return self._latency.measured
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the service bills so far; `None` until it said so."""
+        return self._session.usage
+
+    @asynccontextmanager
+    async def __asynccontextmanager__(self) -> AsyncGenerator[Self, None]:
+        self._begin()
+        self._is_entered = True
+        try:
+            yield self
+        finally:
+            had_failed = self._session.failure
+            await self.aclose()
+        if had_failed and not self._is_told:
+            raise had_failed
+
+    async def send(self, audio: Chunk) -> None:
+        """
+        Send audio; wait while the buffer is full (`buffer` seconds): the service sets the pace.
+
+        Cancellation is safe: the audio was taken whole or not at all.
+
+        Args:
+            audio: Any number of bytes, in the stream's format; PCM is s16le mono.
+
+        Raises:
+            UsageError: The stream was not entered, has a source, or was finished.
+            ParaformerError: The recognition has failed.
+        """
+        self._require_push()
+        if self._session.outbox.is_ended:
+            raise self._told() or UsageError("cannot send after finish()")
+        await self._session.outbox.put(immutable(audio))
+        self._raise_failure()
+
+    async def finish(self) -> None:
+        """
+        Tell that no more audio comes. Does not wait: results go on until the service is done.
+
+        May be called twice.
+
+        Raises:
+            UsageError: The stream was not entered, or has a source.
+            ParaformerError: The recognition has failed.
+        """
+        self._require_push()
+        self._raise_failure()
+        self._session.outbox.end()
+
+    async def aclose(self) -> None:
+        """End the recognition now, and wait (in bounded time) until nothing of it is left."""
+        self._session.cancel(UsageError("the stream was closed before the recognition was done"))
+        if self._is_begun:
+            with anyio.move_on_after(self._session.close_timeout + _CANCELLING, shield=True):
+                await self._session.ended.wait()
+
+    def __aiter__(self) -> AsyncIterator[RecognitionResult]:
+        self._begin()
+        return _Results(self._next, None if self._is_entered else self._session)
+
+    async def _next(self) -> RecognitionResult:
+        result = await self._session.inbox.get()
+        if result is None:
+            self._raise_failure()
+            raise StopAsyncIteration
+        return result
+
+    def _begin(self) -> None:
+        if not self._is_begun:
+            self._spawn()
+            self._is_begun = True
+
+    def _require_push(self) -> None:
+        if self._session.has_source:
+            raise UsageError("this stream has a source; its audio comes from there")
+        if not self._is_begun:
+            raise UsageError(
+                "the stream is not open", hint="async with recognizer.stream() as stream: …"
+            )
+
+    def _raise_failure(self) -> None:
+        if failure := self._told():
+            raise failure
+
+    def _told(self) -> Exception | None:
+        """Give the failure that the user is told of now, if there is one."""
+        failure = self._session.failure
+        self._is_told = self._is_told or failure is not None
+        return failure
+
+
+class _Results:
+    """
+    Iterates over a stream.
+
+    A loop that is left early drops its iterator. If the loop was all that held the recognition (no
+    `async with`), the recognition ends with it.
+    """
+
+    def __init__(
+        self, next_result: Callable[[], Awaitable[RecognitionResult]], owned: Session | None
+    ) -> None:
+        self._next_result = next_result
+        self._owned = owned
+        self._loop = asyncio.get_running_loop()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> RecognitionResult:
+        return await self._next_result()
+
+    def __del__(self) -> None:
+        # May run in any thread, and after the loop.
+        if self._owned is not None and not self._loop.is_closed():
+            reason = UsageError("the loop over the stream was left")
+            self._loop.call_soon_threadsafe(self._owned.cancel, reason)

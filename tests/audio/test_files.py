@@ -1,0 +1,202 @@
+"""Audio files as a source: exact samples, clear refusals, nothing left open."""
+
+import os
+import sys
+from pathlib import Path
+
+import anyio
+import numpy as np
+import pytest
+import soundfile
+
+from paraformer_async.audio.files import AudioFile, open_audio
+from paraformer_async.errors import AudioError
+
+pytestmark = pytest.mark.anyio
+
+RATE = 16_000
+RAMP = np.arange(-32768, 32768, 3).astype(np.int16)
+TONE = (np.sin(np.arange(3 * RATE) * 0.07) * 12_000).astype(np.int16)
+
+
+def write(path: Path, samples: np.ndarray, subtype: str, format: str = "WAV") -> Path:
+    """Write `samples` to `path`."""
+    soundfile.write(path, samples, RATE, subtype=subtype, format=format)
+    return path
+
+
+async def read(path: Path, **options: int) -> np.ndarray:
+    """Read all of a file as int16."""
+    async with open_audio(path, **options) as audio:
+        return np.frombuffer(b"".join([chunk async for chunk in audio]), "<i2")
+
+
+@pytest.mark.parametrize(
+    ("format", "subtype"),
+    [
+        ("WAV", "PCM_16"),
+        ("WAV", "PCM_24"),
+        ("WAV", "PCM_32"),
+        ("WAVEX", "PCM_16"),
+        ("WAV", "FLOAT"),
+        ("WAV", "DOUBLE"),
+        ("FLAC", "PCM_16"),
+        ("FLAC", "PCM_24"),
+        ("AIFF", "PCM_16"),
+    ],
+)
+async def test_lossless(tmp_path: Path, format: str, subtype: str) -> None:
+    """Every encoding of 16 bits or more gives back the very samples that were written."""
+    samples = RAMP / 32768.0 if subtype in {"FLOAT", "DOUBLE"} else RAMP
+    assert np.array_equal(await read(write(tmp_path / "a", samples, subtype, format)), RAMP)
+
+
+@pytest.mark.parametrize(("subtype", "error"), [("PCM_U8", 256), ("ULAW", 1024), ("ALAW", 1024)])
+async def test_eight_bits(tmp_path: Path, subtype: str, error: int) -> None:
+    """Encodings of 8 bits come out at full scale, off by no more than their step."""
+    got = await read(write(tmp_path / "a.wav", RAMP, subtype))
+    assert np.abs(got.astype(int) - RAMP).max() <= error
+
+
+@pytest.mark.parametrize(
+    ("format", "subtype"), [("OGG", "VORBIS"), ("OGG", "OPUS"), ("MP3", "MPEG_LAYER_III")]
+)
+async def test_lossy(tmp_path: Path, format: str, subtype: str) -> None:
+    """Short chunks of a lossy file are together the decoding of the whole at full scale."""
+    path = write(tmp_path / "a", TONE, subtype, format)
+    whole, _ = soundfile.read(path, dtype="float32")
+    expected = np.clip(np.rint(whole * 32768.0), -32768, 32767)
+    got = await read(path, chunk_ms=70)
+    assert len(got) == len(expected)
+    assert np.abs(got - expected).max() <= (1 if format == "MP3" else 0)  # mpg123's last float bit
+    assert np.corrcoef(got, TONE)[0, 1] > 0.99
+
+
+async def test_float_clips(tmp_path: Path) -> None:
+    """Float samples beyond full scale are clipped, not wrapped."""
+    samples = np.array([1.5, -1.5, 1.0, -1.0, np.nan])
+    got = await read(write(tmp_path / "a.wav", samples, "FLOAT"))
+    assert got.tolist() == [32767, -32768, 32767, -32768, 0]
+
+
+async def test_facts_and_chunks(tmp_path: Path) -> None:
+    """The file's facts are at hand, and chunks are as long as was asked for."""
+    async with open_audio(write(tmp_path / "a.wav", TONE, "PCM_16"), chunk_ms=700) as audio:
+        assert (audio.sample_rate, audio.channels, audio.frames) == (RATE, 1, len(TONE))
+        assert (audio.duration, audio.format, audio.subtype) == (3.0, "WAV", "PCM_16")
+        lengths = [len(chunk) async for chunk in audio]
+    assert lengths == [22_400] * 4 + [6_400]
+
+
+async def test_stereo(tmp_path: Path) -> None:
+    """More than one channel is refused, and the sentence says so."""
+    path = write(tmp_path / "a.wav", np.stack([TONE, TONE], axis=1), "PCM_16")
+    with pytest.raises(AudioError, match="2 channels"):
+        await read(path)
+
+
+async def test_missing(tmp_path: Path) -> None:
+    """A missing file and a folder are the errors that `open` has for them."""
+    with pytest.raises(FileNotFoundError):
+        await read(tmp_path / "none.wav")
+    with pytest.raises(IsADirectoryError if sys.platform != "win32" else PermissionError):
+        await read(tmp_path)
+
+
+@pytest.mark.skipif(
+    sys.platform == "win32" or os.geteuid() == 0, reason="needs a user who may not read everything"
+)
+async def test_forbidden(tmp_path: Path) -> None:
+    """A file that may not be read is a PermissionError."""
+    path = write(tmp_path / "a.wav", TONE, "PCM_16")
+    path.chmod(0)
+    with pytest.raises(PermissionError):
+        await read(path)
+
+
+async def test_empty(tmp_path: Path) -> None:
+    """An empty file and a header without samples are both said to hold no audio."""
+    (tmp_path / "empty.wav").touch()
+    with pytest.raises(AudioError, match="no audio"):
+        await read(tmp_path / "empty.wav")
+    with pytest.raises(AudioError, match="no audio"):
+        await read(write(tmp_path / "a.wav", TONE[:0], "PCM_16"))
+
+
+@pytest.mark.parametrize(
+    ("head", "name"),
+    [
+        (b"\0\0\0\x20ftypM4A ", "M4A"),
+        (b"#!AMR\n", "AMR-NB"),
+        (b"#!AMR-WB\n", "AMR-WB"),
+        (b"\xff\xf1\x50\x80", "ADTS"),
+        (b"OggS" + bytes(24) + b"Speex   ", "Speex"),
+        (b"\x1a\x45\xdf\xa3", "Matroska"),
+        (b"<!DOCTYPE html><html>", "HTML"),
+        ("你好，世界".encode()[:-1], "text"),
+        (b"ID3\x04" + bytes(20), "ID3"),
+        (b"\xff\xfb\x90\x64", "damaged MP3"),
+        (b"\x80\x81\x82\x83\x84\x85" * 9, "unknown"),
+    ],
+)
+async def test_not_audio(tmp_path: Path, head: bytes, name: str) -> None:
+    """What soundfile cannot read is named, with the command that converts it."""
+    path = tmp_path / "speech.m4a"
+    path.write_bytes(head)
+    with pytest.raises(AudioError, match=name) as caught:
+        await read(path)
+    assert "ffmpeg -i speech.m4a" in caught.value.hint
+
+
+async def test_raw(tmp_path: Path) -> None:
+    """Samples without a header are refused with a word on where they go."""
+    (tmp_path / "a.raw").write_bytes(TONE.tobytes())
+    with pytest.raises(AudioError, match="raw samples"):
+        await read(tmp_path / "a.raw")
+
+
+@pytest.mark.parametrize("format", ["WAV", "FLAC", "MP3", "OGG"])
+async def test_truncated(tmp_path: Path, format: str, caplog: pytest.LogCaptureFixture) -> None:
+    """A file cut in half gives what of it is whole, and says so where its header knew more."""
+    path = tmp_path / "a"
+    noise = np.random.default_rng(3).normal(0, 3000, 9 * RATE).astype(np.int16)
+    soundfile.write(path, noise, RATE, format=format)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    got = bytearray()
+
+    async def collect() -> None:
+        async with open_audio(path, chunk_ms=100) as audio:
+            async for chunk in audio:
+                got.extend(chunk)
+
+    if format == "FLAC":
+        with pytest.raises(AudioError, match="damaged after"):
+            await collect()
+    else:
+        await collect()
+    assert ("ends early" in caplog.text) is (format == "MP3")
+    assert len(got) > len(noise) * 3 // 4
+
+
+async def test_closed(tmp_path: Path) -> None:
+    """The file is closed after an error of the body, and after cancellation."""
+    path = write(tmp_path / "a.wav", TONE, "PCM_16")
+    kept: list[AudioFile] = []
+
+    async def fail() -> None:
+        async with open_audio(path) as audio:
+            kept.append(audio)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        await fail()
+    with anyio.CancelScope() as scope:
+        async with open_audio(path) as audio:
+            kept.append(audio)
+            async for _ in audio:
+                scope.cancel()
+    assert scope.cancelled_caught
+    for audio in kept:
+        with pytest.raises(soundfile.SoundFileError):
+            audio._read(0)

@@ -1,0 +1,192 @@
+"""The account of audio: service time and user time against a naive model."""
+
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paraformer_async._core.ledger import Ledger
+from paraformer_async._core.wire import Audio, ResultGenerated
+from paraformer_async.results import Sentence, Usage, Word
+
+# 1 kHz: a millisecond is 2 bytes.
+PER_SECOND = 2000
+
+# (ms, injected?)
+PIECES = st.lists(st.tuples(st.integers(1, 500), st.booleans()), max_size=30)
+RATES = st.sampled_from([8000, 11_025, 16_000, 22_050, 44_100, 48_000])
+
+
+def final(begin: int, end: int, text: str = "x") -> ResultGenerated:
+    """Give a final result."""
+    return ResultGenerated(Sentence(begin, end, text, sentence_end=True))
+
+
+def filled(*pieces: tuple[int, bool]) -> Ledger:
+    """Give a ledger of 1 kHz audio with *pieces* of (ms, injected?)."""
+    ledger = Ledger(PER_SECOND)
+    for ms, injected in pieces:
+        ledger.record(Audio(bytes(ms * 2), injected=injected))
+    return ledger
+
+
+@dataclass
+class Model:
+    """The naive account: for every sample that was sent, whether it is the user's."""
+
+    rate: int
+    is_users: list[bool] = field(default_factory=list)
+
+    def record(self, samples: int, *, injected: bool) -> None:
+        """Enter samples."""
+        self.is_users += [not injected] * samples
+
+    def to_user(self, ms: int) -> float:
+        """Count the user's samples before a time of the service."""
+        before = self.is_users[: round(ms * self.rate / 1000)]
+        beyond = max(0, ms * self.rate / 1000 - len(self.is_users))
+        return (sum(before) + beyond) * 1000 / self.rate
+
+
+@given(RATES, PIECES, st.data())
+def test_times_are_those_of_a_naive_count(
+    rate: int, pieces: list[tuple[int, bool]], data: st.DataObject
+) -> None:
+    """Any time is right within 1 ms, times never run backwards, whatever was settled before."""
+    ledger, model = Ledger(rate * 2), Model(rate)
+    settled = previous = 0
+    for ms, injected in pieces:
+        samples = ms * rate // 1000
+        ledger.record(Audio(bytes(samples * 2), injected=injected))
+        model.record(samples, injected=injected)
+        sent = len(model.is_users) * 1000 // rate
+        settled = data.draw(st.integers(settled, max(settled, sent)), "end of a final sentence")
+        said = ledger.settle(final(settled, settled)).sentence
+        assert said is not None
+        assert abs(model.to_user(settled) - said.begin_time) <= 1
+        for at in sorted(data.draw(st.lists(st.integers(settled, max(settled, sent) + 50)))):
+            assert abs(model.to_user(at) - ledger.to_user(at)) <= 1
+        assert previous <= ledger.to_user(settled)
+        previous = ledger.to_user(settled)
+    users = sum(model.is_users)
+    assert users * 1000 / rate == pytest.approx(ledger.given)
+    assert (len(model.is_users) - users) * 1000 / rate == pytest.approx(ledger.injected)
+
+
+@given(PIECES, st.lists(st.integers(0, 20_000)))
+def test_time_is_monotone(pieces: list[tuple[int, bool]], times: list[int]) -> None:
+    """A later time of the service is never an earlier time of the user."""
+    ledger = filled(*pieces)
+    translated = [ledger.to_user(at) for at in sorted(times)]
+    assert sorted(translated) == translated
+
+
+def test_silence_takes_no_time() -> None:
+    """All of an injected silence is, for the user, the moment at which it began."""
+    ledger = filled((1000, False), (500, True), (1000, False))
+    expected = [1000, 1000, 1000, 1001, 2000]
+    assert expected == [ledger.to_user(at) for at in (1000, 1200, 1500, 1501, 2500)]
+
+
+def test_long_runs_keep_the_list_of_silences_short() -> None:
+    """What lies before a final sentence is only counted, so hours of pauses cost nothing."""
+    ledger = Ledger(PER_SECOND)
+    for turn in range(1, 5001):
+        ledger.record(Audio(bytes(200)))
+        ledger.record(Audio(bytes(200), injected=True))
+        ledger.settle(final(turn * 200 - 200, turn * 200))
+        assert len(ledger._silences) <= 1
+    assert 500_000 == ledger.settled == ledger.given == ledger.injected
+    assert 500_010 == ledger.to_user(1_000_010)
+
+
+def test_adjoining_silences_are_one() -> None:
+    """A long silence that is sent in small pieces takes one place, also after it was settled."""
+    ledger = filled((100, False), *[(100, True)] * 1000)
+    assert 1 == len(ledger._silences)
+    ledger.settle(final(0, 100_100))
+    assert 0 == len(ledger._silences)
+    ledger.record(Audio(bytes(200), injected=True))
+    assert 100 == ledger.to_user(100_150)
+
+
+def test_final_sentences_settle() -> None:
+    """Only final sentences settle audio, by the user's time, and never backwards."""
+    ledger = filled((1000, False), (1000, True), (1000, False))
+    ledger.settle(ResultGenerated(Sentence(0, None, "x")))
+    assert 0 == ledger.settled
+    ledger.settle(final(0, 2500))
+    assert 1500 == ledger.settled
+    ledger.settle(final(2000, 2400))
+    assert 1500 == ledger.settled
+
+
+@pytest.mark.parametrize(
+    ("sentence", "expected"),
+    [
+        (Sentence(100, None, "x", (Word(100, 700),), sentence_end=True), 700),
+        (Sentence(100, None, "x", sentence_end=True), 100),
+        (Sentence(100, 800, "x", (Word(100, 700),)), 800),
+    ],
+    ids=["by its last word", "by its beginning", "by its own end"],
+)
+def test_where_a_final_sentence_ends(sentence: Sentence, expected: int) -> None:
+    """A final sentence without an end settles up to its last word, or to its beginning."""
+    ledger = filled((1000, False))
+    ledger.settle(ResultGenerated(sentence))
+    assert expected == ledger.settled
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        ResultGenerated(),
+        ResultGenerated(None, Usage(3)),
+        ResultGenerated(Sentence(0, 900, heartbeat=True)),
+    ],
+    ids=["no sentence", "only usage", "heartbeat"],
+)
+def test_what_is_no_sentence_is_untouched(result: ResultGenerated) -> None:
+    """Heartbeats and results without a sentence pass as they are, and settle nothing."""
+    ledger = filled((500, False), (500, True))
+    assert result is ledger.settle(result)
+    assert 0 == ledger.settled
+
+
+def test_without_injected_silence_nothing_is_changed() -> None:
+    """As long as nothing was injected, a result is not even copied."""
+    ledger = filled((1000, False))
+    result = final(0, 900)
+    assert result is ledger.settle(result)
+    assert 900 == ledger.settled
+
+
+def test_everything_in_a_sentence_is_translated() -> None:
+    """Words and stash are moved with the sentence, all else is kept."""
+    ledger = filled((1000, False), (1000, True), (1000, False))
+    words = (Word(500, 2100, "a", ",", fixed=True), Word(2100, 2500, "b"))
+    stash = Sentence(2500, None, "c", (Word(2500, 2600, "c"),))
+    given = Sentence(500, 2500, "a, b", words, emo_tag="neutral", sentence_id=7, stash=stash)
+    expected = Sentence(
+        500,
+        1500,
+        "a, b",
+        (Word(500, 1100, "a", ",", fixed=True), Word(1100, 1500, "b")),
+        emo_tag="neutral",
+        sentence_id=7,
+        stash=Sentence(1500, None, "c", (Word(1500, 1600, "c"),)),
+    )
+    usage = Usage(3)
+    assert ResultGenerated(expected, usage) == ledger.settle(ResultGenerated(given, usage))
+
+
+def test_compressed_audio_has_no_time() -> None:
+    """Compressed audio is not counted in time, and its results pass as they are said."""
+    ledger = Ledger(None)
+    ledger.record(Audio(b"OggS"))
+    assert (None, 0.0) == (ledger.given, ledger.injected)
+    assert 700 == ledger.to_user(700)
+    ledger.record(Audio(b"OggS", injected=True))
+    assert final(0, 900) == ledger.settle(final(0, 900))
+    assert (900, 0.0) == (ledger.settled, ledger.injected)

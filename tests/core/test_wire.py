@@ -1,0 +1,312 @@
+"""The messages on the wire: exact frames out, tolerance in, one kind of refusal."""
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paraformer_async._core.wire import (
+    Audio,
+    Command,
+    Event,
+    FinishTask,
+    Resource,
+    ResultGenerated,
+    RunTask,
+    TaskFailed,
+    TaskFinished,
+    TaskStarted,
+    UnknownEvent,
+    decode_command,
+    decode_event,
+    encode,
+    name_of,
+)
+from paraformer_async.errors import ProtocolError, RemoteProtocolError
+from paraformer_async.results import Sentence, Usage, Word
+
+T = "2bf83b9a-baeb-4fda-8d9a-xxxxxxxxxxxx"
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+
+
+def event(name: Any, payload: Any = None, **header: Any) -> str:
+    """Give a frame of the service."""
+    facts = {"event": name, "task_id": T, "attributes": {}} | header
+    return json.dumps({"header": facts, "payload": payload})
+
+
+def result(sentence: Any, usage: Any = None) -> str:
+    """Give a frame with a result."""
+    return event("result-generated", {"output": {"sentence": sentence}, "usage": usage})
+
+
+def command(action: str, payload: Any, **header: Any) -> str:
+    """Give a frame of a client."""
+    facts = {"action": action, "task_id": T, "streaming": "duplex"} | header
+    return json.dumps({"header": facts, "payload": payload})
+
+
+def run_task(**changes: Any) -> str:
+    """Give a frame that begins a task."""
+    payload = {"task_group": "audio", "task": "asr", "function": "recognition", "model": "m"}
+    return command("run-task", payload | {"parameters": {}, "input": {}} | changes)
+
+
+def test_run_task_is_the_documented_frame() -> None:
+    """`run-task` has the header and the payload of the service's documents, and nothing else."""
+    expected = {
+        "header": {"action": "run-task", "task_id": T, "streaming": "duplex"},
+        "payload": {
+            "task_group": "audio",
+            "task": "asr",
+            "function": "recognition",
+            "model": "paraformer-realtime-v2",
+            "parameters": {"format": "pcm", "sample_rate": 16000},
+            "input": {},
+        },
+    }
+    message = RunTask("paraformer-realtime-v2", {"format": "pcm", "sample_rate": 16000})
+    assert expected == json.loads(encode(message, T))
+
+
+def test_hot_words_of_v1_are_a_resource() -> None:
+    """The hot words of v1 models travel as a resource of the type `asr_phrase`."""
+    sent = json.loads(encode(RunTask("m", {}, (Resource("p1"),)), T))
+    expected = [{"resource_id": "p1", "resource_type": "asr_phrase"}]
+    assert expected == sent["payload"]["resources"]
+
+
+def test_finish_task_is_the_documented_frame() -> None:
+    """`finish-task` has the same header as `run-task`, and an empty input."""
+    expected = {
+        "header": {"action": "finish-task", "task_id": T, "streaming": "duplex"},
+        "payload": {"input": {}},
+    }
+    assert expected == json.loads(encode(FinishTask(), T))
+
+
+def test_audio_is_its_own_frame() -> None:
+    """Audio is a binary frame: the very object, not a copy of it."""
+    data = memoryview(b"abcd")
+    assert encode(Audio(data), T) is data
+
+
+COMMANDS = [
+    RunTask("m", {"format": "pcm", "language_hints": ["zh"]}),
+    RunTask("m", {}, (Resource("p"),)),
+    FinishTask(),
+]
+EVENTS = [
+    TaskStarted(),
+    ResultGenerated(),
+    ResultGenerated(Sentence(170, 920, "好，", (Word(170, 920, "好", "，"),)), Usage(3)),
+    ResultGenerated(Sentence(stash=Sentence(1, None, "x"), sentence_id=3, speaker_id="a")),
+    TaskFinished(),
+    TaskFinished(Usage(3)),
+    TaskFailed("CLIENT_ERROR", "request timeout after 23 seconds."),
+]
+
+
+@pytest.mark.parametrize("message", COMMANDS, ids=name_of)
+def test_commands_come_back(message: Command) -> None:
+    """A command that was encoded is decoded to the same command."""
+    assert (T, message) == decode_command(encode(message, T))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("message", EVENTS, ids=name_of)
+def test_events_come_back(message: Event) -> None:
+    """An event that was encoded is decoded to the same event."""
+    assert (T, message) == decode_event(encode(message, T))  # type: ignore[arg-type]
+
+
+def test_every_message_has_the_name_of_the_protocol() -> None:
+    """Errors and logs call a message what the documents call it."""
+    expected = ["run-task", "audio", "finish-task", "task-started"]
+    expected += ["result-generated", "task-finished", "task-failed"]
+    messages = [RunTask("m"), Audio(b""), FinishTask(), TaskStarted()]
+    messages += [ResultGenerated(), TaskFinished(), TaskFailed()]
+    assert expected == [name_of(message) for message in messages]
+
+
+def test_documented_result() -> None:
+    """The result in the service's documents is read whole."""
+    frame = (
+        '{"header":{"task_id":"t","event":"result-generated","attributes":{}},"payload":{"output":'
+        '{"sentence":{"begin_time":170,"end_time":920,"text":"好，我知道了","heartbeat":false,'
+        '"sentence_end":true,"emo_tag":"neutral","emo_confidence":0.914,"words":[{"begin_time":170,'
+        '"end_time":295,"text":"好","punctuation":"，"}]}},"usage":{"duration":3}}}'
+    )
+    words = (Word(170, 295, "好", "，"),)
+    said = Sentence(170, 920, "好，我知道了", words, sentence_end=True)
+    said = msgspec.structs.replace(said, emo_tag="neutral", emo_confidence=0.914)
+    assert ("t", ResultGenerated(said, Usage(3))) == decode_event(frame)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        pytest.param({"begin_time": 170.0}, Sentence(170), id="a whole float"),
+        pytest.param({"begin_time": "170"}, Sentence(170), id="a number as text"),
+        pytest.param({"end_time": 920.0}, Sentence(0, 920), id="a whole float that can be null"),
+        pytest.param({"begin_time": None}, Sentence(), id="null where a number belongs"),
+        pytest.param({"text": None, "words": None}, Sentence(), id="null text and words"),
+        pytest.param(
+            {"words": [None, {"text": "a", "begin_time": None, "punctuation": None}]},
+            Sentence(words=(Word(text="a"),)),
+            id="nulls among words",
+        ),
+        pytest.param({"sentence_end": "true"}, Sentence(sentence_end=True), id="a flag as text"),
+        pytest.param({"heartbeat": None}, Sentence(), id="a null flag"),
+        pytest.param({"new": {"a": [1]}, "text": "x"}, Sentence(text="x"), id="an unknown field"),
+        pytest.param({"emo_confidence": 1}, Sentence(emo_confidence=1.0), id="an integer"),
+        pytest.param({"sentence_id": "a"}, Sentence(sentence_id="a"), id="an id that is text"),
+        pytest.param({}, Sentence(), id="nothing"),
+    ],
+)
+def test_loose_sentences(given: Any, expected: Sentence) -> None:
+    """Nulls, numbers as text, whole floats, missing and unknown fields are read with good will."""
+    assert (T, ResultGenerated(expected)) == decode_event(result(given))
+
+
+@pytest.mark.parametrize(
+    "payload", [None, {}, {"output": None}, {"output": {}}, {"output": {"sentence": None}}]
+)
+def test_results_without_a_sentence(payload: Any) -> None:
+    """A result may come without a sentence, an output or a payload."""
+    assert (T, ResultGenerated()) == decode_event(event("result-generated", payload))
+
+
+@pytest.mark.parametrize("payload", [None, {}, {"output": {}}, {"output": {}, "usage": None}])
+def test_task_finished_without_usage(payload: Any) -> None:
+    """`task-finished` comes with or without usage, output and payload."""
+    assert (T, TaskFinished()) == decode_event(event("task-finished", payload))
+
+
+def test_null_usage_fields_count_as_missing() -> None:
+    """A usage without a duration is no reason to end a recognition."""
+    assert (T, ResultGenerated(None, Usage())) == decode_event(result(None, {"duration": None}))
+
+
+def test_null_error_fields_count_as_missing() -> None:
+    """A failure that does not say why is still a failure."""
+    frame = event("task-failed", {}, error_code=None, error_message=None)
+    assert (T, TaskFailed()) == decode_event(frame)
+
+
+def test_a_missing_task_id_is_empty() -> None:
+    """An event that names no task is read; whose it is, the protocol decides."""
+    assert ("", TaskStarted()) == decode_event('{"header":{"event":"task-started"}}')
+
+
+def test_unknown_event_is_named() -> None:
+    """An event of an unknown kind is told apart from what is no event, and named."""
+    with pytest.raises(UnknownEvent) as caught:
+        decode_event(event("context-updated", {"output": []}))
+    assert "context-updated" == str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("frame", "expected"),
+    [
+        pytest.param("", "no event", id="nothing"),
+        pytest.param("{", "no event", id="half an object"),
+        pytest.param("[]", "no event", id="an array"),
+        pytest.param("null", "no event", id="null"),
+        pytest.param("5", "no event", id="a number"),
+        pytest.param("{}", "no event", id="no header"),
+        pytest.param('{"header": []}', "no event", id="a header that is an array"),
+        pytest.param('{"header": {}}', "no event", id="no event in the header"),
+        pytest.param(event([]), "no event", id="an event that is an array"),
+        pytest.param(event({}), "no event", id="an event that is an object"),
+        pytest.param(event(5), "no event", id="an event that is a number"),
+        pytest.param(event(None), "no event", id="an event that is null"),
+        pytest.param("\ud800", "no event", id="a lone surrogate"),
+        pytest.param(b"\xff", "no event", id="no UTF-8"),
+        pytest.param(
+            b'{"header":{"event":"task-started","task_id":"\xff"}}', "no event", id="broken UTF-8"
+        ),
+        pytest.param("[" * 100_000, "no event", id="nested too deep"),
+        pytest.param(result({"begin_time": "soon"}), "result-generated: Expected `int`", id="text"),
+        pytest.param(result({"begin_time": 0.5}), "result-generated: Expected `int`", id="half"),
+        pytest.param(result({"text": 5}), "Expected `str`", id="a number where text belongs"),
+        pytest.param(result([]), "Expected `object", id="a sentence that is an array"),
+        pytest.param(event("task-started", task_id=5), "malformed task-started", id="a bad id"),
+    ],
+)
+def test_what_is_no_event(frame: str | bytes, expected: str) -> None:
+    """What cannot be read as an event is the peer's breach of the protocol, and says why."""
+    with pytest.raises(RemoteProtocolError, match=expected):
+        decode_event(frame)
+
+
+@pytest.mark.parametrize(
+    ("frame", "expected"),
+    [
+        pytest.param("{", "cannot read the message", id="half an object"),
+        pytest.param("\ud800", "cannot read the message", id="a lone surrogate"),
+        pytest.param(b'{"header":"\xff"}', "cannot read the message", id="no UTF-8"),
+        pytest.param(run_task(parameters=None), "Expected `object`", id="null parameters"),
+        pytest.param(command("run-task", {"task": "asr"}), "field `input`", id="no input"),
+        pytest.param(command("finish-task", {}), "field `input`", id="no input at the end"),
+        pytest.param(command("continue-task", {"input": {}}), "continue-task", id="unknown action"),
+        pytest.param('{"header":{"action":"finish-task"}}', "task_id", id="no id"),
+        pytest.param(run_task(task="tts"), "audio/asr/recognition", id="another task"),
+        pytest.param(run_task(function="x"), "audio/asr/recognition", id="another function"),
+        pytest.param(
+            run_task(parameters={"x": 0}).replace("0", "[" * 99_999),
+            "cannot read the message",
+            id="nested too deep",
+        ),
+        pytest.param(
+            command(
+                "run-task", {"task": "asr", "function": "recognition", "input": {}}, streaming=""
+            ),
+            "duplex",
+            id="not duplex",
+        ),
+    ],
+)
+def test_what_is_no_command(frame: str | bytes, expected: str) -> None:
+    """What the service would refuse as a command is refused, and the message says what is wrong."""
+    with pytest.raises(RemoteProtocolError, match=expected):
+        decode_command(frame)
+
+
+def test_commands_may_leave_out_what_is_optional() -> None:
+    """A command without parameters and with null resources is a command."""
+    expected = (T, RunTask("m"))
+    assert expected == decode_command(run_task(resources=None))
+
+
+@given(st.text() | st.binary() | JSON.map(json.dumps))
+def test_arbitrary_input(frame: str | bytes) -> None:
+    """Whatever is read, the decoders raise nothing but the library's own errors."""
+    for decode in (decode_event, decode_command):
+        try:
+            decode(frame)
+        except (ProtocolError, UnknownEvent):
+            continue
+
+
+@given(
+    name=st.sampled_from(["result-generated", "task-started", "task-finished", "task-failed"]),
+    header=st.dictionaries(st.sampled_from(["task_id", "error_code", "attributes"]), JSON),
+    sentence=st.dictionaries(st.sampled_from(Sentence.__struct_fields__), JSON) | JSON,
+    usage=st.dictionaries(st.just("duration"), JSON) | JSON,
+)
+def test_arbitrary_fields(name: str, header: Any, sentence: Any, usage: Any) -> None:
+    """Whatever stands in the fields of an event, it is read or refused, never a crash."""
+    payload = {"output": {"sentence": sentence}, "usage": usage}
+    try:
+        task_id, _ = decode_event(event(name, payload, **header))
+    except RemoteProtocolError as error:
+        assert name in str(error) or "no event" in str(error)
+    else:
+        assert isinstance(task_id, str)

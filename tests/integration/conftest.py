@@ -1,0 +1,74 @@
+"""What tests with real sockets share: a service in process, and proof that nothing is left."""
+
+import asyncio
+import gc
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from paraformer_async.server import LocalServer
+
+AUDIO = Path(__file__).parents[2] / "examples" / "audio"
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(("asyncio", {"debug": True}), id="asyncio"),
+        pytest.param(("asyncio", {"use_uvloop": True}), id="uvloop"),
+    ]
+)
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
+    """Run on asyncio in debug mode, and on uvloop where there is one."""
+    backend: tuple[str, dict[str, bool]] = request.param
+    if "use_uvloop" in backend[1]:
+        pytest.importorskip("uvloop")
+    return backend
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[LocalServer]:
+    """The local service over the scripted engine."""
+    async with LocalServer("scripted") as server:
+        yield server
+
+
+@pytest.fixture
+async def nothing_left() -> AsyncIterator[None]:
+    """Fail when the test leaves a task, a thread or an open file (sockets are files) behind."""
+    tasks, threads, files = _tasks(), _threads(), _files()
+    yield
+    gc.collect()
+    for _ in range(100):
+        if _files() <= files and _tasks() <= tasks:
+            break
+        await asyncio.sleep(0.01)
+    assert _tasks() <= tasks
+    assert _threads() <= threads
+    assert _files() <= files
+
+
+def _tasks() -> set[asyncio.Task[object]]:
+    """All tasks but those in which anyio runs tests and fixtures."""
+    return {task for task in asyncio.all_tasks() if "TestRunner" not in str(task.get_coro())}
+
+
+def _threads() -> set[str]:
+    """Names of threads; anyio keeps idle workers for reuse, asyncio's resolver too."""
+    return {
+        one.name for one in threading.enumerate() if not one.name.startswith(("AnyIO", "asyncio_"))
+    }
+
+
+def _files() -> set[str]:
+    try:
+        return {str(number.readlink()) for number in Path("/proc/self/fd").iterdir()}
+    except OSError:
+        return set()
+
+
+@pytest.fixture
+def speech() -> bytes:
+    """2.8 s of speech: s16le mono at 16 kHz."""
+    return (AUDIO / "goforward.raw").read_bytes()

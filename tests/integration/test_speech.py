@@ -1,0 +1,155 @@
+"""Real speech through the real protocol and a real engine: what this library is for."""
+
+import re
+from collections.abc import AsyncIterator
+from functools import partial
+
+import anyio
+import jiwer
+import pytest
+
+from paraformer_async import AsyncRecognizer, RecognitionResult, TaskFailedError
+from paraformer_async.middleware import Heartbeat
+from paraformer_async.server import Clocks, LocalServer
+from tests.integration.conftest import AUDIO
+
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
+
+BYTES_PER_MS = 32
+SPOKEN = {
+    "goforward.wav": "go forward ten meters",
+    "sense_and_sensibility_01_austen_64kb-0870.wav": (
+        "and mister john dashwood had then leisure to consider how much there might be prudently "
+        "in his power to do for them"
+    ),
+    "sense_and_sensibility_01_austen_64kb-0880.wav": "he was not an ill disposed young man",
+    "sense_and_sensibility_01_austen_64kb-0890.wav": (
+        "unless to be rather cold hearted and rather selfish is to be ill disposed"
+    ),
+}
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, bool]]:
+    """One loop is enough for what takes an engine's time."""
+    return ("asyncio", {"debug": False})
+
+
+@pytest.fixture
+async def recognizer() -> AsyncIterator[AsyncRecognizer]:
+    """A recognizer whose service is the local one with its default engine."""
+    async with (
+        LocalServer() as server,
+        AsyncRecognizer(endpoint=server.url, api_key="any") as recognizer,
+    ):
+        yield recognizer
+
+
+def spoken_words(text: str) -> str:
+    """Give *text* as a transcriber would write it down: words, no punctuation, no abbreviation."""
+    words = re.sub(r"[^\w\s']", " ", text.lower()).split()
+    return " ".join("mister" if word == "mr" else word for word in words)
+
+
+async def paced(audio: bytes) -> AsyncIterator[bytes]:
+    """Give *audio* as a microphone would: 100 ms at a time, each when it is spoken."""
+    begin = anyio.current_time()
+    for number, start in enumerate(range(0, len(audio), 3200), 1):
+        await anyio.sleep_until(begin + number * 0.1)
+        yield audio[start : start + 3200]
+
+
+def samples(name: str) -> bytes:
+    """Give the samples of a wav file."""
+    return (AUDIO / name).read_bytes()[44:]
+
+
+async def test_words_of_all_clips(recognizer: AsyncRecognizer) -> None:
+    """The bundled recordings are transcribed with a word error rate of at most 10 % together."""
+    heard = {name: await recognizer.transcribe(AUDIO / name) for name in SPOKEN}
+
+    rate = jiwer.wer(list(SPOKEN.values()), [spoken_words(heard[name].text) for name in SPOKEN])
+    assert rate <= 0.10
+    for transcript in heard.values():
+        assert transcript.words
+        assert transcript.sentences[-1].end_time <= transcript.duration * 1000 + 1
+        assert transcript.billed == pytest.approx(transcript.duration, abs=1)
+
+
+async def test_partials_come_while_the_speech_goes_on(recognizer: AsyncRecognizer) -> None:
+    """Paced in real time, partial results come before the speech ends, then the final one."""
+    speech = samples("sense_and_sensibility_01_austen_64kb-0870.wav")
+    begin = anyio.current_time()
+    stream = recognizer.stream(paced(speech))
+    results = [(anyio.current_time() - begin, result) async for result in stream]
+
+    first_at, first = results[0]
+    assert not first.is_final
+    assert first_at < len(speech) / BYTES_PER_MS / 1000 / 2
+    assert results[-1][1].is_final
+    assert "dashwood" in results[-1][1].text.lower()
+    assert stream.latency.first_packet is not None
+    assert stream.latency.last_packet is not None
+    assert 0.2 < stream.latency.first_packet < first_at
+    assert 0 < stream.latency.last_packet < 3
+
+
+async def test_push_gives_the_same_as_pull(recognizer: AsyncRecognizer, speech: bytes) -> None:
+    """Audio sent by hand gives the same final words as the same audio from a source."""
+    pulled = [result async for result in recognizer.stream(speech) if result.is_final]
+    pushed: list[RecognitionResult] = []
+    async with recognizer.stream() as stream, anyio.create_task_group() as tasks:
+
+        async def read() -> None:
+            pushed.extend([result async for result in stream if result.is_final])
+
+        tasks.start_soon(read)
+        async for chunk in paced(speech):
+            await stream.send(chunk)
+        await stream.finish()
+
+    assert [result.text for result in pulled] == [result.text for result in pushed]
+    assert [result.sentence.words for result in pulled] == [
+        result.sentence.words for result in pushed
+    ]
+
+
+async def test_a_long_silence_is_survived_and_moves_no_time() -> None:
+    """A source that is quiet longer than both clocks stays alive; its words keep their times."""
+    clip = samples("sense_and_sensibility_01_austen_64kb-0880.wav")
+    clip_ms = len(clip) // BYTES_PER_MS
+    finals: list[RecognitionResult] = []
+
+    async def speak_wait_speak() -> AsyncIterator[bytes]:
+        yield clip
+        await anyio.sleep(2.5)
+        yield clip
+
+    async with (
+        LocalServer(clocks=Clocks(message=0.5, silence=1.2)) as server,
+        AsyncRecognizer(
+            endpoint=server.url,
+            api_key="any",
+            heartbeat=True,
+            middleware=[partial(Heartbeat, interval=0.2)],
+        ) as recognizer,
+    ):
+        finals.extend(
+            [result async for result in recognizer.stream(speak_wait_speak()) if result.is_final]
+        )
+
+    first, second = finals
+    assert spoken_words(first.text) == spoken_words(second.text)
+    assert second.sentence.begin_time == pytest.approx(first.sentence.begin_time + clip_ms, abs=150)
+    assert second.sentence.end_time == pytest.approx(first.sentence.end_time + clip_ms, abs=150)
+
+
+async def test_silent_audio_without_heartbeat_dies_with_a_hint() -> None:
+    """Without heartbeat, a minute (scaled) of silent audio ends in an error with a hint."""
+    async with (
+        LocalServer(clocks=Clocks(message=0.5, silence=1.2)) as server,
+        AsyncRecognizer(endpoint=server.url, api_key="any") as recognizer,
+    ):
+        with pytest.raises(TaskFailedError, match=r"Response timeout!.*heartbeat=True"):
+            async for _ in recognizer.stream(paced(bytes(32000 * 5))):
+                pass

@@ -1,0 +1,73 @@
+"""The rule that import-linter cannot state: sans-I/O rooms hold nothing that waits or ignores."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1] / "paraformer_async"
+FILES = [path for room in ("_core", "middleware") for path in sorted((ROOT / room).rglob("*.py"))]
+FORBIDDEN = frozenset(
+    {"aiohttp", "anyio", "asyncio", "numpy", "socket", "soundfile", "threading", "time"}
+)
+WAITS = (ast.AsyncFor, ast.AsyncFunctionDef, ast.AsyncWith, ast.Await)
+
+
+def imported(source: str) -> set[str]:
+    """Return the top-level names of all that *source* imports, wherever in the file."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names.update(alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names.add((node.module or "").partition(".")[0])
+    return names
+
+
+def waits(source: str) -> list[int]:
+    """Return the lines of *source* that wait, or are made to."""
+    return [node.lineno for node in ast.walk(ast.parse(source)) if isinstance(node, WAITS)]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_sans_io_file_imports_no_io(path: Path) -> None:
+    """No file of the core or of the middleware imports a clock, a socket, a loop or a thread."""
+    found = imported(path.read_text(encoding="utf-8")) & FORBIDDEN
+
+    assert not found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_sans_io_file_never_waits(path: Path) -> None:
+    """No file of the core or of the middleware has anything asynchronous in it."""
+    assert not waits(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_sans_io_file_ignores_no_type(path: Path) -> None:
+    """No file of the core or of the middleware silences the type checker."""
+    assert "type: ignore" not in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import time",
+        "import asyncio.events",
+        "from socket import socket",
+        "def late() -> None:\n    from anyio import sleep",
+    ],
+)
+def test_every_form_of_import_is_seen(source: str) -> None:
+    """The check sees an import in any form, also inside a function."""
+    assert imported(source) & FORBIDDEN
+
+
+def test_relative_imports_are_not_mistaken() -> None:
+    """A module of ours called `time` would not be taken for the clock."""
+    assert not imported("from .time import stamp")
+
+
+def test_waiting_is_seen() -> None:
+    """The check sees a coroutine and what it waits for."""
+    assert waits("async def wait() -> None:\n    await other()") == [1, 2]
