@@ -121,6 +121,10 @@ class ParaformerError(Exception):
     def __str__(self) -> str:
         return f"{self.message} ({self.hint})" if self.hint else self.message
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Keep all facts on the way to another process, whatever `__init__` takes."""
+        return _restored, (type(self), self.args, vars(self).copy())
+
 
 class InvalidOptionError(ParaformerError, ValueError):
     """
@@ -289,6 +293,15 @@ class LocalProtocolError(ProtocolError):
 
 class RemoteProtocolError(ProtocolError):
     """The peer sent what the protocol does not allow now, or what cannot be decoded."""
+
+
+def _restored(
+    kind: type[ParaformerError], args: tuple[object, ...], facts: dict[str, object]
+) -> ParaformerError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    vars(error).update(facts)
+    return error
 
 
 def _advice(code: str, message: str) -> tuple[bool, str]:

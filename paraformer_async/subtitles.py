@@ -52,7 +52,7 @@ def _parts(text: str, words: Sequence[Word]) -> Iterator[tuple[list[Word], str]]
         found = text.find(word.text, at)
         where = at if found < 0 else found
         is_full = part and (
-            where + len(word.text) - begin > _LONGEST_TEXT
+            where + len(word.text + word.punctuation.strip()) - begin > _LONGEST_TEXT
             or word.end_time - part[0].begin_time > _LONGEST_MS
         )
         # The words of a number ("1999") may not stand in the text as said: no caption is empty.

@@ -67,10 +67,8 @@ TRANSITIONS: Mapping[tuple[State, type[Struct]], State] = {
     (State.STARTING, TaskFailed): State.FAILED,
     (State.RUNNING, TaskFailed): State.FAILED,
     (State.FINISHING, TaskFailed): State.FAILED,
-    (
-        State.FAILED,
-        TaskFailed,
-    ): State.FAILED,  # the news of it, when a breach of the protocol was the failure
+    # The news of it, when a breach of the protocol was the failure.
+    (State.FAILED, TaskFailed): State.FAILED,
 }
 # What can have been under way when the task failed. Taken from a peer, never sent.
 UNDER_WAY: frozenset[tuple[State, type[Struct]]] = frozenset(

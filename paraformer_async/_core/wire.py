@@ -168,16 +168,12 @@ def decode_command(frame: str | bytes) -> tuple[str, Command]:
         envelope = _COMMANDS.decode(frame)
     except _UNREADABLE as error:
         raise RemoteProtocolError(f"cannot read the message: {error}") from error
-    payload = envelope.payload
-    match envelope.header:
-        case _FinishTaskHeader(task_id=task_id):
-            return task_id, FinishTask()
-        case _RunTaskHeader(task_id=task_id, streaming=streaming):
-            if streaming != "duplex" or payload.task != "asr" or payload.function != "recognition":
-                raise RemoteProtocolError(
-                    "run-task must ask for a duplex audio/asr/recognition task"
-                )
-            return task_id, RunTask(payload.model, payload.parameters, payload.resources or ())
+    header, payload = envelope.header, envelope.payload
+    if isinstance(header, _FinishTaskHeader):
+        return header.task_id, FinishTask()
+    if header.streaming != "duplex" or (payload.task, payload.function) != ("asr", "recognition"):
+        raise RemoteProtocolError("run-task must ask for a duplex audio/asr/recognition task")
+    return header.task_id, RunTask(payload.model, payload.parameters, payload.resources or ())
 
 
 class _ResultHeader(Struct, tag_field="event", tag="result-generated"):

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from paraformer_async._core.pcm import FRAME_MS, silence
-from paraformer_async._core.wire import Audio, Command, FinishTask, RunTask
+from paraformer_async._core.wire import Audio, Command, RunTask
 from paraformer_async._validation import require_positive
 from paraformer_async.middleware.base import Middleware
 
@@ -55,7 +55,7 @@ class Heartbeat(Middleware):
         elif isinstance(command, RunTask):
             command = self._begin(command)
             self._deadline = now + self._interval
-        elif isinstance(command, FinishTask):
+        else:
             self._deadline = None
         return (command,)
 

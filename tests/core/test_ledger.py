@@ -14,7 +14,7 @@ from paraformer_async.results import Sentence, Usage, Word
 PER_SECOND = 2000
 
 # (ms, injected?)
-PIECES = st.lists(st.tuples(st.integers(1, 500), st.booleans()), max_size=30)
+PIECES = st.lists(st.tuples(st.integers(1, 60), st.booleans()), max_size=15)
 RATES = st.sampled_from([8000, 11_025, 16_000, 22_050, 44_100, 48_000])
 
 
@@ -65,7 +65,9 @@ def test_times_are_those_of_a_naive_count(
         said = ledger.settle(final(settled, settled)).sentence
         assert said is not None
         assert abs(model.to_user(settled) - said.begin_time) <= 1
-        for at in sorted(data.draw(st.lists(st.integers(settled, max(settled, sent) + 50)))):
+        for at in sorted(
+            data.draw(st.lists(st.integers(settled, max(settled, sent) + 50), max_size=5))
+        ):
             assert abs(model.to_user(at) - ledger.to_user(at)) <= 1
         assert previous <= ledger.to_user(settled)
         previous = ledger.to_user(settled)
@@ -74,7 +76,7 @@ def test_times_are_those_of_a_naive_count(
     assert (len(model.is_users) - users) * 1000 / rate == pytest.approx(ledger.injected)
 
 
-@given(PIECES, st.lists(st.integers(0, 20_000)))
+@given(PIECES, st.lists(st.integers(0, 2000)))
 def test_time_is_monotone(pieces: list[tuple[int, bool]], times: list[int]) -> None:
     """A later time of the service is never an earlier time of the user."""
     ledger = filled(*pieces)
@@ -85,8 +87,8 @@ def test_time_is_monotone(pieces: list[tuple[int, bool]], times: list[int]) -> N
 def test_silence_takes_no_time() -> None:
     """All of an injected silence is, for the user, the moment at which it began."""
     ledger = filled((1000, False), (500, True), (1000, False))
-    expected = [1000, 1000, 1000, 1001, 2000]
-    assert expected == [ledger.to_user(at) for at in (1000, 1200, 1500, 1501, 2500)]
+    expected = [999, 1000, 1000, 1000, 1001, 2000]
+    assert expected == [ledger.to_user(at) for at in (999, 1000, 1200, 1500, 1501, 2500)]
 
 
 def test_long_runs_keep_the_list_of_silences_short() -> None:

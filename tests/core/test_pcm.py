@@ -54,6 +54,15 @@ def test_a_chunk_of_one_frame_passes_as_it_is() -> None:
     assert frame is chunk
 
 
+def test_a_chunk_of_one_frame_waits_its_turn() -> None:
+    """A chunk that is a frame does not overtake what is held from before it."""
+    framer = Framer(16000)
+    chunks = [b"a" * 100, b"b" * 3200, b"c" * 3200]
+    frames = [bytes(frame) for chunk in chunks for frame in framer.feed(chunk)]
+    expected = [b"a" * 100 + b"b" * 3100, b"b" * 100 + b"c" * 3100]
+    assert (expected, b"c" * 100) == (frames, framer.flush())
+
+
 def test_frames_within_a_chunk_are_views_of_it() -> None:
     """Cutting a large chunk copies nothing but its rest."""
     chunk = bytes(3200 * 3 + 5)

@@ -296,7 +296,7 @@ def test_both_sides_agree(data: Any) -> None:
         message = data.draw(st.sampled_from(allowed))
         if isinstance(message, Command):
             sent = client.send(message, task_id=f"{turn:032x}")
-            assert message == server.receive(bytes(sent) if isinstance(message, Audio) else sent)  # type: ignore[arg-type]
+            assert message == server.receive(bytes(sent) if isinstance(message, Audio) else sent)
         else:
-            assert message == client.receive(server.send(message))  # type: ignore[arg-type]
+            assert message == client.receive(server.send(message))
         assert (client.state, client.task_id) == (server.state, server.task_id)

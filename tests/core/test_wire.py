@@ -1,6 +1,7 @@
 """The messages on the wire: exact frames out, tolerance in, one kind of refusal."""
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -117,13 +118,13 @@ EVENTS = [
 @pytest.mark.parametrize("message", COMMANDS, ids=name_of)
 def test_commands_come_back(message: Command) -> None:
     """A command that was encoded is decoded to the same command."""
-    assert (T, message) == decode_command(encode(message, T))  # type: ignore[arg-type]
+    assert (T, message) == decode_command(encode(message, T))
 
 
 @pytest.mark.parametrize("message", EVENTS, ids=name_of)
 def test_events_come_back(message: Event) -> None:
     """An event that was encoded is decoded to the same event."""
-    assert (T, message) == decode_event(encode(message, T))  # type: ignore[arg-type]
+    assert (T, message) == decode_event(encode(message, T))
 
 
 def test_every_message_has_the_name_of_the_protocol() -> None:
@@ -289,10 +290,8 @@ def test_commands_may_leave_out_what_is_optional() -> None:
 def test_arbitrary_input(frame: str | bytes) -> None:
     """Whatever is read, the decoders raise nothing but the library's own errors."""
     for decode in (decode_event, decode_command):
-        try:
+        with suppress(ProtocolError, UnknownEvent):
             decode(frame)
-        except (ProtocolError, UnknownEvent):
-            continue
 
 
 @given(
@@ -304,9 +303,7 @@ def test_arbitrary_input(frame: str | bytes) -> None:
 def test_arbitrary_fields(name: str, header: Any, sentence: Any, usage: Any) -> None:
     """Whatever stands in the fields of an event, it is read or refused, never a crash."""
     payload = {"output": {"sentence": sentence}, "usage": usage}
-    try:
-        task_id, _ = decode_event(event(name, payload, **header))
-    except RemoteProtocolError as error:
-        assert name in str(error) or "no event" in str(error)
-    else:
+    with suppress(RemoteProtocolError):
+        task_id, read = decode_event(event(name, payload, **header))
         assert isinstance(task_id, str)
+        assert name == name_of(read)

@@ -1,0 +1,97 @@
+"""The door: what `paraformer_async` exports, and how little it loads."""
+
+import ast
+import subprocess
+import sys
+import tomllib
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+import paraformer_async
+
+ROOT = Path(__file__).parent.parent
+HEAVY = ("aiohttp", "numpy", "soundfile")
+# Names of the package's modules and of what it needs itself.
+MODULES = {path.stem for path in Path(paraformer_async.__file__).parent.iterdir()}
+HELPERS = {"Any", "TYPE_CHECKING", "import_module"}
+
+
+def loaded_by(statement: str) -> set[str]:
+    """Give the names of all modules that a fresh interpreter has loaded after *statement*."""
+    program = f"{statement}\nimport sys\nprint(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    return set(done.stdout.split())
+
+
+def test_all_is_what_is_public() -> None:
+    """`__all__` is sorted and holds exactly the public names."""
+    public = {name for name in dir(paraformer_async) if not name.startswith("_")}
+    assert set(paraformer_async.__all__) == public - MODULES - HELPERS
+    assert sorted(set(paraformer_async.__all__)) == paraformer_async.__all__
+
+
+def test_checkers_see_the_same_names() -> None:
+    """What type checkers are told to import is what `__all__` exports, from the same homes."""
+    tree = ast.parse(Path(paraformer_async.__file__).read_text(encoding="utf-8"))
+    (block,) = (
+        node
+        for node in tree.body
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    )
+    seen = {}
+    for node in block.body:
+        assert isinstance(node, ast.ImportFrom)
+        seen |= {name.asname or name.name: node.module for name in node.names}
+    assert paraformer_async.__all__ == sorted(seen)
+    for name, home in seen.items():
+        assert getattr(import_module(str(home)), name) is getattr(paraformer_async, name)
+
+
+@pytest.mark.parametrize("name", paraformer_async.__all__)
+def test_every_name_can_be_imported(name: str) -> None:
+    """Each exported name exists, is exported by its home too, and is documented."""
+    exported = getattr(paraformer_async, name)
+    assert name == exported.__name__
+    assert name in import_module(exported.__module__).__all__
+    assert exported.__doc__
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import paraformer_async",
+        "from paraformer_async import AsyncRecognizer",
+        "from paraformer_async import *",
+        "import paraformer_async.middleware",
+        "from paraformer_async import AsyncRecognizer; AsyncRecognizer(api_key='k')",
+    ],
+)
+def test_the_package_is_light(statement: str) -> None:
+    """Neither importing the package nor making a recognizer loads what only running one needs."""
+    loaded = loaded_by(statement)
+    assert "paraformer_async" in loaded
+    assert set() == loaded.intersection(HEAVY)
+
+
+def test_the_package_alone_loads_nothing_of_itself() -> None:
+    """`import paraformer_async` loads none of its modules before a name is used."""
+    loaded = loaded_by("import paraformer_async")
+    assert {"paraformer_async"} == {name for name in loaded if name.startswith("paraformer_async")}
+
+
+def test_unknown_names() -> None:
+    """What the package does not have is an AttributeError, like that of any module."""
+    with pytest.raises(AttributeError, match="module 'paraformer_async' has no attribute 'Nope'"):
+        _ = paraformer_async.Nope
+    assert not hasattr(paraformer_async, "_nope")
+
+
+def test_version() -> None:
+    """`__version__` is that of the installed package, which has it from pyproject.toml."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["version"] == version("paraformer-async") == paraformer_async.__version__

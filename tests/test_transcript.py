@@ -1,0 +1,62 @@
+"""The whole of a recognition."""
+
+import pytest
+
+from paraformer_async import Latency, Sentence, Transcript, Word
+from paraformer_async.transcript import join
+
+
+def transcript(*sentences: Sentence) -> Transcript:
+    """Give a transcript of *sentences*."""
+    return Transcript(sentences, 3.5, Latency(0.5, 1.0), "t")
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        ([], ""),
+        ([""], ""),
+        (["", " ", ""], ""),
+        (["One."], "One."),
+        (["One.", "Two."], "One. Two."),
+        ([" One. ", "", "\nTwo."], "One. Two."),
+        (["你好。", "再见。"], "你好。再见。"),
+        (["你好", "再见"], "你好再见"),
+        (["你好，", "world."], "你好，world."),
+        (["Hello.", "你好。"], "Hello.你好。"),
+        (["こんにちは。", "さようなら。"], "こんにちは。さようなら。"),
+        (["안녕하세요.", "감사합니다."], "안녕하세요. 감사합니다."),
+        (["안녕", "하세요"], "안녕 하세요"),
+        (["Ça va ?", "Oui."], "Ça va ? Oui."),
+        (["Привет.", "Пока."], "Привет. Пока."),
+    ],
+)
+def test_sentences_are_put_together(texts: list[str], expected: str) -> None:
+    """Sentences are parted by a space, but not beside Chinese or Japanese characters."""
+    assert expected == join(texts)
+
+
+def test_text_and_words() -> None:
+    """A transcript gives the text and the words of all its sentences, in their order."""
+    first = Sentence(0, 500, "One.", (Word(0, 500, "One", "."),))
+    second = Sentence(600, 900, "Two.", (Word(600, 900, "Two", "."),))
+    whole = transcript(first, second)
+    assert "One. Two." == whole.text
+    assert (Word(0, 500, "One", "."), Word(600, 900, "Two", ".")) == whole.words
+    assert (3.5, Latency(0.5, 1.0), "t", None) == (
+        whole.duration,
+        whole.latency,
+        whole.request_id,
+        whole.billed,
+    )
+
+
+def test_nothing_was_said() -> None:
+    """A transcript of silence is empty, and no error."""
+    assert ("", (), "") == (transcript().text, transcript().words, transcript().to_srt())
+
+
+def test_captions() -> None:
+    """A transcript gives its sentences as SubRip captions."""
+    expected = "1\n00:00:00,000 --> 00:00:00,500\nOne.\n"
+    assert expected == transcript(Sentence(0, 500, "One.")).to_srt()
