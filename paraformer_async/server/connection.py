@@ -151,28 +151,39 @@ class Connection:
         # A task hears of its end at its next wait only; the protocol has gone on without it.
         await checkpoint_if_cancelled()
         frame = cast("str", self._protocol.send(event))
+        is_taken = False
         try:
             with anyio.fail_after(self._clocks.send):
                 await self._socket.send_str(frame)
+            is_taken = True
         except OSError as error:  # a timeout is one, too
             raise _Gone from error
+        finally:
+            # After a write that was given up, aiohttp's next one would end in a cancellation that
+            # nobody asked for (its drain waiter stays cancelled): there is none.
+            if not is_taken:
+                self._cut_off()
 
     async def _leave(self) -> None:
         """Give back what the task held, tell why it failed, and close; all in bounded time."""
         if self._task:
             await self._guarded(self._task.aclose)
-        with anyio.move_on_after(self._clocks.close):
-            await self._part()
+        try:
+            with anyio.move_on_after(self._clocks.close):
+                await self._part()
+        finally:
+            self._cut_off()
+
+    def _cut_off(self) -> None:
+        """End the connection, whatever the client thinks of it."""
         if self._transport is not None:
-            self._transport.abort()  # for a client that takes its time
+            self._transport.abort()
 
     async def _part(self) -> None:
-        code = WSCloseCode.OK
-        if isinstance(self._end, TaskFailure):
-            await self._guarded(self._send, self._end.event)
-        elif self._end:
-            code = self._end.code
-        await self._socket.close(code=code)
+        end = self._end
+        if isinstance(end, TaskFailure):
+            await self._guarded(self._send, end.event)
+        await self._socket.close(code=end.code if isinstance(end, _Gone) else WSCloseCode.OK)
 
     async def _watch_clocks(self) -> None:
         clocks = self._clocks

@@ -1,0 +1,171 @@
+"""`LocalServer` as a context manager: where it listens, and what it leaves behind."""
+
+import asyncio
+import socket
+
+import aiohttp
+import anyio
+import pytest
+
+from paraformer_async.errors import InvalidOptionError, UsageError
+from paraformer_async.server import (
+    Clocks,
+    EngineBusy,
+    Listener,
+    ListenerSettings,
+    LocalServer,
+)
+from paraformer_async.server.engines import ScriptedEngine
+
+pytestmark = pytest.mark.anyio
+
+QUICK = Clocks(close=0.2)
+
+
+class Noting(ScriptedEngine):
+    """An engine that notes what becomes of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.notes: list[str] = []
+
+    async def open(self, settings: ListenerSettings) -> Listener:
+        """Note it."""
+        self.notes.append("opened")
+        return await super().open(settings)
+
+    async def aclose(self) -> None:
+        """Note it, a little later."""
+        await anyio.lowlevel.checkpoint()
+        self.notes.append("closed")
+
+
+def port_of(server: LocalServer) -> int:
+    """The port in the server's address."""
+    return int(server.url.removesuffix("/api-ws/v1/inference").rsplit(":", 1)[1])
+
+
+async def accepts(server: LocalServer) -> bool:
+    """Whether a client gets through."""
+    async with aiohttp.ClientSession(headers={"Authorization": "Bearer any"}) as session:
+        try:
+            async with session.ws_connect(server.url):
+                return True
+        except aiohttp.ClientConnectorError:
+            return False
+
+
+async def test_the_address_is_known_once_it_is_entered() -> None:
+    """Any free port is taken by default, on the loopback; after leaving, nobody listens."""
+    async with LocalServer("scripted", clocks=QUICK) as server:
+        assert server.url.startswith("ws://127.0.0.1:")
+        assert server.url.endswith("/api-ws/v1/inference")
+        assert port_of(server) > 0
+        assert await accepts(server)
+    assert not await accepts(server)
+
+
+async def test_a_port_of_ones_own() -> None:
+    """A given port is the one that is listened on, and is free again afterwards."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    for _ in range(2):
+        async with LocalServer("scripted", port=port, clocks=QUICK) as server:
+            assert server.url == f"ws://127.0.0.1:{port}/api-ws/v1/inference"
+            assert await accepts(server)
+
+
+async def test_a_port_that_is_taken() -> None:
+    """A port that is taken is an OSError, and nothing is left behind."""
+    engine = Noting()
+    before = asyncio.all_tasks()
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        server = LocalServer(engine, port=other.getsockname()[1], clocks=QUICK)
+        with pytest.raises(OSError, match="address already in use"):
+            async with server:
+                pytest.fail("entered")
+    assert engine.notes == ["opened", "closed"]
+    assert asyncio.all_tasks() == before
+    async with LocalServer("scripted", port=port_of(server), clocks=QUICK) as another:
+        assert await accepts(another)
+
+
+async def test_ipv6() -> None:
+    """An IPv6 address stands in brackets."""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("no IPv6 here")
+    async with LocalServer("scripted", host="::1", clocks=QUICK) as server:
+        assert server.url.startswith("ws://[::1]:")
+        assert await accepts(server)
+
+
+def test_an_ipv6_address_needs_no_ipv6_to_be_written() -> None:
+    """The address is formatted without being looked at."""
+    server = LocalServer("scripted", host="::1", port=80)
+    assert server.url == "ws://[::1]:80/api-ws/v1/inference"
+
+
+def test_an_unknown_engine() -> None:
+    """The name of an engine that is none is refused at once, with the ones that are."""
+    with pytest.raises(InvalidOptionError, match="'moonshine', 'paraformer', 'scripted'") as caught:
+        LocalServer("whisper")
+    assert caught.value.option == "engine"
+
+
+async def test_the_engine_is_loaded_on_entering() -> None:
+    """The model is loaded before the first client comes, and freed at the end."""
+    engine = Noting()
+    server = LocalServer(engine, clocks=QUICK)
+    assert engine.notes == []
+    async with server:
+        assert engine.notes == ["opened"]
+    assert engine.notes == ["opened", "closed"]
+
+
+async def test_an_engine_that_cannot_be_loaded() -> None:
+    """What loading raises comes out as it is, and nobody listens."""
+
+    class Broken(Noting):
+        async def open(self, settings: ListenerSettings) -> Listener:
+            await super().open(settings)
+            raise EngineBusy
+
+    engine = Broken()
+    with pytest.raises(EngineBusy):
+        async with LocalServer(engine, clocks=QUICK):
+            pytest.fail("entered")
+    assert engine.notes == ["opened", "closed"]
+
+
+async def test_cancelling_frees_everything() -> None:
+    """A body that is cancelled leaves a closed engine and a free port, too."""
+    engine = Noting()
+    with anyio.CancelScope() as scope:
+        async with LocalServer(engine, clocks=QUICK) as server:
+            scope.cancel()
+            await anyio.sleep_forever()
+    assert scope.cancelled_caught
+    assert engine.notes == ["opened", "closed"]
+    assert not await accepts(server)
+
+
+async def test_the_body_s_exception_comes_out() -> None:
+    """What the body raises is neither wrapped nor swallowed, and all is freed."""
+    engine = Noting()
+    with pytest.raises(UsageError, match="mine"):
+        async with LocalServer(engine, clocks=QUICK):
+            raise UsageError("mine")
+    assert engine.notes == ["opened", "closed"]
+
+
+async def test_two_servers_at_once() -> None:
+    """Servers do not know of each other."""
+    async with (
+        LocalServer("scripted", clocks=QUICK) as one,
+        LocalServer("scripted", clocks=QUICK) as another,
+    ):
+        assert one.url != another.url
+        assert await accepts(one)
+        assert await accepts(another)
