@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from paraformer_async.errors import (
         AudioError,
+        AudioLostError,
         AuthenticationError,
         ConnectError,
         ConnectionLostError,
@@ -29,15 +30,17 @@ if TYPE_CHECKING:
         TaskFailedError,
         UsageError,
     )
-    from paraformer_async.options import Timeouts
+    from paraformer_async.policies import PoolLimits, Reconnect, Retry, Timeouts
     from paraformer_async.recognizer import AsyncRecognizer
-    from paraformer_async.results import Latency, RecognitionResult, Sentence, Usage, Word
+    from paraformer_async.results import AudioGap, Latency, RecognitionResult, Sentence, Usage, Word
     from paraformer_async.stream import RecognitionStream
     from paraformer_async.transcript import Transcript
 
 __all__ = [
     "AsyncRecognizer",
     "AudioError",
+    "AudioGap",
+    "AudioLostError",
     "AuthenticationError",
     "ConnectError",
     "ConnectionLostError",
@@ -48,10 +51,13 @@ __all__ = [
     "LocalProtocolError",
     "MissingExtraError",
     "ParaformerError",
+    "PoolLimits",
     "ProtocolError",
     "RecognitionResult",
     "RecognitionStream",
+    "Reconnect",
     "RemoteProtocolError",
+    "Retry",
     "Sentence",
     "ServiceError",
     "TaskFailedError",
@@ -64,11 +70,15 @@ __all__ = [
 
 _HOMES = {
     "AsyncRecognizer": "recognizer",
+    "AudioGap": "results",
     "Latency": "results",
+    "PoolLimits": "policies",
     "RecognitionResult": "results",
     "RecognitionStream": "stream",
+    "Reconnect": "policies",
+    "Retry": "policies",
     "Sentence": "results",
-    "Timeouts": "options",
+    "Timeouts": "policies",
     "Transcript": "transcript",
     "Usage": "results",
     "Word": "results",

@@ -7,7 +7,7 @@ that names the option, what was given, and what is allowed.
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 from urllib.parse import urlsplit
 
 from paraformer_async.errors import InvalidOptionError
@@ -60,6 +60,12 @@ def require_positive(name: str, value: object) -> None:
     """Refuse a *value* of option *name* that is not a number of seconds above 0."""
     if not isinstance(value, int | float) or isinstance(value, bool) or not value > 0:
         raise InvalidOptionError(name, f"{value!r} is not a number of seconds above 0")
+
+
+def require_count(name: str, value: object) -> None:
+    """Refuse a *value* of option *name* that is not a whole number above 0."""
+    if not _is_int(value) or value <= 0:
+        raise InvalidOptionError(name, f"{value!r} is not a whole number above 0")
 
 
 def require_kind(name: str, value: object, kind: type, expected: str) -> None:
@@ -212,5 +218,5 @@ def _require_text(name: str, value: object, *, shown: str | None = None) -> None
         )
 
 
-def _is_int(value: object) -> bool:
+def _is_int(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)

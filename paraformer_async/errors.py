@@ -13,6 +13,7 @@ Everything this library raises, as one tree.
         ├── ConnectionLostError             an open connection ended in mid-task
         ├── DeadlineError (TimeoutError)    a bounded wait ran out (see `Timeouts`)
         ├── TaskFailedError                 the service ended the task with an error
+        ├── AudioLostError                  more audio was unsettled than is kept for a reconnection
         └── ProtocolError
             ├── LocalProtocolError          we were about to break the protocol: a bug of ours
             └── RemoteProtocolError         the peer broke the protocol
@@ -21,8 +22,11 @@ Errors store facts as attributes; the sentence is built from them. `hint` says w
 Exceptions raised by the user's own code (an audio source, the body of a loop) are never wrapped.
 """
 
+from paraformer_async._catalogue import HANDSHAKE_HINTS, QUOTA, WAITS, advice
+
 __all__ = [
     "AudioError",
+    "AudioLostError",
     "AuthenticationError",
     "ConnectError",
     "ConnectionLostError",
@@ -39,68 +43,8 @@ __all__ = [
     "UsageError",
 ]
 
-_QUOTA = "the account's quota is used up for the moment; wait and start fewer streams at once"
-_SILENT = "the service heard no speech for 60 s; pass heartbeat=True to keep a silent stream alive"
-_COMPARE = "compare format= and sample_rate= with the real audio"
-_TRY_AGAIN = "the service failed; try again, and quote the request id to its support if it stays"
-_CHECK_KEY = (
-    "check api_key= or DASHSCOPE_API_KEY, and that the key belongs to the endpoint's region"
-)
-
-# What to do about a failure of the service, by the beginning of its `error_code` or by a part of
-# its message; the first row that fits speaks. `retryable` tells whether the same audio and the
-# same parameters may succeed later. Source: the service's list of error codes, see the README.
-# (error_code prefix or message part, worth another try, hint)
-_CATALOGUE: tuple[tuple[str, bool, str], ...] = (
-    (
-        "request timeout after",
-        True,
-        "send audio at least every 20 s, or pass heartbeat=True to keep a quiet stream alive",
-    ),
-    ("Response timeout", True, _SILENT),
-    ("ResponseTimeout", True, _SILENT),
-    (
-        "NO_VALID_AUDIO_ERROR",
-        False,
-        f"no audio arrived, or it is not in the declared format: {_COMPARE}",
-    ),
-    ("UNSUPPORTED_FORMAT", False, _COMPARE),
-    ("decode audio", False, _COMPARE),
-    ("Throttling", True, _QUOTA),
-    ("rate limit exceeded", True, _QUOTA),
-    ("InvalidParameter", False, "a parameter of the request is wrong; see the message"),
-    ("ModelNotFound", False, "check model= and that the endpoint's region offers this model"),
-    ("Model.AccessDenied", False, "the key's workspace may not use this model"),
-    ("InvalidApiKey", False, _CHECK_KEY),
-    (
-        "AccessDenied",
-        False,
-        "the key may not use this model or workspace; check the account's permissions",
-    ),
-    ("Arrearage", False, "the account has overdue payments"),
-    ("InternalError", True, _TRY_AGAIN),
-    ("SERVER_ERROR", True, _TRY_AGAIN),
-    ("SystemError", True, _TRY_AGAIN),
-    ("ServiceUnavailable", True, "the service is overloaded or in maintenance; try again"),
-    ("RequestTimeOut", True, "the service took too long; try again"),
-    ("EngineError", True, "the service's engine failed; try again"),
-)
-
 _TOO_MANY_REQUESTS = 429
 _SERVER_FAULT = 500
-_HANDSHAKE_HINTS = {
-    401: _CHECK_KEY,
-    403: "the key may not use this endpoint or workspace; check the account's permissions",
-    404: "check endpoint=: the path is /api-ws/v1/inference",
-    429: _QUOTA,
-}
-# What was waited for in vain, by the phases of `Timeouts`.
-_WAITED_FOR = {
-    "connect": "the connection was not made",
-    "started": "the service did not answer run-task",
-    "send": "the service took no audio",
-    "finish": "the service sent nothing more after finish-task",
-}
 
 
 class ParaformerError(Exception):
@@ -169,20 +113,26 @@ class ServiceError(ParaformerError):
 
     Attributes:
         request_id: Id of the task it happened to; empty when there was none yet.
+        request_ids: Ids of all tasks of the recognition, reconnections included.
         retryable: Whether another try with the same audio may succeed.
+        is_throttled: Whether the account's quota was the reason.
+        retry_after: Seconds that the service asked to wait for before another try.
+        recognised: What was said for good before, as one text.
+        unsettled: Seconds of audio that were sent and are covered by no final result; `None` for
+            compressed audio.
     """
 
     def __init__(
-        self,
-        message: str,
-        *,
-        request_id: str = "",
-        retryable: bool = False,
-        hint: str = "",
+        self, message: str, *, request_id: str = "", retryable: bool = False, hint: str = ""
     ) -> None:
         super().__init__(message, hint=hint)
         self.request_id = request_id
+        self.request_ids: tuple[str, ...] = ()
         self.retryable = retryable
+        self.is_throttled = False
+        self.retry_after = 0.0
+        self.recognised = ""
+        self.unsettled: float | None = 0.0
 
     def __str__(self) -> str:
         said = super().__str__()
@@ -202,12 +152,14 @@ class HandshakeError(ConnectError):
         body: The beginning of the answer's body.
     """
 
-    def __init__(self, status: int, body: str = "") -> None:
+    def __init__(self, status: int, body: str = "", *, retry_after: float = 0.0) -> None:
         super().__init__(
             f"the service refused the connection with HTTP {status}",
             retryable=status == _TOO_MANY_REQUESTS or status >= _SERVER_FAULT,
-            hint=_HANDSHAKE_HINTS.get(status, ""),
+            hint=HANDSHAKE_HINTS.get(status, ""),
         )
+        self.is_throttled = status == _TOO_MANY_REQUESTS
+        self.retry_after = retry_after
         self.status = status
         self.body = body
 
@@ -247,16 +199,18 @@ class DeadlineError(ServiceError, TimeoutError):
     A bounded wait ran out.
 
     Attributes:
-        phase: What was waited for: `connect`, `started`, `send` or `finish`, as in `Timeouts`.
+        phase: What was waited for: `connect`, `started`, `send` or `finish`, as in `Timeouts`, or
+            `pool`, a free connection.
         seconds: How long it was waited for.
     """
 
     def __init__(self, phase: str, seconds: float, *, request_id: str = "") -> None:
+        what, setting = WAITS[phase]
         super().__init__(
-            f"{_WAITED_FOR[phase]} within {seconds:g} s",
+            f"{what} within {seconds:g} s",
             request_id=request_id,
-            retryable=True,
-            hint=f"see Timeouts({phase}=…)",
+            retryable=phase != "pool",
+            hint=f"see {setting}",
         )
         self.phase = phase
         self.seconds = seconds
@@ -272,15 +226,34 @@ class TaskFailedError(ServiceError):
     """
 
     def __init__(self, error_code: str, error_message: str, *, request_id: str = "") -> None:
-        retryable, hint = _advice(error_code, error_message)
+        retryable, hint = advice(error_code, error_message)
         super().__init__(
             f"the service failed the task: {error_code}: {error_message}",
             request_id=request_id,
             retryable=retryable,
             hint=hint,
         )
+        self.is_throttled = hint == QUOTA
         self.error_code = error_code
         self.error_message = error_message
+
+
+class AudioLostError(ServiceError):
+    """
+    The connection broke when more audio was unsettled than is kept (`Reconnect.keep`).
+
+    Attributes:
+        begin_time: Where the audio begins that cannot be sent again, in ms of the user's audio.
+        end_time: Where it ends.
+    """
+
+    def __init__(self, begin_time: int, end_time: int) -> None:
+        super().__init__(
+            f"the connection broke, and the audio from {begin_time} to {end_time} ms is not kept",
+            hint='see Reconnect(keep=…), or go on with a gap: Reconnect(lost="gap")',
+        )
+        self.begin_time = begin_time
+        self.end_time = end_time
 
 
 class ProtocolError(ServiceError):
@@ -302,10 +275,3 @@ def _restored(
     error.args = args
     vars(error).update(facts)
     return error
-
-
-def _advice(code: str, message: str) -> tuple[bool, str]:
-    for key, retryable, hint in _CATALOGUE:
-        if code.startswith(key) or key.lower() in message.lower():
-            return retryable, hint
-    return False, ""

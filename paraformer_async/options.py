@@ -19,42 +19,19 @@ from paraformer_async._validation import (
     check,
     require_address,
     require_kind,
-    require_positive,
 )
 from paraformer_async.models import MODELS
+from paraformer_async.policies import Reconnect, Timeouts
 
 if TYPE_CHECKING:
     from ssl import SSLContext
 
     from paraformer_async.middleware import Middleware
 
-__all__ = ["ENDPOINT", "ApiKey", "Options", "Overrides", "Timeouts"]
+__all__ = ["ENDPOINT", "ApiKey", "Options", "Overrides"]
 
 ENDPOINT = "wss://dashscope.aliyuncs.com/api-ws/v1/inference"
 ApiKey = str | Callable[[], str | Awaitable[str]]
-
-
-class Timeouts(Struct, frozen=True, kw_only=True):
-    """
-    A bound for every wait, in seconds. What runs out raises `DeadlineError` with its name.
-
-    Attributes:
-        connect: Name resolution, TCP, TLS and the WebSocket handshake together.
-        started: From `run-task` to the service's `task-started`.
-        send: How long one frame of audio may wait for a peer that takes nothing.
-        finish: After the end of the audio, how long the service may say nothing.
-        close: How long closing may take; what is not closed by then is cut off.
-    """
-
-    connect: float = 10.0
-    started: float = 10.0
-    send: float = 10.0
-    finish: float = 30.0
-    close: float = 2.0
-
-    def __post_init__(self) -> None:
-        for name in self.__struct_fields__:
-            require_positive(f"timeouts.{name}", getattr(self, name))
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -89,11 +66,14 @@ class Options(Struct, frozen=True, kw_only=True):
     ssl: "SSLContext | None" = None
     # Behaviour
     middleware: "Sequence[Callable[[], Middleware]]" = ()
+    reconnect: Reconnect | None = Reconnect()
     timeouts: Timeouts = Timeouts()
     buffer: float = 5.0
 
     def __post_init__(self) -> None:
         require_kind("timeouts", self.timeouts, Timeouts, "Timeouts(…)")
+        if self.reconnect is not None:
+            require_kind("reconnect", self.reconnect, Reconnect, "Reconnect(…), or None")
         check(self)
 
     def __repr__(self) -> str:
@@ -160,6 +140,7 @@ class Overrides(TypedDict, total=False):
     proxy: str | None
     ssl: "SSLContext | None"
     middleware: "Sequence[Callable[[], Middleware]]"
+    reconnect: Reconnect | None
     timeouts: Timeouts
     buffer: float
 

@@ -1,5 +1,6 @@
 """The door: `AsyncRecognizer`."""
 
+import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -11,13 +12,18 @@ from anyio import AsyncContextManagerMixin
 from msgspec.structs import replace
 
 from paraformer_async._session.dialer import Dialer
+from paraformer_async._session.pool import Pool
+from paraformer_async._session.quota import SubmissionRate
+from paraformer_async._session.recognition import Recognition
 from paraformer_async._session.session import Session
+from paraformer_async._validation import require_kind
 from paraformer_async.audio.files import open_audio
 from paraformer_async.audio.source import Source, chunks
 from paraformer_async.errors import AudioError, InvalidOptionError, UsageError
 from paraformer_async.middleware import Heartbeat, Latency, Middleware, Stack
 from paraformer_async.models import MODELS
-from paraformer_async.options import ApiKey, Options, Overrides, Timeouts
+from paraformer_async.options import ApiKey, Options, Overrides
+from paraformer_async.policies import PoolLimits, Reconnect, Timeouts
 from paraformer_async.results import RecognitionResult, Sentence
 from paraformer_async.stream import RecognitionStream
 from paraformer_async.transcript import Transcript
@@ -66,7 +72,9 @@ class AsyncRecognizer(AsyncContextManagerMixin):
         headers: Further headers of the handshake.
         proxy: Address of an HTTP proxy. From HTTPS_PROXY, HTTP_PROXY and NO_PROXY when not given.
         ssl: TLS settings; certificates are verified by the system's when not given.
+        pool: How many connections there may be, and how fast tasks are submitted.
         middleware: Factories of middleware, outermost first, put around `Latency` and `Heartbeat`.
+        reconnect: What happens when a connection breaks; `None` to fail at once.
         timeouts: The bounds of all waits.
         buffer: Seconds of audio that may wait to be sent before `send` and sources wait.
 
@@ -99,8 +107,10 @@ class AsyncRecognizer(AsyncContextManagerMixin):
         headers: Mapping[str, str] = {},
         proxy: str | None = None,
         ssl: "SSLContext | None" = None,
+        pool: PoolLimits = PoolLimits(),
         # Behaviour
         middleware: Sequence[Callable[[], Middleware]] = (),
+        reconnect: Reconnect | None = Reconnect(),
         timeouts: Timeouts = Timeouts(),
         buffer: float = 5.0,
     ) -> None:
@@ -126,11 +136,15 @@ class AsyncRecognizer(AsyncContextManagerMixin):
             proxy=proxy,
             ssl=ssl,
             middleware=middleware,
+            reconnect=reconnect,
             timeouts=timeouts,
             buffer=buffer,
         )
-        self._dialer: Dialer | None = None
+        require_kind("pool", pool, PoolLimits, "PoolLimits(…)")
+        self._limits = pool
+        self._pool: Pool | None = None
         self._tasks: TaskGroup | None = None
+        self._rate = SubmissionRate(pool.tasks_per_second, time.monotonic)
 
     def __repr__(self) -> str:
         return f"<AsyncRecognizer {'open' if self._tasks else 'closed'} {self._options!r}>"
@@ -139,6 +153,28 @@ class AsyncRecognizer(AsyncContextManagerMixin):
     def options(self) -> Options:
         """The options of all recognitions that do not override them."""
         return self._options
+
+    @property
+    def pool(self) -> Pool:
+        """
+        The connections; its `repr` tells how many are active, idle and waited for.
+
+        Raises:
+            UsageError: The recognizer is not open.
+        """
+        if self._pool is None:
+            raise _not_open()
+        return self._pool
+
+    async def warm(self, connections: int = 1) -> None:
+        """
+        Make connections before they are needed, so that the next recognitions start at once.
+
+        Raises:
+            UsageError: The recognizer is not open.
+            ServiceError: A connection could not be made.
+        """
+        await self.pool.warm(self._options, connections)
 
     def stream(
         self, audio: Source | None = None, **overrides: Unpack[Overrides]
@@ -203,9 +239,11 @@ class AsyncRecognizer(AsyncContextManagerMixin):
     async def __asynccontextmanager__(self) -> AsyncGenerator[Self, None]:
         failure: BaseException | None = None
         dialer = Dialer()
+        pool = Pool(dialer.dial, self._limits, time.monotonic)
         try:
             async with anyio.create_task_group() as tasks:
-                self._dialer, self._tasks = dialer, tasks
+                tasks.start_soon(pool.run)
+                self._pool, self._tasks = pool, tasks
                 try:
                     yield self
                 except anyio.get_cancelled_exc_class():
@@ -213,9 +251,10 @@ class AsyncRecognizer(AsyncContextManagerMixin):
                 except BaseException as error:  # noqa: BLE001 - kept out of the group, which would wrap it
                     failure = error
                 finally:
-                    self._dialer = self._tasks = None
+                    self._pool = self._tasks = None
                     tasks.cancel_scope.cancel()
         finally:
+            await pool.aclose()
             await dialer.aclose()
         if failure is not None:
             raise failure
@@ -230,10 +269,8 @@ class AsyncRecognizer(AsyncContextManagerMixin):
         return replace(self._options, **overrides)
 
     def _open(self, audio: Source | None, options: Options) -> RecognitionStream:
-        if self._dialer is None or self._tasks is None:
-            raise UsageError(
-                "the recognizer is not open", hint="async with AsyncRecognizer() as recognizer: …"
-            )
+        if self._pool is None or self._tasks is None:
+            raise _not_open()
         given = [_made(factory) for factory in options.middleware]
         if any(isinstance(one, Heartbeat) for one in given):
             options = replace(options, heartbeat=True)
@@ -242,9 +279,11 @@ class AsyncRecognizer(AsyncContextManagerMixin):
         latency = Latency()
         session = Session(
             options,
-            dial=self._dialer.dial,
-            stack=Stack([*given, latency]),
+            Recognition(options, Stack([*given, latency])),
+            pool=self._pool,
+            rate=self._rate,
             source=None if audio is None else chunks(audio),
+            clock=time.monotonic,
         )
         return RecognitionStream(session, latency, partial(self._tasks.start_soon, session.run))
 
@@ -256,6 +295,11 @@ def _made(factory: Callable[[], Middleware]) -> Middleware:
             "middleware", f"{factory!r} gives no Middleware of paraformer_async.middleware"
         )
     return middleware
+
+
+def _not_open() -> UsageError:
+    hint = "async with AsyncRecognizer() as recognizer: …"
+    return UsageError("the recognizer is not open", hint=hint)
 
 
 def _check_rate(options: Options, sample_rate: int) -> None:

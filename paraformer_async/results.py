@@ -8,7 +8,7 @@ field names are kept (`Alibaba Cloud Model Studio, Paraformer real-time API`).
 
 from msgspec import Struct
 
-__all__ = ["Latency", "RecognitionResult", "Sentence", "Usage", "Word"]
+__all__ = ["AudioGap", "Latency", "RecognitionResult", "Sentence", "Usage", "Word"]
 
 
 class Word(Struct, frozen=True, gc=False):
@@ -121,3 +121,17 @@ class Latency(Struct, frozen=True, gc=False):
 
     first_packet: float | None = None
     last_packet: float | None = None
+
+
+class AudioGap(RecognitionResult, frozen=True):
+    """
+    A stretch of audio that was lost when the connection broke, in the place of its results.
+
+    Comes only with `Reconnect(lost="gap")`. Its sentence has no text, and the times of the gap in
+    ms of the user's audio. It is final.
+    """
+
+    @classmethod
+    def between(cls, begin_time: int, end_time: int) -> "AudioGap":
+        """Make the gap from *begin_time* to *end_time*."""
+        return cls(Sentence(begin_time, end_time, sentence_end=True), request_id="")

@@ -54,8 +54,13 @@ class RecognitionStream(AsyncContextManagerMixin):
 
     @property
     def request_id(self) -> str:
-        """Id of the task, known from the beginning; quote it to the service's support."""
-        return self._session.request_id
+        """Id of the present task, known from the beginning; quote it to the service's support."""
+        return self._session.request_ids[-1]
+
+    @property
+    def request_ids(self) -> tuple[str, ...]:
+        """Ids of all tasks: reconnections begin new ones. The present one is the last."""
+        return tuple(self._session.request_ids)
 
     @property
     def latency(self) -> results.Latency:
@@ -65,7 +70,7 @@ class RecognitionStream(AsyncContextManagerMixin):
     @property
     def usage(self) -> Usage | None:
         """What the service bills so far; `None` until it said so."""
-        return self._session.usage
+        return self._session.recognition.usage
 
     @asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncGenerator[Self, None]:
@@ -93,9 +98,9 @@ class RecognitionStream(AsyncContextManagerMixin):
             ParaformerError: The recognition has failed.
         """
         self._require_push()
-        if self._session.outbox.is_ended:
+        if self._session.recognition.outbox.is_ended:
             raise self._told() or UsageError("cannot send after finish()")
-        await self._session.outbox.put(immutable(audio))
+        await self._session.recognition.outbox.put(immutable(audio))
         self._raise_failure()
 
     async def finish(self) -> None:
@@ -110,7 +115,7 @@ class RecognitionStream(AsyncContextManagerMixin):
         """
         self._require_push()
         self._raise_failure()
-        self._session.outbox.end()
+        self._session.recognition.outbox.end()
 
     async def aclose(self) -> None:
         """End the recognition now, and wait (in bounded time) until nothing of it is left."""
@@ -124,7 +129,7 @@ class RecognitionStream(AsyncContextManagerMixin):
         return _Results(self._next, None if self._is_entered else self._session)
 
     async def _next(self) -> RecognitionResult:
-        result = await self._session.inbox.get()
+        result = await self._session.recognition.inbox.get()
         if result is None:
             self._raise_failure()
             raise StopAsyncIteration

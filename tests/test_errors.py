@@ -9,6 +9,7 @@ import pytest
 from paraformer_async import errors
 from paraformer_async.errors import (
     AudioError,
+    AudioLostError,
     AuthenticationError,
     ConnectError,
     ConnectionLostError,
@@ -38,6 +39,7 @@ TREE: dict[type[BaseException], tuple[type[BaseException], ...]] = {
     ConnectionLostError: (ServiceError,),
     DeadlineError: (ServiceError, TimeoutError),
     TaskFailedError: (ServiceError,),
+    AudioLostError: (ServiceError,),
     ProtocolError: (ServiceError,),
     LocalProtocolError: (ProtocolError,),
     RemoteProtocolError: (ProtocolError,),
@@ -56,6 +58,13 @@ TEXTS: list[tuple[ParaformerError, str]] = [
         ),
     ),
     (UsageError("cannot send after finish()"), "cannot send after finish()"),
+    (
+        AudioLostError(1200, 3400),
+        (
+            "the connection broke, and the audio from 1200 to 3400 ms is not kept "
+            '(see Reconnect(keep=…), or go on with a gap: Reconnect(lost="gap"))'
+        ),
+    ),
     (AudioError("no audio"), "no audio"),
     (ServiceError("it failed"), "it failed"),
     (ServiceError("it failed", request_id="t"), "it failed [request id t]"),

@@ -14,6 +14,7 @@ from paraformer_async.errors import InvalidOptionError
 from paraformer_async.middleware import Latency
 from paraformer_async.models import MODELS
 from paraformer_async.options import ENDPOINT, Options, Overrides, Timeouts
+from paraformer_async.policies import PoolLimits
 
 V2, V2_8K = "paraformer-realtime-v2", "paraformer-realtime-8k-v2"
 V1, V1_8K = "paraformer-realtime-v1", "paraformer-realtime-8k-v1"
@@ -301,8 +302,10 @@ def defaults_of_options() -> Mapping[str, Any]:
 
 
 def test_the_recognizer_takes_the_same_options() -> None:
-    """`AsyncRecognizer` takes every option by its name, in the same order, with its default."""
-    parameters = list(inspect.signature(AsyncRecognizer).parameters.values())
+    """`AsyncRecognizer` takes every option by its name and default, and `pool` beside them."""
+    given = inspect.signature(AsyncRecognizer).parameters
+    parameters = [one for name, one in given.items() if name != "pool"]
+    assert PoolLimits() == given["pool"].default
     assert list(defaults_of_options().items()) == [(one.name, one.default) for one in parameters]
     assert {"model"} == {one.name for one in parameters if one.kind is not one.KEYWORD_ONLY}
 

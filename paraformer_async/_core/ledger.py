@@ -1,38 +1,60 @@
 """
-The account of the audio of one recognition.
+The account of the audio of one recognition, over all the tasks that it takes.
 
-The service counts milliseconds of all audio that it was sent. The user counts milliseconds of the
-audio they gave. Injected silence lies between the two: the ledger knows where, and translates.
+What no final sentence covers yet is kept, so that a new task can hear it again when the connection
+of the old one breaks: from the end of the last final sentence, silence that was injected included.
+No final sentence comes twice, no audio is left out, and times go on where they were.
 """
 
 from collections import deque
+from typing import NamedTuple
 
-from msgspec.structs import replace
-
+from paraformer_async._core.pcm import SAMPLE_WIDTH
+from paraformer_async._core.timeline import Timeline
+from paraformer_async._core.wav import WavHeader
 from paraformer_async._core.wire import Audio, ResultGenerated
-from paraformer_async.results import Sentence, Word
+from paraformer_async.results import Sentence
 
-__all__ = ["Ledger"]
+__all__ = ["Ledger", "Span"]
+
+
+class Span(NamedTuple):
+    """A stretch of the user's audio, in ms."""
+
+    begin_time: int
+    end_time: int
 
 
 class Ledger:
     """
-    How much was sent, what is settled, and what time of the service is what time of the user.
+    How much was sent, what is settled, what is kept, and what time is whose.
 
     Args:
-        bytes_per_second: Of the audio, to turn bytes into time; `None` for compressed audio, which
-            has no injected silence and needs no translation.
+        bytes_per_second: Of the audio; `None` for compressed audio, whose bytes are no time: it is
+            not kept, and has no injected silence.
+        keep: Seconds of unsettled audio that are kept at most; 0 to keep none.
+        is_wav: Whether the audio begins with a WAV header. It counts for no time, and a new task
+            hears it again.
     """
 
-    def __init__(self, bytes_per_second: int | None) -> None:
-        self._bytes_per_ms = bytes_per_second / 1000 if bytes_per_second else None
+    def __init__(
+        self, bytes_per_second: int | None, *, keep: float = 0.0, is_wav: bool = False
+    ) -> None:
+        self._header = WavHeader() if is_wav else None
+        self._keep = keep
+        self._is_empty = True
         self._given = 0
         self._injected = 0
-        # Stretches of injected silence in bytes of the service's audio: (begin, length), in order.
-        # Those before the last final sentence are only counted, so the list stays short.
-        self._silences: deque[tuple[int, int]] = deque()
-        self._silence_before = 0
+        self._kept: deque[Audio] = deque()
+        self._kept_size = 0
+        self._kept_begin = 0  # where the kept audio begins, in bytes of the user's audio
         self._settled = 0
+        self._unsaid = 0  # up to here nothing is unsettled but silence: a later sentence has begun
+        self._bytes_per_ms: float | None = None
+        self._timeline: Timeline | None = None
+        self._limit = 0
+        if not is_wav:  # the header of a WAV file knows better
+            self._use(bytes_per_second)
 
     @property
     def given(self) -> float | None:
@@ -41,7 +63,7 @@ class Ledger:
 
     @property
     def injected(self) -> float:
-        """Milliseconds of injected silence that were sent."""
+        """Milliseconds of injected silence that were sent, repetitions not counted."""
         return self._injected / self._bytes_per_ms if self._bytes_per_ms else 0.0
 
     @property
@@ -49,67 +71,112 @@ class Ledger:
         """End of the last final sentence, in ms of the user's audio."""
         return self._settled
 
+    @property
+    def unsettled(self) -> float | None:
+        """Seconds of the user's audio that no final sentence covers yet; `None` if compressed."""
+        given = self.given
+        return None if given is None else max(0.0, given - self._settled) / 1000
+
+    @property
+    def is_resumable(self) -> bool:
+        """Whether a new task can hear all that is unsettled, or nothing was sent yet."""
+        if self._is_empty:
+            return True
+        has_header = self._header is None or self._header.is_complete
+        return self._keep > 0 and self._bytes_per_ms is not None and has_header
+
+    @property
+    def lost(self) -> Span | None:
+        """What of the unsettled audio was too much to keep, and a restart would leave out."""
+        if self._bytes_per_ms is None:
+            return None
+        begin, end = max(self._settled, self._unsaid), round(self._kept_begin / self._bytes_per_ms)
+        return Span(begin, end) if begin < end else None
+
     def record(self, audio: Audio) -> None:
         """Enter audio that is being sent."""
-        size = len(audio.data)
+        self._is_empty = False
+        data = audio.data
+        if self._header is not None and not audio.injected:
+            data = self._header.feed(data)
+            if self._timeline is None and self._header.is_complete:
+                self._use(self._header.bytes_per_second)
         if audio.injected:
-            self._enter_silence(size)
+            self._injected += len(data)
         else:
-            self._given += size
+            self._given += len(data)
+        if self._timeline is not None:
+            self._timeline.record(len(data), injected=audio.injected)
+            self._retain(audio if data is audio.data else Audio(data))
 
     def settle(self, result: ResultGenerated) -> ResultGenerated:
         """Translate a result to the user's time, and note what it settles."""
         said = result.sentence
-        if said is None or said.heartbeat:
+        if said is None or said.heartbeat or self._timeline is None:
             return result
-        sentence = self._translated(said) if self._injected else said
+        sentence = self._timeline.translated(said) if self._timeline.is_shifted else said
         if sentence.is_final:
-            self._settled = max(self._settled, _end_of(sentence))
-            self._forget_silences(_end_of(said))
+            self._settled = max(self._settled, end_of(sentence))
+            self._timeline.forget_before(end_of(said))
+            self._release()
+        else:
+            self._unsaid = max(self._unsaid, sentence.begin_time)
         return result if sentence is said else ResultGenerated(sentence, result.usage)
 
-    def to_user(self, service_ms: int) -> int:
-        """Give the user's time of a time of the service; all of a silence is where it began."""
-        if not self._bytes_per_ms:
-            return service_ms
-        at = service_ms * self._bytes_per_ms
-        shift: float = self._silence_before
-        for begin, length in self._silences:
-            if at <= begin:
-                break
-            shift += min(length, at - begin)
-        return round((at - shift) / self._bytes_per_ms)
+    def restart(self) -> list[Audio]:
+        """
+        Begin a new task: give all that it must hear again, in order, as if it had been sent.
 
-    def _enter_silence(self, size: int) -> None:
-        begin, length = self._given + self._injected, size
-        self._injected += size
-        if self._silences and sum(self._silences[-1]) == begin:
-            begin, before = self._silences.pop()
-            length += before
-        self._silences.append((begin, length))
+        The caller sends it before any other audio, and asks again when that task breaks too.
+        """
+        if self._bytes_per_ms is None:
+            return []
+        self._release()
+        self._unsaid = max(self._unsaid, round(self._kept_begin / self._bytes_per_ms))
+        self._timeline = Timeline(self._bytes_per_ms, self._kept_begin)
+        for audio in self._kept:
+            self._timeline.record(len(audio.data), injected=audio.injected)
+        header = [Audio(self._header.data)] if self._header and self._header.data else []
+        return [*header, *self._kept]
 
-    def _forget_silences(self, service_ms: int) -> None:
-        at = service_ms * (self._bytes_per_ms or 0)
-        while self._silences and sum(self._silences[0]) <= at:
-            self._silence_before += self._silences.popleft()[1]
+    def _use(self, bytes_per_second: int | None) -> None:
+        self._bytes_per_ms = bytes_per_second / 1000 if bytes_per_second else None
+        self._limit = int(self._keep * bytes_per_second) if bytes_per_second else 0
+        self._timeline = Timeline(self._bytes_per_ms) if self._bytes_per_ms else None
 
-    def _translated(self, sentence: Sentence) -> Sentence:
-        end = sentence.end_time
-        moved = {
-            "begin_time": self.to_user(sentence.begin_time),
-            "end_time": None if end is None else self.to_user(end),
-            "words": tuple(self._translated_word(word) for word in sentence.words),
-            "stash": self._translated(sentence.stash) if sentence.stash else None,
-        }
-        return replace(sentence, **moved)
+    def _retain(self, audio: Audio) -> None:
+        if self._keep > 0 and len(audio.data):
+            self._kept.append(audio)
+            self._kept_size += len(audio.data)
+        else:
+            self._kept_begin = self._given
+        while self._kept_size > self._limit:
+            self._drop_first()
 
-    def _translated_word(self, word: Word) -> Word:
-        return replace(
-            word, begin_time=self.to_user(word.begin_time), end_time=self.to_user(word.end_time)
-        )
+    def _release(self) -> None:
+        """Let go of what is settled, down to the sample."""
+        settled = int(self._settled * (self._bytes_per_ms or 0)) // SAMPLE_WIDTH * SAMPLE_WIDTH
+        while self._kept and self._kept_begin < settled:
+            surplus = settled - self._kept_begin
+            first = self._kept[0]
+            if first.injected or len(first.data) <= surplus:
+                self._drop_first()
+            else:
+                self._kept[0] = Audio(memoryview(first.data)[surplus:])
+                self._kept_size -= surplus
+                self._kept_begin += surplus
+        while self._kept and self._kept[0].injected and self._kept_begin == settled > 0:
+            self._drop_first()
+
+    def _drop_first(self) -> None:
+        audio = self._kept.popleft()
+        self._kept_size -= len(audio.data)
+        if not audio.injected:
+            self._kept_begin += len(audio.data)
 
 
-def _end_of(sentence: Sentence) -> int:
+def end_of(sentence: Sentence) -> int:
+    """Give where *sentence* ends as far as it says so, in the ms of its own times."""
     if sentence.end_time is not None:
         return sentence.end_time
     return sentence.words[-1].end_time if sentence.words else sentence.begin_time

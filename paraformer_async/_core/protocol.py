@@ -134,7 +134,8 @@ class _Protocol(ABC, Generic[Sent, Received]):
             return None
         except RemoteProtocolError as error:
             raise self._violation(error.message) from error
-        if self._is_late(task_id):
+        is_end = isinstance(message, TaskFailed)  # of the connection: no matter of which task
+        if self._is_late(task_id) and not is_end:
             _logger.info("skipped a late %s of task %s", name_of(message), task_id)
             return None
         move = (self.state, type(message))
@@ -143,7 +144,7 @@ class _Protocol(ABC, Generic[Sent, Received]):
             raise self._violation(f"{name_of(message)} may not come while {self.state.value}")
         if isinstance(message, RunTask):
             self.task_id = task_id
-        elif task_id and not self._is_current(task_id):
+        elif task_id and not self._is_current(task_id) and not is_end:
             raise self._violation(f"{name_of(message)} names another task than the running one")
         self.state = state
         return message

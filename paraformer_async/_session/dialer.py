@@ -132,9 +132,9 @@ async def _refuse(response: "ClientResponse") -> None:
     if response.status == _SWITCHING_PROTOCOLS:
         return
     body = (await response.content.read(_BODY_SHOWN)).decode(errors="replace")
-    refused = response.status in _KEY_REFUSED
-    error = AuthenticationError if refused else HandshakeError
-    raise error(response.status, body)
+    error = AuthenticationError if response.status in _KEY_REFUSED else HandshakeError
+    after = response.headers.get("Retry-After", "")
+    raise error(response.status, body, retry_after=float(after) if after.isdecimal() else 0.0)
 
 
 def _socket_class() -> Any:

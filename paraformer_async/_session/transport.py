@@ -19,6 +19,10 @@ _ABNORMAL_CLOSURE = 1006
 class Transport(Protocol):
     """What the session needs of a connection. One writer and one reader at a time."""
 
+    @property
+    def is_open(self) -> bool:
+        """Whether neither side has closed, as far as is known without reading."""
+
     async def send(self, frame: str | bytes | memoryview) -> None:
         """
         Write a frame; waits while the peer takes nothing.
@@ -45,6 +49,8 @@ class AbortableSocket(Protocol):
     transport: Any
 
     @property
+    def closed(self) -> bool: ...
+    @property
     def close_code(self) -> int | None: ...
     def exception(self) -> BaseException | None: ...
     async def send_str(self, data: str) -> None: ...
@@ -62,6 +68,11 @@ class WebSocket:
         self._socket = socket
         self._close_timeout = close_timeout
         self._data_types = (WSMsgType.TEXT, WSMsgType.BINARY)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is still of use, see `Transport`."""
+        return not self._socket.closed and not self._socket.transport.is_closing()
 
     async def send(self, frame: str | bytes | memoryview) -> None:
         """Write a frame, see `Transport`."""

@@ -10,7 +10,7 @@ from math import inf
 
 import anyio
 
-from paraformer_async.options import Timeouts
+from paraformer_async.policies import Timeouts
 
 __all__ = ["Waits", "Watch"]
 

@@ -1,12 +1,14 @@
 """The account of audio: service time and user time against a naive model."""
 
+import struct
 from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paraformer_async._core.ledger import Ledger
+from paraformer_async._core.ledger import Ledger, Span
+from paraformer_async._core.wav import LARGEST_HEADER, WavHeader
 from paraformer_async._core.wire import Audio, ResultGenerated
 from paraformer_async.results import Sentence, Usage, Word
 
@@ -21,6 +23,19 @@ RATES = st.sampled_from([8000, 11_025, 16_000, 22_050, 44_100, 48_000])
 def final(begin: int, end: int, text: str = "x") -> ResultGenerated:
     """Give a final result."""
     return ResultGenerated(Sentence(begin, end, text, sentence_end=True))
+
+
+def to_user(ledger: Ledger, at: int) -> int:
+    """Give the user's time of a time of the service, by a partial result that begins there."""
+    said = ledger.settle(ResultGenerated(Sentence(at))).sentence
+    assert said is not None
+    return said.begin_time
+
+
+def silences(ledger: Ledger) -> list[tuple[int, int]]:
+    """Give the stretches of silence that the ledger still knows."""
+    assert ledger._timeline is not None
+    return list(ledger._timeline._silences)
 
 
 def filled(*pieces: tuple[int, bool]) -> Ledger:
@@ -68,9 +83,9 @@ def test_times_are_those_of_a_naive_count(
         for at in sorted(
             data.draw(st.lists(st.integers(settled, max(settled, sent) + 50), max_size=5))
         ):
-            assert abs(model.to_user(at) - ledger.to_user(at)) <= 1
-        assert previous <= ledger.to_user(settled)
-        previous = ledger.to_user(settled)
+            assert abs(model.to_user(at) - to_user(ledger, at)) <= 1
+        assert previous <= to_user(ledger, settled)
+        previous = to_user(ledger, settled)
     users = sum(model.is_users)
     assert users * 1000 / rate == pytest.approx(ledger.given)
     assert (len(model.is_users) - users) * 1000 / rate == pytest.approx(ledger.injected)
@@ -80,7 +95,7 @@ def test_times_are_those_of_a_naive_count(
 def test_time_is_monotone(pieces: list[tuple[int, bool]], times: list[int]) -> None:
     """A later time of the service is never an earlier time of the user."""
     ledger = filled(*pieces)
-    translated = [ledger.to_user(at) for at in sorted(times)]
+    translated = [to_user(ledger, at) for at in sorted(times)]
     assert sorted(translated) == translated
 
 
@@ -88,7 +103,7 @@ def test_silence_takes_no_time() -> None:
     """All of an injected silence is, for the user, the moment at which it began."""
     ledger = filled((1000, False), (500, True), (1000, False))
     expected = [999, 1000, 1000, 1000, 1001, 2000]
-    assert expected == [ledger.to_user(at) for at in (999, 1000, 1200, 1500, 1501, 2500)]
+    assert expected == [to_user(ledger, at) for at in (999, 1000, 1200, 1500, 1501, 2500)]
 
 
 def test_long_runs_keep_the_list_of_silences_short() -> None:
@@ -98,19 +113,19 @@ def test_long_runs_keep_the_list_of_silences_short() -> None:
         ledger.record(Audio(bytes(200)))
         ledger.record(Audio(bytes(200), injected=True))
         ledger.settle(final(turn * 200 - 200, turn * 200))
-        assert len(ledger._silences) <= 1
+        assert len(silences(ledger)) <= 1
     assert 500_000 == ledger.settled == ledger.given == ledger.injected
-    assert 500_010 == ledger.to_user(1_000_010)
+    assert 500_010 == to_user(ledger, 1_000_010)
 
 
 def test_adjoining_silences_are_one() -> None:
     """A long silence that is sent in small pieces takes one place, also after it was settled."""
     ledger = filled((100, False), *[(100, True)] * 1000)
-    assert 1 == len(ledger._silences)
+    assert 1 == len(silences(ledger))
     ledger.settle(final(0, 100_100))
-    assert 0 == len(ledger._silences)
+    assert 0 == len(silences(ledger))
     ledger.record(Audio(bytes(200), injected=True))
-    assert 100 == ledger.to_user(100_150)
+    assert 100 == to_user(ledger, 100_150)
 
 
 def test_final_sentences_settle() -> None:
@@ -188,7 +203,137 @@ def test_compressed_audio_has_no_time() -> None:
     ledger = Ledger(None)
     ledger.record(Audio(b"OggS"))
     assert (None, 0.0) == (ledger.given, ledger.injected)
-    assert 700 == ledger.to_user(700)
-    ledger.record(Audio(b"OggS", injected=True))
+    assert 700 == to_user(ledger, 700)
     assert final(0, 900) == ledger.settle(final(0, 900))
-    assert (900, 0.0) == (ledger.settled, ledger.injected)
+    assert (None, None, []) == (ledger.unsettled, ledger.lost, ledger.restart())
+
+
+def heard(audios: list[Audio]) -> bytes:
+    """Give what a service hears of the user's audio."""
+    return b"".join(bytes(audio.data) for audio in audios if not audio.injected)
+
+
+CUTS = st.lists(st.tuples(st.integers(1, 40), st.booleans(), st.integers(0, 3)), max_size=25)
+
+
+@given(CUTS)
+def test_a_restart_hears_all_that_no_final_sentence_covers(
+    pieces: list[tuple[int, bool, int]],
+) -> None:
+    """Whenever a connection breaks, the new task hears all unsettled audio, to the sample."""
+    ledger = Ledger(PER_SECOND, keep=60)
+    audio, service_ms, samples = b"", 0, 0
+    for ms, injected, event in pieces:
+        data = (
+            bytes(2 * ms)
+            if injected
+            else b"".join((samples + number).to_bytes(2, "little") for number in range(ms))
+        )
+        ledger.record(Audio(data, injected=injected))
+        audio += b"" if injected else data
+        samples += 0 if injected else ms
+        service_ms += ms
+        if event == 1:
+            ledger.settle(final(service_ms // 2, service_ms - ms // 2))
+        elif event == 2:
+            again = ledger.restart()
+            assert audio[2 * ledger.settled :] == heard(again)
+            service_ms = sum(len(one.data) for one in again) // 2
+            assert not again or not again[0].injected or ledger.settled == 0
+    assert audio[2 * ledger.settled :] == heard(ledger.restart())
+    assert ledger.unsettled == pytest.approx((len(audio) / 2 - ledger.settled) / 1000)
+    assert ledger.lost is None
+
+
+def test_times_go_on_after_a_restart() -> None:
+    """Results of a new task have the times that those of the old one would have had."""
+    ledger = Ledger(PER_SECOND, keep=60)
+    ledger.record(Audio(bytes(2000)))
+    ledger.settle(final(0, 400))
+    ledger.record(Audio(bytes(200), injected=True))
+    ledger.record(Audio(bytes(2000)))
+    ledger.restart()
+    # the new task hears 600 ms, 100 ms of silence, 1000 ms
+    assert [400, 999, 1000, 1000, 1001, 2000] == [
+        to_user(ledger, at) for at in (0, 599, 600, 700, 701, 1700)
+    ]
+
+
+def test_what_is_too_much_to_keep_is_told() -> None:
+    """Unsettled audio beyond the limit is named, and not named again after the restart."""
+    ledger = Ledger(PER_SECOND, keep=1)
+    for _ in range(30):
+        ledger.record(Audio(bytes(200)))
+    assert Span(0, 2000) == ledger.lost
+    assert 2000 == len(heard(ledger.restart()))
+    assert ledger.lost is None
+    assert 2000 == to_user(ledger, 0)
+
+
+def test_silence_before_a_sentence_that_has_begun_is_no_loss() -> None:
+    """When a later sentence has begun, what lies before it was no speech, and may be let go."""
+    ledger = Ledger(PER_SECOND, keep=1)
+    for _ in range(30):
+        ledger.record(Audio(bytes(200)))
+    ledger.settle(ResultGenerated(Sentence(1500)))
+    assert Span(1500, 2000) == ledger.lost
+    ledger.settle(ResultGenerated(Sentence(2100)))
+    assert ledger.lost is None
+
+
+def test_without_a_limit_nothing_is_kept() -> None:
+    """A ledger that is to keep nothing can resume only what was not begun."""
+    ledger = Ledger(PER_SECOND)
+    assert ledger.is_resumable
+    ledger.record(Audio(bytes(200)))
+    assert not ledger.is_resumable
+    assert [] == ledger.restart()
+
+
+def wav(samples: bytes, *, rate: int = 1000, extra: bytes = b"") -> bytes:
+    """Give a WAV file, with further chunks before its samples."""
+    form = b"fmt " + struct.pack("<IHHIIHH", 16, 1, 1, rate, rate * 2, 2, 16)
+    body = b"WAVE" + form + extra + b"data" + struct.pack("<I", len(samples)) + samples
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+@given(st.lists(st.integers(1, 100), min_size=1), st.sampled_from([b"", b"LIST\x03\0\0\0abc\0"]))
+def test_the_header_of_a_wav_stream_is_heard_again(sizes: list[int], extra: bytes) -> None:
+    """A WAV stream is resumed with header and unsettled samples; the header takes no time."""
+    samples = b"".join(number.to_bytes(2, "little") for number in range(500))
+    file = wav(samples, extra=extra)
+    header = file[: -len(samples)]
+    ledger, at, turn = Ledger(16_000, keep=60, is_wav=True), 0, 0
+    while at < len(file):
+        piece = file[at : at + sizes[turn % len(sizes)]]
+        ledger.record(Audio(piece))
+        assert ledger.is_resumable is (at + len(piece) >= len(header))
+        at, turn = at + len(piece), turn + 1
+    assert 500 == ledger.given
+    ledger.settle(final(0, 120))
+    assert header + samples[240:] == heard(ledger.restart())
+    assert 130 == to_user(ledger, 10)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"OggS" + bytes(40), b"RIFF\0\0\0\0WAVEdata\0\0\0\0" + bytes(40), b"RIFF" + bytes(70_000)],
+    ids=["no WAV", "no format", "no end"],
+)
+def test_what_is_no_wav_cannot_be_resumed(data: bytes) -> None:
+    """A stream that is not the WAV it was said to be is passed on, and cannot be resumed."""
+    ledger = Ledger(16_000, keep=60, is_wav=True)
+    ledger.record(Audio(data))
+    ledger.record(Audio(data))
+    assert not ledger.is_resumable
+    assert final(0, 900) == ledger.settle(final(0, 900))
+
+
+def test_a_wav_header_that_never_ends_is_no_header() -> None:
+    """Chunks beyond 64 KB before the samples are taken for no header."""
+    header = WavHeader()
+    header.feed(wav(b"")[:36] + b"junk" + struct.pack("<I", 1_000_000))
+    assert header.is_valid
+    header.feed(bytes(LARGEST_HEADER))
+    assert not header.is_valid
+    assert b"rest" == header.feed(b"rest")

@@ -178,7 +178,9 @@ def test_several_tasks_on_a_connection() -> None:
         assert (task, task) == (client.task_id, server.task_id)
 
 
-@pytest.mark.parametrize("late", EVENTS, ids=name_of)
+@pytest.mark.parametrize(
+    "late", [event for event in EVENTS if not isinstance(event, TaskFailed)], ids=name_of
+)
 @pytest.mark.parametrize("state", State, ids=lambda state: state.value)
 def test_late_events_are_skipped(
     state: State, late: Event, caplog: pytest.LogCaptureFixture
@@ -189,6 +191,13 @@ def test_late_events_are_skipped(
     assert client.receive(frame(late, OTHER)) is None
     assert state is client.state
     assert [f"skipped a late {name_of(late)} of task {OTHER}"] == caplog.messages
+
+
+def test_a_failure_is_told_whatever_task_it_names() -> None:
+    """After `task-failed` the connection is lost in any case, so its reason is never skipped."""
+    client = client_in(State.RUNNING)
+    assert TaskFailed("E", "m") == client.receive(frame(TaskFailed("E", "m"), OTHER))
+    assert State.FAILED is client.state
 
 
 @pytest.mark.parametrize(("ours", "theirs"), [(T, DASHED), (DASHED, T), (T, T), (DASHED, DASHED)])
@@ -273,7 +282,7 @@ def test_arbitrary_order_of_events(events: list[Event], task: str) -> None:
     client = client_in(State.STARTING)
     for event in events:
         move = TRANSITIONS.get((client.state, type(event)))
-        if task == OTHER:
+        if task == OTHER and not isinstance(event, TaskFailed):
             move = client.state
         try:
             client.receive(frame(event, task))

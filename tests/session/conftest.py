@@ -1,15 +1,20 @@
 """What the tests of the session share."""
 
+import time
 from collections.abc import AsyncIterator, Callable
 
 import anyio
 import pytest
 
+from paraformer_async._session.pool import Pool
+from paraformer_async._session.quota import SubmissionRate
+from paraformer_async._session.recognition import Recognition
 from paraformer_async._session.session import Session
 from paraformer_async._session.transport import Transport
 from paraformer_async.audio.source import Source, chunks
 from paraformer_async.middleware import Heartbeat, Latency, Middleware, Stack
 from paraformer_async.options import Options
+from paraformer_async.policies import PoolLimits
 from paraformer_async.stream import RecognitionStream
 from tests.session.peer import Peer
 
@@ -36,14 +41,17 @@ async def open_stream(peer: Peer) -> AsyncIterator[Open]:
             async def dial(_: Options) -> Transport:
                 return peer
 
+            options.setdefault("reconnect", None)
+            checked = Options(**options)  # type: ignore[arg-type]
             latency = Latency()
+            heartbeat = [Heartbeat(0.05)] if checked.heartbeat else []
             session = Session(
-                Options(**options),  # type: ignore[arg-type]
-                dial=dial,
-                stack=Stack(
-                    [*middleware, *([Heartbeat(0.05)] if options.get("heartbeat") else []), latency]
-                ),
+                checked,
+                Recognition(checked, Stack([*middleware, *heartbeat, latency])),
+                pool=Pool(dial, PoolLimits(), time.monotonic),
+                rate=SubmissionRate(20, time.monotonic),
                 source=None if audio is None else chunks(audio),
+                clock=time.monotonic,
             )
             return RecognitionStream(session, latency, lambda: tasks.start_soon(session.run))
 

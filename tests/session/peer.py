@@ -17,6 +17,7 @@ class Peer:
         self.protocol = ServerProtocol()
         self.heard: list[Command] = []
         self.is_closed = False
+        self.is_open = True
         self.takes_audio = True
         self._frames: deque[str | bytes | ConnectionLostError] = deque()
         self._arrival = anyio.Event()

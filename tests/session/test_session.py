@@ -243,10 +243,12 @@ async def test_leaving_the_loop_early_ends_the_recognition(open_stream: Open, pe
             peer.say_partial("one")
 
         tasks.start_soon(serve)
-        async for _ in open_stream(source()):
+        stream = open_stream(source())
+        async for _ in stream:
             break
         with anyio.fail_after(2):
             await closed.wait()
+    await stream.aclose()
     assert peer.is_closed
 
 

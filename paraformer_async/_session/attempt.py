@@ -1,0 +1,169 @@
+"""
+One task over one connection: the two tasks that own a socket, and their timer.
+
+    audio:  outbox ─sender→ recognition (stack, ledger) ─→ protocol ─→ transport
+    result: transport ─receiver→ protocol ─→ recognition (ledger, stack) ─→ inbox
+
+The sender is the only writer, the receiver the only reader. The receiver owns the failure: a write
+error stays quiet until the reader has said why. The first failure wins.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+
+import anyio
+
+from paraformer_async._core.wire import (
+    Command,
+    Event,
+    FinishTask,
+    RunTask,
+    TaskFailed,
+    TaskStarted,
+)
+from paraformer_async._session.outbox import Mark
+from paraformer_async._session.pool import Connection
+from paraformer_async._session.recognition import Recognition
+from paraformer_async._session.watch import Waits, Watch
+from paraformer_async.errors import ConnectionLostError, DeadlineError, TaskFailedError
+from paraformer_async.policies import Timeouts
+
+__all__ = ["Attempt"]
+
+# What is waited for after a command, as a phase of `Timeouts`.
+_ANSWERS: Mapping[type[Command], str] = {RunTask: "started", FinishTask: "finish"}
+
+
+class Attempt:
+    """
+    Tries to bring a recognition to its end with one task.
+
+    Args:
+        recognition: What is to be recognised; the first attempt begins it, others take it over.
+        connection: Where to. Its protocol is IDLE.
+        request_id: Id for the task.
+        is_first: Whether this is the first attempt.
+        timeouts: The bounds of all waits.
+        clock: Seconds, monotonic.
+
+    Attributes:
+        started_at: When the service said `task-started`; `None` before.
+    """
+
+    def __init__(
+        self,
+        recognition: Recognition,
+        connection: Connection,
+        *,
+        request_id: str,
+        is_first: bool,
+        timeouts: Timeouts,
+        clock: Callable[[], float],
+    ) -> None:
+        self._recognition = recognition
+        self._transport = connection.transport
+        self._protocol = connection.protocol
+        self._request_id = request_id
+        self._is_first = is_first
+        self._close_timeout = timeouts.close
+        self._clock = clock
+        self._waits = Waits(timeouts)
+        self._watch = Watch(
+            deadline=self._deadline, ring=self._ring, clock=clock, period=timeouts.send
+        )
+        self._started = anyio.Event()
+        self._failure: Exception | None = None
+        self._scope = anyio.CancelScope()
+        self.started_at: float | None = None
+
+    async def run(self) -> None:
+        """
+        Work until the service is done.
+
+        Raises:
+            ServiceError: The task failed, or its connection.
+            Exception: What the user's middleware raised.
+        """
+        with self._scope:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._guarded, self._watch.run)
+                tasks.start_soon(self._guarded, self._send)
+                await self._guarded(self._receive)
+                tasks.cancel_scope.cancel()
+        if self._failure is not None:
+            raise self._failure
+
+    async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do *work*; its failure ends the attempt, outside of the group that would wrap it."""
+        try:
+            await work()
+        except Exception as error:  # noqa: BLE001 - raised again by `run`
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        if not self._recognition.is_done:
+            self._failure = self._failure or error
+            self._scope.cancel()
+
+    async def _send(self) -> None:
+        try:
+            await self._write(self._recognition.open(self._clock()))
+            await self._started.wait()
+            if not self._is_first:
+                await self._write(self._recognition.resume())
+            if not self._recognition.is_finished:
+                await self._send_audio()
+        except ConnectionLostError:
+            # The receiver will tell why. When the connection is half open, it cannot.
+            await anyio.sleep(self._close_timeout)
+            raise
+
+    async def _send_audio(self) -> None:
+        outbox, recognition = self._recognition.outbox, self._recognition
+        while (item := await outbox.get()) is not Mark.END:
+            if isinstance(item, Mark):
+                await self._write(recognition.expire(self._clock()))
+            else:
+                await self._write(recognition.take_out(item, self._clock()))
+        await self._write(recognition.close(self._clock()))
+
+    async def _write(self, commands: Iterable[Command]) -> None:
+        for command in commands:
+            frame = self._protocol.send(command, task_id=self._request_id)
+            self._waits.begin("send", self._clock())
+            await self._transport.send(frame)
+            self._waits.end("send")
+            if (answer := _ANSWERS.get(type(command))) is not None:
+                self._waits.begin(answer, self._clock())
+        self._watch.nudge(self._deadline())
+
+    async def _receive(self) -> None:
+        while not self._recognition.is_done:
+            event = self._protocol.receive(await self._transport.receive())
+            if event is not None:
+                self._take(event, self._clock())
+
+    def _take(self, event: Event, now: float) -> None:
+        if "finish" in self._waits:
+            self._waits.begin("finish", now)
+        self._recognition.take_in(event, self._request_id, now)
+        self._watch.nudge(self._deadline())
+        match event:
+            case TaskStarted():
+                self.started_at = now
+                self._waits.end("started")
+                self._started.set()
+            case TaskFailed(error_code=code, error_message=text):
+                raise TaskFailedError(code, text)
+
+    def _deadline(self) -> float:
+        # While the timer's mark waits in the outbox, nothing more is to be done about the stack.
+        is_told = self._recognition.outbox.is_timer_due
+        stack = None if is_told else self._recognition.deadline()
+        waits = self._waits.deadline()
+        return waits if stack is None else min(waits, stack)
+
+    def _ring(self, now: float) -> None:
+        if phase := self._waits.overdue(now):
+            self._fail(DeadlineError(phase, self._waits.limit(phase)))
+        else:
+            self._recognition.outbox.ring()

@@ -1,0 +1,172 @@
+"""
+One recognition as the user sees it, whatever tasks and connections it takes.
+
+Not I/O: what is to be sent and what is to be shown goes through here, past the user's middleware
+and the ledger. Middleware sees one recognition: one `run-task`, one `finish-task`, no repetition.
+"""
+
+from collections.abc import Iterable
+
+from paraformer_async._core import pcm
+from paraformer_async._core.ledger import Ledger, end_of
+from paraformer_async._core.wire import (
+    Audio,
+    Command,
+    Event,
+    FinishTask,
+    Resource,
+    ResultGenerated,
+    RunTask,
+    TaskFinished,
+    TaskStarted,
+)
+from paraformer_async._session.inbox import Inbox
+from paraformer_async._session.outbox import Outbox
+from paraformer_async.errors import AudioLostError
+from paraformer_async.middleware import Stack
+from paraformer_async.options import Options
+from paraformer_async.results import AudioGap, RecognitionResult, Usage
+
+__all__ = ["Recognition"]
+
+# For compressed audio the outbox is bounded as if a second had this many bytes (128 kbit/s).
+_COMPRESSED_BYTES_PER_SECOND = 16_000
+_UNCOMPRESSED = ("pcm", "wav")
+
+
+class Recognition:
+    """
+    The state of one recognition.
+
+    Attributes:
+        outbox: Where the user's audio goes in.
+        inbox: Where the results come out.
+        is_done: Whether the service has said everything.
+        reach: How far into the user's audio results have come, in ms.
+        text: What was said for good so far, a sentence each.
+    """
+
+    def __init__(self, options: Options, stack: Stack) -> None:
+        raw = options.format in _UNCOMPRESSED
+        rate = pcm.bytes_per_second(options.sample_rate) if raw else None
+        self._options = options
+        self._stack = stack
+        self._ledger = Ledger(
+            rate,
+            keep=options.reconnect.keep if options.reconnect else 0.0,
+            is_wav=options.format == "wav",
+        )
+        self._opening: list[Command] = []
+        self._closing: list[Command] = []
+        self.outbox = Outbox(
+            pcm.Framer(options.sample_rate) if raw else pcm.Splitter(),
+            limit=int(options.buffer * (rate or _COMPRESSED_BYTES_PER_SECOND)),
+        )
+        self.inbox = Inbox()
+        self.is_done = False
+        self._is_started = False
+        self._billed: Usage | None = None  # in the present task
+        self._billed_before = 0  # in those that broke
+        self.reach = 0
+        self.text: list[str] = []
+
+    @property
+    def unsettled(self) -> float | None:
+        """Seconds of audio that were sent and no final result covers; `None` if compressed."""
+        return self._ledger.unsettled
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the service bills for all tasks so far; `None` until it said so."""
+        if self._billed is None and not self._billed_before:
+            return None
+        return Usage(self._billed_before + (self._billed.duration if self._billed else 0))
+
+    @property
+    def is_resumable(self) -> bool:
+        """Whether another task can take over."""
+        return self._ledger.is_resumable
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the end of the audio has been sent."""
+        return bool(self._closing)
+
+    def open(self, now: float) -> list[Command]:
+        """Give the commands that begin a task: the same for each."""
+        if not self._opening:
+            options = self._options
+            resources = (Resource(options.phrase_id),) if options.phrase_id else ()
+            task = RunTask(options.model, options.task_parameters(), resources)
+            self._opening = list(self._stack.outgoing(task, now))
+        return self._opening
+
+    def resume(self) -> list[Command]:
+        """
+        Give what a task that takes over must hear before anything else, and the end if it was sent.
+
+        Raises:
+            AudioLostError: More audio was unsettled than is kept, and that is not to be passed.
+        """
+        if lost := self._ledger.lost:
+            if self._options.reconnect and self._options.reconnect.lost == "raise":
+                raise AudioLostError(*lost)
+            self.inbox.put(AudioGap.between(*lost))
+        self._billed_before += self._billed.duration if self._billed else 0
+        self._billed = None
+        return [*self._ledger.restart(), *self._closing]
+
+    def take_out(self, frame: bytes | memoryview, now: float) -> Iterable[Command]:
+        """Give the commands for a frame of the user's audio."""
+        return self._recorded(self._stack.outgoing(Audio(frame), now))
+
+    def expire(self, now: float) -> Iterable[Command]:
+        """Give the commands that middleware wants sent by now."""
+        return self._recorded(self._stack.expired(now))
+
+    def close(self, now: float) -> Iterable[Command]:
+        """Give the commands that end the audio."""
+        commands = self._recorded(self._stack.outgoing(FinishTask(), now))
+        self._closing = [command for command in commands if not isinstance(command, Audio)]
+        return commands
+
+    def deadline(self) -> float | None:
+        """When middleware wants `expire` to be called next."""
+        return self._stack.deadline()
+
+    def take_in(self, event: Event, request_id: str, now: float) -> None:
+        """Show an event to middleware, and a result to the user."""
+        if isinstance(event, ResultGenerated):
+            event = self._ledger.settle(event)
+            self._note(event)
+        elif isinstance(event, TaskStarted):
+            if self._is_started:
+                return
+            self._is_started = True
+        if isinstance(event, ResultGenerated | TaskFinished):
+            self._billed = event.usage or self._billed
+        for passed in self._stack.incoming(event, now):
+            self._show(passed, request_id)
+        if isinstance(event, TaskFinished):
+            self.is_done = True
+            self.inbox.end()
+
+    def _show(self, event: Event, request_id: str) -> None:
+        if isinstance(event, ResultGenerated) and event.sentence and not event.sentence.heartbeat:
+            self.inbox.put(RecognitionResult(event.sentence, request_id, event.usage))
+
+    def _recorded(self, commands: Iterable[Command]) -> Iterable[Command]:
+        """Enter all audio before any of it is sent: what a broken connection swallows is kept."""
+        commands = tuple(commands)
+        for command in commands:
+            if isinstance(command, Audio):
+                self._ledger.record(command)
+        return commands
+
+    def _note(self, result: ResultGenerated) -> None:
+        sentence = result.sentence
+        if sentence is None or sentence.heartbeat:
+            return
+        self.reach = max(self.reach, end_of(sentence))
+        if sentence.is_final:
+            self.text.append(sentence.text)
