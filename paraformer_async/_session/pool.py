@@ -4,11 +4,11 @@ Connections that carry task after task.
 The handshake with a distant service takes about 300 ms; a connection whose task has finished is
 free for another, so it waits here. A connection is lent to one task at a time, looked at before it
 is lent, closed before the service's 60 s, and thrown away after anything but a clean end. After
-httpcore: what changes the list is synchronous, and gives back what is to be closed.
+httpcore: what changes the lists is synchronous; closing, which takes time, is done elsewhere.
 """
 
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from math import inf
 from typing import Any
@@ -69,6 +69,7 @@ class Pool:
         self._clock = clock
         self._places = anyio.Semaphore(limits.connections)
         self._idle: list[Connection] = []  # the one that has waited longest first
+        self._retired: list[Connection] = []
         self._changed = anyio.Event()
 
     def __repr__(self) -> str:
@@ -95,7 +96,7 @@ class Pool:
             except BaseException:
                 await connection.transport.aclose()
                 raise
-            await self._close(self._push_idle(connection))
+            self._push_idle(connection)
         finally:
             self._places.release()
 
@@ -103,13 +104,15 @@ class Pool:
         """Make connections that wait, until there are *connections* of them."""
         key = _key(options)
         while sum(one.key == key for one in self._idle) < min(connections, self._limits.idle):
-            await self._close(self._push_idle(Connection(await self._dial(options), key)))
+            self._push_idle(Connection(await self._dial(options), key))
 
     async def run(self) -> None:
-        """Close what has waited too long, until cancelled."""
+        """Close what is of no use any more, until cancelled."""
         while True:
             now = self._clock()
-            await self._close(self._pop_expired(now))
+            self._retire_expired(now)
+            while self._retired:
+                await self._retired.pop().transport.aclose()
             self._changed = anyio.Event()
             since = min((one.idle_since for one in self._idle), default=inf)
             with anyio.move_on_after(since + self._limits.idle_seconds - now):
@@ -117,8 +120,9 @@ class Pool:
 
     async def aclose(self) -> None:
         """Close all that wait."""
-        idle, self._idle = self._idle, []
-        await self._close(idle)
+        leftover, self._idle, self._retired = [*self._idle, *self._retired], [], []
+        for connection in leftover:
+            await connection.transport.aclose()
 
     async def _take_place(self) -> None:
         with anyio.move_on_after(self._limits.wait):
@@ -128,39 +132,43 @@ class Pool:
 
     async def _acquire(self, options: Options) -> Connection:
         key = _key(options)
-        connection, stale = self._pop_idle(key)
-        await self._close(stale)
-        return connection or Connection(await self._dial(options), key)
+        return self._pop_idle(key) or Connection(await self._dial(options), key)
 
-    async def _close(self, connections: Sequence[Connection]) -> None:
-        for connection in connections:
-            await connection.transport.aclose()
-
-    def _pop_idle(self, key: Key) -> tuple[Connection | None, list[Connection]]:
-        """Take the connection that waited least; give what turned out to be of no use, too."""
-        stale = self._pop_expired(self._clock())
+    def _pop_idle(self, key: Key) -> Connection | None:
+        """Take the connection that waited least, if there is one that is of use."""
+        self._retire_expired(self._clock())
         for connection in reversed(self._idle):
             if connection.key == key:
                 self._idle.remove(connection)
-                return connection, stale
-        return None, stale
+                return connection
+        return None
 
-    def _push_idle(self, connection: Connection) -> list[Connection]:
-        """Let a connection wait; give what is too much, which may be the connection itself."""
-        if connection.protocol.state is not State.IDLE or not connection.transport.is_open:
-            return [connection]
+    def _push_idle(self, connection: Connection) -> None:
+        """Let a connection wait, if it is free and there is room."""
         connection.has_waited = True
         connection.idle_since = self._clock()
         self._idle.append(connection)
+        if not _is_free(connection):
+            self._retire(connection)
+        elif len(self._idle) > self._limits.idle:
+            self._retire(self._idle[0])
         self._changed.set()
-        return [self._idle.pop(0)] if len(self._idle) > self._limits.idle else []
 
-    def _pop_expired(self, now: float) -> list[Connection]:
+    def _retire_expired(self, now: float) -> None:
         oldest = now - self._limits.idle_seconds
-        kept = [one for one in self._idle if one.transport.is_open and one.idle_since > oldest]
-        expired = [one for one in self._idle if one not in kept]
-        self._idle = kept
-        return expired
+        for connection in list(self._idle):
+            if connection.idle_since <= oldest or not _is_free(connection):
+                self._retire(connection)
+
+    def _retire(self, connection: Connection) -> None:
+        """Take a connection out; `run` closes it."""
+        self._idle.remove(connection)
+        self._retired.append(connection)
+        self._changed.set()
+
+
+def _is_free(connection: Connection) -> bool:
+    return connection.protocol.state is State.IDLE and connection.transport.is_open
 
 
 def _key(options: Options) -> Key:

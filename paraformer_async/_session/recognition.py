@@ -147,9 +147,7 @@ class Recognition:
             self._billed = event.usage or self._billed
         for passed in self._stack.incoming(event, now):
             self._show(passed, request_id)
-        if isinstance(event, TaskFinished):
-            self.is_done = True
-            self.inbox.end()
+        self.is_done = isinstance(event, TaskFinished)
 
     def _show(self, event: Event, request_id: str) -> None:
         if isinstance(event, ResultGenerated) and event.sentence and not event.sentence.heartbeat:

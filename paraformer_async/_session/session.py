@@ -87,6 +87,7 @@ class Session:
                     tasks.cancel_scope.cancel()
         finally:
             self.cancel(UsageError("the recognizer was closed while this recognition was running"))
+            self.recognition.inbox.end()
             self.ended.set()
 
     def cancel(self, reason: Exception) -> None:
@@ -125,6 +126,8 @@ class Session:
             await anyio.sleep(delay)
             self.request_ids.append(uuid.uuid4().hex)
             is_first = False
+        # Only now, so that who sees the end finds the connection free for the next recognition.
+        self.recognition.inbox.end()
 
     async def _attempt(self, *, is_first: bool) -> Setback | None:
         """Try; give what came between, or `None` when all is done."""

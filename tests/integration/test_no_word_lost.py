@@ -1,0 +1,459 @@
+"""
+No word is lost, none comes twice: marked audio through all that can happen to a connection.
+
+Each 20 ms block of the audio carries its number, the scripted service says the numbers that it
+hears; see `paraformer_async.testing`.
+"""
+
+from collections.abc import AsyncIterator
+from functools import partial
+
+import anyio
+import pytest
+
+from paraformer_async import (
+    AsyncRecognizer,
+    AudioGap,
+    AudioLostError,
+    AuthenticationError,
+    ConnectionLostError,
+    DeadlineError,
+    HandshakeError,
+    PoolLimits,
+    RecognitionResult,
+    Reconnect,
+    Retry,
+    TaskFailedError,
+    Timeouts,
+)
+from paraformer_async.middleware import Heartbeat
+from paraformer_async.server import Clocks
+from paraformer_async.testing import (
+    Drop,
+    FailTask,
+    HalfClose,
+    Late,
+    Malformed,
+    NeverFinish,
+    NeverStart,
+    Refuse,
+    ScriptedServer,
+    SlowClose,
+    Stall,
+    Throttle,
+    Unknown,
+    marked,
+    marks,
+    marks_of,
+)
+
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
+
+LENGTH = 10_000  # ms
+BLOCKS = list(range(LENGTH // 20))
+TOLERANCE = 40  # ms
+
+
+def soon(_: int) -> float:
+    """Wait next to nothing before another attempt."""
+    return 0.01
+
+
+AGAIN = Reconnect(backoff=soon)
+PATIENT = Timeouts(close=0.3)
+BRIEF = Timeouts(connect=2, started=0.5, send=0.5, finish=0.5, close=0.3)
+
+
+def recognizer_for(server: ScriptedServer, **options: object) -> AsyncRecognizer:
+    """Give a recognizer whose service is *server*."""
+    options = {"reconnect": AGAIN, "timeouts": PATIENT} | options
+    return AsyncRecognizer(endpoint=server.url, api_key="any", **options)  # type: ignore[arg-type]
+
+
+def assert_complete(results: list[RecognitionResult], blocks: list[int] = BLOCKS) -> None:
+    """Every block was said once, in order, and at its own time."""
+    assert blocks == marks_of(results)
+    words = [word for result in results if result.is_final for word in result.sentence.words]
+    for word in words:
+        assert abs(word.begin_time - 20 * int(word.text)) <= TOLERANCE
+        assert abs(word.end_time - 20 * int(word.text) - 20) <= TOLERANCE
+
+
+async def results_of(
+    server: ScriptedServer, audio: object = None, **options: object
+) -> list[RecognitionResult]:
+    """Recognise 10 s of marked audio, or other *audio*."""
+    async with recognizer_for(server, **options) as recognizer:
+        source = marked(LENGTH) if audio is None else audio
+        return [result async for result in recognizer.stream(source)]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("before_final", [None, True, False])
+async def test_one_drop_anywhere(before_final: bool | None) -> None:
+    """One drop at any 100 ms of the stream, around a final result or not, loses nothing."""
+    limiter = anyio.CapacityLimiter(10)
+
+    async def survive(after_ms: int) -> None:
+        async with (
+            limiter,
+            ScriptedServer(faults=[Drop(after_ms=after_ms, before_final=before_final)]) as server,
+        ):
+            assert_complete(await results_of(server))
+            assert 2 == len(server.received)
+            assert [] == server.violations
+
+    async with anyio.create_task_group() as tasks:
+        for after_ms in range(0, LENGTH, 100):
+            tasks.start_soon(survive, after_ms)
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        [Drop(after_ms=2300), Drop(after_ms=2700), Drop(after_ms=1900)],
+        [Drop(after_ms=450)],
+        [Drop(after_ms=3010)],
+        [Drop(at="started")],
+        [Drop(at="run-task")],
+        [Drop(at="finish")],
+        [Drop(at="finished")],
+        [Drop(after_ms=2300, code=1001)],
+        [Drop(after_ms=2300, code=1006)],
+        [Drop(after_ms=2300, code=1011, reason="overload")],
+        [Drop(after_ms=2300, code=1012)],
+        [FailTask("InternalError", "try again", after_ms=2300)],
+        [FailTask("CLIENT_ERROR", "request timeout after 23 seconds.", after_ms=2300)],
+        [Refuse(503), Refuse(503)],
+        [Refuse(429, headers={"Retry-After": "0"})],
+        [Throttle()],
+        [Throttle(), Throttle(), Throttle()],
+        [HalfClose(after_ms=2300)],
+        [NeverStart()],
+        [NeverFinish()],
+        [Stall(after_ms=2300)],
+        [SlowClose(5.0), Drop(after_ms=2300)],
+        [Drop(after_ms=2300), Drop(at="started"), Drop(at="run-task")],
+    ],
+    ids=str,
+)
+async def test_nothing_is_lost(faults: list[object]) -> None:
+    """Whatever happens to the connection, each block is said once, in order and in time."""
+    async with ScriptedServer(faults=faults) as server:  # type: ignore[arg-type]
+        with anyio.fail_after(10):
+            assert_complete(await results_of(server, timeouts=BRIEF))
+        assert [] == server.violations
+
+
+@pytest.mark.parametrize("fault", [Unknown(after_ms=2300), Late(0.1)], ids=str)
+async def test_what_is_no_failure_costs_no_attempt(fault: object) -> None:
+    """Unknown events and late results are put up with, without another task."""
+    async with ScriptedServer(faults=[fault]) as server:  # type: ignore[list-item]
+        assert_complete(await results_of(server))
+        assert 1 == len(server.received)
+
+
+async def test_malformed_json_is_no_reason_to_try_again() -> None:
+    """What is no event ends the recognition by `RemoteProtocolError`, with what was said so far."""
+    from paraformer_async import RemoteProtocolError
+
+    async with ScriptedServer(faults=[Malformed(after_ms=2300)]) as server:
+        with pytest.raises(RemoteProtocolError) as caught:
+            await results_of(server)
+    assert list(range(100)) == [int(number) for number in caught.value.recognised.split()]
+
+
+async def test_a_drop_in_silence() -> None:
+    """A drop while nothing is said loses nothing of what was said before or is said after."""
+    audio = marked(2000) + bytes(32 * 3000) + marked(5000, first=250)
+    async with ScriptedServer(faults=[Drop(after_ms=3500)]) as server:
+        results = await results_of(server, audio)
+
+    assert_complete(results, [*range(100), *range(250, 500)])
+
+
+async def test_injected_silence_moves_no_time() -> None:
+    """With heartbeat silence before and after a drop, words keep the times of the user's audio."""
+
+    async def halting() -> AsyncIterator[bytes]:
+        for start in range(0, 5000, 1250):
+            yield marked(1250 // 20 * 20, first=start // 1250 * 62)
+            await anyio.sleep(0.15)
+
+    async with ScriptedServer(faults=[Drop(after_ms=3500), Drop(after_ms=2500)]) as server:
+        results = await results_of(
+            server, halting(), heartbeat=True, middleware=[partial(Heartbeat, interval=0.05)]
+        )
+        assert 3 == len(server.received)
+
+    assert_complete(results, list(range(4 * 62)))
+
+
+async def test_odd_chunks_and_push_mode() -> None:
+    """Audio that is pushed in pieces of any size survives drops like any other."""
+    audio = marked(LENGTH)
+    results: list[RecognitionResult] = []
+    async with ScriptedServer(faults=[Drop(after_ms=1500), Drop(after_ms=4000)]) as server:
+        async with recognizer_for(server) as recognizer, recognizer.stream() as stream:
+            async with anyio.create_task_group() as tasks:
+
+                async def read() -> None:
+                    results.extend([result async for result in stream])
+
+                tasks.start_soon(read)
+                for start in range(0, len(audio), 1237):
+                    await stream.send(audio[start : start + 1237])
+                await stream.finish()
+            assert 3 == len(stream.request_ids) == len(set(stream.request_ids))
+            assert stream.request_ids == tuple(task.task_id for task in server.received)
+    assert_complete(results)
+
+
+async def test_a_reader_that_stalls() -> None:
+    """A user who does not read for a while loses no final result, over a drop or not."""
+    async with ScriptedServer(faults=[Drop(after_ms=2300)]) as server:
+        async with recognizer_for(server) as recognizer:
+            results = []
+            async for result in recognizer.stream(marked(LENGTH)):
+                if not results:
+                    await anyio.sleep(1)
+                results.append(result)
+    assert_complete(results)
+
+
+async def test_a_stale_connection_costs_no_word() -> None:
+    """A connection that died while it waited is noticed, and replaced without a failed attempt."""
+    retries: list[Retry] = []
+    policy = Reconnect(backoff=soon, on_retry=retries.append)
+    async with ScriptedServer(faults=[Drop(at="idle"), None]) as server:
+        async with recognizer_for(server, reconnect=policy) as recognizer:
+            for _ in range(2):
+                results = [one async for one in recognizer.stream(marked(LENGTH))]
+                assert_complete(results)
+    assert 2 == server.connections.accepted
+    assert [] == [retry for retry in retries if retry.attempt]
+
+
+async def test_every_attempt_is_told() -> None:
+    """The hook is told of each further attempt: why, when, and how much is heard again."""
+    retries: list[Retry] = []
+    policy = Reconnect(backoff=soon, on_retry=retries.append)
+    async with ScriptedServer(faults=[Drop(after_ms=2300), Throttle()]) as server:
+        await results_of(server, reconnect=policy)
+
+    first, second = retries
+    assert isinstance(first.failure, ConnectionLostError)
+    assert isinstance(second.failure, TaskFailedError)
+    assert second.failure.is_throttled
+    assert first.unsettled is not None
+    assert first.unsettled > 0
+    assert 0.01 == first.delay
+
+
+async def test_reconnection_can_be_switched_off() -> None:
+    """With `reconnect=None` the first failure is the end, with all facts."""
+    async with ScriptedServer(faults=[Drop(after_ms=2300, code=1011)]) as server:
+        with pytest.raises(ConnectionLostError) as caught:
+            await results_of(server, reconnect=None)
+        assert 1 == len(server.received)
+        (task,) = server.received
+        assert (task.task_id,) == caught.value.request_ids
+    assert list(range(100)) == [int(number) for number in caught.value.recognised.split()]
+    assert caught.value.unsettled is not None
+    assert caught.value.unsettled > 0.25
+
+
+async def test_compressed_audio_says_that_it_cannot_be_resumed() -> None:
+    """A stream of compressed audio that breaks raises the reason, and says what can be resumed."""
+    async with ScriptedServer(faults=[Drop(after_ms=2300)]) as server:
+        with pytest.raises(ConnectionLostError, match="mp3 cannot be taken up again"):
+            await results_of(server, format="mp3")
+
+
+async def test_compressed_audio_is_tried_again_before_any_was_sent() -> None:
+    """As long as nothing was sent, compressed audio has all its attempts."""
+    async with ScriptedServer(faults=[Refuse(503), Throttle()]) as server:
+        assert_complete(await results_of(server, format="mp3"))
+
+
+async def test_more_unsettled_audio_than_is_kept_is_told() -> None:
+    """When more was unsettled than is kept, the error names the range that is gone."""
+    policy = Reconnect(backoff=soon, keep=1.0)
+    script = marks(sentence_ms=60_000)
+    async with ScriptedServer(script, faults=[Drop(after_ms=5000)]) as server:
+        with pytest.raises(AudioLostError) as caught:
+            await results_of(server, reconnect=policy)
+    assert 0 == caught.value.begin_time
+    assert caught.value.end_time >= 4000
+
+
+async def test_more_unsettled_audio_than_is_kept_can_be_a_gap() -> None:
+    """If so chosen, the stream goes on, with a gap in the place of what is gone."""
+    policy = Reconnect(backoff=soon, keep=1.0, lost="gap")
+    script = marks(sentence_ms=60_000)
+    async with ScriptedServer(script, faults=[Drop(after_ms=5000)]) as server:
+        results = await results_of(server, reconnect=policy)
+
+    (gap,) = [result for result in results if isinstance(result, AudioGap)]
+    first = gap.sentence.end_time // 20
+    assert 0 == gap.sentence.begin_time
+    assert_complete(results, list(range(first, 500)))
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_refused_key_is_not_tried_again(status: int) -> None:
+    """Authentication errors are raised at once."""
+    async with ScriptedServer(forever=Refuse(status, "no")) as server:
+        with anyio.fail_after(1), pytest.raises(AuthenticationError) as caught:
+            await results_of(server)
+        assert 1 == len(server.headers)
+    assert (status, "no") == (caught.value.status, caught.value.body)
+
+
+async def test_a_refused_parameter_is_not_tried_again() -> None:
+    """Parameter errors are raised at once, with the service's own words."""
+    async with ScriptedServer(forever=FailTask("InvalidParameter", "no such format")) as server:
+        with anyio.fail_after(1), pytest.raises(TaskFailedError, match="no such format"):
+            await results_of(server)
+        assert 1 == len(server.received)
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        (Refuse(503, "down"), HandshakeError),
+        (Drop(at="run-task"), ConnectionLostError),
+        (Drop(at="started"), ConnectionLostError),
+        (FailTask("InternalError", "no luck"), TaskFailedError),
+        (Throttle(), TaskFailedError),
+        (NeverStart(), DeadlineError),
+        (NeverFinish(), DeadlineError),
+        (Stall(at="started"), DeadlineError),
+    ],
+    ids=str,
+)
+async def test_a_service_that_always_fails_ends_it(fault: object, error: type[Exception]) -> None:
+    """When every attempt fails, the budget ends it with the service's own reason."""
+    policy = Reconnect(backoff=soon, attempts=3)
+    async with ScriptedServer(forever=fault) as server:  # type: ignore[arg-type]
+        with anyio.fail_after(8), pytest.raises(error) as caught:
+            await results_of(server, reconnect=policy, timeouts=BRIEF)
+        assert len(server.headers) <= 5
+    assert isinstance(caught.value, error)
+
+
+async def test_a_quiet_source_dies_in_the_end() -> None:
+    """Without heartbeat, a source that stays quiet is given up in the end, with a hint."""
+
+    async def quiet() -> AsyncIterator[bytes]:
+        yield marked(1000)
+        await anyio.sleep(30)
+
+    async with ScriptedServer(clocks=Clocks(message=0.2)) as server:
+        with anyio.fail_after(5), pytest.raises(TaskFailedError, match="heartbeat=True"):
+            await results_of(server, quiet())
+
+
+async def test_one_connection_carries_task_after_task() -> None:
+    """200 recognitions in a row pay for one handshake."""
+    limits = PoolLimits(tasks_per_second=1000)
+    async with ScriptedServer() as server, recognizer_for(server, pool=limits) as recognizer:
+        for number in range(200):
+            results = [one async for one in recognizer.stream(marked(100, first=number))]
+            assert list(range(number, number + 5)) == marks_of(results)
+        assert "<Pool: 0 active, 1 idle, 0 waiting>" == repr(recognizer.pool)
+        assert 1 == server.connections.accepted
+        assert [] == server.violations
+
+
+async def test_sixty_at_once() -> None:
+    """60 recognitions at once, over connections that are never shared, all succeed."""
+    async with ScriptedServer() as server:
+        async with recognizer_for(server, pool=PoolLimits(tasks_per_second=100)) as recognizer:
+            async with anyio.create_task_group() as tasks:
+
+                async def recognise(first: int) -> None:
+                    results = [one async for one in recognizer.stream(marked(2000, first=first))]
+                    assert list(range(first, first + 100)) == marks_of(results)
+
+                for number in range(60):
+                    tasks.start_soon(recognise, 100 * number)
+        assert [] == server.violations
+        assert 60 >= server.connections.accepted
+
+
+async def test_the_pool_is_bounded() -> None:
+    """No more recognitions run at once than there may be connections; the others wait, bounded."""
+    limits = PoolLimits(connections=2, wait=0.2)
+
+    async def quiet() -> AsyncIterator[bytes]:
+        yield marked(100)
+        await anyio.sleep(30)
+
+    async with ScriptedServer() as server, recognizer_for(server, pool=limits) as recognizer:
+        async with recognizer.stream(quiet()) as one, recognizer.stream(quiet()) as two:
+            for stream in (one, two):
+                async for _ in stream:
+                    break
+            assert "<Pool: 2 active, 0 idle, 0 waiting>" == repr(recognizer.pool)
+            with pytest.raises(DeadlineError, match="PoolLimits"):
+                async for _ in recognizer.stream(marked(100)):
+                    pass
+        assert [one async for one in recognizer.stream(marked(100))]
+
+
+async def test_connections_are_made_ahead_and_closed_when_idle() -> None:
+    """`warm` makes connections that the next recognitions use; idle ones are closed in time."""
+    limits = PoolLimits(idle_seconds=0.3)
+    async with ScriptedServer() as server, recognizer_for(server, pool=limits) as recognizer:
+        await recognizer.warm(3)
+        assert "<Pool: 0 active, 3 idle, 0 waiting>" == repr(recognizer.pool)
+        assert [one async for one in recognizer.stream(marked(100))]
+        assert 3 == server.connections.accepted
+        with anyio.fail_after(3):
+            while server.connections.open:  # noqa: ASYNC110 - the server tells a number only
+                await anyio.sleep(0.02)
+        assert "<Pool: 0 active, 0 idle, 0 waiting>" == repr(recognizer.pool)
+
+
+async def test_other_credentials_get_another_connection() -> None:
+    """A connection is not lent to a recognition with another key."""
+    async with ScriptedServer() as server, recognizer_for(server) as recognizer:
+        for key in ("one", "two"):
+            assert [one async for one in recognizer.stream(marked(100), api_key=key)]
+        keys = [headers["Authorization"] for headers in server.headers]
+    assert ["Bearer one", "Bearer two"] == keys
+
+
+async def test_submissions_are_paced() -> None:
+    """No more than the quota of tasks is submitted within a second."""
+    limits = PoolLimits(tasks_per_second=5)
+    async with ScriptedServer() as server, recognizer_for(server, pool=limits) as recognizer:
+        begin = anyio.current_time()
+        async with anyio.create_task_group() as tasks:
+
+            async def recognise() -> None:
+                assert [one async for one in recognizer.stream(marked(100))]
+
+            for _ in range(12):
+                tasks.start_soon(recognise)
+        assert anyio.current_time() - begin >= 2.0
+
+
+async def test_a_wav_stream_is_resumed() -> None:
+    """A WAV stream that breaks goes on with its header and what was unsettled."""
+    audio = marked(4000)
+    header = (
+        b"RIFF\xff\xff\xff\xffWAVEfmt \x10\0\0\0\x01\0\x01\0\x80\x3e\0\0\0\x7d\0\0\x02\0\x10\0data"
+        b"\xff\xff\xff\xff"
+    )
+    async with ScriptedServer(faults=[Drop(after_ms=2300)]) as server:
+        async with recognizer_for(server) as recognizer:
+            async for _ in recognizer.stream(header + audio, format="wav"):
+                pass
+        first, second = server.received
+    assert second.audio.startswith(header)
+    resumed = second.audio[len(header) :]
+    assert audio.endswith(resumed)
+    # This service counts the 44 bytes of the header as audio.
+    assert 2000 * 32 == pytest.approx(len(audio) - len(resumed), abs=64)
+    assert first.parameters == second.parameters
