@@ -254,8 +254,11 @@ class AsyncRecognizer(AsyncContextManagerMixin):
                     self._pool = self._tasks = None
                     tasks.cancel_scope.cancel()
         finally:
-            await pool.aclose()
-            await dialer.aclose()
+            with anyio.CancelScope(shield=True):  # bounded by `Timeouts.close`
+                try:
+                    await pool.aclose()
+                finally:
+                    await dialer.aclose()
         if failure is not None:
             raise failure
 

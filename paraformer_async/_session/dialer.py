@@ -5,6 +5,7 @@ aiohttp is imported on first use, so that importing the package stays light.
 """
 
 import inspect
+import ipaddress
 import os
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
@@ -120,11 +121,22 @@ def _headers(options: Options, key: str) -> dict[str, str]:
 
 
 def _proxy_from_environment(url: str) -> str | None:
-    """Give the proxy of HTTPS_PROXY (wss) or HTTP_PROXY (ws), unless NO_PROXY exempts the host."""
+    """
+    Give the proxy of HTTPS_PROXY (wss) or HTTP_PROXY (ws).
+
+    NO_PROXY exempts hosts from it, and so is this machine: a proxy would not find its services.
+    """
     where = urlsplit(url)
-    if where.hostname is None or proxy_bypass(where.netloc.rpartition("@")[2]):
+    if _is_loopback(where.hostname or "") or proxy_bypass(where.netloc.rpartition("@")[2]):
         return None
     return getproxies().get("https" if where.scheme == "wss" else "http")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 async def _refuse(response: "ClientResponse") -> None:

@@ -119,10 +119,11 @@ class Pool:
                 await self._changed.wait()
 
     async def aclose(self) -> None:
-        """Close all that wait."""
+        """Close all that wait, at once."""
         leftover, self._idle, self._retired = [*self._idle, *self._retired], [], []
-        for connection in leftover:
-            await connection.transport.aclose()
+        async with anyio.create_task_group() as tasks:
+            for connection in leftover:
+                tasks.start_soon(connection.transport.aclose)
 
     async def _take_place(self) -> None:
         with anyio.move_on_after(self._limits.wait):

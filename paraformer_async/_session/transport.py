@@ -102,6 +102,8 @@ class WebSocket:
         Then the connection is cut: a peer that reads nothing would keep it open for what is unsent.
         """
         transport = self._socket.transport
-        with anyio.move_on_after(self._close_timeout, shield=True):
-            await self._socket.close()
-        transport.abort()
+        try:
+            with anyio.move_on_after(self._close_timeout, shield=True):
+                await self._socket.close()
+        finally:
+            transport.abort()

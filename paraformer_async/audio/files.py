@@ -139,7 +139,7 @@ def _open(path: Path) -> "SoundFile":
     if path.suffix.lower() == ".raw":
         raise AudioError(f"{path} seems to be raw samples", hint="open it and pass it to stream()")
     try:
-        file = open_sequential(str(path))
+        file = open_sequential(path)
     except soundfile.LibsndfileError as error:
         hint = _WHAT_TO_DO.format(name=path.name, stem=path.stem)
         raise AudioError(

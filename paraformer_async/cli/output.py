@@ -12,10 +12,30 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from paraformer_async.errors import InvalidOptionError
 from paraformer_async.results import RecognitionResult
 from paraformer_async.transcript import Transcript
 
-__all__ = ["Display", "Format", "render", "render_json", "report_error"]
+__all__ = [
+    "Display",
+    "Format",
+    "describe",
+    "emit",
+    "render",
+    "render_json",
+    "report_error",
+    "shown",
+    "tell",
+]
+
+# The library's names of what has another name on the command line.
+_FLAGS = {
+    "endpoint": "--endpoint",
+    "engine": "--engine",
+    "language_hints": "--language",
+    "model": "--model",
+    "model_dir": "--model-dir",
+}
 
 
 class Format(Enum):
@@ -26,11 +46,40 @@ class Format(Enum):
     SRT = "srt"
 
 
+def emit(text: str) -> None:
+    """Put *text* on stdout, now."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def tell(message: str) -> None:
+    """Put *message* on stderr, in one line."""
+    print(f"paraformer-async: {' '.join(message.split())}", file=sys.stderr, flush=True)
+
+
 def report_error(error: Exception, path: Path | None = None) -> None:
-    """Tell what went wrong, in one line."""
-    where = f"{path}: " if path else ""
-    said = " ".join(str(error).split()) or type(error).__name__
-    print(f"paraformer-async: {where}{said}", file=sys.stderr)
+    """Tell what went wrong, with the file where it did."""
+    said = explain(error)
+    if path is None or said.startswith(str(path)):
+        tell(said)
+    else:
+        tell(f"{shown(path)}: {said}")
+
+
+def explain(error: Exception) -> str:
+    """Give what *error* says, in the words of the command line."""
+    if isinstance(error, InvalidOptionError) and error.option in _FLAGS:
+        return _FLAGS[error.option] + str(error).removeprefix(error.option)
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error) or type(error).__name__
+
+
+def shown(path: Path | str) -> str:
+    """Give a file's name in one line that any terminal shows: what is not printable is escaped."""
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode() for one in str(path)
+    )
 
 
 def render(transcript: Transcript, form: Format, path: Path) -> str:
@@ -51,10 +100,11 @@ def render_json(documents: list[dict[str, Any]]) -> str:
 
 def describe(path: Path, outcome: Transcript | Exception) -> dict[str, Any]:
     """Give what is to be known of one file, for JSON."""
+    name = _encodable(str(path))
     if isinstance(outcome, Exception):
-        return {"path": str(path), "text": "", "sentences": [], "error": str(outcome)}
+        return {"path": name, "text": "", "sentences": [], "error": _encodable(explain(outcome))}
     return {
-        "path": str(path),
+        "path": name,
         "text": outcome.text,
         "sentences": outcome.sentences,
         "duration": outcome.duration,
@@ -64,11 +114,18 @@ def describe(path: Path, outcome: Transcript | Exception) -> dict[str, Any]:
     }
 
 
+def _encodable(text: str) -> str:
+    """Escape the bytes of a file's name that are no UTF-8: JSON cannot hold them."""
+    return text.encode(errors="backslashreplace").decode()
+
+
 class Display:
     """Progress and partial text, live on a terminal; nothing when stderr is no terminal."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True)
+        # Not `console.is_terminal`: FORCE_COLOR makes that true of a pipe.
+        self._is_live = sys.stderr.isatty() and not self._console.is_dumb_terminal
         self._live: Live | None = None
         self._heading = ""
         self._said = ""
@@ -76,13 +133,15 @@ class Display:
     @contextmanager
     def show(self, heading: str) -> Iterator[None]:
         """Show *heading* and what is being said, as long as the context lasts."""
-        if not self._console.is_terminal:
+        if not self._is_live:
             yield
             return
         self._heading, self._said = heading, ""
-        with Live(self._picture(), console=self._console, transient=True) as self._live:
-            yield
-        self._live = None
+        try:
+            with Live(self._picture(), console=self._console, transient=True) as self._live:
+                yield
+        finally:
+            self._live = None
 
     def update(self, result: RecognitionResult) -> None:
         """Show a result."""

@@ -1,40 +1,37 @@
 """`paraformer-async serve`."""
 
 import ipaddress
-import signal
-import sys
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import anyio
 
+from paraformer_async.cli.output import emit, tell
+from paraformer_async.errors import InvalidOptionError
 from paraformer_async.server import LocalServer, make_engine
 
-__all__ = ["serve_until_stopped"]
+__all__ = ["run_service"]
 
 
-async def serve_until_stopped(
+async def run_service(
     *, host: str, port: int, engine: str, model_dir: Path | None, api_key: str | None
 ) -> int:
-    """Run the local service until SIGINT or SIGTERM. Gives the exit code."""
-    if not _is_loopback(host) and api_key is None:
-        print(
-            f"warning: anyone who reaches {host} can use this service; --api-key asks for a key",
-            file=sys.stderr,
-        )
-    async with LocalServer(
-        make_engine(engine, model_dir), host=host, port=port, api_key=api_key
-    ) as server:
-        print(f"listening on {server.url} (engine: {engine}; Ctrl-C stops)", flush=True)
-        await _until_stopped()
+    """Run the local service until it is cancelled."""
+    if api_key is not None and not api_key.strip():
+        raise InvalidOptionError("--api-key", "no client could send an empty key")
+    server = LocalServer(make_engine(engine, model_dir), host=host, port=port, api_key=api_key)
+    if api_key is None and not _is_loopback(host):
+        tell(f"anyone who reaches {host} can use this service; --api-key asks for a key")
+    async with AsyncExitStack() as stack:
+        try:
+            await stack.enter_async_context(server)
+        except OSError as error:
+            # asyncio's words hold the address in Python's notation; the reason stands behind it.
+            reason = (error.strerror or str(error)).rpartition("): ")[2]
+            raise OSError(error.errno, f"cannot listen on {host}, port {port}: {reason}") from error
+        emit(f"listening on {server.url} (engine: {engine}; Ctrl-C stops)\n")
+        await anyio.sleep_forever()
     return 0
-
-
-async def _until_stopped() -> None:
-    if sys.platform == "win32":
-        await anyio.sleep_forever()  # Ctrl-C arrives as KeyboardInterrupt
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async for _ in signals:
-            return
 
 
 def _is_loopback(host: str) -> bool:

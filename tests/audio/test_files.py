@@ -1,5 +1,6 @@
 """Audio files as a source: exact samples, clear refusals, nothing left open."""
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -103,15 +104,17 @@ async def test_missing(tmp_path: Path) -> None:
         await read(tmp_path)
 
 
-@pytest.mark.skipif(
-    sys.platform == "win32" or os.geteuid() == 0, reason="needs a user who may not read everything"
-)
-async def test_forbidden(tmp_path: Path) -> None:
-    """A file that may not be read is a PermissionError."""
+async def test_forbidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that may not be read is a PermissionError, as the system raises it."""
     path = write(tmp_path / "a.wav", TONE, "PCM_16")
-    path.chmod(0)
-    with pytest.raises(PermissionError):
+
+    def refuse(self: Path, *_: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(PermissionError) as caught:
         await read(path)
+    assert str(path) == caught.value.filename
 
 
 async def test_empty(tmp_path: Path) -> None:

