@@ -4,6 +4,8 @@ What both readers of encoded audio (files here, streams in the local service) ne
 soundfile and numpy are imported inside functions: they are slow to load, and many need neither.
 """
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -45,6 +47,9 @@ def open_sequential(source: Any) -> "SoundFile":
     """
     import soundfile
 
+    if isinstance(source, Path):
+        # As bytes, since a name on POSIX may be no text.
+        source = os.fsencode(source) if os.name == "posix" else str(source)
     file: SoundFile = soundfile.SoundFile(source)
     file.seekable = lambda: False
     return file

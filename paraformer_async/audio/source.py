@@ -1,6 +1,8 @@
 """One shape for every source of audio that a user may give."""
 
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable, Iterator
+from contextlib import suppress
+from functools import partial
 from os import PathLike
 from typing import IO, Any
 
@@ -65,10 +67,14 @@ async def _from_async(source: AsyncIterable[Chunk]) -> AsyncGenerator[bytes, Non
 
 async def _from_blocking(iterator: Iterator[Any]) -> AsyncGenerator[bytes, None]:
     end = object()
-    while (
-        chunk := await to_thread.run_sync(next, iterator, end, abandon_on_cancel=True)
-    ) is not end:
-        yield immutable(chunk)
+    read = partial(to_thread.run_sync, next, iterator, end, abandon_on_cancel=True)
+    try:
+        while (chunk := await read()) is not end:
+            yield immutable(chunk)
+    finally:
+        if isinstance(iterator, Generator):
+            with suppress(ValueError):  # a thread is still in it, and closes it by letting it go
+                iterator.close()
 
 
 def immutable(chunk: object) -> bytes:

@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.text import Text
 
 from paraformer_async.errors import InvalidOptionError
+from paraformer_async.policies import Retry
 from paraformer_async.results import RecognitionResult
 from paraformer_async.transcript import Transcript
 
@@ -148,6 +149,10 @@ class Display:
         if self._live is not None:
             self._said = result.text
             self._live.update(self._picture())
+
+    def retry(self, retry: Retry) -> None:
+        """Tell that the service failed, and that it is tried again."""
+        tell(f"{explain(retry.failure)}; trying again in {retry.delay:.1f} s")
 
     def _picture(self) -> Text:
         return Text.assemble((self._heading, "bold"), " ", (self._said, "dim"))

@@ -217,6 +217,23 @@ async def test_blocking_generator_does_not_block_the_loop() -> None:
     assert here not in threads
 
 
+async def test_blocking_generator_is_closed() -> None:
+    """A generator that is not read to its end is closed, so that its `finally` runs at once."""
+    closed = []
+
+    def source() -> Iterator[bytes]:
+        try:
+            while True:
+                yield b"a"
+        finally:
+            closed.append(True)
+
+    audio = chunks(source())
+    assert b"a" == await anext(audio)
+    await audio.aclose()
+    assert [True] == closed
+
+
 async def test_blocked_read_does_not_hold_cancellation() -> None:
     """A reader of a source that blocks for long is cancelled at once; the thread ends later."""
     release = threading.Event()

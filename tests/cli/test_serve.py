@@ -144,7 +144,7 @@ def test_damaged_model(run: Run, tmp_path: Path, command: tuple[str, ...]) -> No
 
     done = run(*command, "--engine", "paraformer", "--model-dir", ".")
 
-    assert (1, "") == (done.returncode, done.stdout)
+    assert (2, "") == (done.returncode, done.stdout)
     assert done.stderr.splitlines()[-1].startswith("paraformer-async: ")
     assert "Traceback" not in done.stderr
     assert "encoder.onnx" in done.stderr

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from anyio.from_thread import BlockingPortal
 
-from paraformer_async import AsyncRecognizer
+from paraformer_async import Reconnect
 from tests.cli.conftest import COMMAND, WITHOUT, Call, Gate, Run, silence
 
 WORDS = "word-0001 word-0002 word-0003 word-0004 word-0005"
@@ -171,14 +171,16 @@ def test_audio_that_cannot_be_used(run: Run, tmp_path: Path) -> None:
 
 
 def test_nobody_there(call: Call, one_second: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A service that cannot be reached is one line for each file, here without further attempts."""
-    once = partial(AsyncRecognizer, reconnect=None)
-    monkeypatch.setattr("paraformer_async.cli.transcribe.AsyncRecognizer", once)
+    """A service that cannot be reached is tried again, and told in one line each time."""
+    twice = partial(Reconnect, attempts=1, backoff=lambda _: 0.1)
+    monkeypatch.setattr("paraformer_async.cli.transcribe.Reconnect", twice)
 
     done = call("transcribe", "--endpoint", "ws://127.0.0.1:1/", one_second, DASHSCOPE_API_KEY="k")
 
+    again, failed = done.stderr.splitlines(keepends=True)
     assert (1, "") == (done.returncode, done.stdout)
-    assert_one_line(done.stderr, str(one_second), "127.0.0.1")
+    assert_one_line(again, "127.0.0.1", "; trying again in 0.1 s")
+    assert_one_line(failed, str(one_second), "127.0.0.1")
 
 
 def test_proxy_of_the_environment(run: Run, one_second: Path) -> None:
