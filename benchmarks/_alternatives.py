@@ -112,7 +112,7 @@ async def picows(url: str) -> AsyncIterator[Recognise]:
     from msgspec import json as msgspec_json
     from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
-    class Listener(WSListener):  # type: ignore[misc]
+    class Listener(WSListener):
         def __init__(self, seen: Callable[[str], object]) -> None:
             self.seen = seen
             self.started = asyncio.get_running_loop().create_future()
@@ -130,9 +130,8 @@ async def picows(url: str) -> AsyncIterator[Recognise]:
 
     async def recognise(frames: AsyncGenerator[bytes, None], seen: Callable[[str], object]) -> None:
         task_id = uuid.uuid4().hex
-        transport, listener = await ws_connect(
-            lambda: Listener(seen), url, extra_headers=_AUTHORIZATION
-        )
+        listener = Listener(seen)
+        transport, _ = await ws_connect(lambda: listener, url, extra_headers=_AUTHORIZATION)
         transport.send(WSMsgType.TEXT, _run_task(task_id).encode())
         await listener.started
         async for frame in frames:
@@ -155,13 +154,13 @@ async def dashscope(url: str) -> AsyncIterator[Recognise]:
     dashscope.base_websocket_api_url = url
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_STREAM_THREADS))
 
-    class Callback(RecognitionCallback):  # type: ignore[misc]
+    class Callback(RecognitionCallback):
         def __init__(self, seen: Callable[[str], object]) -> None:
             self.seen = seen
             self.failure: str | None = None
 
         def on_event(self, result: RecognitionResult) -> None:
-            self.seen(result.get_sentence()["text"])
+            self.seen(result.output["sentence"]["text"])
 
         def on_error(self, result: RecognitionResult) -> None:
             self.failure = str(result.message)

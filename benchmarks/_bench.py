@@ -28,6 +28,7 @@ _COMPETITORS = (
     "dashscope-realtime",
     "websockets",
     "picows",
+    "uvloop",
 )
 _ABSENT = 3  # exit status of a child that misses what it should measure
 
@@ -45,6 +46,7 @@ class Server:
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
         self.url = self._read()
+        assert self.url, "the server did not start"
 
     def usage(self) -> ServerUsage:
         """Ask what was spent so far."""

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from statistics import median
 
-from _bench import in_turns, median_ratio, parser, print_table, report, shown
+from _bench import in_turns, median_ratio, parser, print_table, report, say, shown
 
 _IMPORTS = (
     "import paraformer_async",
@@ -58,7 +58,7 @@ def _is_installed(statement: str) -> bool:
     except subprocess.CalledProcessError as error:
         if "ModuleNotFoundError" not in error.stderr:
             raise
-        print(f"{statement}: skipped, {error.stderr.splitlines()[-1]}")
+        say(f"{statement}: skipped, {error.stderr.splitlines()[-1]}")
         return False
     return True
 

@@ -47,16 +47,19 @@ def measure(
             continue
         say(f"{streams} × {name}, round {number + 1} of {options.rounds}")
         try:
-            found[name][number] = _run(server, name, streams, options.seconds)
+            found[name][number] = _run(server, name, streams, options)
         except (Absent, ChildError) as error:
             dropped.add(name)
-            print(f"{streams} × {name}: skipped, {error}")
+            say(f"{streams} × {name}: skipped, {error}")
     return found
 
 
-def _run(server: Server, name: str, streams: int, seconds: float) -> dict[str, Any]:
+def _run(server: Server, name: str, streams: int, options: argparse.Namespace) -> dict[str, Any]:
+    seconds = options.seconds
+    arguments = [name, server.url, "--streams", streams, "--seconds", seconds]
+    if options.uvloop:
+        arguments.append("--uvloop")
     before = server.usage().cpu
-    arguments = (name, server.url, "--streams", streams, "--seconds", seconds)
     run = run_child("_client.py", *arguments, limit=2 * seconds + _SPARE_TIME)
     run["server_percent"] = 100 * (server.usage().cpu - before) / run["wall"]
     run["results_percent"] = 100 * run["results"] / (streams * seconds * _RESULTS_PER_SECOND)
@@ -100,6 +103,7 @@ def main() -> None:
     made.add_argument("--seconds", type=float, default=10.0, help="of audio, for each stream")
     made.add_argument("--alternatives", nargs="+", choices=_ALTERNATIVES, default=_ALTERNATIVES)
     made.add_argument("--server", choices=_SERVERS, default="load")
+    made.add_argument("--uvloop", action="store_true", help="run the clients on uvloop")
     options = made.parse_args()
     if options.smoke:
         options.streams, options.seconds, options.rounds = [2], 0.4, 1
