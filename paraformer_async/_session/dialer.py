@@ -73,7 +73,7 @@ class Dialer:
                 headers=_headers(options, key),
                 proxy=options.proxy or _proxy_from_environment(options.url),
                 ssl=options.ssl or True,
-                timeout=ClientWSTimeout(ws_close=options.timeouts.close),
+                timeout=ClientWSTimeout(ws_close=options.timeouts.close),  # pyright: ignore[reportCallIssue] # attrs
                 max_msg_size=_LARGEST_MESSAGE,
             )
         except HandshakeError as refusal:

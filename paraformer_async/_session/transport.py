@@ -22,6 +22,7 @@ class Transport(Protocol):
     @property
     def is_open(self) -> bool:
         """Whether neither side has closed, as far as is known without reading."""
+        ...
 
     async def send(self, frame: str | bytes | memoryview) -> None:
         """
@@ -30,6 +31,7 @@ class Transport(Protocol):
         Raises:
             ConnectionLostError: The connection has ended.
         """
+        ...
 
     async def receive(self) -> str | bytes:
         """
@@ -38,9 +40,11 @@ class Transport(Protocol):
         Raises:
             ConnectionLostError: The connection has ended, with the close code and reason.
         """
+        ...
 
     async def aclose(self) -> None:
         """Close the connection in bounded time. May be called twice, and while others use it."""
+        ...
 
 
 class AbortableSocket(Protocol):

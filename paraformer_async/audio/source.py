@@ -37,13 +37,13 @@ def chunks(source: Source) -> AsyncGenerator[bytes, None]:
             "audio", f"{source!r} is a path, not audio", hint="transcribe(path) recognises files"
         )
     if isinstance(source, bytes | bytearray | memoryview):
-        return _from_sequence((source,))
+        return _from_sequence((immutable(source),))
     if isinstance(source, list | tuple):
         return _from_sequence(source)
     if isinstance(source, AsyncIterable):
         return _from_async(source)
-    if hasattr(source, "read"):
-        return _from_blocking(iter(lambda: source.read(_BLOCK), b""))
+    if read := getattr(source, "read", None):
+        return _from_blocking(iter(partial(read, _BLOCK), b""))
     if isinstance(source, Iterable):
         return _from_blocking(iter(source))
     raise InvalidOptionError("audio", f"a {type(source).__name__} does not yield bytes")
@@ -67,9 +67,9 @@ async def _from_async(source: AsyncIterable[Chunk]) -> AsyncGenerator[bytes, Non
 
 async def _from_blocking(iterator: Iterator[Any]) -> AsyncGenerator[bytes, None]:
     end = object()
-    read = partial(to_thread.run_sync, next, iterator, end, abandon_on_cancel=True)
+    read = partial(next, iterator, end)
     try:
-        while (chunk := await read()) is not end:
+        while (chunk := await to_thread.run_sync(read, abandon_on_cancel=True)) is not end:
             yield immutable(chunk)
     finally:
         if isinstance(iterator, Generator):

@@ -50,12 +50,15 @@ class Listener(Protocol):
         Args:
             pcm: s16le mono at the engine's `sample_rate`; any length, whole samples.
         """
+        ...
 
     async def finish(self) -> Sequence[Sentence]:
         """No more audio comes: return what is still unsaid, all of it final."""
+        ...
 
     async def aclose(self) -> None:
         """Free what the listener holds, finished or not. May be called twice."""
+        ...
 
 
 class Engine(Protocol):
@@ -64,6 +67,7 @@ class Engine(Protocol):
     @property
     def sample_rate(self) -> int:
         """The rate in Hz at which listeners want their audio."""
+        ...
 
     async def open(self, settings: ListenerSettings) -> Listener:
         """
@@ -72,6 +76,8 @@ class Engine(Protocol):
         Raises:
             EngineBusy: All listeners that the engine can serve are taken.
         """
+        ...
 
     async def aclose(self) -> None:
         """Free the model and its workers. May be called twice."""
+        ...

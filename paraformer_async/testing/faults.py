@@ -1,0 +1,185 @@
+"""
+What the scripted service does wrong, as data.
+
+A fault happens to one task, or, for `Refuse`, to one handshake. Most of them have a *moment*:
+
+    Drop(after_ms=2300)                     # when 2300 ms of the task's audio have been heard
+    Drop(at="finish")                       # when finish-task has come
+    Drop(after_ms=2300, before_final=True)  # instead of the first final sentence after that
+
+All durations are milliseconds of audio (`…_ms`) or seconds of the clock (`seconds`).
+"""
+
+from collections.abc import Mapping
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+__all__ = [
+    "Drop",
+    "FailTask",
+    "Fault",
+    "HalfClose",
+    "Late",
+    "Malformed",
+    "Moment",
+    "NeverFinish",
+    "NeverStart",
+    "Refuse",
+    "SlowClose",
+    "Stall",
+    "Throttle",
+    "TimedFault",
+    "Unknown",
+]
+
+Moment: TypeAlias = Literal["run-task", "started", "finish", "finished", "idle"]
+
+
+class TimedFault(Struct, frozen=True, kw_only=True):
+    """
+    A fault that has a moment: either *after_ms* or *at*.
+
+    A moment that never comes (the audio is shorter than *after_ms*) is no fault; look at
+    `ScriptedServer.happened`.
+
+    Attributes:
+        after_ms: When so many ms of the task's audio have been heard. A frame that reaches beyond
+            is heard up to there.
+        at: `run-task`: before task-started is sent; `started`: after that; `finish`: when
+            finish-task has come, before the last results; `finished`: after the last results,
+            instead of task-finished; `idle`: after task-finished.
+        before_final: `None`: in that moment. Otherwise at the next final sentence from then on:
+            `True`: instead of sending it, `False`: directly after it was sent; when none comes any
+            more, instead of task-finished.
+
+    Raises:
+        ValueError: Both or none of *after_ms* and *at* are given.
+    """
+
+    after_ms: int | None = None
+    at: Moment | None = None
+    before_final: bool | None = None
+
+    def __post_init__(self) -> None:
+        if (self.after_ms is None) == (self.at is None):
+            raise ValueError(f"{type(self).__name__}: give either after_ms= or at=")
+
+    @property
+    def moment(self) -> Moment | None:
+        """The moment; `None` when it is a length of audio."""
+        return self.at
+
+
+class Drop(TimedFault, frozen=True, kw_only=True):
+    """
+    The connection ends.
+
+    Attributes:
+        code: The WebSocket close code; `None` for a connection that is just cut, without a close
+            frame.
+        reason: The reason that goes with the code.
+    """
+
+    code: int | None = None
+    reason: str = ""
+
+
+class FailTask(TimedFault, frozen=True):
+    """
+    The service sends task-failed, and closes the connection; at run-task when not told otherwise.
+
+    Attributes:
+        code: `error_code`.
+        message: `error_message`.
+    """
+
+    code: str
+    message: str = ""
+
+    def __post_init__(self) -> None:
+        if self.after_ms is not None and self.at is not None:
+            raise ValueError(f"{type(self).__name__}: give either after_ms= or at=")
+
+    @property
+    def moment(self) -> Moment | None:
+        """The moment; `None` when it is a length of audio."""
+        return self.at or ("run-task" if self.after_ms is None else None)
+
+
+class Throttle(FailTask, frozen=True):
+    """The account's quota is used up: task-failed with the service's own words."""
+
+    code: str = "Throttling.RateQuota"
+    message: str = "Requests rate limit exceeded, please try again later."
+
+
+class Stall(TimedFault, frozen=True, kw_only=True):
+    """The service reads and writes no more; the connection stays open until the server leaves."""
+
+
+class HalfClose(TimedFault, frozen=True, kw_only=True):
+    """The service ends its direction of the TCP connection, without a close frame, and reads on."""
+
+
+class Malformed(TimedFault, frozen=True, kw_only=True):
+    """
+    The service sends a text frame that is no event, and goes on.
+
+    Attributes:
+        text: The frame.
+    """
+
+    text: str = '{"header": {"event": "result-gen'
+
+
+class Unknown(TimedFault, frozen=True, kw_only=True):
+    """The service sends an event of an unknown kind, and goes on with unknown fields everywhere."""
+
+
+class NeverStart(Struct, frozen=True):
+    """The service does not answer run-task."""
+
+
+class NeverFinish(Struct, frozen=True):
+    """The service says the last results, but never task-finished."""
+
+
+class SlowClose(Struct, frozen=True):
+    """
+    The service takes its time to answer the client's close frame.
+
+    Attributes:
+        seconds: How long.
+    """
+
+    seconds: float
+
+
+class Late(Struct, frozen=True):
+    """
+    The results, and task-finished, come late; audio is taken without delay.
+
+    Attributes:
+        seconds: How long after they would have come otherwise.
+    """
+
+    seconds: float
+
+
+class Refuse(Struct, frozen=True):
+    """
+    The service answers the WebSocket handshake with an HTTP error.
+
+    Attributes:
+        status: The HTTP status.
+        body: The body of the answer.
+        headers: Further headers, for example `{"Retry-After": "3"}`.
+    """
+
+    status: int
+    body: str = ""
+    headers: Mapping[str, str] = {}
+
+
+Fault: TypeAlias = TimedFault | NeverStart | NeverFinish | SlowClose | Late | Refuse
