@@ -50,10 +50,14 @@ class Server:
 
     def usage(self) -> ServerUsage:
         """Ask what was spent so far."""
+        return ServerUsage(*self.ask())
+
+    def ask(self) -> Any:
+        """Ask for what it has to tell."""
         assert self._process.stdin
         self._process.stdin.write("\n")
         self._process.stdin.flush()
-        return ServerUsage(*json.loads(self._read()))
+        return json.loads(self._read())
 
     def _read(self) -> str:
         assert self._process.stdout
@@ -74,9 +78,14 @@ def running_server(script: str, *arguments: str) -> Iterator[Server]:
 
 async def control(url: str, frames: Callable[[], int]) -> None:
     """Tell *url*, then CPU seconds and frames for each line on stdin; return when it is closed."""
-    print(url, flush=True)
+    await answer(url, lambda: [time.process_time(), frames()])
+
+
+async def answer(first: str, tell: Callable[[], Any]) -> None:
+    """Print *first*, then what *tell* gives for each line on stdin; return when it is closed."""
+    print(first, flush=True)
     while await asyncio.to_thread(sys.stdin.readline):
-        print(json.dumps([time.process_time(), frames()]), flush=True)
+        print(json.dumps(tell()), flush=True)
 
 
 class ChildError(Exception):
@@ -115,10 +124,11 @@ def exit_absent(error: ModuleNotFoundError) -> None:
     sys.exit(_ABSENT)
 
 
-def parser(description: str | None, rounds: int = 5) -> argparse.ArgumentParser:
-    """Give a parser with the options that all benchmarks have."""
+def parser(description: str | None, rounds: int | None = 5) -> argparse.ArgumentParser:
+    """Give a parser with the options that all benchmarks have; *rounds* `None`: there are none."""
     made = argparse.ArgumentParser(description=description)
-    made.add_argument("--rounds", type=int, default=rounds, help="how often each is measured")
+    if rounds is not None:
+        made.add_argument("--rounds", type=int, default=rounds, help="how often each is measured")
     made.add_argument("--json", action="store_true", help="print all measurements as JSON")
     made.add_argument("--versions", action="store_true", help="print versions first")
     made.add_argument("--smoke", action="store_true", help="as briefly as it can be")
