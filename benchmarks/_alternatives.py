@@ -25,9 +25,11 @@ _STREAM_THREADS = 1000
 @asynccontextmanager
 async def ours(url: str) -> AsyncIterator[Recognise]:
     """Use one `AsyncRecognizer` as it comes, with both of its middlewares."""
-    from paraformer_async import AsyncRecognizer
+    from paraformer_async import AsyncRecognizer, PoolLimits
 
-    async with AsyncRecognizer(endpoint=url, api_key=_KEY, heartbeat=True) as recognizer:
+    # The other alternatives know no quota either.
+    pool = PoolLimits(tasks_per_second=100_000)
+    async with AsyncRecognizer(endpoint=url, api_key=_KEY, heartbeat=True, pool=pool) as recognizer:
 
         async def recognise(
             frames: AsyncGenerator[bytes, None], seen: Callable[[str], object]
@@ -41,9 +43,11 @@ async def ours(url: str) -> AsyncIterator[Recognise]:
 @asynccontextmanager
 async def ours_from_thread(url: str) -> AsyncIterator[Recognise]:
     """Use `AsyncRecognizer` with a plain iterable, which it reads in a worker thread."""
-    from paraformer_async import AsyncRecognizer
+    from paraformer_async import AsyncRecognizer, PoolLimits
 
-    async with AsyncRecognizer(endpoint=url, api_key=_KEY, heartbeat=True) as recognizer:
+    # The other alternatives know no quota either.
+    pool = PoolLimits(tasks_per_second=100_000)
+    async with AsyncRecognizer(endpoint=url, api_key=_KEY, heartbeat=True, pool=pool) as recognizer:
 
         async def recognise(
             frames: AsyncGenerator[bytes, None], seen: Callable[[str], object]

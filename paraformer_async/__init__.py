@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         TaskFailedError,
         UsageError,
     )
+    from paraformer_async.options import workspace_endpoint
     from paraformer_async.policies import PoolLimits, Reconnect, Retry, Timeouts
     from paraformer_async.recognizer import AsyncRecognizer
     from paraformer_async.results import AudioGap, Latency, RecognitionResult, Sentence, Usage, Word
@@ -66,6 +67,7 @@ __all__ = [
     "Usage",
     "UsageError",
     "Word",
+    "workspace_endpoint",
 ]
 
 _HOMES = {
@@ -82,6 +84,7 @@ _HOMES = {
     "Transcript": "transcript",
     "Usage": "results",
     "Word": "results",
+    "workspace_endpoint": "options",
 }
 
 

@@ -31,6 +31,7 @@ from paraformer_async.transcript import Transcript
 if TYPE_CHECKING:
     from ssl import SSLContext
 
+    from aiohttp import BaseConnector
     from anyio.abc import TaskGroup
 
 __all__ = ["AsyncRecognizer"]
@@ -72,6 +73,8 @@ class AsyncRecognizer(AsyncContextManagerMixin):
         headers: Further headers of the handshake.
         proxy: Address of an HTTP proxy. From HTTPS_PROXY, HTTP_PROXY and NO_PROXY when not given.
         ssl: TLS settings; certificates are verified by the system's when not given.
+        connector: Makes the connector of aiohttp, for those who need another resolver, address
+            family or local address; `lambda: aiohttp.TCPConnector(limit=0, family=socket.AF_INET)`.
         pool: How many connections there may be, and how fast tasks are submitted.
         middleware: Factories of middleware, outermost first, put around `Latency` and `Heartbeat`.
         reconnect: What happens when a connection breaks; `None` to fail at once.
@@ -107,6 +110,7 @@ class AsyncRecognizer(AsyncContextManagerMixin):
         headers: Mapping[str, str] = {},
         proxy: str | None = None,
         ssl: "SSLContext | None" = None,
+        connector: "Callable[[], BaseConnector] | None" = None,
         pool: PoolLimits = PoolLimits(),
         # Behaviour
         middleware: Sequence[Callable[[], Middleware]] = (),
@@ -142,6 +146,7 @@ class AsyncRecognizer(AsyncContextManagerMixin):
         )
         require_kind("pool", pool, PoolLimits, "PoolLimits(…)")
         self._limits = pool
+        self._connector = connector
         self._pool: Pool | None = None
         self._tasks: TaskGroup | None = None
         self._rate = SubmissionRate(pool.tasks_per_second, time.monotonic)
@@ -238,7 +243,7 @@ class AsyncRecognizer(AsyncContextManagerMixin):
     @asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncGenerator[Self, None]:
         failure: BaseException | None = None
-        dialer = Dialer()
+        dialer = Dialer(self._connector)
         pool = Pool(dialer.dial, self._limits, time.monotonic)
         try:
             async with anyio.create_task_group() as tasks:

@@ -13,7 +13,7 @@ from paraformer_async._validation import TASK_PARAMETERS
 from paraformer_async.errors import InvalidOptionError
 from paraformer_async.middleware import Latency
 from paraformer_async.models import MODELS
-from paraformer_async.options import ENDPOINT, Options, Overrides, Timeouts
+from paraformer_async.options import ENDPOINT, Options, Overrides, Timeouts, workspace_endpoint
 from paraformer_async.policies import PoolLimits
 
 V2, V2_8K = "paraformer-realtime-v2", "paraformer-realtime-8k-v2"
@@ -302,10 +302,10 @@ def defaults_of_options() -> Mapping[str, Any]:
 
 
 def test_the_recognizer_takes_the_same_options() -> None:
-    """`AsyncRecognizer` takes every option by its name and default, and `pool` beside them."""
+    """`AsyncRecognizer` takes every option by its name and default, and what it is made of."""
     given = inspect.signature(AsyncRecognizer).parameters
-    parameters = [one for name, one in given.items() if name != "pool"]
-    assert PoolLimits() == given["pool"].default
+    parameters = [one for name, one in given.items() if name not in ("connector", "pool")]
+    assert (None, PoolLimits()) == (given["connector"].default, given["pool"].default)
     assert list(defaults_of_options().items()) == [(one.name, one.default) for one in parameters]
     assert {"model"} == {one.name for one in parameters if one.kind is not one.KEYWORD_ONLY}
 
@@ -348,6 +348,15 @@ def test_overrides_are_the_same_options() -> None:
     types = {name: str(kind) for name, kind in Options.__annotations__.items()}
     for name, kind in Overrides.__annotations__.items():
         assert types[name].strip("'") in str(getattr(kind, "__forward_arg__", kind))
+
+
+def test_the_address_of_a_workspace() -> None:
+    """The address of a workspace's own domain is made of its id, and of nothing else."""
+    expected = "wss://ws-1.cn-beijing.maas.aliyuncs.com/api-ws/v1/inference"
+    assert expected == workspace_endpoint("ws-1")
+    assert "wss://ws-1.eu-x.maas" in workspace_endpoint("ws-1", region="eu-x")
+    with pytest.raises(InvalidOptionError, match="workspace"):
+        workspace_endpoint("evil.example/")
 
 
 def test_options_are_frozen() -> None:

@@ -58,9 +58,17 @@ class Framer:
             yield view[start : start + self.size]
         self._rest += view[full:]
 
-    def flush(self) -> bytes:
-        """Give what does not fill a frame; empty when there is nothing."""
-        rest, self._rest = bytes(self._rest), bytearray()
+    def flush(self, *, whole_samples: bool = False) -> bytes:
+        """
+        Give what does not fill a frame; empty when there is nothing.
+
+        Args:
+            whole_samples: Whether to hold half a sample back, because more audio comes.
+        """
+        size = len(self._rest)
+        if whole_samples:
+            size -= size % SAMPLE_WIDTH
+        rest, self._rest = bytes(self._rest[:size]), self._rest[size:]
         return rest
 
 
@@ -78,6 +86,7 @@ class Splitter:
         view = memoryview(chunk)
         return (view[start : start + _LARGEST] for start in range(0, len(chunk), _LARGEST))
 
-    def flush(self) -> bytes:
+    def flush(self, *, whole_samples: bool = False) -> bytes:
         """Nothing is held back."""
+        del whole_samples
         return b""

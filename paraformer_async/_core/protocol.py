@@ -14,7 +14,7 @@ FAILED, and nothing leads out of it.
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from enum import Enum
+from enum import StrEnum
 from typing import Generic, TypeVar
 
 from msgspec import Struct
@@ -45,8 +45,8 @@ Received = TypeVar("Received", bound=Command | Event)
 _logger = logging.getLogger("paraformer_async.protocol")
 
 
-class State(Enum):
-    """Where the connection's current task is."""
+class State(StrEnum):
+    """Where the connection's current task is. A text, whose hash costs nothing."""
 
     IDLE = "idle"
     STARTING = "starting"

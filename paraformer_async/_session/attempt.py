@@ -20,7 +20,7 @@ from paraformer_async._core.wire import (
     TaskFailed,
     TaskStarted,
 )
-from paraformer_async._session.outbox import Mark
+from paraformer_async._session.outbox import Frame, Mark
 from paraformer_async._session.pool import Connection
 from paraformer_async._session.recognition import Recognition
 from paraformer_async._session.watch import Waits, Watch
@@ -72,6 +72,7 @@ class Attempt:
         )
         self._started = anyio.Event()
         self._failure: Exception | None = None
+        self._write_error: ConnectionLostError | None = None
         self._scope = anyio.CancelScope()
         self.started_at: float | None = None
 
@@ -119,12 +120,33 @@ class Attempt:
 
     async def _send_audio(self) -> None:
         outbox, recognition = self._recognition.outbox, self._recognition
-        while (item := await outbox.get()) is not Mark.END:
+        while (item := await outbox.get(self._send_now)) is not Mark.END:
             if isinstance(item, Mark):
                 await self._write(recognition.expire(self._clock()))
             else:
                 await self._write(recognition.take_out(item, self._clock()))
+            if self._write_error is not None:
+                raise self._write_error
         await self._write(recognition.close(self._clock()))
+
+    def _send_now(self, frame: Frame) -> bool:
+        """
+        Send a frame in the step in which it came, while the sender waits, if the socket is ready.
+
+        Nothing waits here, so the sender is still the only one that waits for the socket.
+        """
+        if not self._transport.is_ready:
+            return False
+        try:
+            for command in self._recognition.take_out(frame, self._clock()):
+                self._transport.send_now(self._protocol.send(command))
+        except ConnectionLostError as error:
+            self._write_error = error
+            self._recognition.outbox.ring()  # the sender looks
+        except Exception as error:  # noqa: BLE001 - the user's middleware may raise anything
+            self._fail(error)
+        self._watch.nudge(self._deadline())
+        return True
 
     async def _write(self, commands: Iterable[Command]) -> None:
         for command in commands:

@@ -24,7 +24,9 @@ from paraformer_async.errors import (
 from paraformer_async.options import Options
 
 if TYPE_CHECKING:
-    from aiohttp import ClientResponse, ClientSession
+    from collections.abc import Callable
+
+    from aiohttp import BaseConnector, ClientResponse, ClientSession
 
 __all__ = ["Dialer", "api_key_of"]
 
@@ -36,10 +38,17 @@ _LARGEST_MESSAGE = 4 * 1024 * 1024
 
 
 class Dialer:
-    """Makes connections. All of a recognizer share what aiohttp keeps (resolver, TLS sessions)."""
+    """
+    Makes connections. All of a recognizer share what aiohttp keeps (resolver, TLS sessions).
 
-    def __init__(self) -> None:
+    Args:
+        connector: Makes aiohttp's connector, for those who want another resolver or address family.
+    """
+
+    def __init__(self, connector: "Callable[[], BaseConnector] | None" = None) -> None:
+        self._connector = connector
         self._session: ClientSession | None = None
+        self._proxies: dict[str, str | None] = {}
 
     async def dial(self, options: Options) -> Transport:
         """
@@ -71,7 +80,7 @@ class Dialer:
             socket = await self._get_session().ws_connect(
                 options.url,
                 headers=_headers(options, key),
-                proxy=options.proxy or _proxy_from_environment(options.url),
+                proxy=options.proxy or self._proxy_for(options.url),
                 ssl=options.ssl or True,
                 timeout=ClientWSTimeout(ws_close=options.timeouts.close),  # pyright: ignore[reportCallIssue] # attrs
                 max_msg_size=_LARGEST_MESSAGE,
@@ -86,12 +95,18 @@ class Dialer:
             ) from error
         return WebSocket(cast("AbortableSocket", socket), options.timeouts.close)
 
+    def _proxy_for(self, url: str) -> str | None:
+        """Look into the environment once for each address."""
+        if url not in self._proxies:
+            self._proxies[url] = _proxy_from_environment(url)
+        return self._proxies[url]
+
     def _get_session(self) -> "ClientSession":
         if self._session is None:
             from aiohttp import ClientSession, ClientTimeout, TCPConnector
 
             self._session = ClientSession(
-                connector=TCPConnector(limit=0),
+                connector=self._connector() if self._connector else TCPConnector(limit=0),
                 timeout=ClientTimeout(total=None),
                 raise_for_status=_refuse,
                 ws_response_class=_socket_class(),
@@ -110,6 +125,8 @@ async def api_key_of(options: Options) -> str:
         raise InvalidOptionError(
             "api_key", "there is no API key", hint="pass api_key= or set DASHSCOPE_API_KEY"
         )
+    if not key.isprintable() or key != key.strip():
+        raise InvalidOptionError("api_key", "the key has control characters, or spaces around it")
     return key
 
 

@@ -2,8 +2,7 @@
 
 from collections import deque
 
-import anyio
-
+from paraformer_async._session.signal import Signal
 from paraformer_async.results import RecognitionResult
 
 __all__ = ["Inbox"]
@@ -20,19 +19,19 @@ class Inbox:
     def __init__(self) -> None:
         self._results: deque[RecognitionResult] = deque()
         self._is_ended = False
-        self._arrival: anyio.Event | None = None
+        self._arrival = Signal()
 
     def put(self, result: RecognitionResult) -> None:
         """Add a result."""
         if self._results and not self._results[-1].is_final:
             self._results.pop()
         self._results.append(result)
-        self._wake()
+        self._arrival.notify()
 
     def end(self) -> None:
         """No more results come; what waits can still be read."""
         self._is_ended = True
-        self._wake()
+        self._arrival.notify()
 
     async def get(self) -> RecognitionResult | None:
         """
@@ -43,11 +42,5 @@ class Inbox:
         while not self._results:
             if self._is_ended:
                 return None
-            self._arrival = self._arrival or anyio.Event()
             await self._arrival.wait()
         return self._results.popleft()
-
-    def _wake(self) -> None:
-        if self._arrival:
-            self._arrival.set()
-            self._arrival = None

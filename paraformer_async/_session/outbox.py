@@ -1,13 +1,15 @@
 """The way out: audio that waits to be sent, bounded so that back-pressure reaches the user."""
 
 from collections import deque
+from collections.abc import Callable
 from enum import Enum
 
-import anyio
-
 from paraformer_async._core.pcm import Framer, Splitter
+from paraformer_async._session.signal import Signal
 
-__all__ = ["Mark", "Outbox"]
+__all__ = ["Frame", "Mark", "Outbox"]
+
+Frame = bytes | memoryview
 
 
 class Mark(Enum):
@@ -29,12 +31,13 @@ class Outbox:
     def __init__(self, framer: Framer | Splitter, limit: int) -> None:
         self._framer = framer
         self._limit = limit
-        self._frames: deque[bytes | memoryview] = deque()
+        self._frames: deque[Frame] = deque()
         self._waiting = 0
         self._timer_due = False
         self._ended = False
-        self._arrival: anyio.Event | None = None
-        self._room: anyio.Event | None = None
+        self._bypass: Callable[[Frame], bool] | None = None
+        self._arrival = Signal()
+        self._room = Signal()
 
     @property
     def is_ended(self) -> bool:
@@ -54,7 +57,6 @@ class Outbox:
         nothing is taken; the caller looks at `is_ended`.
         """
         while self._waiting >= self._limit and not self._ended:
-            self._room = self._room or anyio.Event()
             await self._room.wait()
         if self._ended:
             return
@@ -64,53 +66,54 @@ class Outbox:
     def end(self) -> None:
         """No more audio comes: what waits will be sent, then the end."""
         if not self._ended:
-            self._flush()
+            self._flush(whole_samples=False)
             self._ended = True
-            self._wake_sender()
-            self._wake_user()
+            self._arrival.notify()
+            self._room.notify()
 
     def ring(self) -> None:
         """Tell the sender that the stack's deadline has come."""
         self._timer_due = True
-        self._wake_sender()
+        self._arrival.notify()
 
-    async def get(self) -> bytes | memoryview | Mark:
+    async def get(self, bypass: Callable[[Frame], bool] = lambda _: False) -> Frame | Mark:
         """
         Give the next frame, or a mark; wait until there is one. For the sender only.
 
-        A timer's mark comes after all audio that was there before it, down to the last byte.
+        A timer's mark comes after all audio that was there before it, down to the last sample.
+
+        Args:
+            bypass: Is offered each frame that comes while the sender waits here and nothing else
+                does. If it takes the frame, the sender need not be woken.
         """
         while True:
             if not self._frames and self._timer_due:
-                self._flush()
+                # Silence that follows must not part the two bytes of a sample.
+                self._flush(whole_samples=True)
             if self._frames:
                 frame = self._frames.popleft()
                 self._waiting -= len(frame)
-                self._wake_user()
+                if self._waiting < self._limit:
+                    self._room.notify()
                 return frame
             if self._ended:
                 return Mark.END
             if self._timer_due:
                 self._timer_due = False
                 return Mark.TIMER
-            self._arrival = anyio.Event()
-            await self._arrival.wait()
+            self._bypass = bypass
+            try:
+                await self._arrival.wait()
+            finally:
+                self._bypass = None
 
-    def _append(self, frame: bytes | memoryview) -> None:
+    def _append(self, frame: Frame) -> None:
+        if self._bypass and not self._frames and not self._timer_due and self._bypass(frame):
+            return
         self._frames.append(frame)
         self._waiting += len(frame)
-        self._wake_sender()
+        self._arrival.notify()
 
-    def _flush(self) -> None:
-        if rest := self._framer.flush():
+    def _flush(self, *, whole_samples: bool) -> None:
+        if rest := self._framer.flush(whole_samples=whole_samples):
             self._append(rest)
-
-    def _wake_sender(self) -> None:
-        if self._arrival:
-            self._arrival.set()
-            self._arrival = None
-
-    def _wake_user(self) -> None:
-        if self._room and (self._waiting < self._limit or self._ended):
-            self._room.set()
-            self._room = None

@@ -17,7 +17,7 @@ import anyio
 
 from paraformer_async._core.protocol import ClientProtocol, State
 from paraformer_async._session.transport import Transport
-from paraformer_async.errors import DeadlineError
+from paraformer_async.errors import DeadlineError, ServiceError
 from paraformer_async.options import Options
 from paraformer_async.policies import PoolLimits
 
@@ -93,7 +93,9 @@ class Pool:
             connection = await self._acquire(options)
             try:
                 yield connection
-            except BaseException:
+            except BaseException as reason:
+                if isinstance(reason, ServiceError) and _was_stale(connection):
+                    self._retire_like(connection)
                 await connection.transport.aclose()
                 raise
             self._push_idle(connection)
@@ -101,9 +103,10 @@ class Pool:
             self._places.release()
 
     async def warm(self, options: Options, connections: int) -> None:
-        """Make connections that wait, until there are *connections* of them."""
+        """Make connections that wait, as many as are missing to *connections* of them."""
         key = _key(options)
-        while sum(one.key == key for one in self._idle) < min(connections, self._limits.idle):
+        waiting = sum(one.key == key for one in self._idle)
+        for _ in range(min(connections, self._limits.idle) - waiting):
             self._push_idle(Connection(await self._dial(options), key))
 
     async def run(self) -> None:
@@ -161,6 +164,12 @@ class Pool:
             if connection.idle_since <= oldest or not _is_free(connection):
                 self._retire(connection)
 
+    def _retire_like(self, stale: Connection) -> None:
+        """Those that waited beside one that went stale took the same way: do not try each."""
+        for connection in list(self._idle):
+            if connection.key == stale.key:
+                self._retire(connection)
+
     def _retire(self, connection: Connection) -> None:
         """Take a connection out; `run` closes it."""
         self._idle.remove(connection)
@@ -170,6 +179,10 @@ class Pool:
 
 def _is_free(connection: Connection) -> bool:
     return connection.protocol.state is State.IDLE and connection.transport.is_open
+
+
+def _was_stale(connection: Connection) -> bool:
+    return connection.has_waited and connection.protocol.state is State.STARTING
 
 
 def _key(options: Options) -> Key:

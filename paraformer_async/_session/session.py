@@ -22,7 +22,13 @@ from paraformer_async._session.pool import Pool
 from paraformer_async._session.quota import SubmissionRate
 from paraformer_async._session.recognition import Recognition
 from paraformer_async._session.retries import Retries, Setback
-from paraformer_async.errors import ConnectError, ConnectionLostError, ServiceError, UsageError
+from paraformer_async.errors import (
+    ConnectError,
+    ConnectionLostError,
+    DeadlineError,
+    ServiceError,
+    UsageError,
+)
 from paraformer_async.options import Options
 from paraformer_async.policies import Retry
 from paraformer_async.transcript import join
@@ -149,7 +155,8 @@ class Session:
                 await attempt.run()
         except ServiceError as failure:
             started_at = attempt.started_at if attempt else None
-            was_lost = isinstance(failure, ConnectionLostError)
+            # A connection that went stale may also just be silent.
+            was_lost = isinstance(failure, ConnectionLostError | DeadlineError)
             return Setback(
                 failure,
                 was_connected=attempt is not None,

@@ -5,6 +5,7 @@ Errors of aiohttp and of the operating system end here; above, there are only th
 aiohttp is imported on first use, so that importing the package stays light.
 """
 
+from collections.abc import Coroutine
 from typing import Any, Protocol
 
 import anyio
@@ -22,6 +23,20 @@ class Transport(Protocol):
     @property
     def is_open(self) -> bool:
         """Whether neither side has closed, as far as is known without reading."""
+        ...
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether all that was sent has left, so that `send_now` makes no queue."""
+        ...
+
+    def send_now(self, frame: str | bytes | memoryview) -> None:
+        """
+        Write a frame without waiting.
+
+        Raises:
+            ConnectionLostError: The connection has ended.
+        """
         ...
 
     async def send(self, frame: str | bytes | memoryview) -> None:
@@ -57,8 +72,8 @@ class AbortableSocket(Protocol):
     @property
     def close_code(self) -> int | None: ...
     def exception(self) -> BaseException | None: ...
-    async def send_str(self, data: str) -> None: ...
-    async def send_bytes(self, data: bytes | memoryview) -> None: ...
+    def send_str(self, data: str) -> Coroutine[Any, Any, None]: ...
+    def send_bytes(self, data: bytes | memoryview) -> Coroutine[Any, Any, None]: ...
     async def receive(self) -> Any: ...
     async def close(self) -> bool: ...
 
@@ -78,15 +93,29 @@ class WebSocket:
         """Whether it is still of use, see `Transport`."""
         return not self._socket.closed and not self._socket.transport.is_closing()
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether nothing waits to be written, see `Transport`."""
+        unsent: int = self._socket.transport.get_write_buffer_size()
+        return unsent == 0
+
+    def send_now(self, frame: str | bytes | memoryview) -> None:
+        """Write a frame without waiting, see `Transport`."""
+        writing = self._writing(frame)
+        try:
+            writing.send(None)
+        except StopIteration:
+            return
+        except OSError as error:
+            raise self._lost() from error
+        writing.close()  # the frame is written; what is left out is the wait until it has left
+
     async def send(self, frame: str | bytes | memoryview) -> None:
         """Write a frame, see `Transport`."""
         try:
-            if isinstance(frame, str):
-                await self._socket.send_str(frame)
-            else:
-                await self._socket.send_bytes(frame)
+            await self._writing(frame)
         except OSError as error:
-            raise ConnectionLostError(self._socket.close_code or _ABNORMAL_CLOSURE) from error
+            raise self._lost() from error
 
     async def receive(self) -> str | bytes:
         """Read a frame, see `Transport`."""
@@ -95,9 +124,7 @@ class WebSocket:
             data: str | bytes = message.data
             return data
         reason = message.extra if isinstance(message.extra, str) else ""
-        raise ConnectionLostError(
-            self._socket.close_code or _ABNORMAL_CLOSURE, reason
-        ) from self._socket.exception()
+        raise self._lost(reason) from self._socket.exception()
 
     async def aclose(self) -> None:
         """
@@ -111,3 +138,11 @@ class WebSocket:
                 await self._socket.close()
         finally:
             transport.abort()
+
+    def _writing(self, frame: str | bytes | memoryview) -> Coroutine[Any, Any, None]:
+        if isinstance(frame, str):
+            return self._socket.send_str(frame)
+        return self._socket.send_bytes(frame)
+
+    def _lost(self, reason: str = "") -> ConnectionLostError:
+        return ConnectionLostError(self._socket.close_code or _ABNORMAL_CLOSURE, reason)

@@ -20,29 +20,26 @@ class Waits:
 
     def __init__(self, timeouts: Timeouts) -> None:
         self._timeouts = timeouts
-        self._since: dict[str, float] = {}
+        self._until: dict[str, float] = {}
 
     def begin(self, phase: str, now: float) -> None:
         """Wait for *phase* from *now* on; again, when it has begun already."""
-        self._since[phase] = now
+        self._until[phase] = now + self.limit(phase)
 
     def end(self, phase: str) -> None:
         """Do not wait for *phase* any more."""
-        self._since.pop(phase, None)
+        self._until.pop(phase, None)
 
     def __contains__(self, phase: str) -> bool:
-        return phase in self._since
+        return phase in self._until
 
     def deadline(self) -> float:
         """When the first wait runs out; infinity when there is none."""
-        return min((since + self.limit(phase) for phase, since in self._since.items()), default=inf)
+        return min(self._until.values()) if self._until else inf
 
     def overdue(self, now: float) -> str | None:
         """Give a wait that has run out."""
-        return next(
-            (phase for phase, since in self._since.items() if since + self.limit(phase) <= now),
-            None,
-        )
+        return next((phase for phase, until in self._until.items() if until <= now), None)
 
     def limit(self, phase: str) -> float:
         """How long *phase* may take, in seconds."""

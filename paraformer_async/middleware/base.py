@@ -6,11 +6,14 @@ A middleware sees both directions of one recognition. It never waits: the time c
 What must wait (pacing, resampling, a remote voice detector) belongs into an audio source.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 from paraformer_async._core.wire import Command, Event
 
 __all__ = ["Middleware", "Stack"]
+
+Message = TypeVar("Message", Command, Event)
 
 
 class Middleware:
@@ -75,22 +78,20 @@ class Stack:
 
     def outgoing(self, command: Command, now: float) -> Iterable[Command]:
         """Take a command of the user's; give what is to be sent."""
-        commands: Iterable[Command] = (command,)
-        for step in self._outgoing:
-            commands = [passed for each in commands for passed in step(each, now)]
-        return commands
+        return _passed_through(self._outgoing, (command,), now)
 
     def incoming(self, event: Event, now: float) -> Iterable[Event]:
         """Take an event of the service's; give what the user is to see."""
-        events: Iterable[Event] = (event,)
-        for step in self._incoming:
-            events = [passed for each in events for passed in step(each, now)]
-        return events
+        return _passed_through(self._incoming, (event,), now)
 
     def deadline(self) -> float | None:
         """When `expired` is to be called next; `None` for not at all."""
-        deadlines = [when for one, _ in self._timed if (when := one.deadline()) is not None]
-        return min(deadlines, default=None)
+        soonest: float | None = None
+        for one, _ in self._timed:
+            when = one.deadline()
+            if when is not None and (soonest is None or when < soonest):
+                soonest = when
+        return soonest
 
     def expired(self, now: float) -> Sequence[Command]:
         """Give what those want sent whose deadline has come. It passes those further in."""
@@ -99,11 +100,21 @@ class Stack:
             when = one.deadline()
             if when is None or when > now:
                 continue
-            commands: Iterable[Command] = one.expired(now)
-            for step in inner:
-                commands = [passed for each in commands for passed in step(each, now)]
-            sent.extend(commands)
+            sent.extend(_passed_through(inner, tuple(one.expired(now)), now))
         return sent
+
+
+def _passed_through(
+    steps: Sequence[Callable[[Message, float], Iterable[Message]]],
+    messages: Sequence[Message],
+    now: float,
+) -> Sequence[Message]:
+    for step in steps:
+        if len(messages) == 1:  # nearly always
+            messages = tuple(step(messages[0], now))
+        else:
+            messages = [passed for each in messages for passed in step(each, now)]
+    return messages
 
 
 def _overrides(middleware: Middleware, method: str) -> bool:

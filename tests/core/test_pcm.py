@@ -82,6 +82,19 @@ def test_framer_waits_for_a_full_frame() -> None:
 
 
 @given(SIZES)
+def test_framer_parts_no_sample(sizes: list[int]) -> None:
+    """Flushed in whole samples after every chunk, all bytes come, and each frame is even."""
+    framer = Framer(8000)
+    chunks = chunks_of(sizes)
+    frames: list[bytes] = []
+    for chunk in chunks:
+        frames += map(bytes, framer.feed(chunk))
+        frames.append(framer.flush(whole_samples=True))
+    assert all(len(frame) % 2 == 0 for frame in frames)
+    assert b"".join(chunks) == b"".join(frames) + framer.flush()
+
+
+@given(SIZES)
 def test_splitter_keeps_every_byte(sizes: list[int]) -> None:
     """Compressed audio passes at once, whole, in pieces that the service takes."""
     splitter = Splitter()

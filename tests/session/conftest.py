@@ -28,8 +28,15 @@ def peer() -> Peer:
 
 
 @pytest.fixture
-async def open_stream(peer: Peer) -> AsyncIterator[Open]:
-    """Give a function that makes a stream whose connection leads to `peer`."""
+def peers(peer: Peer) -> list[Peer]:
+    """Where connections lead to, one after another; the first is `peer`."""
+    return [peer, *(Peer() for _ in range(9))]
+
+
+@pytest.fixture
+async def open_stream(peers: list[Peer]) -> AsyncIterator[Open]:
+    """Give a function that makes a stream whose connections lead to `peers`."""
+    dialled = iter(peers)
     async with anyio.create_task_group() as tasks:
 
         def open_stream(
@@ -39,7 +46,7 @@ async def open_stream(peer: Peer) -> AsyncIterator[Open]:
             **options: object,
         ) -> RecognitionStream:
             async def dial(_: Options) -> Transport:
-                return peer
+                return next(dialled)
 
             options.setdefault("reconnect", None)
             checked = Options(**options)  # type: ignore[arg-type]

@@ -18,6 +18,7 @@ class Peer:
         self.heard: list[Command] = []
         self.is_closed = False
         self.is_open = True
+        self.is_ready = False  # every frame goes through the sender
         self.takes_audio = True
         self._frames: deque[str | bytes | ConnectionLostError] = deque()
         self._arrival = anyio.Event()

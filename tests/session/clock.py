@@ -1,0 +1,17 @@
+"""A clock that a test sets by hand."""
+
+
+class Clock:
+    """
+    Gives the time as a callable, like `time.monotonic`.
+
+    Attributes:
+        now: The time in seconds.
+    """
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        """Give the time."""
+        return self.now
