@@ -26,6 +26,8 @@ class Timeouts(Struct, frozen=True, kw_only=True):
         send: How long one frame of audio may wait for a peer that takes nothing.
         finish: After the end of the audio, how long the service may say nothing.
         close: How long closing may take; what is not closed by then is cut off.
+        ping: A peer from which nothing came for this long is pinged; when it does not answer within
+            half of it, the connection is lost. The vendor's client pings, too. `None`: no pings.
     """
 
     connect: float = 10.0
@@ -33,10 +35,12 @@ class Timeouts(Struct, frozen=True, kw_only=True):
     send: float = 10.0
     finish: float = 30.0
     close: float = 2.0
+    ping: float | None = 20.0
 
     def __post_init__(self) -> None:
         for name in self.__struct_fields__:
-            require_positive(f"timeouts.{name}", getattr(self, name))
+            if name != "ping" or self.ping is not None:
+                require_positive(f"timeouts.{name}", getattr(self, name))
 
 
 class Retry(Struct, frozen=True):

@@ -188,7 +188,7 @@ def test_what_cannot_work_is_refused(options: dict[str, Any], option: str, expec
 
 
 @pytest.mark.parametrize("name", Timeouts.__struct_fields__)
-@pytest.mark.parametrize("value", [0, -1, "10", None, True, float("nan")])
+@pytest.mark.parametrize("value", [0, -1, "10", True, float("nan")])
 def test_timeouts_are_seconds(name: str, value: Any) -> None:
     """A timeout is a number of seconds above 0; the error says which is not."""
     with pytest.raises(InvalidOptionError, match="not a number of seconds above 0") as caught:
@@ -348,6 +348,13 @@ def test_overrides_are_the_same_options() -> None:
     types = {name: str(kind) for name, kind in Options.__annotations__.items()}
     for name, kind in Overrides.__annotations__.items():
         assert types[name].strip("'") in str(getattr(kind, "__forward_arg__", kind))
+
+
+def test_only_pings_can_be_switched_off() -> None:
+    """Every wait has a bound; only the pings may be left out."""
+    assert Timeouts(ping=None).ping is None
+    with pytest.raises(InvalidOptionError, match=r"timeouts\.send"):
+        Timeouts(send=None)  # type: ignore[arg-type]
 
 
 def test_the_address_of_a_workspace() -> None:

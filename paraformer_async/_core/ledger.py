@@ -86,6 +86,11 @@ class Ledger:
         return self._keep > 0 and self._bytes_per_ms is not None and has_header
 
     @property
+    def is_settled(self) -> bool:
+        """Whether nothing of what was sent is left for a new task to hear."""
+        return self.is_resumable and not self._is_empty and self.lost is None and not self._kept
+
+    @property
     def lost(self) -> Span | None:
         """What of the unsettled audio was too much to keep, and a restart would leave out."""
         if self._bytes_per_ms is None:

@@ -47,6 +47,7 @@ class Attempt:
 
     Attributes:
         started_at: When the service said `task-started`; `None` before.
+        ran_for: Seconds from then to the failure.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Attempt:
         self._write_error: ConnectionLostError | None = None
         self._scope = anyio.CancelScope()
         self.started_at: float | None = None
+        self.ran_for = 0.0
 
     async def run(self) -> None:
         """
@@ -101,12 +103,15 @@ class Attempt:
             self._fail(error)
 
     def _fail(self, error: Exception) -> None:
-        if not self._recognition.is_done:
-            self._failure = self._failure or error
+        if self._failure is None and not self._recognition.is_done:
+            self._failure = error
+            if self.started_at is not None:
+                self.ran_for = self._clock() - self.started_at
             self._scope.cancel()
 
     async def _send(self) -> None:
         try:
+            self._waits.begin("started", self._clock())  # also when middleware keeps run-task back
             await self._write(self._recognition.open(self._clock()))
             await self._started.wait()
             if not self._is_first:

@@ -83,6 +83,7 @@ class Dialer:
                 proxy=options.proxy or self._proxy_for(options.url),
                 ssl=options.ssl or True,
                 timeout=ClientWSTimeout(ws_close=options.timeouts.close),  # pyright: ignore[reportCallIssue] # attrs
+                heartbeat=options.timeouts.ping,
                 max_msg_size=_LARGEST_MESSAGE,
             )
         except HandshakeError as refusal:

@@ -22,7 +22,12 @@ from paraformer_async._core.wire import (
 )
 from paraformer_async._session.inbox import Inbox
 from paraformer_async._session.outbox import Outbox
-from paraformer_async.errors import AudioLostError
+from paraformer_async.errors import (
+    AudioLostError,
+    ConnectionLostError,
+    ServiceError,
+    TaskFailedError,
+)
 from paraformer_async.middleware import Stack
 from paraformer_async.options import Options
 from paraformer_async.results import AudioGap, RecognitionResult, Usage
@@ -32,6 +37,7 @@ __all__ = ["Recognition"]
 # For compressed audio the outbox is bounded as if a second had this many bytes (128 kbit/s).
 _COMPRESSED_BYTES_PER_SECOND = 16_000
 _UNCOMPRESSED = ("pcm", "wav")
+_NO_SPEECH = "NO_VALID_AUDIO_ERROR"
 
 
 class Recognition:
@@ -65,6 +71,7 @@ class Recognition:
         self.inbox = Inbox()
         self.is_done = False
         self._is_started = False
+        self._is_resumed = False
         self._billed: Usage | None = None  # in the present task
         self._billed_before = 0  # in those that broke
         self.reach = 0
@@ -86,6 +93,19 @@ class Recognition:
     def is_resumable(self) -> bool:
         """Whether another task can take over."""
         return self._ledger.is_resumable
+
+    def is_complete_despite(self, failure: ServiceError) -> bool:
+        """
+        Whether nothing is missing but `task-finished`, although there was a *failure*.
+
+        The audio has ended, and all of it is covered by final results when the connection breaks;
+        or the service found the rest, which a task of its own heard, to be no speech.
+        """
+        if not self.is_finished:
+            return False
+        if isinstance(failure, TaskFailedError):
+            return self._is_resumed and failure.error_code == _NO_SPEECH
+        return self._ledger.is_settled and isinstance(failure, ConnectionLostError)
 
     @property
     def is_finished(self) -> bool:
@@ -112,6 +132,7 @@ class Recognition:
             if self._options.reconnect and self._options.reconnect.lost == "raise":
                 raise AudioLostError(*lost)
             self.inbox.put(AudioGap.between(*lost))
+        self._is_resumed = True
         self._billed_before += self._billed.duration if self._billed else 0
         self._billed = None
         return [*self._ledger.restart(), *self._closing]

@@ -124,6 +124,9 @@ class Session:
         retries = Retries(self._options.reconnect)
         is_first = True
         while (setback := await self._attempt(is_first=is_first)) is not None:
+            if self.recognition.is_complete_despite(setback.failure):
+                self.recognition.is_done = True
+                break
             delay = retries.delay(setback)
             if delay is None or not self.recognition.is_resumable:
                 self._explain(setback.failure)
@@ -161,7 +164,7 @@ class Session:
                 failure,
                 was_connected=attempt is not None,
                 was_stale=has_waited and started_at is None and was_lost,
-                ran_for=self._clock() - started_at if started_at is not None else 0.0,
+                ran_for=attempt.ran_for if attempt else 0.0,
                 progressed=self.recognition.reach > reach,
             )
         return None

@@ -99,7 +99,8 @@ async def test_one_drop_anywhere(before_final: bool | None) -> None:
             ScriptedServer(faults=[Drop(after_ms=after_ms, before_final=before_final)]) as server,
         ):
             assert_complete(await results_of(server))
-            assert 2 == len(server.received)
+            assert 1 == len(server.happened)
+            assert len(server.received) <= 2  # one, when all had been said before the drop
             assert [] == server.violations
 
     async with anyio.create_task_group() as tasks:
@@ -150,6 +151,42 @@ async def test_what_is_no_failure_costs_no_attempt(fault: object) -> None:
     async with ScriptedServer(faults=[fault]) as server:  # type: ignore[list-item]
         assert_complete(await results_of(server))
         assert 1 == len(server.received)
+
+
+async def test_only_task_finished_is_missing() -> None:
+    """When all audio is covered by final results, a lost `task-finished` costs no other task."""
+    async with ScriptedServer(faults=[Drop(at="finished")]) as server:
+        assert_complete(await results_of(server))
+        assert 1 == len(server.received)
+
+
+async def test_a_rest_of_silence_is_no_failure() -> None:
+    """When the rest that a new task hears is no speech, the recognition was complete."""
+    faults = [Drop(at="finished"), FailTask("NO_VALID_AUDIO_ERROR", "no speech", at="finish")]
+    async with ScriptedServer(faults=faults) as server:
+        assert_complete(await results_of(server, marked(LENGTH) + bytes(3200)))
+        assert 2 == len(server.received)
+
+
+async def test_a_service_that_stalls_is_noticed_by_pings() -> None:
+    """A peer that takes audio into the system's buffers, and does nothing, is lost in time."""
+    retried = anyio.Event()
+    policy = Reconnect(backoff=soon, on_retry=lambda _: retried.set())
+
+    async def speech_then_wait() -> AsyncIterator[bytes]:
+        yield marked(5000)
+        await retried.wait()
+        yield marked(5000, first=250)
+
+    async with ScriptedServer(faults=[Stall(after_ms=2300)]) as server:
+        with anyio.fail_after(5):
+            results = await results_of(
+                server,
+                speech_then_wait(),
+                reconnect=policy,
+                timeouts=Timeouts(ping=0.4, close=0.3),
+            )
+    assert_complete(results)
 
 
 async def test_malformed_json_is_no_reason_to_try_again() -> None:
