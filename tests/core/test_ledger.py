@@ -337,3 +337,18 @@ def test_a_wav_header_that_never_ends_is_no_header() -> None:
     header.feed(bytes(LARGEST_HEADER))
     assert not header.is_valid
     assert b"rest" == header.feed(b"rest")
+
+
+def test_settled_is_what_needs_no_other_task() -> None:
+    """Only when every sample that was sent is covered, nothing is left to be heard again."""
+    ledger = Ledger(PER_SECOND, keep=1)
+    assert not ledger.is_settled
+    ledger.record(Audio(bytes(2000)))
+    assert not ledger.is_settled
+    ledger.settle(final(0, 999))
+    assert not ledger.is_settled
+    ledger.settle(final(0, 1000))
+    assert ledger.is_settled
+    ledger.record(Audio(bytes(8000)))
+    ledger.settle(final(1000, 1001))
+    assert not ledger.is_settled
