@@ -16,6 +16,7 @@ from paraformer_async._session.pool import Pool
 from paraformer_async._session.quota import SubmissionRate
 from paraformer_async._session.recognition import Recognition
 from paraformer_async._session.session import Session
+from paraformer_async._session.watch import Watch
 from paraformer_async._validation import require_kind
 from paraformer_async.audio.files import open_audio
 from paraformer_async.audio.source import Source, chunks
@@ -149,6 +150,7 @@ class AsyncRecognizer(AsyncContextManagerMixin):
         self._connector = connector
         self._pool: Pool | None = None
         self._tasks: TaskGroup | None = None
+        self._watch = Watch(time.monotonic)
         self._rate = SubmissionRate(pool.tasks_per_second, time.monotonic)
 
     def __repr__(self) -> str:
@@ -248,6 +250,7 @@ class AsyncRecognizer(AsyncContextManagerMixin):
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(pool.run)
+                tasks.start_soon(self._watch.run)
                 self._pool, self._tasks = pool, tasks
                 try:
                     yield self
@@ -290,6 +293,7 @@ class AsyncRecognizer(AsyncContextManagerMixin):
             Recognition(options, Stack([*given, latency])),
             pool=self._pool,
             rate=self._rate,
+            watch=self._watch,
             source=None if audio is None else chunks(audio),
             clock=time.monotonic,
         )

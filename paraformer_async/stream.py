@@ -177,8 +177,8 @@ class _Results:
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> RecognitionResult:
-        return await self._next_result()
+    def __anext__(self) -> Awaitable[RecognitionResult]:
+        return self._next_result()
 
     def __del__(self) -> None:
         # May run in any thread, and after the loop.

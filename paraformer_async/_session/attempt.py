@@ -42,10 +42,12 @@ class Attempt:
         connection: Where to. Its protocol is IDLE.
         request_id: Id for the task.
         is_first: Whether this is the first attempt.
+        watch: Rings when a deadline has come.
         timeouts: The bounds of all waits.
         clock: Seconds, monotonic.
 
     Attributes:
+        period: How often the watch looks at least, in seconds.
         started_at: When the service said `task-started`; `None` before.
         ran_for: Seconds from then to the failure.
     """
@@ -57,6 +59,7 @@ class Attempt:
         *,
         request_id: str,
         is_first: bool,
+        watch: Watch,
         timeouts: Timeouts,
         clock: Callable[[], float],
     ) -> None:
@@ -68,9 +71,8 @@ class Attempt:
         self._close_timeout = timeouts.close
         self._clock = clock
         self._waits = Waits(timeouts)
-        self._watch = Watch(
-            deadline=self._deadline, ring=self._ring, clock=clock, period=timeouts.send
-        )
+        self._watch = watch
+        self.period = timeouts.send
         self._started = anyio.Event()
         self._failure: Exception | None = None
         self._write_error: ConnectionLostError | None = None
@@ -86,9 +88,8 @@ class Attempt:
             ServiceError: The task failed, or its connection.
             Exception: What the user's middleware raised.
         """
-        with self._scope:
+        with self._scope, self._watch.watching(self):
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._guarded, self._watch.run)
                 tasks.start_soon(self._guarded, self._send)
                 await self._guarded(self._receive)
                 tasks.cancel_scope.cancel()
@@ -150,7 +151,7 @@ class Attempt:
             self._recognition.outbox.ring()  # the sender looks
         except Exception as error:  # noqa: BLE001 - the user's middleware may raise anything
             self._fail(error)
-        self._watch.nudge(self._deadline())
+        self._watch.nudge(self.deadline())
         return True
 
     async def _write(self, commands: Iterable[Command]) -> None:
@@ -161,7 +162,7 @@ class Attempt:
             self._waits.end("send")
             if (answer := _ANSWERS.get(type(command))) is not None:
                 self._waits.begin(answer, self._clock())
-        self._watch.nudge(self._deadline())
+        self._watch.nudge(self.deadline())
 
     async def _receive(self) -> None:
         while not self._recognition.is_done:
@@ -173,7 +174,7 @@ class Attempt:
         if "finish" in self._waits:
             self._waits.begin("finish", now)
         self._recognition.take_in(event, self._request_id, now)
-        self._watch.nudge(self._deadline())
+        self._watch.nudge(self.deadline())
         match event:
             case TaskStarted():
                 self.started_at = now
@@ -182,15 +183,22 @@ class Attempt:
             case TaskFailed(error_code=code, error_message=text):
                 raise TaskFailedError(code, text)
 
-    def _deadline(self) -> float:
+    def deadline(self) -> float:
+        """When the first wait runs out, or middleware wants to be called."""
         # While the timer's mark waits in the outbox, nothing more is to be done about the stack.
         is_told = self._recognition.outbox.is_timer_due
-        stack = None if is_told else self._recognition.deadline()
+        try:
+            stack = None if is_told else self._recognition.deadline()
+        except Exception as error:  # noqa: BLE001 - the user's middleware may raise anything
+            self._fail(error)
+            stack = None
         waits = self._waits.deadline()
         return waits if stack is None else min(waits, stack)
 
-    def _ring(self, now: float) -> None:
+    def ring(self, now: float) -> None:
+        """The deadline has come: give up, or have the sender ask middleware what to send."""
         if phase := self._waits.overdue(now):
+            self._waits.end(phase)
             self._fail(DeadlineError(phase, self._waits.limit(phase)))
         else:
             self._recognition.outbox.ring()

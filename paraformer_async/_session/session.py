@@ -11,7 +11,7 @@ stored once, the first wins.
 
 import logging
 import uuid
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from functools import partial
 
@@ -22,6 +22,8 @@ from paraformer_async._session.pool import Pool
 from paraformer_async._session.quota import SubmissionRate
 from paraformer_async._session.recognition import Recognition
 from paraformer_async._session.retries import Retries, Setback
+from paraformer_async._session.watch import Watch
+from paraformer_async.audio.source import Chunks, immutable
 from paraformer_async.errors import (
     ConnectError,
     ConnectionLostError,
@@ -47,6 +49,7 @@ class Session:
         recognition: Its state.
         pool: Lends connections.
         rate: Lets tasks be submitted.
+        watch: Looks after deadlines.
         source: The user's audio; `None` when it is put into the outbox from outside.
         clock: Seconds, monotonic.
 
@@ -66,12 +69,14 @@ class Session:
         *,
         pool: Pool,
         rate: SubmissionRate,
-        source: AsyncGenerator[bytes, None] | None,
+        watch: Watch,
+        source: Chunks | None,
         clock: Callable[[], float],
     ) -> None:
         self._options = options
         self._pool = pool
         self._rate = rate
+        self._watch = watch
         self._source = source
         self._clock = clock
         self._scope = anyio.CancelScope()
@@ -114,10 +119,10 @@ class Session:
         except Exception as error:  # noqa: BLE001 - the user's source and middleware may raise anything
             self.cancel(error)
 
-    async def _pump(self, source: AsyncGenerator[bytes, None]) -> None:
+    async def _pump(self, source: Chunks) -> None:
         async with aclosing(source):
             async for chunk in source:
-                await self.recognition.outbox.put(chunk)
+                await self.recognition.outbox.put(immutable(chunk))
         self.recognition.outbox.end()
 
     async def _recognise(self) -> None:
@@ -152,6 +157,7 @@ class Session:
                     connection,
                     request_id=self.request_ids[-1],
                     is_first=is_first,
+                    watch=self._watch,
                     timeouts=self._options.timeouts,
                     clock=self._clock,
                 )

@@ -1,18 +1,15 @@
-"""
-The one timer of a recognition.
+"""What is waited for, and the timer that looks after it."""
 
-Deadlines move with every frame; a timer that is armed anew for each would cost more than the frame.
-So one task sleeps until the earliest deadline it knew, and looks again when it wakes.
-"""
-
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from math import inf
+from typing import Protocol
 
 import anyio
 
 from paraformer_async.policies import Timeouts
 
-__all__ = ["Waits", "Watch"]
+__all__ = ["Waits", "Watch", "Watched"]
 
 
 class Waits:
@@ -47,44 +44,72 @@ class Waits:
         return limit
 
 
+class Watched(Protocol):
+    """What has deadlines. Its methods raise nothing."""
+
+    @property
+    def period(self) -> float:
+        """How often to look at least, in seconds; a deadline that is nearer needs a `nudge`."""
+        ...
+
+    def deadline(self) -> float:
+        """When to ring next; infinity for not at all."""
+        ...
+
+    def ring(self, now: float) -> None:
+        """The deadline has come; it must move now."""
+        ...
+
+
 class Watch:
     """
-    Calls *ring* when the deadline has come.
+    The one timer of all recognitions of a recognizer.
+
+    Deadlines move with every frame; a timer armed anew for each would cost more than the frame,
+    and one for each recognition would still crowd the loop's heap. So one task sleeps until the
+    earliest deadline it knew, and looks at all of them when it wakes.
 
     Args:
-        deadline: Gives the next deadline on the clock; infinity for none. Asked at each wake-up.
-        ring: Called with the time, at or after the deadline. It must move the deadline.
         clock: Seconds, monotonic.
-        period: The longest sleep in seconds. A deadline that turns out nearer needs a `nudge`.
     """
 
-    def __init__(
-        self,
-        *,
-        deadline: Callable[[], float],
-        ring: Callable[[float], None],
-        clock: Callable[[], float],
-        period: float,
-    ) -> None:
-        self._deadline = deadline
-        self._ring = ring
+    def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._period = period
+        self._watched: dict[Watched, None] = {}
         self._until = inf
         self._nudged = anyio.Event()
+
+    @contextmanager
+    def watching(self, one: Watched) -> Iterator[None]:
+        """Watch *one* as long as the context lasts."""
+        self._watched[one] = None
+        self.nudge(self._clock() + one.period)
+        try:
+            yield
+        finally:
+            del self._watched[one]
 
     def nudge(self, deadline: float) -> None:
         """Tell that there is a *deadline* now, in case it is nearer than those known before."""
         if deadline < self._until:
+            self._until = deadline
             self._nudged.set()
 
     async def run(self) -> None:
         """Watch, until cancelled."""
         while True:
-            now = self._clock()
-            if self._deadline() <= now:
-                self._ring(now)
             self._nudged = anyio.Event()
-            self._until = min(self._deadline(), now + self._period)
-            with anyio.move_on_after(self._until - now):
+            self._until = self._look(self._clock())
+            with anyio.move_on_after(self._until - self._clock()):
                 await self._nudged.wait()
+
+    def _look(self, now: float) -> float:
+        """Ring for all whose deadline has come; give when to look again."""
+        soonest = inf
+        for one in tuple(self._watched):
+            deadline = one.deadline()
+            if deadline <= now:
+                one.ring(now)
+                deadline = one.deadline()
+            soonest = min(soonest, deadline, now + one.period)
+        return soonest

@@ -1,17 +1,25 @@
 """One shape for every source of audio that a user may give."""
 
-from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable, Iterator
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Generator,
+    Iterable,
+    Iterator,
+)
 from contextlib import suppress
 from functools import partial
 from os import PathLike
-from typing import IO, Any
+from typing import IO, Any, Self
 
 import anyio
 from anyio import to_thread
 
 from paraformer_async.errors import InvalidOptionError
 
-__all__ = ["Chunk", "Source", "chunks", "immutable"]
+__all__ = ["Chunk", "Chunks", "Source", "chunks", "immutable"]
 
 Chunk = bytes | bytearray | memoryview
 Source = AsyncIterable[Chunk] | Iterable[Chunk] | IO[bytes] | Chunk
@@ -20,13 +28,36 @@ _BLOCK = 8192
 _CLOSING = 2.0
 
 
-def chunks(source: Source) -> AsyncGenerator[bytes, None]:
+class Chunks:
     """
-    Give the audio of *source* as it comes, as immutable chunks.
+    The audio of a source, as it comes: an async iterator of whatever the source gives.
+
+    Passes the source's own awaitables on, so that an async source costs no more than it does alone.
+    """
+
+    def __init__(self, iterator: AsyncIterator[Any]) -> None:
+        self._iterator = iterator
+
+    def __aiter__(self) -> Self:
+        return self
+
+    def __anext__(self) -> Awaitable[Any]:
+        return self._iterator.__anext__()
+
+    async def aclose(self) -> None:
+        """Close the source if it is a generator, in bounded time; all else stays open."""
+        if isinstance(self._iterator, AsyncGenerator):
+            with anyio.move_on_after(_CLOSING, shield=True):
+                await self._iterator.aclose()
+
+
+def chunks(source: Source) -> Chunks:
+    """
+    Give the audio of *source* as it comes. Each chunk is to be made `immutable`.
 
     Takes bytes, a binary file, a list or tuple, an async iterable, or any other iterable. The last
-    is read in a worker thread, so it may block. Generators are closed when they are not read to
-    their end, everything else stays open.
+    is read in a worker thread, so it may block. Generators are closed with the chunks, everything
+    else stays open.
 
     Raises:
         InvalidOptionError: *source* is none of these. Raised at once, not on the first chunk.
@@ -37,40 +68,29 @@ def chunks(source: Source) -> AsyncGenerator[bytes, None]:
             "audio", f"{source!r} is a path, not audio", hint="transcribe(path) recognises files"
         )
     if isinstance(source, bytes | bytearray | memoryview):
-        return _from_sequence((immutable(source),))
+        return Chunks(_from_sequence((immutable(source),)))
     if isinstance(source, list | tuple):
-        return _from_sequence(source)
+        return Chunks(_from_sequence(source))
     if isinstance(source, AsyncIterable):
-        return _from_async(source)
+        return Chunks(aiter(source))
     if read := getattr(source, "read", None):
-        return _from_blocking(iter(partial(read, _BLOCK), b""))
+        return Chunks(_from_blocking(iter(partial(read, _BLOCK), b"")))
     if isinstance(source, Iterable):
-        return _from_blocking(iter(source))
+        return Chunks(_from_blocking(iter(source)))
     raise InvalidOptionError("audio", f"a {type(source).__name__} does not yield bytes")
 
 
-async def _from_sequence(source: Iterable[Chunk]) -> AsyncGenerator[bytes, None]:
+async def _from_sequence(source: Iterable[Chunk]) -> AsyncGenerator[Chunk, None]:
     for chunk in source:
-        yield immutable(chunk)
+        yield chunk
 
 
-async def _from_async(source: AsyncIterable[Chunk]) -> AsyncGenerator[bytes, None]:
-    iterator = aiter(source)
-    try:
-        async for chunk in iterator:
-            yield immutable(chunk)
-    finally:
-        if isinstance(iterator, AsyncGenerator):
-            with anyio.move_on_after(_CLOSING, shield=True):
-                await iterator.aclose()
-
-
-async def _from_blocking(iterator: Iterator[Any]) -> AsyncGenerator[bytes, None]:
+async def _from_blocking(iterator: Iterator[Any]) -> AsyncGenerator[Any, None]:
     end = object()
     read = partial(next, iterator, end)
     try:
         while (chunk := await to_thread.run_sync(read, abandon_on_cancel=True)) is not end:
-            yield immutable(chunk)
+            yield chunk
     finally:
         if isinstance(iterator, Generator):
             with suppress(ValueError):  # a thread is still in it, and closes it by letting it go

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 
 async def collect(source: Any) -> list[bytes]:
     """Read all of *source*."""
-    return [chunk async for chunk in chunks(source)]
+    return [immutable(chunk) async for chunk in chunks(source)]
 
 
 async def read_one(source: Any) -> None:

@@ -12,7 +12,6 @@ import anyio
 import pytest
 
 from paraformer_async import (
-    AsyncRecognizer,
     AudioGap,
     AudioLostError,
     AuthenticationError,
@@ -46,66 +45,16 @@ from paraformer_async.testing import (
     marks,
     marks_of,
 )
+from tests.integration.marked import (
+    BRIEF,
+    LENGTH,
+    assert_complete,
+    recognizer_for,
+    results_of,
+    soon,
+)
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
-
-LENGTH = 10_000  # ms
-BLOCKS = list(range(LENGTH // 20))
-TOLERANCE = 40  # ms
-
-
-def soon(_: int) -> float:
-    """Wait next to nothing before another attempt."""
-    return 0.01
-
-
-AGAIN = Reconnect(backoff=soon)
-PATIENT = Timeouts(close=0.3)
-BRIEF = Timeouts(connect=2, started=0.5, send=0.5, finish=0.5, close=0.3)
-
-
-def recognizer_for(server: ScriptedServer, **options: object) -> AsyncRecognizer:
-    """Give a recognizer whose service is *server*."""
-    options = {"reconnect": AGAIN, "timeouts": PATIENT} | options
-    return AsyncRecognizer(endpoint=server.url, api_key="any", **options)  # type: ignore[arg-type]
-
-
-def assert_complete(results: list[RecognitionResult], blocks: list[int] = BLOCKS) -> None:
-    """Every block was said once, in order, and at its own time."""
-    assert blocks == marks_of(results)
-    words = [word for result in results if result.is_final for word in result.sentence.words]
-    for word in words:
-        assert abs(word.begin_time - 20 * int(word.text)) <= TOLERANCE
-        assert abs(word.end_time - 20 * int(word.text) - 20) <= TOLERANCE
-
-
-async def results_of(
-    server: ScriptedServer, audio: object = None, **options: object
-) -> list[RecognitionResult]:
-    """Recognise 10 s of marked audio, or other *audio*."""
-    async with recognizer_for(server, **options) as recognizer:
-        source = marked(LENGTH) if audio is None else audio
-        return [result async for result in recognizer.stream(source)]  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("before_final", [None, True, False])
-async def test_one_drop_anywhere(before_final: bool | None) -> None:
-    """One drop at any 100 ms of the stream, around a final result or not, loses nothing."""
-    limiter = anyio.CapacityLimiter(10)
-
-    async def survive(after_ms: int) -> None:
-        async with (
-            limiter,
-            ScriptedServer(faults=[Drop(after_ms=after_ms, before_final=before_final)]) as server,
-        ):
-            assert_complete(await results_of(server))
-            assert 1 == len(server.happened)
-            assert len(server.received) <= 2  # one, when all had been said before the drop
-            assert [] == server.violations
-
-    async with anyio.create_task_group() as tasks:
-        for after_ms in range(0, LENGTH, 100):
-            tasks.start_soon(survive, after_ms)
 
 
 @pytest.mark.parametrize(

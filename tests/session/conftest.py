@@ -11,6 +11,7 @@ from paraformer_async._session.quota import SubmissionRate
 from paraformer_async._session.recognition import Recognition
 from paraformer_async._session.session import Session
 from paraformer_async._session.transport import Transport
+from paraformer_async._session.watch import Watch
 from paraformer_async.audio.source import Source, chunks
 from paraformer_async.middleware import Heartbeat, Latency, Middleware, Stack
 from paraformer_async.options import Options
@@ -37,7 +38,9 @@ def peers(peer: Peer) -> list[Peer]:
 async def open_stream(peers: list[Peer]) -> AsyncIterator[Open]:
     """Give a function that makes a stream whose connections lead to `peers`."""
     dialled = iter(peers)
+    watch = Watch(time.monotonic)
     async with anyio.create_task_group() as tasks:
+        tasks.start_soon(watch.run)
 
         def open_stream(
             audio: Source | None = None,
@@ -57,6 +60,7 @@ async def open_stream(peers: list[Peer]) -> AsyncIterator[Open]:
                 Recognition(checked, Stack([*middleware, *heartbeat, latency])),
                 pool=Pool(dial, PoolLimits(), time.monotonic),
                 rate=SubmissionRate(20, time.monotonic),
+                watch=watch,
                 source=None if audio is None else chunks(audio),
                 clock=time.monotonic,
             )

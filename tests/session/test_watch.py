@@ -1,5 +1,6 @@
 """The one timer, by a clock that the test sets, and what it waits for."""
 
+from collections.abc import AsyncIterator
 from math import inf
 
 import anyio
@@ -50,85 +51,100 @@ def test_each_limit_is_that_of_its_name(phase: str) -> None:
 
 
 class Bell:
-    """A watch, its deadline, and when it rang."""
+    """Has a deadline that the test sets, and tells when it rang and was looked at."""
 
-    def __init__(self) -> None:
-        self.clock = Clock()
-        self.deadline = inf
+    def __init__(self, deadline: float = inf, *, period: float = 1000.0) -> None:
+        self.at = deadline
+        self.period = period
         self.looked = 0
         self.rang: list[float] = []
-        self.watch = Watch(deadline=self._look, ring=self._ring, clock=self.clock, period=1000.0)
+        self.woken = anyio.Event()
 
-    def _look(self) -> float:
+    def deadline(self) -> float:
+        """Give what the test has set."""
         self.looked += 1
-        return self.deadline
+        return self.at
 
-    def _ring(self, now: float) -> None:
+    def ring(self, now: float) -> None:
+        """Note the time."""
         self.rang.append(now)
-        self.deadline = inf
+        self.at = inf
+        self.woken.set()
 
 
-async def test_a_deadline_that_has_come_rings_at_once() -> None:
-    """A deadline that is there when the watch begins, and has come, rings once."""
-    bell = Bell()
-    bell.deadline = 0.0
+@pytest.fixture
+async def clock() -> Clock:
+    """The clock of `watch`."""
+    return Clock()
+
+
+@pytest.fixture
+async def watch(clock: Clock) -> AsyncIterator[Watch]:
+    """A watch that runs."""
+    watch = Watch(clock)
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(bell.watch.run)
-        await anyio.wait_all_tasks_blocked()
-        assert [0.0] == bell.rang
+        tasks.start_soon(watch.run)
+        yield watch
         tasks.cancel_scope.cancel()
 
 
-async def test_a_nudge_makes_it_look() -> None:
+async def test_a_deadline_that_has_come_rings_at_once(watch: Watch) -> None:
+    """A deadline that has come when watching begins rings once."""
+    bell = Bell(0.0, period=0.0)
+    with watch.watching(bell):
+        await anyio.wait_all_tasks_blocked()
+        assert [0.0] == bell.rang[:1]
+
+
+async def test_a_nudge_makes_it_look(watch: Watch, clock: Clock) -> None:
     """A deadline nearer than those known wakes the watch, which rings when it has come."""
     bell = Bell()
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(bell.watch.run)
+    with watch.watching(bell):
         await anyio.wait_all_tasks_blocked()
-        bell.deadline = 500.0
-        bell.watch.nudge(500.0)
+        bell.at = 500.0
+        watch.nudge(500.0)
         await anyio.wait_all_tasks_blocked()
         assert [] == bell.rang
-        bell.clock.now, bell.deadline = 100.0, 99.0
-        bell.watch.nudge(99.0)
+        clock.now, bell.at = 100.0, 99.0
+        watch.nudge(99.0)
         await anyio.wait_all_tasks_blocked()
         assert [100.0] == bell.rang
-        tasks.cancel_scope.cancel()
 
 
-async def test_a_later_deadline_does_not_wake_it() -> None:
+async def test_a_later_deadline_does_not_wake_it(watch: Watch) -> None:
     """A deadline no nearer than the one known costs nothing."""
-    bell = Bell()
-    bell.deadline = 10.0
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(bell.watch.run)
+    bell = Bell(10.0)
+    with watch.watching(bell):
+        watch.nudge(10.0)
         await anyio.wait_all_tasks_blocked()
         looked = bell.looked
         for later in (10.0, 11.0, inf):
-            bell.watch.nudge(later)
+            watch.nudge(later)
         await anyio.wait_all_tasks_blocked()
         assert looked == bell.looked
-        tasks.cancel_scope.cancel()
+
+
+async def test_each_of_several_rings_for_itself(watch: Watch, clock: Clock) -> None:
+    """Only those ring whose deadline has come, and those that are not watched any more never."""
+    early, late, gone = Bell(1.0), Bell(2.0), Bell(1.0)
+    with watch.watching(late), watch.watching(early):
+        with watch.watching(gone):
+            await anyio.wait_all_tasks_blocked()
+        clock.now = 1.5
+        watch.nudge(-1.0)
+        await anyio.wait_all_tasks_blocked()
+    assert ([1.5], [], []) == (early.rang, late.rang, gone.rang)
 
 
 @pytest.mark.parametrize("period", [0.001, 1000.0])
 async def test_it_wakes_by_itself(period: float) -> None:
-    """Without a nudge, the watch looks again when the deadline, or its period, is over."""
-    deadline = anyio.current_time() + 0.01
-    rang: list[float] = []
-    woken = anyio.Event()
-
-    def ring(now: float) -> None:
-        nonlocal deadline
-        deadline = inf
-        rang.append(now)
-        woken.set()
-
+    """Without a nudge, the watch looks again when the deadline, or a period, is over."""
+    watch, due = Watch(anyio.current_time), anyio.current_time() + 0.01
+    bell = Bell(due, period=period)
     async with anyio.create_task_group() as tasks:
-        due = deadline
-        watch = Watch(deadline=lambda: deadline, ring=ring, clock=anyio.current_time, period=period)
-        tasks.start_soon(watch.run)
-        with anyio.fail_after(5):
-            await woken.wait()
+        with watch.watching(bell):
+            tasks.start_soon(watch.run)
+            with anyio.fail_after(5):
+                await bell.woken.wait()
         tasks.cancel_scope.cancel()
-    assert rang[0] >= due
+    assert bell.rang[0] >= due

@@ -1,0 +1,42 @@
+"""What the tests with marked audio share: 10 s of it, and the proof that all of it was said."""
+
+from paraformer_async import AsyncRecognizer, RecognitionResult, Reconnect, Timeouts
+from paraformer_async.testing import ScriptedServer, marked, marks_of
+
+LENGTH = 10_000  # ms
+BLOCKS = list(range(LENGTH // 20))
+TOLERANCE = 40  # ms
+
+
+def soon(_: int) -> float:
+    """Wait next to nothing before another attempt."""
+    return 0.01
+
+
+AGAIN = Reconnect(backoff=soon)
+PATIENT = Timeouts(close=0.3)
+BRIEF = Timeouts(connect=2, started=0.5, send=0.5, finish=0.5, close=0.3)
+
+
+def recognizer_for(server: ScriptedServer, **options: object) -> AsyncRecognizer:
+    """Give a recognizer whose service is *server*."""
+    options = {"reconnect": AGAIN, "timeouts": PATIENT} | options
+    return AsyncRecognizer(endpoint=server.url, api_key="any", **options)  # type: ignore[arg-type]
+
+
+def assert_complete(results: list[RecognitionResult], blocks: list[int] = BLOCKS) -> None:
+    """Every block was said once, in order, and at its own time."""
+    assert blocks == marks_of(results)
+    words = [word for result in results if result.is_final for word in result.sentence.words]
+    for word in words:
+        assert abs(word.begin_time - 20 * int(word.text)) <= TOLERANCE
+        assert abs(word.end_time - 20 * int(word.text) - 20) <= TOLERANCE
+
+
+async def results_of(
+    server: ScriptedServer, audio: object = None, **options: object
+) -> list[RecognitionResult]:
+    """Recognise 10 s of marked audio, or other *audio*."""
+    async with recognizer_for(server, **options) as recognizer:
+        source = marked(LENGTH) if audio is None else audio
+        return [result async for result in recognizer.stream(source)]  # type: ignore[arg-type]
