@@ -1,26 +1,20 @@
 """The door: `AsyncRecognizer`."""
 
-import time
+import inspect
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
-import anyio
 from anyio import AsyncContextManagerMixin
 from msgspec.structs import replace
 
-from paraformer_async._session.dialer import Dialer
+from paraformer_async._session.client import Client, not_open
 from paraformer_async._session.pool import Pool
-from paraformer_async._session.quota import SubmissionRate
-from paraformer_async._session.recognition import Recognition
-from paraformer_async._session.session import Session
-from paraformer_async._session.watch import Watch
 from paraformer_async._validation import require_kind
 from paraformer_async.audio.files import open_audio
 from paraformer_async.audio.source import Source, chunks
-from paraformer_async.errors import AudioError, InvalidOptionError, UsageError
+from paraformer_async.errors import AudioError, InvalidOptionError
 from paraformer_async.middleware import Heartbeat, Latency, Middleware, Stack
 from paraformer_async.models import MODELS
 from paraformer_async.options import ApiKey, Options, Overrides
@@ -33,7 +27,6 @@ if TYPE_CHECKING:
     from ssl import SSLContext
 
     from aiohttp import BaseConnector
-    from anyio.abc import TaskGroup
 
 __all__ = ["AsyncRecognizer"]
 
@@ -148,13 +141,10 @@ class AsyncRecognizer(AsyncContextManagerMixin):
         require_kind("pool", pool, PoolLimits, "PoolLimits(…)")
         self._limits = pool
         self._connector = connector
-        self._pool: Pool | None = None
-        self._tasks: TaskGroup | None = None
-        self._watch = Watch(time.monotonic)
-        self._rate = SubmissionRate(pool.tasks_per_second, time.monotonic)
+        self._client: Client | None = None
 
     def __repr__(self) -> str:
-        return f"<AsyncRecognizer {'open' if self._tasks else 'closed'} {self._options!r}>"
+        return f"<AsyncRecognizer {'open' if self._client else 'closed'} {self._options!r}>"
 
     @property
     def options(self) -> Options:
@@ -169,9 +159,7 @@ class AsyncRecognizer(AsyncContextManagerMixin):
         Raises:
             UsageError: The recognizer is not open.
         """
-        if self._pool is None:
-            raise _not_open()
-        return self._pool
+        return self._opened().pool
 
     async def warm(self, connections: int = 1) -> None:
         """
@@ -181,7 +169,9 @@ class AsyncRecognizer(AsyncContextManagerMixin):
             UsageError: The recognizer is not open.
             ServiceError: A connection could not be made.
         """
-        await self.pool.warm(self._options, connections)
+        client = self._opened()
+        client.require_open()
+        await client.pool.warm(self._options, connections)
 
     def stream(
         self, audio: Source | None = None, **overrides: Unpack[Overrides]
@@ -223,7 +213,10 @@ class AsyncRecognizer(AsyncContextManagerMixin):
             AudioError: The file cannot be read as audio, or is not what the model takes.
             ParaformerError: The recognition failed.
         """
+        self._opened().require_open()
         options = self._with(overrides)
+        if inspect.iscoroutinefunction(on_result):
+            raise InvalidOptionError("on_result", "is called, not awaited: it must be a function")
         async with open_audio(path) as audio:
             _check_rate(options, audio.sample_rate)
             stream = self._open(
@@ -244,31 +237,14 @@ class AsyncRecognizer(AsyncContextManagerMixin):
 
     @asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncGenerator[Self, None]:
-        failure: BaseException | None = None
-        dialer = Dialer(self._connector)
-        pool = Pool(dialer.dial, self._limits, time.monotonic)
+        client = Client(self._limits, self._connector)
+        await client.start()
+        self._client = client
         try:
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(pool.run)
-                tasks.start_soon(self._watch.run)
-                self._pool, self._tasks = pool, tasks
-                try:
-                    yield self
-                except anyio.get_cancelled_exc_class():
-                    raise
-                except BaseException as error:  # noqa: BLE001 - kept out of the group, which would wrap it
-                    failure = error
-                finally:
-                    self._pool = self._tasks = None
-                    tasks.cancel_scope.cancel()
+            yield self
         finally:
-            with anyio.CancelScope(shield=True):  # bounded by `Timeouts.close`
-                try:
-                    await pool.aclose()
-                finally:
-                    await dialer.aclose()
-        if failure is not None:
-            raise failure
+            self._client = None
+            await client.aclose()
 
     def _with(self, overrides: Overrides) -> Options:
         unknown = overrides.keys() - set(Options.__struct_fields__)
@@ -280,24 +256,21 @@ class AsyncRecognizer(AsyncContextManagerMixin):
         return replace(self._options, **overrides)
 
     def _open(self, audio: Source | None, options: Options) -> RecognitionStream:
-        if self._pool is None or self._tasks is None:
-            raise _not_open()
+        client = self._opened()
         given = [_made(factory) for factory in options.middleware]
         if any(isinstance(one, Heartbeat) for one in given):
             options = replace(options, heartbeat=True)
         elif options.heartbeat:
             given.append(Heartbeat())
         latency = Latency()
-        session = Session(
-            options,
-            Recognition(options, Stack([*given, latency])),
-            pool=self._pool,
-            rate=self._rate,
-            watch=self._watch,
-            source=None if audio is None else chunks(audio),
-            clock=time.monotonic,
-        )
-        return RecognitionStream(session, latency, partial(self._tasks.start_soon, session.run))
+        source = None if audio is None else chunks(audio)
+        session = client.session(options, Stack([*given, latency]), source)
+        return RecognitionStream(session, latency, client)
+
+    def _opened(self) -> Client:
+        if self._client is None:
+            raise not_open()
+        return self._client
 
 
 def _made(factory: Callable[[], Middleware]) -> Middleware:
@@ -307,11 +280,6 @@ def _made(factory: Callable[[], Middleware]) -> Middleware:
             "middleware", f"{factory!r} gives no Middleware of paraformer_async.middleware"
         )
     return middleware
-
-
-def _not_open() -> UsageError:
-    hint = "async with AsyncRecognizer() as recognizer: …"
-    return UsageError("the recognizer is not open", hint=hint)
 
 
 def _check_rate(options: Options, sample_rate: int) -> None:

@@ -9,6 +9,7 @@ import anyio
 from anyio import AsyncContextManagerMixin
 
 from paraformer_async import results
+from paraformer_async._session.client import Client
 from paraformer_async._session.session import Session
 from paraformer_async.audio.source import Chunk, immutable
 from paraformer_async.errors import UsageError
@@ -44,10 +45,10 @@ class RecognitionStream(AsyncContextManagerMixin):
     loop of the recognizer; any number of tasks may call them.
     """
 
-    def __init__(self, session: Session, latency: Latency, spawn: Callable[[], object]) -> None:
+    def __init__(self, session: Session, latency: Latency, client: Client) -> None:
         self._session = session
         self._latency = latency
-        self._spawn = spawn
+        self._client = client
         self._is_begun = False
         self._is_entered = False
         self._is_told = False
@@ -137,10 +138,11 @@ class RecognitionStream(AsyncContextManagerMixin):
 
     def _begin(self) -> None:
         if not self._is_begun:
-            self._spawn()
+            self._client.spawn(self._session)
             self._is_begun = True
 
     def _require_push(self) -> None:
+        self._client.require_loop()
         if self._session.has_source:
             raise UsageError("this stream has a source; its audio comes from there")
         if not self._is_begun:

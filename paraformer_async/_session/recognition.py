@@ -66,7 +66,7 @@ class Recognition:
         self._closing: list[Command] = []
         self.outbox = Outbox(
             pcm.Framer(options.sample_rate) if raw else pcm.Splitter(),
-            limit=int(options.buffer * (rate or _COMPRESSED_BYTES_PER_SECOND)),
+            limit=max(1, int(options.buffer * (rate or _COMPRESSED_BYTES_PER_SECOND))),
         )
         self.inbox = Inbox()
         self.is_done = False

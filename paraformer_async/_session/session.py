@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from functools import partial
+from math import inf
 
 import anyio
 
@@ -120,9 +121,14 @@ class Session:
             self.cancel(error)
 
     async def _pump(self, source: Chunks) -> None:
-        async with aclosing(source):
-            async for chunk in source:
-                await self.recognition.outbox.put(immutable(chunk))
+        try:
+            async with aclosing(source):
+                async for chunk in source:
+                    await self.recognition.outbox.put(immutable(chunk))
+        except anyio.get_cancelled_exc_class():
+            if anyio.current_effective_deadline() > -inf:  # not by us
+                self.cancel(UsageError("the audio source was cancelled"))
+            raise
         self.recognition.outbox.end()
 
     async def _recognise(self) -> None:

@@ -26,6 +26,8 @@ Source = AsyncIterable[Chunk] | Iterable[Chunk] | IO[bytes] | Chunk
 
 _BLOCK = 8192
 _CLOSING = 2.0
+# What the elements of a memoryview may be: bytes and 16-bit samples, but not floats.
+_INTEGERS = ("B", "b", "c", "h", "H", "<h", "<H")
 
 
 class Chunks:
@@ -87,9 +89,11 @@ async def _from_sequence(source: Iterable[Chunk]) -> AsyncGenerator[Chunk, None]
 
 async def _from_blocking(iterator: Iterator[Any]) -> AsyncGenerator[Any, None]:
     end = object()
-    read = partial(next, iterator, end)
+    # A thread of its own: sources that wait for real audio would use up those that all share.
+    thread = anyio.CapacityLimiter(1)
+    read = partial(to_thread.run_sync, next, iterator, end, abandon_on_cancel=True, limiter=thread)
     try:
-        while (chunk := await to_thread.run_sync(read, abandon_on_cancel=True)) is not end:
+        while (chunk := await read()) is not end:
             yield chunk
     finally:
         if isinstance(iterator, Generator):
@@ -101,10 +105,12 @@ def immutable(chunk: object) -> bytes:
     """Give *chunk* as bytes that nobody can change; a copy only if it is needed."""
     if isinstance(chunk, bytes):
         return chunk
-    if isinstance(chunk, bytearray | memoryview):
+    if isinstance(chunk, bytearray) or (
+        isinstance(chunk, memoryview) and chunk.format in _INTEGERS
+    ):
         return bytes(chunk)
     raise InvalidOptionError(
         "audio",
-        f"the source yields {type(chunk).__name__}, not bytes",
+        f"must be bytes, not {type(chunk).__name__}",
         hint="PCM is 16-bit little-endian mono; an int16 array gives it by .tobytes()",
     )

@@ -128,7 +128,7 @@ async def test_cancelled_at_every_await(recognise: Recognise) -> None:
         number = 1
         while await run_cancelled_at(recognise_once(server, recognise), number):
             number += 1
-        assert number > 5
+        assert number > 3
         with anyio.fail_after(2):
             while server.connections.open:  # noqa: ASYNC110 - the server tells a number only
                 await anyio.sleep(0.01)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 
 import anyio
 import pytest
+from anyio.abc import TaskGroup
 
 from paraformer_async._session.pool import Pool
 from paraformer_async._session.quota import SubmissionRate
@@ -20,6 +21,20 @@ from paraformer_async.stream import RecognitionStream
 from tests.session.peer import Peer
 
 Open = Callable[..., RecognitionStream]
+
+
+class Here:
+    """Stands for the client that all recognitions share: runs them in a task group."""
+
+    def __init__(self, tasks: TaskGroup) -> None:
+        self._tasks = tasks
+
+    def spawn(self, session: Session) -> None:
+        """Let a recognition run."""
+        self._tasks.start_soon(session.run)
+
+    def require_loop(self) -> None:
+        """There is one loop only."""
 
 
 @pytest.fixture
@@ -64,7 +79,7 @@ async def open_stream(peers: list[Peer]) -> AsyncIterator[Open]:
                 source=None if audio is None else chunks(audio),
                 clock=time.monotonic,
             )
-            return RecognitionStream(session, latency, lambda: tasks.start_soon(session.run))
+            return RecognitionStream(session, latency, Here(tasks))  # type: ignore[arg-type]
 
         yield open_stream
         tasks.cancel_scope.cancel()

@@ -466,7 +466,7 @@ async def test_a_source_of_the_wrong_kind_is_refused_at_once(open_stream: Open) 
         open_stream("speech.wav")
     with pytest.raises(InvalidOptionError, match="does not yield bytes"):
         open_stream(7)  # type: ignore[arg-type]
-    with pytest.raises(InvalidOptionError, match="yields str"):
+    with pytest.raises(InvalidOptionError, match="not str"):
         async for _ in open_stream(["text"]):  # type: ignore[list-item]
             pass
 
