@@ -247,6 +247,8 @@ class AsyncRecognizer(AsyncContextManagerMixin):
             await client.aclose()
 
     def _with(self, overrides: Overrides) -> Options:
+        if not overrides:
+            return self._options
         unknown = overrides.keys() - set(Options.__struct_fields__)
         if unknown:
             name = min(unknown)

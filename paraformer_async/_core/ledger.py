@@ -106,13 +106,14 @@ class Ledger:
             data = self._header.feed(data)
             if self._timeline is None and self._header.is_complete:
                 self._use(self._header.bytes_per_second)
+        size = len(data)
         if audio.injected:
-            self._injected += len(data)
+            self._injected += size
         else:
-            self._given += len(data)
+            self._given += size
         if self._timeline is not None:
-            self._timeline.record(len(data), injected=audio.injected)
-            self._retain(audio if data is audio.data else Audio(data))
+            self._timeline.record(size, injected=audio.injected)
+            self._retain(audio if data is audio.data else Audio(data), size)
 
     def settle(self, result: ResultGenerated) -> ResultGenerated:
         """Translate a result to the user's time, and note what it settles."""
@@ -149,10 +150,10 @@ class Ledger:
         self._limit = int(self._keep * bytes_per_second) if bytes_per_second else 0
         self._timeline = Timeline(self._bytes_per_ms) if self._bytes_per_ms else None
 
-    def _retain(self, audio: Audio) -> None:
-        if self._keep > 0 and len(audio.data):
+    def _retain(self, audio: Audio, size: int) -> None:
+        if self._keep > 0 and size:
             self._kept.append(audio)
-            self._kept_size += len(audio.data)
+            self._kept_size += size
         else:
             self._kept_begin = self._given
         while self._kept_size > self._limit:

@@ -4,7 +4,7 @@ Cutting audio into frames for the wire.
 The service advises frames of about 100 ms, between 1 KB and 16 KB.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 __all__ = ["FRAME_MS", "Framer", "Splitter", "bytes_per_second", "silence"]
 
@@ -40,11 +40,13 @@ class Framer:
         self.size = min(max(size, _SMALLEST), _LARGEST)
         self._rest = bytearray()
 
-    def feed(self, chunk: bytes) -> Iterator[bytes | memoryview]:
-        """Take a chunk, and give the frames that are full now."""
+    def feed(self, chunk: bytes) -> Iterable[bytes | memoryview]:
+        """Take a chunk, and give the frames that are full now; all of them are to be taken."""
         if len(chunk) == self.size and not self._rest:
-            yield chunk
-            return
+            return (chunk,)
+        return self._cut(chunk)
+
+    def _cut(self, chunk: bytes) -> Iterator[bytes | memoryview]:
         view = memoryview(chunk)
         if self._rest:
             missing = self.size - len(self._rest)
@@ -79,10 +81,10 @@ class Splitter:
     Such a chunk has no length in time, and holding some of it back could hold back seconds.
     """
 
-    def feed(self, chunk: bytes) -> Iterator[bytes | memoryview]:
+    def feed(self, chunk: bytes) -> Iterable[bytes | memoryview]:
         """Take a chunk, and give it in pieces that the service takes."""
         if len(chunk) <= _LARGEST:
-            return iter((chunk,) if chunk else ())
+            return (chunk,) if chunk else ()
         view = memoryview(chunk)
         return (view[start : start + _LARGEST] for start in range(0, len(chunk), _LARGEST))
 

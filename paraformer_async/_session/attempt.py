@@ -175,13 +175,12 @@ class Attempt:
             self._waits.begin("finish", now)
         self._recognition.take_in(event, self._request_id, now)
         self._watch.nudge(self.deadline())
-        match event:
-            case TaskStarted():
-                self.started_at = now
-                self._waits.end("started")
-                self._started.set()
-            case TaskFailed(error_code=code, error_message=text):
-                raise TaskFailedError(code, text)
+        if isinstance(event, TaskStarted):
+            self.started_at = now
+            self._waits.end("started")
+            self._started.set()
+        elif isinstance(event, TaskFailed):
+            raise TaskFailedError(event.error_code, event.error_message)
 
     def deadline(self) -> float:
         """When the first wait runs out, or middleware wants to be called."""

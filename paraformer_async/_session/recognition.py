@@ -5,7 +5,7 @@ Not I/O: what is to be sent and what is to be shown goes through here, past the 
 and the ledger. Middleware sees one recognition: one `run-task`, one `finish-task`, no repetition.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from paraformer_async._core import pcm
 from paraformer_async._core.ledger import Ledger, end_of
@@ -137,17 +137,22 @@ class Recognition:
         self._billed = None
         return [*self._ledger.restart(), *self._closing]
 
-    def take_out(self, frame: bytes | memoryview, now: float) -> Iterable[Command]:
+    def take_out(self, frame: bytes | memoryview, now: float) -> Sequence[Command]:
         """Give the commands for a frame of the user's audio."""
-        return self._recorded(self._stack.outgoing(Audio(frame), now))
+        commands = self._stack.outgoing(Audio(frame), now)
+        self._record(commands)
+        return commands
 
-    def expire(self, now: float) -> Iterable[Command]:
+    def expire(self, now: float) -> Sequence[Command]:
         """Give the commands that middleware wants sent by now."""
-        return self._recorded(self._stack.expired(now))
+        commands = self._stack.expired(now)
+        self._record(commands)
+        return commands
 
-    def close(self, now: float) -> Iterable[Command]:
+    def close(self, now: float) -> Sequence[Command]:
         """Give the commands that end the audio."""
-        commands = self._recorded(self._stack.outgoing(FinishTask(), now))
+        commands = self._stack.outgoing(FinishTask(), now)
+        self._record(commands)
         self._closing = [command for command in commands if not isinstance(command, Audio)]
         return commands
 
@@ -160,12 +165,13 @@ class Recognition:
         if isinstance(event, ResultGenerated):
             event = self._ledger.settle(event)
             self._note(event)
+            self._billed = event.usage or self._billed
+        elif isinstance(event, TaskFinished):
+            self._billed = event.usage or self._billed
         elif isinstance(event, TaskStarted):
             if self._is_started:
                 return
             self._is_started = True
-        if isinstance(event, ResultGenerated | TaskFinished):
-            self._billed = event.usage or self._billed
         for passed in self._stack.incoming(event, now):
             self._show(passed, request_id)
         self.is_done = isinstance(event, TaskFinished)
@@ -174,13 +180,11 @@ class Recognition:
         if isinstance(event, ResultGenerated) and event.sentence and not event.sentence.heartbeat:
             self.inbox.put(RecognitionResult(event.sentence, request_id, event.usage))
 
-    def _recorded(self, commands: Iterable[Command]) -> Iterable[Command]:
+    def _record(self, commands: Sequence[Command]) -> None:
         """Enter all audio before any of it is sent: what a broken connection swallows is kept."""
-        commands = tuple(commands)
         for command in commands:
             if isinstance(command, Audio):
                 self._ledger.record(command)
-        return commands
 
     def _note(self, result: ResultGenerated) -> None:
         sentence = result.sentence

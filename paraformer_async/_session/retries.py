@@ -4,7 +4,8 @@ Whether, and when, a recognition that failed is tried again.
 Not I/O: setbacks come in, a decision goes out. The budget counts failures in a row; a result that
 reaches further than any before, or a connection that held for 5 s, gives it back: a stream of hours
 may survive any number of drops, a service that always fails ends soon. A handshake that succeeds is
-no success: three connections in a row that bring neither end it too.
+no success: three connections in a row that bring neither end it too, and so does five times the
+budget without any result, however long the connections held.
 """
 
 from msgspec import Struct
@@ -16,6 +17,7 @@ __all__ = ["Retries", "Setback"]
 
 _STABLE = 5.0
 _FRUITLESS = 3
+_PATIENCE = 5
 
 
 class Setback(Struct, frozen=True):
@@ -43,6 +45,7 @@ class Retries:
     def __init__(self, policy: Reconnect | None) -> None:
         self._policy = policy
         self._fruitless = 0
+        self._barren = 0
         self.failures = 0
 
     def delay(self, setback: Setback) -> float | None:
@@ -53,11 +56,13 @@ class Retries:
         if setback.was_stale:
             return 0.0
         was_stable = setback.ran_for >= _STABLE and isinstance(failure, ConnectionLostError)
+        self._barren = 0 if setback.progressed else self._barren + 1
         if setback.progressed or was_stable:
             self.failures = self._fruitless = 0
         elif setback.was_connected and not failure.is_throttled:
             self._fruitless += 1
         self.failures += 1
-        if self.failures > self._policy.attempts or self._fruitless >= _FRUITLESS:
+        is_spent = self.failures > self._policy.attempts or self._fruitless >= _FRUITLESS
+        if is_spent or self._barren > self._policy.attempts * _PATIENCE:
             return None
         return max(self._policy.backoff(self.failures), failure.retry_after)

@@ -20,11 +20,11 @@ class Signal:
     def __init__(self) -> None:
         self._waiters: list[asyncio.Future[None]] = []
 
-    async def wait(self) -> None:
-        """Wait until `notify` is called. Cancellation is safe."""
+    def wait(self) -> "asyncio.Future[None]":
+        """Give what is to be awaited until `notify` is called. Cancellation is safe."""
         waiter = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)
-        await waiter
+        return waiter
 
     def notify(self) -> None:
         """Wake all tasks that wait now."""

@@ -5,7 +5,7 @@ Errors of aiohttp and of the operating system end here; above, there are only th
 aiohttp is imported on first use, so that importing the package stays light.
 """
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 import anyio
@@ -85,6 +85,7 @@ class WebSocket:
         from aiohttp import WSMsgType
 
         self._socket = socket
+        self._unsent: Callable[[], int] = socket.transport.get_write_buffer_size
         self._close_timeout = close_timeout
         self._data_types = (WSMsgType.TEXT, WSMsgType.BINARY)
 
@@ -96,8 +97,7 @@ class WebSocket:
     @property
     def is_ready(self) -> bool:
         """Whether nothing waits to be written, see `Transport`."""
-        unsent: int = self._socket.transport.get_write_buffer_size()
-        return unsent == 0
+        return self._unsent() == 0
 
     def send_now(self, frame: str | bytes | memoryview) -> None:
         """Write a frame without waiting, see `Transport`."""

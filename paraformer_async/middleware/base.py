@@ -76,11 +76,11 @@ class Stack:
             if _overrides(one, "deadline")
         ]
 
-    def outgoing(self, command: Command, now: float) -> Iterable[Command]:
+    def outgoing(self, command: Command, now: float) -> Sequence[Command]:
         """Take a command of the user's; give what is to be sent."""
         return _passed_through(self._outgoing, (command,), now)
 
-    def incoming(self, event: Event, now: float) -> Iterable[Event]:
+    def incoming(self, event: Event, now: float) -> Sequence[Event]:
         """Take an event of the service's; give what the user is to see."""
         return _passed_through(self._incoming, (event,), now)
 
