@@ -1,6 +1,7 @@
 """What README.md says is so: its commands and programs run, and its names exist."""
 
 import ast
+import asyncio
 import inspect
 import re
 import shlex
@@ -9,8 +10,10 @@ import sys
 import tomllib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from textwrap import indent
 from types import FunctionType
 
+import anyio
 import pytest
 import typer
 
@@ -26,8 +29,12 @@ from paraformer_async import (
     HandshakeError,
     InvalidOptionError,
     ParaformerError,
+    PoolLimits,
+    RecognitionStream,
+    Reconnect,
     ServiceError,
     TaskFailedError,
+    Timeouts,
     middleware,
     server,
     testing,
@@ -35,6 +42,7 @@ from paraformer_async import (
 from paraformer_async.cli.app import app
 from paraformer_async.options import Options
 from paraformer_async.server import LocalServer
+from paraformer_async.testing import FailTask, ScriptedServer, marked
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -71,14 +79,17 @@ async def microphone() -> AsyncIterator[bytes]:
         yield SPEECH[start : start + 3200]
 
 
-async def execute(program: str) -> None:
+async def execute(program: str, **others: object) -> None:
     """Run a program that may wait at its top level, with the names that README.md presumes."""
     code = compile(program, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-    names: dict[str, object] = {
-        "AsyncRecognizer": AsyncRecognizer,  # imported by the first block for those below it
-        "microphone": microphone,
-        "frame": SPEECH[:3200],
-    }
+    names: dict[str, object] = (
+        {
+            "AsyncRecognizer": AsyncRecognizer,  # imported by the first block for those below it
+            "microphone": microphone,
+            "frame": SPEECH[:3200],
+        }
+        | others
+    )
     running = FunctionType(code, names)()
     if inspect.isawaitable(running):
         await running
@@ -134,6 +145,91 @@ async def test_program(
     assert ("print(" in program) is (expected in capsys.readouterr().out.lower())
 
 
+def test_what_the_programs_presume_is_said_first() -> None:
+    """How to run the programs, and the names they leave undefined, are told before the first."""
+    before = README.partition("```python")[0]
+
+    assert all(f"`{code}`" in before for code in ("asyncio.run(main())", "python -m asyncio"))
+    assert all(f"`{name}`" in before for name in ("microphone()", "frame"))
+
+
+def test_programs_run_inside_a_coroutine() -> None:
+    """Each Python block is the body of a coroutine as it stands."""
+    for program in PROGRAMS:
+        compile(f"async def main():\n{indent(program, '    ')}", "README.md", "exec")
+
+
+@pytest.mark.anyio
+async def test_push_reads_while_it_sends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The push program has its first result before its audio is complete."""
+    (program,) = (one for one in PROGRAMS if "stream.send(" in one)
+    began = asyncio.Event()
+    finished = asyncio.Event()
+
+    async def finish(stream: RecognitionStream) -> None:
+        with anyio.fail_after(10):
+            await began.wait()
+        finished.set()
+        await original(stream)
+
+    original = RecognitionStream.finish
+    monkeypatch.setattr(RecognitionStream, "finish", finish)
+    async with ScriptedServer() as service:
+        monkeypatch.setenv("DASHSCOPE_API_KEY", "any")
+        monkeypatch.setenv("DASHSCOPE_WEBSOCKET_BASE_URL", service.url)
+        await execute(program, frame=marked(1000), print=lambda _: began.set())
+
+    assert finished.is_set()
+
+
+@pytest.mark.anyio
+async def test_failure_of_the_push_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What fails in the push program is a group with a ParaformerError, as the text below says."""
+    (program,) = (one for one in PROGRAMS if "stream.send(" in one)
+    async with ScriptedServer(forever=FailTask("InvalidParameter", "no")) as service:
+        monkeypatch.setenv("DASHSCOPE_API_KEY", "any")
+        monkeypatch.setenv("DASHSCOPE_WEBSOCKET_BASE_URL", service.url)
+        with pytest.raises(ExceptionGroup) as caught:
+            await execute(program)
+
+    assert caught.value.subgroup(ParaformerError) is not None
+    assert "`except* ParaformerError`" in README
+
+
+def test_installations() -> None:
+    """Every `pip install` names this package or a checkout of it, and extras that there are."""
+    wanted = re.findall(r"pip install (?:-q )?(?:-e )?(\S+)", "\n".join(SHELL))
+
+    assert {"paraformer-async", ".", '"paraformer-async[local]"'} <= set(wanted)
+    for one in wanted:
+        name, _, extras = one.strip('"').rstrip("]").partition("[")
+        assert name in {".", PROJECT["name"]}
+        assert set(filter(None, extras.split(","))) <= PROJECT["optional-dependencies"].keys()
+
+
+def test_settings_of_the_table() -> None:
+    """The table has every setting of the three policies, each with its default."""
+    rows = re.findall(
+        r"^\| `((?:Reconnect|PoolLimits|Timeouts)\..*?) \| (.*?) \|", README, re.MULTILINE
+    )
+    told: dict[str, str] = {}
+    for names, defaults in rows:
+        policy = names.partition(".")[0]
+        fields = re.findall(r"\.(\w+)", names)
+        values = [value.removesuffix(" s").strip('`"') for value in defaults.split(", ")]
+        told |= {f"{policy}.{field}": value for field, value in zip(fields, values, strict=True)}
+
+    made = {
+        f"{type(policy).__name__}.{field}": getattr(policy, field)
+        for policy in (Reconnect(), PoolLimits(), Timeouts())
+        for field in policy.__struct_fields__
+    }
+    assert made.keys() == told.keys()
+    for name, value in made.items():
+        shown = "–" if value is None else getattr(value, "__name__", None) or value
+        assert told[name] == (f"{shown:g}" if isinstance(shown, float) else str(shown))
+
+
 def test_there_are_programs() -> None:
     """The blocks are found: a file, a stream, push, and the local service."""
     assert len(PROGRAMS) >= 4
@@ -186,7 +282,7 @@ def test_classes() -> None:
     exported = {name for room in rooms for name in room.__all__}
 
     assert {"LocalServer", "Timeouts"} <= classes
-    assert classes <= exported | {"ParaformerError"}
+    assert classes <= exported | {"ExceptionGroup", "None"}
 
 
 def test_python_version() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from anyio import AsyncContextManagerMixin, CancelScope
 
+from paraformer_async.errors import InvalidOptionError
 from paraformer_async.server.clocks import Clocks
 from paraformer_async.server.engine import Engine, ListenerSettings
 from paraformer_async.server.engines import make_engine
@@ -24,6 +25,8 @@ PATH = "/api-ws/v1/inference"
 _LARGEST_MESSAGE = 1024 * 1024
 # What a connection may take to end, beside its closing handshake, before it is cut off.
 _GRACE = 1.0
+# What an engine has.
+_ENGINE = ("sample_rate", "open", "aclose")
 
 
 class LocalServer(AsyncContextManagerMixin):
@@ -34,19 +37,24 @@ class LocalServer(AsyncContextManagerMixin):
             async with AsyncRecognizer(endpoint=server.url, api_key="any") as recognizer:
                 transcript = await recognizer.transcribe("speech.wav")
 
-    The engine that comes with the extra `local` is Moonshine tiny: English, and not Paraformer.
+    The engines are `moonshine` (Moonshine tiny: English, and not Paraformer), which is the default
+    and comes with the extra `local`; `paraformer`, for a streaming model that you have downloaded:
+    `LocalServer(make_engine("paraformer", model_dir))`; and `scripted`, which says a fixed text and
+    needs no model.
+
     Leaving the `async with`, also by cancellation, closes all connections and frees the engine, in
     bounded time.
 
     Args:
-        engine: The recognition engine, or the name of one: `moonshine`, `scripted`.
+        engine: An engine, as `make_engine` gives it or one of your own (see `Engine`), or the name
+            of one that needs no model folder: `moonshine`, `scripted`.
         host: Address to listen on. Only this machine can reach the default.
         port: Port to listen on; 0 for any that is free.
         api_key: The key that clients must send; any key will do when not given.
         clocks: When the service loses patience.
 
     Raises:
-        InvalidOptionError: There is no engine of that name.
+        InvalidOptionError: It is no engine, or there is none of that name, or it needs a folder.
 
     Entering raises `OSError` when the address cannot be listened on, and `MissingExtraError` when
     the engine needs packages that are not installed.
@@ -61,12 +69,16 @@ class LocalServer(AsyncContextManagerMixin):
         api_key: str | None = None,
         clocks: Clocks = Clocks(),
     ) -> None:
-        self._engine = make_engine(engine) if isinstance(engine, str) else engine
+        self._engine = make_engine(engine) if isinstance(engine, str) else _engine(engine)
         self._host = host
         self._port = port
         self._api_key = api_key
         self._clocks = clocks
+        self._is_open = False
         self._connections: set[Connection] = set()
+
+    def __repr__(self) -> str:
+        return f"<LocalServer {self.url if self._is_open else 'closed'}>"
 
     @property
     def url(self) -> str:
@@ -89,8 +101,10 @@ class LocalServer(AsyncContextManagerMixin):
             site = web.TCPSite(runner, self._host, self._port)
             await site.start()
             self._port = runner.addresses[0][1]
+            self._is_open = True
             yield self
         finally:
+            self._is_open = False
             with CancelScope(shield=True):
                 await self._close(runner)
 
@@ -136,6 +150,18 @@ class LocalServer(AsyncContextManagerMixin):
     async def _close_connections(self, _app: "web.Application") -> None:
         for connection in self._connections:
             connection.stop()
+
+
+def _engine(given: Engine) -> Engine:
+    """Give back what is an engine. A class of engines is none."""
+    if isinstance(given, type) or not all(hasattr(given, name) for name in _ENGINE):
+        raise InvalidOptionError(
+            "engine",
+            f"{given!r} is neither the name of an engine ('moonshine', 'scripted') nor an object "
+            "with sample_rate, open() and aclose()",
+            hint='make_engine("paraformer", model_dir) gives one for a model of yours',
+        )
+    return given
 
 
 def _refusal(status: int, code: str, message: str) -> "web.Response":

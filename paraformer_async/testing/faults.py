@@ -11,7 +11,7 @@ All durations are milliseconds of audio (`…_ms`) or seconds of the clock (`sec
 """
 
 from collections.abc import Mapping
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from msgspec import Struct
 
@@ -34,6 +34,7 @@ __all__ = [
 ]
 
 Moment: TypeAlias = Literal["run-task", "started", "finish", "finished", "idle"]
+_MOMENTS: tuple[str, ...] = get_args(Moment)
 
 
 class TimedFault(Struct, frozen=True, kw_only=True):
@@ -54,7 +55,7 @@ class TimedFault(Struct, frozen=True, kw_only=True):
             more, instead of task-finished.
 
     Raises:
-        ValueError: Both or none of *after_ms* and *at* are given.
+        ValueError: Both or none of *after_ms* and *at* are given, or *at* is no moment.
     """
 
     after_ms: int | None = None
@@ -62,8 +63,15 @@ class TimedFault(Struct, frozen=True, kw_only=True):
     before_final: bool | None = None
 
     def __post_init__(self) -> None:
-        if (self.after_ms is None) == (self.at is None):
-            raise ValueError(f"{type(self).__name__}: give either after_ms= or at=")
+        self._require_moment(is_needed=True)
+
+    def _require_moment(self, *, is_needed: bool) -> None:
+        name, given = type(self).__name__, (self.after_ms is not None) + (self.at is not None)
+        if given > 1 or (is_needed and not given):
+            raise ValueError(f"{name}: give either after_ms= or at=")
+        if self.at is not None and self.at not in _MOMENTS:
+            allowed = ", ".join(map(repr, _MOMENTS))
+            raise ValueError(f"{name}: at={self.at!r} is not one of {allowed}")
 
     @property
     def moment(self) -> Moment | None:
@@ -98,8 +106,7 @@ class FailTask(TimedFault, frozen=True):
     message: str = ""
 
     def __post_init__(self) -> None:
-        if self.after_ms is not None and self.at is not None:
-            raise ValueError(f"{type(self).__name__}: give either after_ms= or at=")
+        self._require_moment(is_needed=False)
 
     @property
     def moment(self) -> Moment | None:

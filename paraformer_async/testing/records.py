@@ -83,6 +83,9 @@ class Records:
     Args:
         faults: One entry for each task or handshake to come.
         forever: The fault of all after them.
+
+    Raises:
+        TypeError: One of them is no fault.
     """
 
     def __init__(self, faults: Iterable[Fault | None], forever: Fault | None) -> None:
@@ -91,8 +94,10 @@ class Records:
         self.violations: list[str] = []
         self.headers: list[Mapping[str, str]] = []
         self.happened: list[Fault] = []
-        self._faults = deque(faults)
-        self._forever = forever
+        if not isinstance(faults, Iterable):
+            raise TypeError(f"faults: give a list of faults, not {faults!r}")
+        self._faults = deque(_fault("faults", fault) for fault in faults)
+        self._forever = _fault("forever", forever)
 
     def enter(self, task_id: str, request: RunTask, connection: int) -> ReceivedTask:
         """Enter a new task."""
@@ -122,3 +127,9 @@ class Records:
         if self._faults:
             self._faults.popleft()
         return following
+
+
+def _fault(name: str, fault: Fault | None) -> Fault | None:
+    if fault is None or isinstance(fault, Fault):
+        return fault
+    raise TypeError(f"{name}: {fault!r} is no fault, like Drop(after_ms=2300)")

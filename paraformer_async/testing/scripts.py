@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from paraformer_async.results import Sentence
 from paraformer_async.transcript import join
 
-__all__ = ["Script", "Speaker", "speaker_of"]
+__all__ = ["Script", "Speaker", "require_script", "speaker_of"]
 
 
 class Speaker(Protocol):
@@ -30,6 +30,21 @@ class Speaker(Protocol):
 
 Script: TypeAlias = Sequence[Sentence] | Callable[[Mapping[str, Any]], Speaker]
 """Sentences, or what makes the speaker of a task from the parameters of its run-task."""
+
+
+def require_script(script: object) -> None:
+    """Refuse, by a `TypeError`, what is no script."""
+    if callable(script):
+        return
+    wrong = [script]
+    if isinstance(script, Sequence) and not isinstance(script, str):
+        wrong = [one for one in script if not isinstance(one, Sentence)]
+    if not wrong:
+        return
+    raise TypeError(
+        "script: give a list of Sentence, or what makes a Speaker from the parameters of run-task, "
+        f"like marks(); {wrong[0]!r} is neither"
+    )
 
 
 def speaker_of(script: Script, parameters: Mapping[str, Any]) -> Speaker:

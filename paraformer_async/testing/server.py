@@ -10,7 +10,7 @@ from paraformer_async.server.clocks import Clocks
 from paraformer_async.testing.faults import Fault
 from paraformer_async.testing.marking import marks
 from paraformer_async.testing.records import Connections, ReceivedTask, Records
-from paraformer_async.testing.scripts import Script
+from paraformer_async.testing.scripts import Script, require_script
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -48,6 +48,9 @@ class ScriptedServer(AsyncContextManagerMixin):
         forever: What to do wrong after that.
         clocks: When the service loses patience.
 
+    Raises:
+        TypeError: The script is no script, or a fault is no fault.
+
     Entering raises `OSError` when no port can be listened on.
     """
 
@@ -60,10 +63,15 @@ class ScriptedServer(AsyncContextManagerMixin):
         clocks: Clocks = Clocks(),
     ) -> None:
         self._script: Script = marks() if script is None else script
+        require_script(self._script)
         self._records = Records(faults, forever)
         self._clocks = clocks
         self._port = 0
+        self._is_open = False
         self._serving: set[Connection] = set()
+
+    def __repr__(self) -> str:
+        return f"<ScriptedServer {self.url if self._is_open else 'closed'}>"
 
     @property
     def url(self) -> str:
@@ -108,8 +116,10 @@ class ScriptedServer(AsyncContextManagerMixin):
             site = web.TCPSite(runner, _HOST, 0)
             await site.start()
             self._port = runner.addresses[0][1]
+            self._is_open = True
             yield self
         finally:
+            self._is_open = False
             with CancelScope(shield=True), move_on_after(_LONGEST_LEAVE):
                 await runner.cleanup()
 

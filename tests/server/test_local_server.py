@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from typing import Any
 
 import aiohttp
 import anyio
@@ -112,6 +113,31 @@ def test_an_unknown_engine() -> None:
     with pytest.raises(InvalidOptionError, match="'moonshine', 'paraformer', 'scripted'") as caught:
         LocalServer("whisper")
     assert caught.value.option == "engine"
+
+
+@pytest.mark.parametrize("engine", [5, None, ScriptedEngine, object()], ids=str)
+def test_what_is_no_engine(engine: Any) -> None:
+    """What is no engine, a class included, is refused at once, with what an engine is."""
+    expected = r"'moonshine', 'scripted'.*sample_rate, open\(\) and aclose\(\).*make_engine"
+    with pytest.raises(InvalidOptionError, match=expected) as caught:
+        LocalServer(engine)
+    assert caught.value.option == "engine"
+
+
+def test_the_docstring_names_all_engines() -> None:
+    """The docstring tells how to get each engine that there is."""
+    told = LocalServer.__doc__ or ""
+    assert all(f"`{name}`" in told for name in ("moonshine", "paraformer", "scripted"))
+    assert 'make_engine("paraformer", model_dir)' in told
+
+
+async def test_repr_tells_the_address() -> None:
+    """A server shows its address while it is open, and that it is closed before and after."""
+    server = LocalServer("scripted", clocks=QUICK)
+    assert repr(server) == "<LocalServer closed>"
+    async with server:
+        assert repr(server) == f"<LocalServer {server.url}>"
+    assert repr(server) == "<LocalServer closed>"
 
 
 async def test_the_engine_is_loaded_on_entering() -> None:

@@ -347,6 +347,47 @@ async def test_fault_has_one_moment(kind: Callable[..., Any]) -> None:
         Stall()
 
 
+@pytest.mark.parametrize(
+    "kind", [Drop, Stall, HalfClose, Malformed, Unknown, lambda at: FailTask("code", at=at)]
+)
+async def test_moment_that_is_none(kind: Callable[..., Any]) -> None:
+    """A fault at a moment that there is not is a ValueError, which names those that there are."""
+    with pytest.raises(ValueError, match="at='typo' is not one of 'run-task', 'started', 'finish'"):
+        kind(at="typo")
+
+
+@pytest.mark.parametrize("script", ["text", "", b"bytes", HELLO, ["text"], [HELLO, None], 5])
+async def test_script_that_is_none(script: Any) -> None:
+    """What is no script is refused on creation, by a TypeError that says what is one."""
+    with pytest.raises(TypeError, match="script: give a list of Sentence, or what makes a Speaker"):
+        ScriptedServer(script)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"faults": [5]}, "faults: 5 is no fault, like Drop"),
+        ({"faults": [None, Stall]}, "faults: .*Stall.* is no fault"),
+        ({"faults": Throttle()}, "faults: give a list of faults, not Throttle"),
+        ({"faults": None}, "faults: give a list of faults, not None"),
+        ({"forever": "Drop"}, "forever: 'Drop' is no fault"),
+    ],
+)
+async def test_fault_that_is_none(options: dict[str, Any], message: str) -> None:
+    """What is no fault is refused on creation, by a TypeError that names it."""
+    with pytest.raises(TypeError, match=message):
+        ScriptedServer(**options)
+
+
+async def test_repr_tells_the_address() -> None:
+    """A server shows its address while it is open, and that it is closed before and after."""
+    server = ScriptedServer()
+    assert repr(server) == "<ScriptedServer closed>"
+    async with server:
+        assert repr(server) == f"<ScriptedServer {server.url}>"
+    assert repr(server) == "<ScriptedServer closed>"
+
+
 @pytest.mark.parametrize("fault", [FailTask("ModelNotFound", "none"), Throttle()], ids=str)
 async def test_failure_at_run_task(fault: FailTask) -> None:
     """A task that fails at once gets task-failed for run-task, and the connection is closed."""
