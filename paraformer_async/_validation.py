@@ -6,9 +6,12 @@ that names the option, what was given, and what is allowed.
 """
 
 import math
+import numbers
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypeGuard
 from urllib.parse import urlsplit
+
+import msgspec
 
 from paraformer_async.errors import InvalidOptionError
 from paraformer_async.models import FORMATS, LANGUAGES, MODELS, Model
@@ -75,22 +78,46 @@ def require_kind(name: str, value: object, kind: type, expected: str) -> None:
 
 
 def require_address(name: str, value: object, *schemes: str) -> None:
-    """Refuse an address in option *name* that has none of *schemes* or no host. Never shows it."""
+    """
+    Refuse an address in option *name* that can never work. Never shows it.
+
+    It has one of *schemes*, a host, and a port that can be one; credentials are for proxies only.
+    """
     try:
-        address = urlsplit(value) if isinstance(value, str) else None
+        address = urlsplit(value) if isinstance(value, str) and _is_plain(value) else None
     except ValueError:  # a broken IPv6 address
         address = None
     if address is None or address.scheme not in schemes or not address.hostname:
         begin = " or ".join(f"{scheme}://" for scheme in schemes)
         raise InvalidOptionError(name, f"the address must begin with {begin} and name a host")
+    if "@" in address.netloc and "http" not in schemes:
+        raise InvalidOptionError(
+            name, "the address must have no credentials", hint="the key goes into api_key="
+        )
+    try:
+        is_port = address.port != 0
+    except ValueError:
+        is_port = False
+    if not is_port:
+        raise InvalidOptionError(name, "the port of the address must be a number, 1 to 65535")
+
+
+def require_function(name: str, value: object, takes: str) -> None:
+    """Refuse a *value* of option *name* that cannot be called; *takes* tells with what it is."""
+    if not callable(value):
+        raise InvalidOptionError(name, f"{value!r} must be a function of {takes}")
 
 
 def _check_types(options: "Options") -> None:
     _require_text("model", options.model)
     _require_text("format", options.format)
     if not _is_int(options.sample_rate) or options.sample_rate <= 0:
+        is_other = isinstance(options.sample_rate, numbers.Number) and not isinstance(
+            options.sample_rate, int
+        )
+        what = "an int" if is_other else "a rate in Hz"
         raise InvalidOptionError(
-            "sample_rate", f"{options.sample_rate!r} is not a rate in Hz, like 16000"
+            "sample_rate", f"{options.sample_rate!r} is not {what}, like 16000"
         )
     for name in ("vocabulary_id", "phrase_id"):
         if getattr(options, name) is not None:
@@ -169,7 +196,13 @@ def _check_heartbeat(options: "Options") -> None:
 
 
 def _check_parameters(options: "Options") -> None:
-    for name in options.parameters:
+    for name, value in options.parameters.items():
+        try:
+            msgspec.json.encode({name: value})
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
+            raise InvalidOptionError(
+                "parameters", f"{name!r} cannot be sent as JSON: {error}"
+            ) from error
         if name in TASK_PARAMETERS and getattr(options, name) is not None:
             raise InvalidOptionError("parameters", f"{name!r} is given twice: here and as {name}=")
 
@@ -189,8 +222,10 @@ def _check_connection(options: "Options") -> None:
         _require_text("headers", value, shown=f"the value of {name}")
     if options.proxy is not None:
         require_address("proxy", options.proxy, "http", "https")
-    if isinstance(options.ssl, bool):
-        raise InvalidOptionError("ssl", "must be an ssl.SSLContext, for example of your own CA")
+    if options.ssl is not None:
+        from ssl import SSLContext
+
+        require_kind("ssl", options.ssl, SSLContext, "an ssl.SSLContext, like that of your own CA")
     _check_middleware(options.middleware)
 
 
@@ -216,6 +251,11 @@ def _require_text(name: str, value: object, *, shown: str | None = None) -> None
             f"{shown or repr(value)} must be text, not empty, without control characters, "
             "and without spaces around it",
         )
+
+
+def _is_plain(address: str) -> bool:
+    """Tell whether *address* has no spaces and control characters; some of them are passed over."""
+    return address.isprintable() and " " not in address
 
 
 def _is_int(value: object) -> TypeGuard[int]:

@@ -106,7 +106,7 @@ class Options(Struct, frozen=True, kw_only=True):
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         """Show the same where msgspec would show all, in the output of `rich`."""
         return [
-            (name, _HIDDEN if name in _SECRETS else value)
+            (name, _shown(name, value))
             for name in self.__struct_fields__
             if (value := getattr(self, name)) not in (None, {}, ())
         ]
@@ -172,6 +172,24 @@ class _Hidden:
 
     def __repr__(self) -> str:
         return "…"
+
+
+def _shown(name: str, value: Any) -> Any:
+    if name in _SECRETS:
+        return _HIDDEN
+    return _shown_address(value) if name == "endpoint" else value
+
+
+def _shown_address(address: Any) -> Any:
+    """Leave out credentials and query. Shown may also be what is just being refused."""
+    try:
+        where = urlsplit(address if isinstance(address, str) else "")
+    except ValueError:  # a broken IPv6 address
+        return _HIDDEN
+    if not where.netloc:
+        return _HIDDEN
+    query = "?…" if where.query else ""
+    return f"{where.scheme}://{where.netloc.rpartition('@')[2]}{where.path}{query}"
 
 
 _SECRETS = frozenset({"api_key", "headers", "proxy"})

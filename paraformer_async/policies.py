@@ -10,7 +10,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from paraformer_async._validation import require_count, require_positive
+from paraformer_async._validation import require_count, require_function, require_positive
 from paraformer_async.errors import InvalidOptionError
 
 __all__ = ["PoolLimits", "Reconnect", "Retry", "Timeouts", "full_jitter"]
@@ -94,6 +94,9 @@ class Reconnect(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         require_count("reconnect.attempts", self.attempts)
+        require_function("reconnect.backoff", self.backoff, "the failures in a row")
+        if self.on_retry is not None:
+            require_function("reconnect.on_retry", self.on_retry, "a Retry")
         require_positive("reconnect.keep", self.keep)
         if self.lost not in ("raise", "gap"):
             raise InvalidOptionError(

@@ -31,11 +31,11 @@ class RecognitionStream(AsyncContextManagerMixin):
         async for result in recognizer.stream(microphone()):
             print(result.text)
 
-    Without one, audio is sent by hand, while or before the results are read:
+    Without one, audio is sent by hand, usually by another task than the one that reads:
 
         async with recognizer.stream() as stream:
-            await stream.send(frame)
-            await stream.finish()
+            await stream.send(frame)     # as often as there is audio
+            await stream.finish()        # no more comes; the results go on
             async for result in stream:
                 print(result.text)
 

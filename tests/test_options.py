@@ -2,11 +2,14 @@
 
 import inspect
 import ssl
+import subprocess
+import sys
 from collections.abc import Mapping
-from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
+from msgspec.structs import force_setattr
 
 from paraformer_async import AsyncRecognizer
 from paraformer_async._validation import TASK_PARAMETERS
@@ -83,6 +86,17 @@ def unused() -> str:
     raise AssertionError
 
 
+ENDLESS: list[Any] = []
+ENDLESS.append(ENDLESS)
+# A port that is none, and what is wrong with it.
+PORTS = [
+    ("0", "1 to 65535"),
+    ("65536", "1 to 65535"),
+    ("-1", "1 to 65535"),
+    ("secret", "1 to 65535"),
+    ("99999999999", "1 to 65535"),
+]
+
 REFUSED: list[tuple[dict[str, Any], str, str]] = [
     # Types
     ({"model": ""}, "model", "must be text, not empty"),
@@ -92,7 +106,8 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"sample_rate": 0}, "sample_rate", "0 is not a rate in Hz, like 16000"),
     ({"sample_rate": -8000}, "sample_rate", "like 16000"),
     ({"sample_rate": "16000"}, "sample_rate", "'16000' is not a rate in Hz"),
-    ({"sample_rate": 16000.0}, "sample_rate", "like 16000"),
+    ({"sample_rate": 16000.0}, "sample_rate", "16000.0 is not an int, like 16000"),
+    ({"sample_rate": np.int64(16000)}, "sample_rate", "16000) is not an int, like 16000"),
     ({"sample_rate": True}, "sample_rate", "like 16000"),
     ({"vocabulary_id": ""}, "vocabulary_id", "must be text"),
     ({"vocabulary_id": 5}, "vocabulary_id", "must be text"),
@@ -111,6 +126,11 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"max_sentence_silence": True}, "max_sentence_silence", "a whole number of ms"),
     ({"parameters": [("a", 1)]}, "parameters", "a dict of names and values"),
     ({"parameters": None}, "parameters", "a dict of names and values"),
+    ({"parameters": {"a": 1, "x": object()}}, "parameters", "'x' cannot be sent as JSON"),
+    ({"parameters": {"x": {"y": {object()}}}}, "parameters", "'x' cannot be sent as JSON"),
+    ({"parameters": {"x": "\ud800"}}, "parameters", "'x' cannot be sent as JSON"),
+    ({"parameters": {"x": ENDLESS}}, "parameters", "'x' cannot be sent as JSON"),
+    ({"parameters": {(1, 2): "y"}}, "parameters", "(1, 2) cannot be sent as JSON"),
     ({"buffer": 0}, "buffer", "0 is not a number of seconds above 0"),
     ({"buffer": "5"}, "buffer", "not a number of seconds above 0"),
     ({"buffer": float("nan")}, "buffer", "not a number of seconds above 0"),
@@ -161,6 +181,12 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"endpoint": "https://dashscope.aliyuncs.com"}, "endpoint", "with ws:// or wss://"),
     ({"endpoint": "wss://"}, "endpoint", "and name a host"),
     ({"endpoint": "wss://[::1/x"}, "endpoint", "and name a host"),
+    ({"endpoint": "wss://h /x"}, "endpoint", "and name a host"),
+    ({"endpoint": "wss://h/\n"}, "endpoint", "and name a host"),
+    ({"endpoint": "wss://user:secret@h/x"}, "endpoint", "the key goes into api_key="),
+    ({"endpoint": "wss://secret@h/x"}, "endpoint", "the key goes into api_key="),
+    ({"endpoint": "wss://@h/x"}, "endpoint", "the key goes into api_key="),
+    *[({"endpoint": f"wss://h:{port}/x?secret"}, "endpoint", why) for port, why in PORTS],
     ({"workspace": ""}, "workspace", "must be text"),
     ({"workspace": "a\r\nb: c"}, "workspace", "without control characters"),
     ({"headers": "a: b"}, "headers", "must be a dict of text, not str"),
@@ -169,7 +195,10 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"headers": {"": "a"}}, "headers", "must be text, not empty"),
     ({"proxy": "socks5://h:1"}, "proxy", "must begin with http:// or https://"),
     ({"proxy": "user:secret@proxy:1"}, "proxy", "must begin with http:// or https://"),
+    *[({"proxy": f"http://user:secret@h:{port}"}, "proxy", why) for port, why in PORTS],
     ({"ssl": False}, "ssl", "must be an ssl.SSLContext"),
+    ({"ssl": "x"}, "ssl", "must be an ssl.SSLContext"),
+    ({"ssl": object()}, "ssl", "must be an ssl.SSLContext"),
     # Behaviour
     ({"middleware": Latency}, "middleware", "a list of factories, like [Latency]"),
     ({"middleware": [Latency()]}, "middleware", "give the class, not an instance"),
@@ -209,7 +238,9 @@ ACCEPTED: list[dict[str, Any]] = [
     {"heartbeat": False, "format": "mp3"},
     {"format": "mp3", "parameters": {"heartbeat": True}},
     {"api_key": unused, "endpoint": "ws://127.0.0.1:1/x?y=z", "workspace": "ws-1"},
-    {"proxy": PROXY, "headers": {"x-a": "b c"}, "ssl": SimpleNamespace()},
+    {"endpoint": "wss://[::1]:65535/x"},
+    {"parameters": {"x": [1.5, None, True, {"y": "z"}]}},
+    {"proxy": PROXY, "headers": {"x-a": "b c"}, "ssl": ssl.create_default_context()},
     {"middleware": [Latency, Latency], "timeouts": Timeouts(connect=float("inf")), "buffer": 0.1},
 ]
 
@@ -271,6 +302,33 @@ def test_secrets_are_not_shown() -> None:
     assert "secret" not in repr(AsyncRecognizer(api_key="sk-secret"))
 
 
+ADDRESSES = [
+    ("wss://h.example:8443/v1/x?token=secret&y=z", "wss://h.example:8443/v1/x?…"),
+    ("ws://h/?secret", "ws://h/?…"),
+    ("ws://h", "ws://h"),
+    ("ws://H.example/x#secret", "ws://H.example/x"),
+    ("ws://[::1]:8000/x", "ws://[::1]:8000/x"),
+]
+
+
+@pytest.mark.parametrize(("address", "expected"), ADDRESSES)
+def test_the_endpoint_is_shown_without_its_query(address: str, expected: str) -> None:
+    """An endpoint is shown with scheme, host, port and path, and that there is a query."""
+    options = Options(endpoint=address)
+    assert f" endpoint={expected!r}," in repr(options)
+    assert ("endpoint", expected) in options.__rich_repr__()
+    assert f" endpoint={expected!r}," in repr(AsyncRecognizer(endpoint=address))
+
+
+@pytest.mark.parametrize("address", ["wss://user:secret@h/x", "wss://[secret", b"wss://secret"])
+def test_an_endpoint_that_is_refused_is_not_shown(address: Any) -> None:
+    """Options that are just being refused, as in a debugger, show no secret of an endpoint."""
+    options = Options()
+    force_setattr(options, "endpoint", address)
+    assert " endpoint=" in repr(options)
+    assert "secret" not in repr(options)
+
+
 def test_what_is_not_set_is_not_shown() -> None:
     """Options show what was set, and the defaults that matter."""
     assert repr(Options()).startswith("Options(model='paraformer-realtime-v2', format='pcm', ")
@@ -294,6 +352,32 @@ def test_a_wrong_address_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(InvalidOptionError, match="ws:// or wss://") as caught:
         _ = Options().url
     assert "DASHSCOPE_WEBSOCKET_BASE_URL" == caught.value.option
+
+
+@pytest.mark.parametrize(
+    "address", ["wss://user:secret@h/x", "wss://h:0/secret", "wss://h:secret/"]
+)
+def test_an_address_in_the_environment_that_never_works(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    """Credentials and ports that are none are refused in the environment, too, and not shown."""
+    monkeypatch.setenv("DASHSCOPE_WEBSOCKET_BASE_URL", address)
+    with pytest.raises(InvalidOptionError) as caught:
+        _ = Options().url
+    assert "DASHSCOPE_WEBSOCKET_BASE_URL" == caught.value.option
+    assert "secret" not in str(caught.value)
+
+
+def test_options_without_ssl_do_not_import_it() -> None:
+    """The module `ssl`, which is slow to import, is not imported to check that it is not used."""
+    program = """
+import sys
+from paraformer_async.options import Options
+before = "ssl" in sys.modules
+Options(endpoint="wss://h", parameters={"a": 1})
+assert before or "ssl" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def defaults_of_options() -> Mapping[str, Any]:

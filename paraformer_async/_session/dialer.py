@@ -13,10 +13,11 @@ from urllib.request import getproxies, proxy_bypass
 
 import anyio
 
+from paraformer_async._session.failures import Secrets, connect_error, host_of_redirect
 from paraformer_async._session.transport import AbortableSocket, Transport, WebSocket
+from paraformer_async._validation import require_address
 from paraformer_async.errors import (
     AuthenticationError,
-    ConnectError,
     DeadlineError,
     HandshakeError,
     InvalidOptionError,
@@ -26,7 +27,7 @@ from paraformer_async.options import Options
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from aiohttp import BaseConnector, ClientResponse, ClientSession
+    from aiohttp import BaseConnector, ClientResponse, ClientSession, TraceRequestRedirectParams
 
 __all__ = ["Dialer", "api_key_of"]
 
@@ -57,10 +58,10 @@ class Dialer:
         Cancellation is safe: nothing is left open.
 
         Raises:
-            InvalidOptionError: There is no API key.
+            InvalidOptionError: There is no API key, or an address in the environment is wrong.
             DeadlineError: It took longer than `Timeouts.connect`.
             AuthenticationError: The key was refused (HTTP 401 or 403).
-            HandshakeError: The service answered with another HTTP status.
+            HandshakeError: The service answered with another HTTP status, a redirect too.
             ConnectError: There was no answer.
         """
         with anyio.move_on_after(options.timeouts.connect):
@@ -75,25 +76,24 @@ class Dialer:
     async def _shake_hands(self, options: Options, key: str) -> Transport:
         from aiohttp import ClientError, ClientWSTimeout
 
-        where = urlsplit(options.url)
+        proxy = options.proxy or self._proxy_for(options.url)
+        secrets = Secrets(options, key, proxy)
         try:
             socket = await self._get_session().ws_connect(
                 options.url,
                 headers=_headers(options, key),
-                proxy=options.proxy or self._proxy_for(options.url),
+                proxy=proxy,
                 ssl=options.ssl or True,
                 timeout=ClientWSTimeout(ws_close=options.timeouts.close),  # pyright: ignore[reportCallIssue] # attrs
                 heartbeat=options.timeouts.ping,
                 max_msg_size=_LARGEST_MESSAGE,
             )
         except HandshakeError as refusal:
-            refusal.body = refusal.body.replace(key, "…")
+            refusal.body = secrets.hide(refusal.body)
             raise
         except (ClientError, OSError, ValueError) as error:
-            reason = str(error) or type(error).__name__
-            raise ConnectError(
-                f"no connection to {where.hostname}: {reason}", retryable=True
-            ) from error
+            failure = connect_error(urlsplit(options.url).hostname or "", error, secrets)
+            raise failure from (None if secrets.are_in(error) else error)
         return WebSocket(cast("AbortableSocket", socket), options.timeouts.close)
 
     def _proxy_for(self, url: str) -> str | None:
@@ -104,13 +104,16 @@ class Dialer:
 
     def _get_session(self) -> "ClientSession":
         if self._session is None:
-            from aiohttp import ClientSession, ClientTimeout, TCPConnector
+            from aiohttp import ClientSession, ClientTimeout, TCPConnector, TraceConfig
 
+            redirects = TraceConfig()
+            redirects.on_request_redirect.append(_refuse_redirect)
             self._session = ClientSession(
                 connector=self._connector() if self._connector else TCPConnector(limit=0),
                 timeout=ClientTimeout(total=None),
                 raise_for_status=_refuse,
                 ws_response_class=_socket_class(),
+                trace_configs=[redirects],
                 # Not trust_env: aiohttp would put credentials of ~/.netrc in our key's place.
             )
         return self._session
@@ -147,7 +150,11 @@ def _proxy_from_environment(url: str) -> str | None:
     where = urlsplit(url)
     if _is_loopback(where.hostname or "") or proxy_bypass(where.netloc.rpartition("@")[2]):
         return None
-    return getproxies().get("https" if where.scheme == "wss" else "http")
+    scheme = "https" if where.scheme == "wss" else "http"
+    proxy = getproxies().get(scheme)
+    if proxy:
+        require_address(f"{scheme}_proxy".upper(), proxy, "http", "https")
+    return proxy
 
 
 def _is_loopback(host: str) -> bool:
@@ -165,6 +172,18 @@ async def _refuse(response: "ClientResponse") -> None:
     error = AuthenticationError if response.status in _KEY_REFUSED else HandshakeError
     after = response.headers.get("Retry-After", "")
     raise error(response.status, body, retry_after=float(after) if after.isdecimal() else 0.0)
+
+
+async def _refuse_redirect(_: object, __: object, params: "TraceRequestRedirectParams") -> None:
+    """
+    Keep the audio here: aiohttp would go wherever it is sent to, with the headers and without TLS.
+
+    A trace, because `ws_connect` cannot be told not to follow.
+    """
+    response = params.response
+    response.close()
+    where = host_of_redirect(response.headers.get("Location", ""))
+    raise HandshakeError(response.status, f"it redirects to {where}, which is not followed")
 
 
 def _socket_class() -> Any:

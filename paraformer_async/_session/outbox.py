@@ -1,5 +1,6 @@
 """The way out: audio that waits to be sent, bounded so that back-pressure reaches the user."""
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
 from enum import Enum
@@ -10,6 +11,8 @@ from paraformer_async._session.signal import Signal
 __all__ = ["Frame", "Mark", "Outbox"]
 
 Frame = bytes | memoryview
+# A source that is never waited for must let others have their turn after so many chunks.
+_TURN = 16
 
 
 class Mark(Enum):
@@ -33,6 +36,7 @@ class Outbox:
         self._limit = limit
         self._frames: deque[Frame] = deque()
         self._waiting = 0
+        self._puts = 0
         self._timer_due = False
         self._ended = False
         self._bypass: Callable[[Frame], bool] | None = None
@@ -62,6 +66,9 @@ class Outbox:
             return
         for frame in self._framer.feed(chunk):
             self._append(frame)
+        self._puts += 1
+        if self._puts % _TURN == 0:
+            await asyncio.sleep(0)
 
     def end(self) -> None:
         """No more audio comes: what waits will be sent, then the end."""

@@ -91,7 +91,8 @@ async def _from_blocking(iterator: Iterator[Any]) -> AsyncGenerator[Any, None]:
     end = object()
     # A thread of its own: sources that wait for real audio would use up those that all share.
     thread = anyio.CapacityLimiter(1)
-    read = partial(to_thread.run_sync, next, iterator, end, abandon_on_cancel=True, limiter=thread)
+    following = partial(next, iterator, end)
+    read = partial(to_thread.run_sync, following, abandon_on_cancel=True, limiter=thread)
     try:
         while (chunk := await read()) is not end:
             yield chunk

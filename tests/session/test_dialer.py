@@ -1,15 +1,24 @@
 """The way to a connection: what is sent, and what an answer means."""
 
+import asyncio
+import gc
+import logging
+import socket
 import ssl
 import traceback
-from collections.abc import AsyncIterator, Callable
+from base64 import b64encode
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
+from urllib.parse import urlsplit
 
 import anyio
 import pytest
 import trustme
-from aiohttp import web
+from aiohttp import ClientOSError, TCPConnector, web
+from aiohttp.abc import AbstractResolver
+from anyio.abc import SocketAttribute, SocketStream
 
 from paraformer_async import (
     AuthenticationError,
@@ -218,7 +227,6 @@ class Session:
             {"HTTPS_PROXY": PROXY, "NO_PROXY": "service.example"},
             None,
         ),
-        ("wss://a:b@service.example/", {"HTTPS_PROXY": PROXY, "NO_PROXY": "service.example"}, None),
         ("ws://127.0.0.1:8000/v1", {"HTTP_PROXY": PROXY}, None),
         ("ws://127.1.2.3:8000/v1", {"HTTP_PROXY": PROXY}, None),
         ("ws://[::1]:8000/v1", {"HTTP_PROXY": PROXY}, None),
@@ -237,6 +245,20 @@ async def test_the_proxy_of_the_environment(
     with pytest.raises(ConnectError):
         await dialer.dial(Options(endpoint=url, api_key=KEY))
     assert expected == session.proxy
+
+
+@pytest.mark.parametrize(
+    "proxy", ["user:secret@proxy:1", "socks5://secret@proxy:1", "http://user:secret@proxy:0"]
+)
+async def test_a_wrong_proxy_in_the_environment(
+    dialer: Dialer, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    """A proxy that can never work is refused by the name of its variable, and not shown."""
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    with pytest.raises(InvalidOptionError) as caught:
+        await dialer.dial(Options(endpoint="wss://service.example", api_key=KEY))
+    assert "HTTPS_PROXY" == caught.value.option
+    assert "secret" not in str(caught.value)
 
 
 async def test_a_given_proxy_wins(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -297,9 +319,17 @@ async def test_retry_after_in_seconds(dialer: Dialer, value: str | None, expecte
 
 async def test_no_answer_is_told(dialer: Dialer) -> None:
     """When there is nobody, `ConnectError` names the host, and another try is worth it."""
-    with pytest.raises(ConnectError, match=r"no connection to 127\.0\.0\.1") as caught:
+    with pytest.raises(ConnectError) as caught:
         await dialer.dial(Options(endpoint="ws://127.0.0.1:1/v1", api_key=KEY))
+    assert "no connection to 127.0.0.1: Connection refused" == str(caught.value)
     assert caught.value.retryable
+    assert isinstance(caught.value.__cause__, OSError)
+
+
+async def test_the_key_is_not_told_where_the_body_is_cut(dialer: Dialer) -> None:
+    """A key that stands where the body is cut off is not shown in part."""
+    error = await refusal_of(dialer, Refuse(404, "x" * 494 + KEY))
+    assert "x" * 494 + "…" == error.body
 
 
 @pytest.mark.parametrize("phase", ["handshake", "key"])
@@ -325,6 +355,94 @@ async def test_connecting_is_bounded(dialer: Dialer, phase: str) -> None:
 async def test_closing_what_was_never_used() -> None:
     """A dialer that made no connection closes, too."""
     await Dialer().aclose()
+
+
+# --- Redirects -------------------------------------------------------------------------------
+
+Answer = Callable[[bytes], bytes]
+CLIENT_HELLO = b"\x16"
+
+
+@asynccontextmanager
+async def raw_server(answer: Answer) -> AsyncGenerator[int, None]:
+    """Give the port of a server that answers what it gets as *answer* says, and hangs up."""
+
+    async def serve(stream: SocketStream) -> None:
+        async with stream:
+            request = b""
+            while b"\r\n\r\n" not in request and not request.startswith(CLIENT_HELLO):
+                request += await stream.receive()
+            if said := answer(request):
+                await stream.send(said)
+
+    async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(listener.serve, serve)
+            yield listener.extra(SocketAttribute.local_port)
+            tasks.cancel_scope.cancel()
+
+
+def http(status: str, *headers: str, body: bytes = b"") -> bytes:
+    """Give an answer of HTTP."""
+    length = f"Content-Length: {len(body)}"
+    return "\r\n".join([f"HTTP/1.1 {status}", length, *headers, "", ""]).encode() + body
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_redirects_are_not_followed(dialer: Dialer, status: int) -> None:
+    """A redirect to another server is a refusal that names its host; nothing is sent there."""
+    asked: list[bytes] = []
+    async with ScriptedServer() as other:
+        port = urlsplit(other.url).port
+        location = f"Location: http://user:secret@127.0.0.1:{port}/secret?secret"
+
+        def answer(request: bytes) -> bytes:
+            asked.append(request)
+            return http(f"{status} Moved", location)
+
+        async with raw_server(answer) as here:
+            with pytest.raises(HandshakeError) as caught:
+                await dialer.dial(Options(endpoint=f"ws://127.0.0.1:{here}/", api_key=KEY))
+        assert [] == other.headers
+    assert 1 == len(asked)
+    assert (status, False) == (caught.value.status, caught.value.retryable)
+    assert "redirects to 127.0.0.1," in caught.value.body
+    assert "secret" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("location", "expected"),
+    [
+        ("https://other.example/x?secret", "redirects to other.example,"),
+        ("//other.example:81/secret", "redirects to other.example,"),
+        ("https://[2001:db8::1]/", "redirects to 2001:db8::1,"),
+        ("/secret", "redirects to its own host,"),
+        ("https://secret<>/", "redirects to an address that is none,"),
+        ("https://[secret/", "redirects to an address that is none,"),
+        (f"https://{KEY.upper()}.example/", "redirects to ….example,"),
+        (None, "redirects to its own host,"),
+    ],
+)
+async def test_where_a_redirect_leads_to(
+    dialer: Dialer, location: str | None, expected: str
+) -> None:
+    """The error names the host of a redirect and nothing else of it, whatever it is."""
+    headers = {} if location is None else {"Location": location}
+    error = await refusal_of(dialer, Refuse(302, headers=headers))
+    assert expected in error.body
+    assert "secret" not in str(error)
+
+
+async def test_a_refused_redirect_leaves_nothing_open(dialer: Dialer) -> None:
+    """The connection of a refused redirect is closed at once, and the dialer goes on."""
+    async with ScriptedServer(faults=[Refuse(302, headers={"Location": "/"})]) as server:
+        options = Options(endpoint=server.url, api_key=KEY)
+        with pytest.raises(HandshakeError):
+            await dialer.dial(options)
+        gc.collect()  # a ResourceWarning would be an error
+        transport = await dialer.dial(options)
+        assert transport.is_open
+        await transport.aclose()
 
 
 # --- TLS -------------------------------------------------------------------------------------
@@ -371,6 +489,235 @@ async def test_a_certificate_that_is_trusted(
 
 
 async def test_a_certificate_that_is_not_trusted(dialer: Dialer, secure_url: str) -> None:
-    """Without them, a certificate that nobody knows is refused."""
-    with pytest.raises(ConnectError, match="certificate"):
+    """Without them, a certificate that nobody knows is refused, once and for all."""
+    with pytest.raises(ConnectError, match=r"certificate of 127\.0\.0\.1 is not valid: ") as caught:
         await dialer.dial(Options(endpoint=secure_url, api_key=KEY))
+    assert not caught.value.retryable
+    assert "ssl=" in caught.value.hint
+    assert "ssl:" not in str(caught.value)
+
+
+async def test_a_certificate_of_another_host(
+    dialer: Dialer, authority: trustme.CA, secure_url: str
+) -> None:
+    """A certificate that is trusted, but for another host, is refused with the reason."""
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    url = secure_url.replace("127.0.0.1", "localhost")
+    with pytest.raises(ConnectError, match="Hostname mismatch") as caught:
+        await dialer.dial(Options(endpoint=url, api_key=KEY, ssl=context))
+    assert not caught.value.retryable
+
+
+async def test_tls_to_a_server_without_it(dialer: Dialer) -> None:
+    """A server without TLS is told from others, and the hint says what to do."""
+    async with ScriptedServer() as server:
+        url = server.url.replace("ws:", "wss:")
+        with pytest.raises(ConnectError, match=r"TLS with 127\.0\.0\.1 failed: ") as caught:
+            await dialer.dial(Options(endpoint=url, api_key=KEY))
+    assert not caught.value.retryable
+    assert "ws:// instead of wss://" in caught.value.hint
+    assert "ssl:" not in str(caught.value)
+
+
+async def test_tls_to_a_proxy_without_it(dialer: Dialer) -> None:
+    """For a proxy without TLS, the hint speaks of the proxy's address."""
+    async with raw_server(lambda _: b"") as port, ScriptedServer() as plain:
+        proxy = plain.url.replace("ws:", "https:").replace("127.0.0.1", "localhost")
+        with pytest.raises(ConnectError, match="TLS with localhost failed: ") as caught:
+            await dialer.dial(Options(endpoint=f"ws://127.0.0.1:{port}", api_key=KEY, proxy=proxy))
+    assert not caught.value.retryable
+    assert "http:// instead of https:// in proxy=" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("cause", "retryable"),
+    [
+        (ssl.SSLError(1, "[SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED] alert"), False),
+        (ssl.SSLCertVerificationError("no reason"), False),
+        (ssl.SSLEOFError(8, "EOF occurred in violation of protocol"), True),
+        (ConnectionResetError(104, "reset"), True),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("wrapped", [True, False], ids=["by aiohttp", "itself"])
+async def test_tls_that_fails_late(
+    monkeypatch: pytest.MonkeyPatch, cause: OSError, retryable: bool, wrapped: bool
+) -> None:
+    """A fault of TLS after its handshake is told as one; a connection that just ends is none."""
+
+    class Failing(Session):
+        async def ws_connect(self, url: str, **_: object) -> NoReturn:
+            if not wrapped:
+                raise cause
+            raise ClientOSError(*cause.args) from cause
+
+    dialer = Dialer()
+    monkeypatch.setattr(dialer, "_session", Failing())
+    with pytest.raises(ConnectError) as caught:
+        await dialer.dial(Options(endpoint="wss://service.example", api_key=KEY))
+    assert retryable is caught.value.retryable
+
+
+# --- Secrets ---------------------------------------------------------------------------------
+
+SECRETS = {
+    "key": KEY,
+    "header": "secret-of-a-header",
+    "query": "secret%20query",
+    "query, decoded": "secret query",
+    "user": "secret-user",
+    "password": "s%3Ft",
+    "password, decoded": "s?t",
+    "proxy-authorization": b64encode(b"secret-user:s?t").decode(),
+}
+
+
+def echo(status: str, *headers: str, more: str = "secret query") -> Answer:
+    """Answer with *more*, and all that came."""
+
+    def answer(request: bytes) -> bytes:
+        return http(status, *headers, body=more.encode() + request)
+
+    return answer
+
+
+class NoNames(AbstractResolver):
+    """Knows no host."""
+
+    async def resolve(self, host: str, *_: object, **__: object) -> NoReturn:
+        """Fail as the operating system does."""
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+
+class Case(NamedTuple):
+    """A way to fail: where to, through what, what comes back, and what is told."""
+
+    expected: str
+    endpoint: str = "ws://127.0.0.1:{port}"
+    proxy: str = ""
+    answer: Answer = lambda _: b""
+    retryable: bool = True
+    chained: bool = True
+
+
+PROXIES = "http://{user}:{password}@127.0.0.1:{{port}}".format_map(SECRETS)
+DEAF = PROXIES.replace("{port}", "1")
+NO_HOST = "ä" * 70  # too long for the name of a host
+CASES = {
+    "refused": Case("127.0.0.1: Connection refused", "ws://127.0.0.1:1"),
+    "refused, TLS": Case("127.0.0.1: Connection refused", "wss://127.0.0.1:1"),
+    "no such name": Case(
+        "the name service.invalid cannot be resolved: Name or service not known",
+        "wss://service.invalid",
+    ),
+    "no TLS": Case(
+        "TLS with 127.0.0.1 failed", "wss://127.0.0.1:{port}", answer=echo("200"), retryable=False
+    ),
+    "certificate": Case("the certificate of 127.0.0.1 is not valid", "{secure}", retryable=False),
+    "hangs up": Case("127.0.0.1: ServerDisconnectedError"),
+    "no HTTP": Case(": ", answer=lambda request: request + b"\r\n", chained=False),
+    "no WebSocket": Case(": WSServerHandshakeError", answer=echo("101 x"), chained=False),
+    "401": Case("HTTP 401", answer=echo("401 x"), retryable=False),
+    "503": Case("HTTP 503", answer=echo("503 x")),
+    "redirect": Case(
+        "other.example",
+        answer=echo("302 x", f"Location: http://{KEY}@other.example/{KEY}?secret-of-a-header"),
+        retryable=False,
+    ),
+    "proxy: refused": Case(
+        "no connection to the proxy 127.0.0.1:1: Connection refused",
+        "wss://service.invalid",
+        DEAF,
+    ),
+    "proxy: no such name": Case(
+        "the name proxy.invalid cannot be resolved",
+        "wss://service.invalid",
+        DEAF.replace("127.0.0.1", "proxy.invalid"),
+    ),
+    "proxy: 407 to CONNECT": Case(
+        "the proxy refused with HTTP 407",
+        "wss://service.invalid",
+        PROXIES,
+        echo("407 secret-user"),
+        chained=False,
+    ),
+    "proxy: 407": Case(
+        "HTTP 407",
+        "ws://service.invalid",
+        PROXIES,
+        echo("407 x", more="secret-user s%3Ft s?t"),
+        retryable=False,
+    ),
+    "proxy: no HTTP": Case(
+        ": ", "wss://service.invalid", PROXIES, lambda request: request, chained=False
+    ),
+    "proxy: hangs up": Case(": ", "wss://service.invalid", PROXIES),
+    "proxy: no address": Case(
+        ": InvalidURL",
+        "wss://service.invalid",
+        DEAF.replace("127.0.0.1", NO_HOST),
+        retryable=False,
+        chained=False,
+    ),
+    "no address": Case(
+        ": InvalidUrlClientError", f"wss://{NO_HOST}", retryable=False, chained=False
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+async def test_no_failure_tells_a_secret(
+    name: str, secure_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """However a connection fails, neither error, nor traceback, nor log has a secret of ours."""
+    caplog.set_level(logging.DEBUG)
+    # Not there: in debug mode, asyncio's server takes a client that leaves for an error of its own.
+    asyncio.get_running_loop().set_debug(name != "certificate")
+    case = CASES[name]
+    dialer = Dialer(lambda: TCPConnector(resolver=NoNames()))
+    async with raw_server(case.answer) as port:
+        url = case.endpoint.format(port=port, secure=secure_url.rstrip("/"))
+        options = Options(
+            endpoint=f"{url}/v1?token={SECRETS['query']}&secret-of-a-header",
+            api_key=KEY,
+            headers={"X-Token": SECRETS["header"], "Cookie": f"a {SECRETS['header']}"},
+            proxy=case.proxy.format(port=port) or None,
+        )
+        with pytest.raises(ConnectError) as caught:
+            await dialer.dial(options)
+    await dialer.aclose()
+    error = caught.value
+    log = [repr((record.getMessage(), record.args)) for record in caplog.records]
+    told = "".join([*traceback.format_exception(error), repr(error), repr(vars(error)), *log])
+    assert [] == [secret for secret, value in SECRETS.items() if value in told + repr(options)]
+    assert case.expected in str(error)
+    assert case.retryable is error.retryable
+    if not isinstance(error, HandshakeError):
+        assert case.chained is (error.__cause__ is not None)
+
+
+async def test_a_secret_in_the_words_of_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A secret that a resolver of the user's tells is taken out of the reason."""
+
+    async def resolve(*_: object, **__: object) -> NoReturn:
+        raise OSError(None, f"no name for {KEY}")
+
+    monkeypatch.setattr(NoNames, "resolve", resolve)
+    dialer = Dialer(lambda: TCPConnector(resolver=NoNames()))
+    with pytest.raises(ConnectError, match="no name for …") as caught:
+        await dialer.dial(Options(endpoint="ws://service.invalid", api_key=KEY))
+    await dialer.aclose()
+    told = traceback.format_exception(caught.value)
+    assert KEY not in "".join([*told, repr(caught.value), repr(vars(caught.value))])
+
+
+async def test_what_is_short_is_no_secret(dialer: Dialer) -> None:
+    """A value of a header or query like `1` is not taken out of all that is told."""
+    async with ScriptedServer(forever=Refuse(404, "no 1 is here")) as server:
+        endpoint = f"{server.url}?v=1"
+        with pytest.raises(HandshakeError, match="no 1 is here"):
+            await dialer.dial(Options(endpoint=endpoint, api_key=KEY, headers={"A": "1"}))

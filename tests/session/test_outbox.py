@@ -179,3 +179,23 @@ async def test_compressed_audio_passes_as_it_comes() -> None:
         await box.put(chunk)
     box.end()
     assert [b"abc", b"d", Mark.END] == await taken(box, 3)
+
+
+async def test_chunks_that_never_wait_let_others_have_their_turn() -> None:
+    """Audio that is taken at once, chunk after chunk, does not keep the loop to itself."""
+    box, turns = outbox(), 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(box.get, lambda _: True)
+        tasks.start_soon(count)
+        await asyncio.sleep(0)
+        for _ in range(160):
+            await box.put(bytes(FRAME))
+        tasks.cancel_scope.cancel()
+    assert turns >= 10

@@ -108,6 +108,14 @@ def test_without_a_policy(setback: Setback) -> None:
     assert [None] == delays([setback], None)
 
 
+def test_it_ends_without_any_result() -> None:
+    """Connections that hold, but never bring a result, are given up after five times the budget."""
+    in_vain = delays([dropped_late] * 21, Reconnect(attempts=4, backoff=float))
+    assert [1] * 20 + [None] == in_vain
+    mixed = [*[dropped_late] * 20, dropped_after_words, *[dropped_late] * 20]
+    assert None not in delays(mixed, Reconnect(attempts=4, backoff=float))
+
+
 @pytest.mark.parametrize(("retry_after", "expected"), [(0.0, 1), (0.5, 1), (7.0, 7)])
 def test_the_service_may_ask_for_more(retry_after: float, expected: float) -> None:
     """The longer wait counts: the policy's, or the one that the service asked for."""
