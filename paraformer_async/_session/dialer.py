@@ -77,7 +77,6 @@ class Dialer:
         from aiohttp import ClientError, ClientWSTimeout
 
         proxy = options.proxy or self._proxy_for(options.url)
-        secrets = Secrets(options, key, proxy)
         try:
             socket = await self._get_session().ws_connect(
                 options.url,
@@ -89,9 +88,10 @@ class Dialer:
                 max_msg_size=_LARGEST_MESSAGE,
             )
         except HandshakeError as refusal:
-            refusal.body = secrets.hide(refusal.body)
+            refusal.body = Secrets(options, key, proxy).hide(refusal.body)
             raise
         except (ClientError, OSError, ValueError) as error:
+            secrets = Secrets(options, key, proxy)
             failure = connect_error(urlsplit(options.url).hostname or "", error, secrets)
             raise failure from (None if secrets.are_in(error) else error)
         return WebSocket(cast("AbortableSocket", socket), options.timeouts.close)
