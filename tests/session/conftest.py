@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 import anyio
 import pytest
@@ -49,11 +50,15 @@ def peers(peer: Peer) -> list[Peer]:
     return [peer, *(Peer() for _ in range(9))]
 
 
-@pytest.fixture
-async def open_stream(peers: list[Peer]) -> AsyncIterator[Open]:
-    """Give a function that makes a stream whose connections lead to `peers`."""
+@asynccontextmanager
+async def streams(peers: list[Peer]) -> AsyncIterator[Open]:
+    """Give a function that makes a stream whose connections lead to *peers*."""
     dialled = iter(peers)
     watch = Watch(time.monotonic)
+
+    async def dial(_: Options) -> Transport:
+        return next(dialled)
+
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(watch.run)
 
@@ -63,9 +68,6 @@ async def open_stream(peers: list[Peer]) -> AsyncIterator[Open]:
             middleware: tuple[Middleware, ...] = (),
             **options: object,
         ) -> RecognitionStream:
-            async def dial(_: Options) -> Transport:
-                return next(dialled)
-
             options.setdefault("reconnect", None)
             checked = Options(**options)  # type: ignore[arg-type]
             latency = Latency()
@@ -83,3 +85,10 @@ async def open_stream(peers: list[Peer]) -> AsyncIterator[Open]:
 
         yield open_stream
         tasks.cancel_scope.cancel()
+
+
+@pytest.fixture
+async def open_stream(peers: list[Peer]) -> AsyncIterator[Open]:
+    """Give a function that makes a stream whose connections lead to `peers`."""
+    async with streams(peers) as open_stream:
+        yield open_stream

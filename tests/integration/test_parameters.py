@@ -1,0 +1,59 @@
+"""What is set arrives in run-task, over a real socket, and nothing else does."""
+
+from typing import Any
+
+import pytest
+
+from paraformer_async import AsyncRecognizer
+from paraformer_async.testing import ScriptedServer, marked
+
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
+
+ALWAYS = {"format": "pcm", "sample_rate": 16000}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"vocabulary_id": "vocab-1"},
+        {"disfluency_removal_enabled": True},
+        {"disfluency_removal_enabled": False},
+        {"language_hints": ["zh", "en"]},
+        {"semantic_punctuation_enabled": True},
+        {"max_sentence_silence": 200},
+        {"multi_threshold_mode_enabled": True},
+        {"punctuation_prediction_enabled": False},
+        {"heartbeat": True},
+        {"inverse_text_normalization_enabled": False},
+        {"parameters": {"speaker_count": 2, "diarization_enabled": True}},
+        {"sample_rate": 8000},
+        {},
+    ],
+    ids=str,
+)
+async def test_a_parameter_arrives_as_set(given: dict[str, Any]) -> None:
+    """A parameter arrives under its own name with its value; what was not set is absent."""
+    async with ScriptedServer() as server:
+        async with AsyncRecognizer(endpoint=server.url, api_key="any") as recognizer:
+            async for _ in recognizer.stream(marked(100), **given):
+                pass
+        (task,) = server.received
+    sent = given.get("parameters", given)
+    assert ALWAYS | sent == task.parameters
+
+
+async def test_the_handshake_carries_what_was_set() -> None:
+    """Key, workspace and further headers are in the handshake; the query of the address is kept."""
+    async with ScriptedServer() as server:
+        async with AsyncRecognizer(
+            endpoint=f"{server.url}?a=1",
+            api_key="the key",
+            workspace="ws-1",
+            headers={"X-DashScope-DataInspection": "enable"},
+        ) as recognizer:
+            async for _ in recognizer.stream(marked(100)):
+                pass
+        (headers,) = server.headers
+    assert "Bearer the key" == headers["Authorization"]
+    assert "ws-1" == headers["X-DashScope-WorkSpace"]
+    assert "enable" == headers["X-DashScope-DataInspection"]
