@@ -113,7 +113,13 @@ class Ledger:
             self._given += size
         if self._timeline is not None:
             self._timeline.record(size, injected=audio.injected)
-            self._retain(audio if data is audio.data else Audio(data), size)
+            if self._keep > 0 and size:
+                self._kept.append(audio if data is audio.data else Audio(data))
+                self._kept_size += size
+                while self._kept_size > self._limit:
+                    self._drop_first()
+            else:
+                self._kept_begin = self._given
 
     def settle(self, result: ResultGenerated) -> ResultGenerated:
         """Translate a result to the user's time, and note what it settles."""
@@ -149,15 +155,6 @@ class Ledger:
         self._bytes_per_ms = bytes_per_second / 1000 if bytes_per_second else None
         self._limit = int(self._keep * bytes_per_second) if bytes_per_second else 0
         self._timeline = Timeline(self._bytes_per_ms) if self._bytes_per_ms else None
-
-    def _retain(self, audio: Audio, size: int) -> None:
-        if self._keep > 0 and size:
-            self._kept.append(audio)
-            self._kept_size += size
-        else:
-            self._kept_begin = self._given
-        while self._kept_size > self._limit:
-            self._drop_first()
 
     def _release(self) -> None:
         """Let go of what is settled, down to the sample."""

@@ -64,6 +64,7 @@ class Attempt:
         clock: Callable[[], float],
     ) -> None:
         self._recognition = recognition
+        self._hurries = recognition.hurries
         self._transport = connection.transport
         self._protocol = connection.protocol
         self._request_id = request_id
@@ -151,7 +152,8 @@ class Attempt:
             self._recognition.outbox.ring()  # the sender looks
         except Exception as error:  # noqa: BLE001 - the user's middleware may raise anything
             self._fail(error)
-        self._watch.nudge(self.deadline())
+        if self._hurries:
+            self._watch.nudge(self.deadline())
         return True
 
     async def _write(self, commands: Iterable[Command]) -> None:
@@ -174,7 +176,8 @@ class Attempt:
         if "finish" in self._waits:
             self._waits.begin("finish", now)
         self._recognition.take_in(event, self._request_id, now)
-        self._watch.nudge(self.deadline())
+        if self._hurries:
+            self._watch.nudge(self.deadline())
         if isinstance(event, TaskStarted):
             self.started_at = now
             self._waits.end("started")

@@ -140,7 +140,9 @@ class Recognition:
     def take_out(self, frame: bytes | memoryview, now: float) -> Sequence[Command]:
         """Give the commands for a frame of the user's audio."""
         commands = self._stack.outgoing(Audio(frame), now)
-        self._record(commands)
+        for command in commands:
+            if isinstance(command, Audio):
+                self._ledger.record(command)
         return commands
 
     def expire(self, now: float) -> Sequence[Command]:
@@ -155,6 +157,11 @@ class Recognition:
         self._record(commands)
         self._closing = [command for command in commands if not isinstance(command, Audio)]
         return commands
+
+    @property
+    def hurries(self) -> bool:
+        """Whether audio or a result may bring `deadline` nearer."""
+        return self._stack.hurries
 
     def deadline(self) -> float | None:
         """When middleware wants `expire` to be called next."""

@@ -123,8 +123,9 @@ class Session:
     async def _pump(self, source: Chunks) -> None:
         try:
             async with aclosing(source):
+                put = self.recognition.outbox.put
                 async for chunk in source:
-                    await self.recognition.outbox.put(immutable(chunk))
+                    await put(chunk if type(chunk) is bytes else immutable(chunk))
         except anyio.get_cancelled_exc_class():
             if anyio.current_effective_deadline() > -inf:  # not by us
                 self.cancel(UsageError("the audio source was cancelled"))

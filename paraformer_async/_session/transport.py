@@ -101,7 +101,8 @@ class WebSocket:
 
     def send_now(self, frame: str | bytes | memoryview) -> None:
         """Write a frame without waiting, see `Transport`."""
-        writing = self._writing(frame)
+        socket = self._socket
+        writing = socket.send_str(frame) if isinstance(frame, str) else socket.send_bytes(frame)
         try:
             writing.send(None)
         except StopIteration:
@@ -113,7 +114,10 @@ class WebSocket:
     async def send(self, frame: str | bytes | memoryview) -> None:
         """Write a frame, see `Transport`."""
         try:
-            await self._writing(frame)
+            if isinstance(frame, str):
+                await self._socket.send_str(frame)
+            else:
+                await self._socket.send_bytes(frame)
         except OSError as error:
             raise self._lost() from error
 
@@ -138,11 +142,6 @@ class WebSocket:
                 await self._socket.close()
         finally:
             transport.abort()
-
-    def _writing(self, frame: str | bytes | memoryview) -> Coroutine[Any, Any, None]:
-        if isinstance(frame, str):
-            return self._socket.send_str(frame)
-        return self._socket.send_bytes(frame)
 
     def _lost(self, reason: str = "") -> ConnectionLostError:
         return ConnectionLostError(self._socket.close_code or _ABNORMAL_CLOSURE, reason)

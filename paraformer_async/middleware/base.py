@@ -7,7 +7,7 @@ What must wait (pacing, resampling, a remote voice detector) belongs into an aud
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from paraformer_async._core.wire import Command, Event
 
@@ -28,7 +28,13 @@ class Middleware:
                 if isinstance(event, ResultGenerated) and event.sentence:
                     print(event.sentence.text)
                 yield event
+
+    Attributes:
+        hurries: Whether a message that passes may bring the deadline nearer. A middleware whose
+            deadline audio and results only put off says `False`, which spares a look after each.
     """
+
+    hurries: ClassVar[bool] = True
 
     def outgoing(self, command: Command, now: float) -> Iterable[Command]:
         """Take a command on its way to the service; give what goes on in its place."""
@@ -56,6 +62,9 @@ class Stack:
 
     Commands pass from the outermost to the innermost, events the other way. A method that a
     middleware does not override costs nothing.
+
+    Attributes:
+        hurries: Whether audio or a result that passes may bring the deadline nearer.
     """
 
     def __init__(self, middlewares: Sequence[Middleware]) -> None:
@@ -75,6 +84,7 @@ class Stack:
             for place, one in enumerate(middlewares)
             if _overrides(one, "deadline")
         ]
+        self.hurries = any(one.hurries for one, _ in self._timed)
 
     def outgoing(self, command: Command, now: float) -> Sequence[Command]:
         """Take a command of the user's; give what is to be sent."""

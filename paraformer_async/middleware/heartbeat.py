@@ -33,6 +33,8 @@ class Heartbeat(Middleware):
         InvalidOptionError: *interval* is not a number above 0.
     """
 
+    hurries = False
+
     # The service's default of max_sentence_silence, the silence that ends a sentence when it breaks
     # them by meaning, and what it is given beyond that, in ms.
     _SENTENCE_SILENCE = 800

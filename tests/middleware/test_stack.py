@@ -9,6 +9,8 @@ from paraformer_async.middleware import (
     Command,
     Event,
     FinishTask,
+    Heartbeat,
+    Latency,
     Middleware,
     ResultGenerated,
     RunTask,
@@ -153,3 +155,19 @@ def test_what_a_timer_sends_passes_those_further_in() -> None:
     """What is sent at a deadline passes the inner middlewares, and not those outside of it."""
     stack = Stack([Named("1"), Timer("t", 1.0), Named("2"), Middleware(), Doubler()])
     assert [Audio(b"t2", injected=True)] * 2 == stack.expired(1.0)
+
+
+def test_who_puts_its_deadline_only_off_spares_the_looks() -> None:
+    """A stack is looked at after each message only if one of its deadlines may come nearer."""
+
+    class Timed(Middleware):
+        def deadline(self) -> float | None:
+            return 1.0
+
+    class Patient(Timed):
+        hurries = False
+
+    assert not Stack([]).hurries
+    assert not Stack([Middleware()]).hurries
+    assert not Stack([Patient(), Heartbeat(), Latency()]).hurries
+    assert Stack([Patient(), Timed()]).hurries
