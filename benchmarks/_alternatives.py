@@ -16,9 +16,9 @@ from typing import Any
 
 Recognise = Callable[[AsyncGenerator[bytes, None], Callable[[str], object]], Awaitable[None]]
 
-_KEY = "any"
-_AUTHORIZATION = {"Authorization": f"Bearer {_KEY}"}
-_MODEL = "paraformer-realtime-v2"
+KEY = "any"
+AUTHORIZATION = {"Authorization": f"Bearer {KEY}"}
+MODEL = "paraformer-realtime-v2"
 _STREAM_THREADS = 1000
 
 
@@ -29,7 +29,7 @@ async def ours(url: str) -> AsyncIterator[Recognise]:
 
     # The other alternatives know no quota either.
     pool = PoolLimits(tasks_per_second=100_000)
-    async with AsyncRecognizer(endpoint=url, api_key=_KEY, heartbeat=True, pool=pool) as recognizer:
+    async with AsyncRecognizer(endpoint=url, api_key=KEY, heartbeat=True, pool=pool) as recognizer:
 
         async def recognise(
             frames: AsyncGenerator[bytes, None], seen: Callable[[str], object]
@@ -47,7 +47,7 @@ async def ours_from_thread(url: str) -> AsyncIterator[Recognise]:
 
     # The other alternatives know no quota either.
     pool = PoolLimits(tasks_per_second=100_000)
-    async with AsyncRecognizer(endpoint=url, api_key=_KEY, heartbeat=True, pool=pool) as recognizer:
+    async with AsyncRecognizer(endpoint=url, api_key=KEY, heartbeat=True, pool=pool) as recognizer:
 
         async def recognise(
             frames: AsyncGenerator[bytes, None], seen: Callable[[str], object]
@@ -80,8 +80,8 @@ async def handwritten(url: str) -> AsyncIterator[Recognise]:
             frames: AsyncGenerator[bytes, None], seen: Callable[[str], object]
         ) -> None:
             task_id = uuid.uuid4().hex
-            async with session.ws_connect(url, headers=_AUTHORIZATION) as socket:
-                await socket.send_str(_run_task(task_id))
+            async with session.ws_connect(url, headers=AUTHORIZATION) as socket:
+                await socket.send_str(run_task(task_id))
                 started = json.loads(await socket.receive_str())
                 assert started["header"]["event"] == "task-started", started
                 async with asyncio.TaskGroup() as tasks:
@@ -94,7 +94,7 @@ async def handwritten(url: str) -> AsyncIterator[Recognise]:
 async def _send(socket: Any, frames: AsyncGenerator[bytes, None], task_id: str) -> None:
     async for frame in frames:
         await socket.send_bytes(frame)
-    await socket.send_str(_finish_task(task_id))
+    await socket.send_str(finish_task(task_id))
 
 
 async def _receive(socket: Any, seen: Callable[[str], object]) -> None:
@@ -135,12 +135,12 @@ async def picows(url: str) -> AsyncIterator[Recognise]:
     async def recognise(frames: AsyncGenerator[bytes, None], seen: Callable[[str], object]) -> None:
         task_id = uuid.uuid4().hex
         listener = Listener(seen)
-        transport, _ = await ws_connect(lambda: listener, url, extra_headers=_AUTHORIZATION)
-        transport.send(WSMsgType.TEXT, _run_task(task_id).encode())
+        transport, _ = await ws_connect(lambda: listener, url, extra_headers=AUTHORIZATION)
+        transport.send(WSMsgType.TEXT, run_task(task_id).encode())
         await listener.started
         async for frame in frames:
             transport.send(WSMsgType.BINARY, frame)
-        transport.send(WSMsgType.TEXT, _finish_task(task_id).encode())
+        transport.send(WSMsgType.TEXT, finish_task(task_id).encode())
         await listener.finished
         transport.send_close(WSCloseCode.OK)
         await transport.wait_disconnected()
@@ -154,7 +154,7 @@ async def dashscope(url: str) -> AsyncIterator[Recognise]:
     import dashscope
     from dashscope.audio.asr import Recognition, RecognitionCallback, RecognitionResult
 
-    dashscope.api_key = _KEY
+    dashscope.api_key = KEY
     dashscope.base_websocket_api_url = url
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_STREAM_THREADS))
 
@@ -171,7 +171,7 @@ async def dashscope(url: str) -> AsyncIterator[Recognise]:
 
     async def recognise(frames: AsyncGenerator[bytes, None], seen: Callable[[str], object]) -> None:
         callback = Callback(seen)
-        recognition = Recognition(_MODEL, callback, "pcm", 16000, heartbeat=True)
+        recognition = Recognition(MODEL, callback, "pcm", 16000, heartbeat=True)
         recognition.start()
         async for frame in frames:
             recognition.send_audio_frame(frame)
@@ -190,7 +190,7 @@ async def dashscope_realtime(url: str) -> AsyncIterator[Recognise]:
     async def recognise(frames: AsyncGenerator[bytes, None], seen: Callable[[str], object]) -> None:
         finished = asyncio.get_running_loop().create_future()
         client = DashScopeRealtimeASR(
-            _KEY,
+            KEY,
             ASRConfig(format="pcm"),
             url,
             on_partial=seen,
@@ -230,19 +230,21 @@ ALTERNATIVES: Mapping[str, Callable[[str], AbstractAsyncContextManager[Recognise
 }
 
 
-def _run_task(task_id: str) -> str:
+def run_task(task_id: str) -> str:
+    """Give the command that begins a task."""
     payload = {
         "task_group": "audio",
         "task": "asr",
         "function": "recognition",
-        "model": _MODEL,
+        "model": MODEL,
         "parameters": {"format": "pcm", "sample_rate": 16000, "heartbeat": True},
         "input": {},
     }
     return _command("run-task", task_id, payload)
 
 
-def _finish_task(task_id: str) -> str:
+def finish_task(task_id: str) -> str:
+    """Give the command that ends the audio."""
     return _command("finish-task", task_id, {"input": {}})
 
 

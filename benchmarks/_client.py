@@ -18,12 +18,11 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import asdict, dataclass
 
 from _alternatives import ALTERNATIVES, Recognise
-from _bench import FRAME_BYTES, FRAME_MS, exit_absent
+from _bench import FRAME_BYTES, FRAME_MS, STAGGER, allow_sockets, cpu_seconds, exit_absent
 
-# A new stream each 11 ms: the frames of 100 streams never fall together, as 10 ms would let them.
-_STAGGER = 0.011
 _FRAMES_OF_WORD = 2
 _SETTLING = 1.0  # seconds; the round trips of a stream's beginning wait for its connection
+_LATE = 1.0  # seconds; a result that takes longer is of no use to who watches
 
 
 @dataclass
@@ -35,6 +34,7 @@ class Measured:
     p99_ms: float | None
     memory_kb_per_stream: float
     results: int
+    late: int
     wall: float
 
 
@@ -48,7 +48,7 @@ class Paced:
 
     def __init__(self, frames: int, *, real_time: bool) -> None:
         self.round_trips: list[float] = []
-        self.results = 0
+        self.results = self.late = 0
         self.seconds = frames * FRAME_MS / 1000
         self._frames = frames
         self._period = FRAME_MS / 1000 if real_time else 0.0
@@ -69,8 +69,11 @@ class Paced:
         self.results += 1
         word = int(text[text.rindex("-") + 1 :])
         after = word * _FRAMES_OF_WORD * self._period
+        trip = time.perf_counter() - self._begin - after
         if after > self._settling:
-            self.round_trips.append(time.perf_counter() - self._begin - after)
+            self.round_trips.append(trip)
+        if self._period and trip > _LATE:
+            self.late += 1
 
 
 async def measure(name: str, url: str, streams: list[Paced]) -> Measured:
@@ -78,11 +81,11 @@ async def measure(name: str, url: str, streams: list[Paced]) -> Measured:
         await _recognise(recognise, Paced(_FRAMES_OF_WORD, real_time=False))
         gc.collect()
         memory = _peak_memory()
-        wall, cpu = time.perf_counter(), _cpu()
+        wall, cpu = time.perf_counter(), cpu_seconds()
         async with asyncio.TaskGroup() as tasks:
             for number, paced in enumerate(streams):
-                tasks.create_task(_recognise(recognise, paced, number * _STAGGER))
-    cpu, wall = _cpu() - cpu, time.perf_counter() - wall
+                tasks.create_task(_recognise(recognise, paced, number * STAGGER))
+    cpu, wall = cpu_seconds() - cpu, time.perf_counter() - wall
     memory = _peak_memory() - memory
     trips = sorted(trip for paced in streams for trip in paced.round_trips)
     return Measured(
@@ -91,6 +94,7 @@ async def measure(name: str, url: str, streams: list[Paced]) -> Measured:
         p99_ms=_quantile_ms(trips, 0.99),
         memory_kb_per_stream=memory / 1024 / len(streams),
         results=sum(paced.results for paced in streams),
+        late=sum(paced.late for paced in streams),
         wall=wall,
     )
 
@@ -104,11 +108,6 @@ def _uvloop() -> Callable[[], asyncio.AbstractEventLoop]:
     import uvloop
 
     return uvloop.new_event_loop
-
-
-def _cpu() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
 
 
 def _peak_memory() -> int:
@@ -130,6 +129,7 @@ def main() -> None:
     parser.add_argument("--uvloop", action="store_true", help="run on uvloop")
     options = parser.parse_args()
     frames = int(options.seconds * 1000 / FRAME_MS)
+    allow_sockets()
     streams = [Paced(frames, real_time=not options.unpaced) for _ in range(options.streams)]
     try:
         with asyncio.Runner(loop_factory=_uvloop() if options.uvloop else None) as runner:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import cast
 
-from _bench import FRAME_MS, control
+from _bench import FRAME_MS, allow_sockets, control
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _TEXT, _BINARY, _CLOSE, _PING, _PONG = 1, 2, 8, 9, 10
@@ -91,7 +91,7 @@ class Connection(asyncio.Protocol):
         self._note()
         self._frames += 1
         if not self._silent and self._frames % _FRAMES_OF_WORD == 0:
-            self._send_event(b"result-generated", _result(self._frames // _FRAMES_OF_WORD))
+            self._send_event(b"result-generated", result_payload(self._frames // _FRAMES_OF_WORD))
 
     def _take_other(self, kind: int, data: bytes) -> None:
         if kind == _TEXT:
@@ -121,7 +121,7 @@ class Connection(asyncio.Protocol):
 
 
 @cache
-def _result(number: int) -> bytes:
+def result_payload(number: int) -> bytes:
     """Give the payload of the result that ends with word *number*, counted from 1."""
     first = (number - 1) // _WORDS * _WORDS + 1
     words = [_word(each) for each in range(first, number + 1)]
@@ -160,6 +160,7 @@ async def main() -> None:
         nonlocal frames
         frames += 1
 
+    allow_sockets()
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Connection(silent=silent, note=note), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]

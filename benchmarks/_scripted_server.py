@@ -2,12 +2,13 @@
 
 import asyncio
 
-from _bench import control
+from _bench import allow_sockets, control
 
 from paraformer_async.server import LocalServer
 
 
 async def main() -> None:
+    allow_sockets()
     async with LocalServer("scripted") as server:
         await control(server.url, lambda: 0)
 

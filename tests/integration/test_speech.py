@@ -148,7 +148,7 @@ async def test_silent_audio_without_heartbeat_dies_with_a_hint() -> None:
     """Without heartbeat, a minute (scaled) of silent audio ends in an error with a hint."""
     async with (
         LocalServer(clocks=Clocks(message=0.5, silence=1.2)) as server,
-        AsyncRecognizer(endpoint=server.url, api_key="any") as recognizer,
+        AsyncRecognizer(endpoint=server.url, api_key="any", reconnect=None) as recognizer,
     ):
         with pytest.raises(TaskFailedError, match=r"Response timeout!.*heartbeat=True"):
             async for _ in recognizer.stream(paced(bytes(32000 * 5))):
