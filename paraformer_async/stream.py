@@ -123,7 +123,7 @@ class RecognitionStream(AsyncContextManagerMixin):
         self._session.cancel(UsageError("the stream was closed before the recognition was done"))
         if self._is_begun:
             with anyio.move_on_after(self._session.close_timeout + _CANCELLING, shield=True):
-                await self._session.ended.wait()
+                await self._session.wait()
 
     def __aiter__(self) -> AsyncIterator[RecognitionResult]:
         self._begin()

@@ -5,6 +5,7 @@ The service advises frames of about 100 ms, between 1 KB and 16 KB.
 """
 
 from collections.abc import Iterable, Iterator
+from functools import cache
 
 __all__ = ["FRAME_MS", "Framer", "Splitter", "bytes_per_second", "silence"]
 
@@ -19,6 +20,7 @@ def bytes_per_second(sample_rate: int) -> int:
     return sample_rate * SAMPLE_WIDTH
 
 
+@cache
 def silence(sample_rate: int, ms: int) -> bytes:
     """Give *ms* of s16le mono silence at *sample_rate* Hz."""
     return bytes(sample_rate * ms // 1000 * SAMPLE_WIDTH)

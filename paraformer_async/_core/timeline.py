@@ -6,8 +6,6 @@ the audio they gave. Injected silence lies between the two, and a task that take
 one begins somewhere in the user's audio.
 """
 
-from collections import deque
-
 from msgspec.structs import replace
 
 from paraformer_async.results import Sentence, Word
@@ -30,7 +28,7 @@ class Timeline:
         self._sent = 0
         # Stretches of injected silence in bytes of the service's audio: (begin, length), in order.
         # Those before the last final sentence are only counted, so the list stays short.
-        self._silences: deque[tuple[int, int]] = deque()
+        self._silences: list[tuple[int, int]] = []
         self._silence_before = 0
 
     @property
@@ -62,7 +60,7 @@ class Timeline:
         """No earlier time will be asked for."""
         at = service_ms * self._bytes_per_ms
         while self._silences and sum(self._silences[0]) <= at:
-            self._silence_before += self._silences.popleft()[1]
+            self._silence_before += self._silences.pop(0)[1]
 
     def translated(self, sentence: Sentence) -> Sentence:
         """Give *sentence* with all its times as the user's."""

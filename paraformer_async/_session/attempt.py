@@ -23,6 +23,7 @@ from paraformer_async._core.wire import (
 from paraformer_async._session.outbox import Frame, Mark
 from paraformer_async._session.pool import Connection
 from paraformer_async._session.recognition import Recognition
+from paraformer_async._session.signal import Signal
 from paraformer_async._session.watch import Waits, Watch
 from paraformer_async.errors import ConnectionLostError, DeadlineError, TaskFailedError
 from paraformer_async.policies import Timeouts
@@ -74,7 +75,7 @@ class Attempt:
         self._waits = Waits(timeouts)
         self._watch = watch
         self.period = timeouts.send
-        self._started = anyio.Event()
+        self._started = Signal()
         self._failure: Exception | None = None
         self._write_error: ConnectionLostError | None = None
         self._scope = anyio.CancelScope()
@@ -115,7 +116,8 @@ class Attempt:
         try:
             self._waits.begin("started", self._clock())  # also when middleware keeps run-task back
             await self._write(self._recognition.open(self._clock()))
-            await self._started.wait()
+            while self.started_at is None:
+                await self._started.wait()
             if not self._is_first:
                 await self._write(self._recognition.resume())
             if not self._recognition.is_finished:
@@ -181,7 +183,7 @@ class Attempt:
         if isinstance(event, TaskStarted):
             self.started_at = now
             self._waits.end("started")
-            self._started.set()
+            self._started.notify()
         elif isinstance(event, TaskFailed):
             raise TaskFailedError(event.error_code, event.error_message)
 

@@ -1,7 +1,5 @@
 """The way in: results that wait to be read. Never blocks the receiver, never loses a final one."""
 
-from collections import deque
-
 from paraformer_async._session.signal import Signal
 from paraformer_async.results import RecognitionResult
 
@@ -17,7 +15,7 @@ class Inbox:
     """
 
     def __init__(self) -> None:
-        self._results: deque[RecognitionResult] = deque()
+        self._results: list[RecognitionResult] = []
         self._is_ended = False
         self._arrival = Signal()
 
@@ -43,4 +41,4 @@ class Inbox:
             if self._is_ended:
                 return None
             await self._arrival.wait()
-        return self._results.popleft()
+        return self._results.pop(0)

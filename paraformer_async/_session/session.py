@@ -23,6 +23,7 @@ from paraformer_async._session.pool import Pool
 from paraformer_async._session.quota import SubmissionRate
 from paraformer_async._session.recognition import Recognition
 from paraformer_async._session.retries import Retries, Setback
+from paraformer_async._session.signal import Signal
 from paraformer_async._session.watch import Watch
 from paraformer_async.audio.source import Chunks, immutable
 from paraformer_async.errors import (
@@ -60,7 +61,6 @@ class Session:
         has_source: Whether the audio comes from a source, not from outside.
         close_timeout: How long closing may take, in seconds.
         failure: Why the recognition ended before it was done; `None` as long as all is well.
-        ended: Set when nothing of the session is left.
     """
 
     def __init__(
@@ -86,7 +86,8 @@ class Session:
         self.has_source = source is not None
         self.close_timeout = options.timeouts.close
         self.failure: Exception | None = None
-        self.ended = anyio.Event()
+        self._is_over = False
+        self._over = Signal()
 
     async def run(self) -> None:
         """Recognise. Never raises but for cancellation: what went wrong is in `failure`."""
@@ -100,7 +101,13 @@ class Session:
         finally:
             self.cancel(UsageError("the recognizer was closed while this recognition was running"))
             self.recognition.inbox.end()
-            self.ended.set()
+            self._is_over = True
+            self._over.notify()
+
+    async def wait(self) -> None:
+        """Wait until nothing of the session is left. It must run, or have run."""
+        while not self._is_over:
+            await self._over.wait()
 
     def cancel(self, reason: Exception) -> None:
         """End the recognition now, unless it is done. *reason* becomes its first failure."""
