@@ -1,6 +1,7 @@
 """`paraformer-async serve`."""
 
 import ipaddress
+import re
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -27,7 +28,9 @@ async def run_service(
             await stack.enter_async_context(server)
         except OSError as error:
             # asyncio's words hold the address in Python's notation; the reason stands behind it.
-            reason = (error.strerror or str(error)).rpartition("): ")[2]
+            # From Python 3.12 on, the number of the error stands before it once more.
+            said = (error.strerror or str(error)).rpartition("): ")[2]
+            reason = re.sub(r"^\[errno \d+\] ", "", said, flags=re.IGNORECASE)
             raise OSError(error.errno, f"cannot listen on {host}, port {port}: {reason}") from error
         emit(f"listening on {server.url} (engine: {engine}; Ctrl-C stops)\n")
         await anyio.sleep_forever()
