@@ -132,6 +132,7 @@ class Attempt:
         while (item := await outbox.get(self._send_now)) is not Mark.END:
             if isinstance(item, Mark):
                 await self._write(recognition.expire(self._clock()))
+                self._watch.nudge(self.deadline())  # that of the stack counts again
             else:
                 await self._write(recognition.take_out(item, self._clock()))
             if self._write_error is not None:
@@ -166,7 +167,9 @@ class Attempt:
             self._waits.end("send")
             if (answer := _ANSWERS.get(type(command))) is not None:
                 self._waits.begin(answer, self._clock())
-        self._watch.nudge(self.deadline())
+                self._watch.nudge(self.deadline())
+        if self._hurries:
+            self._watch.nudge(self.deadline())
 
     async def _receive(self) -> None:
         while not self._recognition.is_done:

@@ -28,7 +28,8 @@ class Outbox:
 
     Args:
         framer: Cuts the user's chunks into frames.
-        limit: Bytes that may wait. A chunk is taken whole as soon as less than that waits.
+        limit: Bytes that may wait. A chunk is taken whole when less than that waits; who has to
+            wait does so until half of it has left.
     """
 
     def __init__(self, framer: Framer | Splitter, limit: int) -> None:
@@ -100,7 +101,7 @@ class Outbox:
             if self._frames:
                 frame = self._frames.popleft()
                 self._waiting -= len(frame)
-                if self._waiting < self._limit:
+                if self._waiting * 2 <= self._limit:  # not for each frame: in batches
                     self._room.notify()
                 return frame
             if self._ended:
