@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 from anyio import AsyncContextManagerMixin
 from msgspec.structs import replace
 
+from paraformer_async._core.pcm import FILE_FRAME_MS, FRAME_MS
 from paraformer_async._session.client import Client, not_open
 from paraformer_async._session.pool import Pool
 from paraformer_async._validation import require_kind
@@ -219,9 +220,8 @@ class AsyncRecognizer(AsyncContextManagerMixin):
             raise InvalidOptionError("on_result", "is called, not awaited: it must be a function")
         async with open_audio(path) as audio:
             _check_rate(options, audio.sample_rate)
-            stream = self._open(
-                audio, replace(options, format="pcm", sample_rate=audio.sample_rate)
-            )
+            options = replace(options, format="pcm", sample_rate=audio.sample_rate)
+            stream = self._open(audio, options, frame_ms=FILE_FRAME_MS)
             finals: list[Sentence] = []
             unsettled: Sentence | None = None
             async with stream:
@@ -257,7 +257,9 @@ class AsyncRecognizer(AsyncContextManagerMixin):
             )
         return replace(self._options, **overrides)
 
-    def _open(self, audio: Source | None, options: Options) -> RecognitionStream:
+    def _open(
+        self, audio: Source | None, options: Options, *, frame_ms: int = FRAME_MS
+    ) -> RecognitionStream:
         client = self._opened()
         given = [_made(factory) for factory in options.middleware]
         if any(isinstance(one, Heartbeat) for one in given):
@@ -266,7 +268,7 @@ class AsyncRecognizer(AsyncContextManagerMixin):
             given.append(Heartbeat())
         latency = Latency()
         source = None if audio is None else chunks(audio)
-        session = client.session(options, Stack([*given, latency]), source)
+        session = client.session(options, Stack([*given, latency]), source, frame_ms=frame_ms)
         return RecognitionStream(session, latency, client)
 
     def _opened(self) -> Client:

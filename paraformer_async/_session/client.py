@@ -63,12 +63,14 @@ class Client:
         self._is_open = False
         await self._supervisor.aclose()
 
-    def session(self, options: Options, stack: Stack, source: Chunks | None) -> Session:
-        """Make a recognition."""
+    def session(
+        self, options: Options, stack: Stack, source: Chunks | None, *, frame_ms: int
+    ) -> Session:
+        """Make a recognition whose audio is sent in frames of *frame_ms*."""
         self.require_open()
         return Session(
             options,
-            Recognition(options, stack),
+            Recognition(options, stack, frame_ms=frame_ms),
             pool=self.pool,
             rate=self._rate,
             watch=self._watch,

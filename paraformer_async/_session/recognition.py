@@ -44,6 +44,11 @@ class Recognition:
     """
     The state of one recognition.
 
+    Args:
+        options: Its options.
+        stack: Its middleware.
+        frame_ms: Length of the frames in which PCM is sent, in ms.
+
     Attributes:
         outbox: Where the user's audio goes in.
         inbox: Where the results come out.
@@ -52,7 +57,7 @@ class Recognition:
         text: What was said for good so far, a sentence each.
     """
 
-    def __init__(self, options: Options, stack: Stack) -> None:
+    def __init__(self, options: Options, stack: Stack, *, frame_ms: int = pcm.FRAME_MS) -> None:
         raw = options.format in _UNCOMPRESSED
         rate = pcm.bytes_per_second(options.sample_rate) if raw else None
         self._options = options
@@ -65,7 +70,7 @@ class Recognition:
         self._opening: list[Command] = []
         self._closing: list[Command] = []
         self.outbox = Outbox(
-            pcm.Framer(options.sample_rate) if raw else pcm.Splitter(),
+            pcm.Framer(options.sample_rate, frame_ms) if raw else pcm.Splitter(),
             limit=max(1, int(options.buffer * (rate or _COMPRESSED_BYTES_PER_SECOND))),
         )
         self.inbox = Inbox()

@@ -122,3 +122,12 @@ def test_silence_is_silent_and_whole_samples(rate: int, ms: int) -> None:
     assert 0 == len(data) % 2
     assert not any(data)
     assert 0 <= rate * ms / 1000 - len(data) / 2 < 1
+
+
+@pytest.mark.parametrize(
+    ("rate", "frame_ms", "expected"),
+    [(16_000, 100, 3200), (16_000, 400, 12_800), (48_000, 400, 16_384), (8_000, 20, 1024)],
+)
+def test_the_size_of_a_frame(rate: int, frame_ms: int, expected: int) -> None:
+    """A frame is as long as was asked for, within the 1 to 16 KB that the service advises."""
+    assert expected == Framer(rate, frame_ms).size

@@ -1,10 +1,12 @@
 """What is set arrives in run-task, over a real socket, and nothing else does."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from paraformer_async import AsyncRecognizer
+from paraformer_async.middleware import Audio, Command, Middleware
 from paraformer_async.testing import ScriptedServer, marked
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
@@ -57,3 +59,25 @@ async def test_the_handshake_carries_what_was_set() -> None:
     assert "Bearer the key" == headers["Authorization"]
     assert "ws-1" == headers["X-DashScope-WorkSpace"]
     assert "enable" == headers["X-DashScope-DataInspection"]
+
+
+async def test_a_file_goes_in_larger_frames_than_a_stream() -> None:
+    """A file, whose frames nobody waits for, is sent as by the vendor: 400 ms at a time."""
+    speech = Path(__file__).parents[2] / "examples" / "audio" / "goforward.wav"
+    sizes: list[int] = []
+
+    class Measure(Middleware):
+        def outgoing(self, command: Command, now: float) -> tuple[Command, ...]:
+            del now
+            if isinstance(command, Audio):
+                sizes.append(len(command.data))
+            return (command,)
+
+    async with ScriptedServer() as server:
+        async with AsyncRecognizer(endpoint=server.url, api_key="any") as recognizer:
+            await recognizer.transcribe(speech, middleware=[Measure])
+            assert 12_800 == sizes[0]
+            sizes.clear()
+            async for _ in recognizer.stream(marked(1000), middleware=[Measure]):
+                pass
+            assert 3200 == sizes[0]
