@@ -35,6 +35,10 @@ from paraformer_async.testing import FailTask
 
 pytestmark = pytest.mark.anyio
 
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+
 @pytest.mark.paraformer_server(
     script=[Sentence(end_time=100, text="Hello.")], faults=[FailTask("InvalidParameter", "no")]
 )
