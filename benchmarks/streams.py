@@ -34,6 +34,7 @@ _ALTERNATIVES = ("ours", "handwritten", "picows", "dashscope", "dashscope-realti
 _YARDSTICK = "handwritten"
 _RESULTS_PER_SECOND = 5
 _SERVERS = {"load": "_load_server.py", "scripted": "_scripted_server.py"}
+_OF_START = 1.5  # as many times as it takes to start all streams, each has audio at least
 _SPARE_TIME = 30.0  # seconds beyond twice the audio, for a client that cannot keep pace
 _HEADS = (
     "N streams",
@@ -71,7 +72,8 @@ def measure(
 
 
 def _run(server: Server, name: str, streams: int, options: argparse.Namespace) -> dict[str, Any]:
-    seconds = options.seconds
+    # All are to run at once for a while, also when it takes long to start them.
+    seconds = max(options.seconds, streams * STAGGER * _OF_START)
     arguments = [name, server.url, "--streams", streams, "--seconds", seconds]
     if options.uvloop:
         arguments.append("--uvloop")
@@ -79,7 +81,7 @@ def _run(server: Server, name: str, streams: int, options: argparse.Namespace) -
     limit = 2 * seconds + streams * STAGGER + _SPARE_TIME
     run = run_child("_client.py", *arguments, limit=limit)
     run["server_percent"] = 100 * (server.usage().cpu - before) / run["wall"]
-    run["results_percent"] = 100 * run["results"] / (streams * seconds * _RESULTS_PER_SECOND)
+    run["results_percent"] = 100 * run["results"] / (streams * int(seconds * _RESULTS_PER_SECOND))
     return dict(run)
 
 

@@ -30,7 +30,7 @@ class Word(Struct, frozen=True, gc=False):
     fixed: bool | None = None
 
 
-class Sentence(Struct, frozen=True):
+class Sentence(Struct, frozen=True, gc=False):
     """
     One sentence, as far as it is known.
 
@@ -84,7 +84,7 @@ class Usage(Struct, frozen=True, gc=False):
     duration: int = 0
 
 
-class RecognitionResult(Struct, frozen=True):
+class RecognitionResult(Struct, frozen=True, gc=False):
     """
     One result of a recognition: a sentence that is still growing, or a final one.
 
@@ -123,7 +123,7 @@ class Latency(Struct, frozen=True, gc=False):
     last_packet: float | None = None
 
 
-class AudioGap(RecognitionResult, frozen=True):
+class AudioGap(RecognitionResult, frozen=True, gc=False):
     """
     A stretch of audio that was lost when the connection broke, in the place of its results.
 

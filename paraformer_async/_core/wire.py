@@ -3,7 +3,8 @@ Messages of both directions, and their form on the wire.
 
 A message is a small frozen struct; the same structs serve the client and the local service.
 The header carries the tag (`action` or `event`), so the wire types are unions of *headers*. Fields
-that are not declared are skipped while decoding; the service adds such fields without notice.
+that are not declared are skipped while decoding; the service adds such fields without notice. What
+cannot be part of a cycle is not tracked by the garbage collector (`gc=False`).
 Source: Model Studio, "WebSocket API for Paraformer real-time speech recognition".
 """
 
@@ -50,7 +51,7 @@ class RunTask(Struct, frozen=True):
     resources: tuple[Resource, ...] = ()
 
 
-class Audio(Struct, frozen=True):
+class Audio(Struct, frozen=True, gc=False):
     """
     Client: audio of the running task, a binary frame.
 
@@ -63,28 +64,28 @@ class Audio(Struct, frozen=True):
     injected: bool = False
 
 
-class FinishTask(Struct, frozen=True):
+class FinishTask(Struct, frozen=True, gc=False):
     """Client: no more audio comes."""
 
 
-class TaskStarted(Struct, frozen=True):
+class TaskStarted(Struct, frozen=True, gc=False):
     """Service: the task takes audio now."""
 
 
-class ResultGenerated(Struct, frozen=True):
+class ResultGenerated(Struct, frozen=True, gc=False):
     """Service: a partial or final result; `sentence` can be missing."""
 
     sentence: Sentence | None = None
     usage: Usage | None = None
 
 
-class TaskFinished(Struct, frozen=True):
+class TaskFinished(Struct, frozen=True, gc=False):
     """Service: all results have been sent; the connection is free for another task."""
 
     usage: Usage | None = None
 
 
-class TaskFailed(Struct, frozen=True):
+class TaskFailed(Struct, frozen=True, gc=False):
     """Service: the task is over, and so is the connection."""
 
     error_code: str = ""
@@ -176,7 +177,7 @@ def decode_command(frame: str | bytes) -> tuple[str, Command]:
     return header.task_id, RunTask(payload.model, payload.parameters, payload.resources or ())
 
 
-class _ResultHeader(Struct, tag_field="event", tag="result-generated"):
+class _ResultHeader(Struct, gc=False, tag_field="event", tag="result-generated"):
     task_id: str = ""
 
 
@@ -194,16 +195,16 @@ class _FailedHeader(Struct, tag_field="event", tag="task-failed"):
     error_message: str = ""
 
 
-class _Output(Struct):
+class _Output(Struct, gc=False):
     sentence: Sentence | None = None
 
 
-class _EventPayload(Struct):
+class _EventPayload(Struct, gc=False):
     output: _Output | None = None
     usage: Usage | None = None
 
 
-class _EventEnvelope(Struct):
+class _EventEnvelope(Struct, gc=False):
     header: _ResultHeader | _StartedHeader | _FinishedHeader | _FailedHeader
     payload: _EventPayload | None = None
 

@@ -1,0 +1,89 @@
+"""
+The process that is measured: transcribes files, some at once, and prints what that cost as JSON.
+
+Not counted: the interpreter's start, imports, and one file before, which loads what loads on first
+use.
+"""
+
+import argparse
+import asyncio
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from _alternatives import KEY, MODEL
+from _bench import cpu_seconds, exit_absent
+
+_RATE = 16000
+
+
+def ours(url: str, files: Sequence[Path], at_once: int) -> list[str]:
+    """Use `transcribe` in a task group, with a client for all."""
+    return asyncio.run(_ours(url, files, at_once))
+
+
+async def _ours(url: str, files: Sequence[Path], at_once: int) -> list[str]:
+    from paraformer_async import AsyncRecognizer, PoolLimits
+
+    room = asyncio.Semaphore(at_once)
+    pool = PoolLimits(tasks_per_second=100_000)  # the SDK knows no quota either
+    async with AsyncRecognizer(endpoint=url, api_key=KEY, pool=pool) as recognizer:
+
+        async def transcribe(path: Path) -> str:
+            async with room:
+                return (await recognizer.transcribe(path)).text
+
+        async with asyncio.TaskGroup() as tasks:
+            working = [tasks.create_task(transcribe(path)) for path in files]
+        return [task.result() for task in working]
+
+
+def vendors(url: str, files: Sequence[Path], at_once: int) -> list[str]:
+    """Use the vendor's SDK, whose `call` blocks, in a pool of threads."""
+    import dashscope
+    from dashscope.audio.asr import Recognition, RecognitionCallback
+
+    dashscope.api_key = KEY
+    dashscope.base_websocket_api_url = url
+
+    def call(path: Path) -> str:
+        recognition = Recognition(MODEL, RecognitionCallback(), "wav", _RATE)  # it is not called
+        sentences: Any = recognition.call(str(path)).get_sentence()
+        return "".join(sentence["text"] for sentence in sentences or ())
+
+    with ThreadPoolExecutor(at_once) as pool:
+        return list(pool.map(call, files))
+
+
+ALTERNATIVES: Mapping[str, Callable[[str, Sequence[Path], int], list[str]]] = {
+    "ours": ours,
+    "dashscope": vendors,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", choices=ALTERNATIVES)
+    parser.add_argument("url")
+    parser.add_argument("files", type=Path, nargs="+")
+    parser.add_argument("--at-once", type=int, required=True)
+    options = parser.parse_args()
+    transcribe = ALTERNATIVES[options.name]
+    try:
+        transcribe(options.url, options.files[:1], 1)
+    except ModuleNotFoundError as error:
+        exit_absent(error)
+    wall, cpu = time.perf_counter(), cpu_seconds()
+    texts = transcribe(options.url, options.files, options.at_once)
+    cpu, wall = cpu_seconds() - cpu, time.perf_counter() - wall
+    assert len(texts) == len(options.files)
+    assert all(texts), "a file without a word"
+    characters = sum(len("".join(text.split())) for text in texts)  # spaces between sentences vary
+    print(json.dumps({"wall": wall, "cpu": cpu, "characters": characters}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""
+The process that is measured: short recognitions one after another, and when each could begin.
+
+One recognition comes before, straight to the server, by a client of its own: it loads what loads
+on first use, and leaves no connection. The times are from the call until `task-started` is seen.
+"""
+
+import argparse
+import asyncio
+import json
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from statistics import median
+
+from _alternatives import AUTHORIZATION, KEY, dashscope, finish_task, run_task
+from _bench import FRAME_BYTES, exit_absent
+
+_FRAMES = 2  # the second brings a result
+
+# Recognises once; calls back when `task-started` is seen, if that can be seen.
+Recognise = Callable[[Callable[[], None]], Awaitable[None]]
+
+
+async def _frames() -> AsyncGenerator[bytes, None]:
+    for _ in range(_FRAMES):
+        yield bytes(FRAME_BYTES)
+
+
+@asynccontextmanager
+async def ours(url: str) -> AsyncIterator[Recognise]:
+    """Use one `AsyncRecognizer`; a middleware sees `task-started`."""
+    from paraformer_async import AsyncRecognizer, PoolLimits
+    from paraformer_async.middleware import Event, Middleware, TaskStarted
+
+    class Watching(Middleware):
+        def __init__(self, started: Callable[[], None]) -> None:
+            self._started = started
+
+        def incoming(self, event: Event, now: float) -> Iterable[Event]:
+            if isinstance(event, TaskStarted):
+                self._started()
+            return (event,)
+
+    pool = PoolLimits(tasks_per_second=100_000)  # the other alternatives know no quota either
+    async with AsyncRecognizer(endpoint=url, api_key=KEY, heartbeat=True, pool=pool) as recognizer:
+
+        async def recognise(started: Callable[[], None]) -> None:
+            results = 0
+            middleware = [lambda: Watching(started)]
+            async for _ in recognizer.stream(_frames(), middleware=middleware):
+                results += 1
+            assert results
+
+        yield recognise
+
+
+@asynccontextmanager
+async def handwritten(url: str) -> AsyncIterator[Recognise]:
+    """Use aiohttp and json, with a connection for each recognition."""
+    import aiohttp
+
+    async with aiohttp.ClientSession() as session:
+
+        async def recognise(started: Callable[[], None]) -> None:
+            async with session.ws_connect(url, headers=AUTHORIZATION) as socket:
+                await socket.send_str(run_task("any"))
+                assert json.loads(await socket.receive_str())["header"]["event"] == "task-started"
+                started()
+                async for frame in _frames():
+                    await socket.send_bytes(frame)
+                await socket.send_str(finish_task("any"))
+                event, results = "", 0
+                while event != "task-finished":
+                    event = json.loads(await socket.receive_str())["header"]["event"]
+                    results += event == "result-generated"
+                assert results
+
+        yield recognise
+
+
+@asynccontextmanager
+async def vendors(url: str) -> AsyncIterator[Recognise]:
+    """Use the vendor's SDK, which does not tell of `task-started`."""
+    async with dashscope(url) as recognise_frames:
+
+        async def recognise(started: Callable[[], None]) -> None:
+            del started
+            texts: list[str] = []
+            await recognise_frames(_frames(), texts.append)
+            assert texts
+
+        yield recognise
+
+
+ALTERNATIVES: Mapping[str, Callable[[str], AbstractAsyncContextManager[Recognise]]] = {
+    "ours": ours,
+    "handwritten": handwritten,
+    "dashscope": vendors,
+}
+
+
+async def measure(name: str, warm_url: str, url: str, recognitions: int) -> dict[str, float | None]:
+    async with ALTERNATIVES[name](warm_url) as recognise:
+        await recognise(lambda: None)
+    waits: list[float] = []
+    async with ALTERNATIVES[name](url) as recognise:
+        begin = time.perf_counter()
+        for _ in range(recognitions):
+            called = time.perf_counter()
+            # Not a method of the list: the clock is read when it is called.
+            await recognise(lambda called=called: waits.append(time.perf_counter() - called))  # type: ignore[misc]
+        wall = time.perf_counter() - begin
+    return {
+        "first_ms": waits[0] * 1000 if waits else None,
+        "next_ms": median(waits[1:]) * 1000 if waits[1:] else None,
+        "each_ms": wall * 1000 / recognitions,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", choices=ALTERNATIVES)
+    parser.add_argument("warm_url", help="where the first recognition goes")
+    parser.add_argument("url")
+    parser.add_argument("--recognitions", type=int, required=True)
+    options = parser.parse_args()
+    try:
+        work = measure(options.name, options.warm_url, options.url, options.recognitions)
+        print(json.dumps(asyncio.run(work)))
+    except ModuleNotFoundError as error:
+        exit_absent(error)
+
+
+if __name__ == "__main__":
+    main()

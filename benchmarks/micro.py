@@ -1,0 +1,187 @@
+"""
+What does each step of ours cost?
+
+Every step is done a number of times in a row, in turns with the others, over many rounds. `best` is
+the fastest round, which other programs disturbed the least; `vs.` is the median of the ratios to
+`json.loads` of the same round. The loop around a step is the first line, and is in every figure.
+"""
+
+import json
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from itertools import repeat, starmap
+from statistics import median
+
+from _bench import FRAME_BYTES, FRAME_MS, in_turns, median_ratio, parser, print_table, report, shown
+from _load_server import result_payload
+
+from paraformer_async._core.ledger import Ledger
+from paraformer_async._core.pcm import Framer, bytes_per_second
+from paraformer_async._core.protocol import ClientProtocol, ServerProtocol, State
+from paraformer_async._core.wire import Event, ResultGenerated, decode_event
+from paraformer_async._session.recognition import Recognition
+from paraformer_async.middleware import Audio, Heartbeat, Latency, RunTask, Stack, TaskStarted
+from paraformer_async.options import Options
+
+_RATE = 16000
+_TASK = "0123456789abcdef0123456789abcdef"
+_KEEP = 60.0  # seconds of audio: as `Reconnect` has it
+_PARTIAL = 5  # words of a partial result
+_FINAL = 10
+_NOW = 1000.0
+_YARDSTICK = "json.loads, a partial result"
+_HEADS = ("step", "best µs", "median µs", "vs.")
+
+# Prepares an iterator that does a number of steps, one for each value it gives.
+Step = Callable[[int], Iterator[object]]
+
+
+def _text(number: int) -> str:
+    """Give the frame of the result that ends with word *number*."""
+    header = {"task_id": _TASK, "event": "result-generated", "attributes": {}}
+    return f'{{"header":{json.dumps(header)},"payload":{result_payload(number).decode()}}}'
+
+
+_TEXT = _text(_PARTIAL)
+_CHUNK = bytes(FRAME_BYTES)
+_AUDIO = Audio(_CHUNK)
+
+
+def _event(number: int) -> Event:
+    return decode_event(_text(number))[1]
+
+
+def _result(number: int) -> ResultGenerated:
+    event = _event(number)
+    assert isinstance(event, ResultGenerated)
+    return event
+
+
+def _running() -> ClientProtocol:
+    protocol, peer = ClientProtocol(), ServerProtocol()
+    peer.receive(str(protocol.send(RunTask("any"), task_id=_TASK)))
+    protocol.receive(str(peer.send(TaskStarted())))
+    assert protocol.state is State.RUNNING
+    return protocol
+
+
+def _stack() -> Stack:
+    stack = Stack([Heartbeat(), Latency()])
+    stack.outgoing(RunTask("any", {"sample_rate": _RATE}), _NOW)
+    stack.outgoing(_AUDIO, _NOW)
+    return stack
+
+
+def _ledger() -> Ledger:
+    return Ledger(bytes_per_second(_RATE), keep=_KEEP)
+
+
+def _recorded(steps: int) -> Ledger:
+    """Give a ledger that keeps the audio of so many sentences."""
+    ledger = Ledger(bytes_per_second(_RATE), keep=1e9)
+    for _ in range(steps * _FINAL * 2):
+        ledger.record(_AUDIO)
+    return ledger
+
+
+def _recognition() -> Recognition:
+    recognition = Recognition(Options(), Stack([Heartbeat(), Latency()]))
+    recognition.open(_NOW)
+    recognition.take_in(TaskStarted(), _TASK, _NOW)
+    recognition.take_out(_CHUNK, _NOW)
+    return recognition
+
+
+def _in_20_ms(steps: int) -> Iterator[object]:
+    piece = bytes(FRAME_BYTES * 20 // FRAME_MS)
+    return map(tuple, map(Framer(_RATE).feed, repeat(piece, steps)))
+
+
+def _settling(steps: int) -> Iterator[object]:
+    finals = [_result((number + 1) * _FINAL) for number in range(steps)]
+    return map(_recorded(steps).settle, finals)
+
+
+def _taking_in(steps: int) -> Iterator[object]:
+    results = [_result(number + 1) for number in range(steps)]
+    return map(_recognition().take_in, results, repeat(_TASK), repeat(_NOW))
+
+
+def _all_of_it(steps: int) -> Iterator[object]:
+    """Two frames out and one result in, with framing, protocol, middleware, ledger and queues."""
+    framer, protocol, recognition = Framer(_RATE), _running(), _recognition()
+
+    def step(text: str) -> None:
+        for _ in range(2):
+            for frame in framer.feed(_CHUNK):
+                for command in recognition.take_out(frame, _NOW):
+                    protocol.send(command)
+        event = protocol.receive(text)
+        assert event is not None
+        recognition.take_in(event, _TASK, _NOW)
+
+    return map(step, [_text(number + 1) for number in range(steps)])
+
+
+STEPS: Mapping[str, Step] = {
+    "nothing (the loop)": lambda steps: starmap(bool, repeat((), steps)),
+    _YARDSTICK: lambda steps: map(json.loads, repeat(_TEXT, steps)),
+    "decode_event, a partial result": lambda steps: map(decode_event, repeat(_TEXT, steps)),
+    "protocol.receive, a partial result": lambda steps: map(
+        _running().receive, repeat(_TEXT, steps)
+    ),
+    "protocol.send, a frame": lambda steps: map(_running().send, repeat(_AUDIO, steps)),
+    "both middlewares, a frame out": lambda steps: map(
+        _stack().outgoing, repeat(_AUDIO, steps), repeat(_NOW)
+    ),
+    "both middlewares, a result in": lambda steps: map(
+        _stack().incoming, repeat(_result(_PARTIAL), steps), repeat(_NOW)
+    ),
+    "both middlewares, the deadline": lambda steps: starmap(_stack().deadline, repeat((), steps)),
+    "ledger.record, a frame": lambda steps: map(_ledger().record, repeat(_AUDIO, steps)),
+    "ledger.settle, a partial result": lambda steps: map(
+        _recorded(1).settle, repeat(_result(_PARTIAL), steps)
+    ),
+    "ledger.settle, a final result": _settling,
+    "framer.feed, 100 ms": lambda steps: map(Framer(_RATE).feed, repeat(_CHUNK, steps)),
+    "framer.feed, 20 ms": _in_20_ms,
+    "recognition.take_out, a frame": lambda steps: map(
+        _recognition().take_out, repeat(_CHUNK, steps), repeat(_NOW)
+    ),
+    "recognition.take_in, a result": _taking_in,
+    "two frames out and a result in": _all_of_it,
+}
+
+
+def _timed(step: Step, steps: int) -> float:
+    """Give the µs of a step."""
+    work: Iterator[object] = step(steps)
+    begin = time.perf_counter()
+    deque(work, maxlen=0)
+    return (time.perf_counter() - begin) * 1e6 / steps
+
+
+def main() -> None:
+    made = parser(__doc__, rounds=25)
+    made.add_argument("--steps", type=int, default=500, help="in a row")
+    options = made.parse_args()
+    if options.smoke:
+        options.steps, options.rounds = 20, 2
+    spent: dict[str, dict[int, float]] = {name: {} for name in STEPS}
+    for number, name in in_turns(list(STEPS), options.rounds):
+        spent[name][number] = _timed(STEPS[name], options.steps)
+    rows = [
+        (
+            name,
+            shown(min(times.values())),
+            shown(median(times.values())),
+            shown(median_ratio(times, spent[_YARDSTICK]), unit=" ×"),
+        )
+        for name, times in spent.items()
+    ]
+    report(options, spent, lambda: print_table(_HEADS, rows))
+
+
+if __name__ == "__main__":
+    main()
