@@ -194,3 +194,10 @@ async def test_an_async_hook_is_refused() -> None:
         with pytest.raises(InvalidOptionError, match="on_result"):
             await recognizer.transcribe("speech.wav", on_result=show)
         assert 0 == server.connections.accepted
+
+
+async def test_a_thread_without_a_loop_is_refused() -> None:
+    """From a thread that runs no event loop, a recognizer cannot be used either, and says so."""
+    async with ScriptedServer() as server, recognizer_for(server) as recognizer:
+        with pytest.raises(UsageError, match="another event loop"):
+            await anyio.to_thread.run_sync(recognizer.stream, b"")
