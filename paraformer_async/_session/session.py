@@ -121,7 +121,7 @@ class Session:
         self._scope.cancel()
 
     async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Do *work*; its failure is the session's. The one place where all errors are caught."""
+        """Do *work*; its failure is the session's, and is told to the user where they look next."""
         try:
             await work()
         except Exception as error:  # noqa: BLE001 - the user's source and middleware may raise anything

@@ -27,8 +27,8 @@ class Line:
         """Never used."""
 
     async def receive(self) -> str | bytes:
-        """Never used."""
-        raise NotImplementedError
+        """Wait: nothing ever comes."""
+        await anyio.sleep_forever()
 
     async def aclose(self) -> None:
         """Note that the pool closed it."""
