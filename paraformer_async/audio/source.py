@@ -4,19 +4,15 @@ from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
     AsyncIterator,
-    Awaitable,
-    Generator,
     Iterable,
-    Iterator,
 )
-from contextlib import suppress
 from functools import partial
 from os import PathLike
-from typing import IO, Any, Self
+from typing import IO, Any
 
 import anyio
-from anyio import to_thread
 
+from paraformer_async.audio.blocking import read_in_thread
 from paraformer_async.errors import InvalidOptionError
 
 __all__ = ["Chunk", "Chunks", "Source", "chunks", "immutable"]
@@ -24,7 +20,8 @@ __all__ = ["Chunk", "Chunks", "Source", "chunks", "immutable"]
 Chunk = bytes | bytearray | memoryview
 Source = AsyncIterable[Chunk] | Iterable[Chunk] | IO[bytes] | Chunk
 
-_BLOCK = 8192
+# What is asked of a file at a time: a pipe gives what it has, a file on disk gives all of it.
+_BLOCK = 65536
 _CLOSING = 2.0
 # What the elements of a memoryview may be: bytes and 16-bit samples, but not floats.
 _INTEGERS = ("B", "b", "c", "h", "H", "<h", "<H")
@@ -32,19 +29,16 @@ _INTEGERS = ("B", "b", "c", "h", "H", "<h", "<H")
 
 class Chunks:
     """
-    The audio of a source, as it comes: an async iterator of whatever the source gives.
+    The audio of a source, as it comes: an async iterable of whatever the source gives.
 
-    Passes the source's own awaitables on, so that an async source costs no more than it does alone.
+    Iterating is iterating over the source itself, so that it costs no more than that.
     """
 
     def __init__(self, iterator: AsyncIterator[Any]) -> None:
         self._iterator = iterator
 
-    def __aiter__(self) -> Self:
-        return self
-
-    def __anext__(self) -> Awaitable[Any]:
-        return self._iterator.__anext__()
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return self._iterator
 
     async def aclose(self) -> None:
         """Close the source if it is a generator, in bounded time; all else stays open."""
@@ -57,9 +51,9 @@ def chunks(source: Source) -> Chunks:
     """
     Give the audio of *source* as it comes. Each chunk is to be made `immutable`.
 
-    Takes bytes, a binary file, a list or tuple, an async iterable, or any other iterable. The last
-    is read in a worker thread, so it may block. Generators are closed with the chunks, everything
-    else stays open.
+    Takes bytes, a binary file, a list or tuple, an async iterable, or any other iterable. Files and
+    the last are read in a thread of their own, so they may block. Generators are closed with the
+    chunks, everything else stays open.
 
     Raises:
         InvalidOptionError: *source* is none of these. Raised at once, not on the first chunk.
@@ -75,31 +69,16 @@ def chunks(source: Source) -> Chunks:
         return Chunks(_from_sequence(source))
     if isinstance(source, AsyncIterable):
         return Chunks(aiter(source))
-    if read := getattr(source, "read", None):
-        return Chunks(_from_blocking(iter(partial(read, _BLOCK), b"")))
+    if read := getattr(source, "read1", None) or getattr(source, "read", None):
+        return Chunks(read_in_thread(iter(partial(read, _BLOCK), b""), immutable))
     if isinstance(source, Iterable):
-        return Chunks(_from_blocking(iter(source)))
+        return Chunks(read_in_thread(iter(source), immutable))
     raise InvalidOptionError("audio", f"a {type(source).__name__} does not yield bytes")
 
 
 async def _from_sequence(source: Iterable[Chunk]) -> AsyncGenerator[Chunk, None]:
     for chunk in source:
         yield chunk
-
-
-async def _from_blocking(iterator: Iterator[Any]) -> AsyncGenerator[Any, None]:
-    end = object()
-    # A thread of its own: sources that wait for real audio would use up those that all share.
-    thread = anyio.CapacityLimiter(1)
-    following = partial(next, iterator, end)
-    read = partial(to_thread.run_sync, following, abandon_on_cancel=True, limiter=thread)
-    try:
-        while (chunk := await read()) is not end:
-            yield chunk
-    finally:
-        if isinstance(iterator, Generator):
-            with suppress(ValueError):  # a thread is still in it, and closes it by letting it go
-                iterator.close()
 
 
 def immutable(chunk: object) -> bytes:
