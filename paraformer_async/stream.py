@@ -130,10 +130,12 @@ class RecognitionStream(AsyncContextManagerMixin):
         return _Results(self._next, None if self._is_entered else self._session)
 
     async def _next(self) -> RecognitionResult:
-        result = await self._session.recognition.inbox.get()
-        if result is None:
-            self._raise_failure()
-            raise StopAsyncIteration
+        inbox = self._session.recognition.inbox
+        while (result := inbox.get()) is None:
+            if inbox.is_ended:
+                self._raise_failure()
+                raise StopAsyncIteration
+            await inbox.arrival()
         return result
 
     def _begin(self) -> None:

@@ -45,6 +45,7 @@ class Ledger:
         self._is_empty = True
         self._given = 0
         self._injected = 0
+        self._sent = 0  # in the present task, bytes of the service's audio
         self._kept: deque[Audio] = deque()
         self._kept_size = 0
         self._kept_begin = 0  # where the kept audio begins, in bytes of the user's audio
@@ -109,17 +110,20 @@ class Ledger:
         size = len(data)
         if audio.injected:
             self._injected += size
+            if self._timeline is not None:
+                self._timeline.inject(self._sent, size)
         else:
             self._given += size
-        if self._timeline is not None:
-            self._timeline.record(size, injected=audio.injected)
-            if self._keep > 0 and size:
-                self._kept.append(audio if data is audio.data else Audio(data))
-                self._kept_size += size
-                while self._kept_size > self._limit:
-                    self._drop_first()
-            else:
-                self._kept_begin = self._given
+        self._sent += size
+        if self._timeline is None:
+            return
+        if self._keep > 0 and size:
+            self._kept.append(audio if data is audio.data else Audio(data))
+            self._kept_size += size
+            while self._kept_size > self._limit:
+                self._drop_first()
+        else:
+            self._kept_begin = self._given
 
     def settle(self, result: ResultGenerated) -> ResultGenerated:
         """Translate a result to the user's time, and note what it settles."""
@@ -146,8 +150,11 @@ class Ledger:
         self._release()
         self._unsaid = max(self._unsaid, round(self._kept_begin / self._bytes_per_ms))
         self._timeline = Timeline(self._bytes_per_ms, self._kept_begin)
+        self._sent = 0
         for audio in self._kept:
-            self._timeline.record(len(audio.data), injected=audio.injected)
+            if audio.injected:
+                self._timeline.inject(self._sent, len(audio.data))
+            self._sent += len(audio.data)
         header = [Audio(self._header.data)] if self._header and self._header.data else []
         return [*header, *self._kept]
 

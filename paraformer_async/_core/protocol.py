@@ -88,6 +88,8 @@ class _Protocol(ABC, Generic[Sent, Received]):
         task_id: Id of the current or last task; empty before the first.
     """
 
+    _skips_foreign = False
+
     def __init__(self) -> None:
         self.state = State.IDLE
         self.task_id = ""
@@ -136,17 +138,19 @@ class _Protocol(ABC, Generic[Sent, Received]):
             return None
         except RemoteProtocolError as error:
             raise self._violation(error.message) from error
-        is_end = isinstance(message, TaskFailed)  # of the connection: no matter of which task
-        if self._is_late(task_id) and not is_end:
+        is_foreign = task_id not in (self.task_id, "") and self._is_foreign(task_id, message)
+        if is_foreign and self._skips_foreign:
             _logger.info("skipped a late %s of task %s", name_of(message), task_id)
             return None
         move = (self.state, type(message))
-        state = self.state if move in UNDER_WAY else TRANSITIONS.get(move)
+        state = TRANSITIONS.get(move)
         if state is None:
-            raise self._violation(f"{name_of(message)} may not come while {self.state.value}")
+            if move not in UNDER_WAY:
+                raise self._violation(f"{name_of(message)} may not come while {self.state.value}")
+            state = self.state
         if isinstance(message, RunTask):
             self.task_id = task_id
-        elif task_id and not self._is_current(task_id) and not is_end:
+        elif is_foreign:
             raise self._violation(f"{name_of(message)} names another task than the running one")
         self.state = state
         return message
@@ -155,14 +159,11 @@ class _Protocol(ABC, Generic[Sent, Received]):
     def _decode(self, frame: str | bytes) -> tuple[str, Received]:
         """Give the task id that the frame names (it may name none), and its message."""
 
-    def _is_late(self, task_id: str) -> bool:
-        """Whether what names *task_id* is to be skipped."""
-        del task_id
-        return False
-
-    def _is_current(self, task_id: str) -> bool:
-        """Whether *task_id* is that of the current task. A peer may drop the dashes of an id."""
-        return task_id == self.task_id or task_id.replace("-", "") == self.task_id.replace("-", "")
+    def _is_foreign(self, task_id: str, message: Command | Event) -> bool:
+        """Whether *message* is of another task. A peer may drop the dashes of an id."""
+        # The failure of a task is the end of the connection: no matter of which task.
+        is_other = task_id.replace("-", "") != self.task_id.replace("-", "")
+        return is_other and not isinstance(message, TaskFailed)
 
     def _violation(self, what: str) -> RemoteProtocolError:
         self.state = State.FAILED
@@ -172,13 +173,12 @@ class _Protocol(ABC, Generic[Sent, Received]):
 class ClientProtocol(_Protocol[Command, Event]):
     """The client's side: sends commands, receives events."""
 
+    _skips_foreign = True  # late events of an earlier task
+
     def _decode(self, frame: str | bytes) -> tuple[str, Event]:
         if isinstance(frame, str):
             return decode_event(frame)
         raise UnknownEvent("binary frame")
-
-    def _is_late(self, task_id: str) -> bool:
-        return bool(task_id) and not self._is_current(task_id)
 
 
 class ServerProtocol(_Protocol[Event, Command]):

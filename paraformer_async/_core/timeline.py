@@ -20,31 +20,27 @@ class Timeline:
     Args:
         bytes_per_ms: Of the audio.
         begin: Where in the user's audio, in bytes, the task begins.
+
+    Attributes:
+        is_shifted: Whether the two clocks differ at all.
     """
 
     def __init__(self, bytes_per_ms: float, begin: int = 0) -> None:
+        self.is_shifted = begin > 0
         self._bytes_per_ms = bytes_per_ms
         self._begin = begin
-        self._sent = 0
         # Stretches of injected silence in bytes of the service's audio: (begin, length), in order.
         # Those before the last final sentence are only counted, so the list stays short.
         self._silences: list[tuple[int, int]] = []
         self._silence_before = 0
 
-    @property
-    def is_shifted(self) -> bool:
-        """Whether the two clocks differ at all."""
-        return bool(self._begin or self._silences or self._silence_before)
-
-    def record(self, size: int, *, injected: bool) -> None:
-        """Enter *size* bytes that are sent."""
-        if injected:
-            begin, length = self._sent, size
-            if self._silences and sum(self._silences[-1]) == begin:
-                begin, before = self._silences.pop()
-                length += before
-            self._silences.append((begin, length))
-        self._sent += size
+    def inject(self, begin: int, length: int) -> None:
+        """Enter *length* bytes of silence that lie at *begin* in the service's audio."""
+        if self._silences and sum(self._silences[-1]) == begin:
+            begin, before = self._silences.pop()
+            length += before
+        self._silences.append((begin, length))
+        self.is_shifted = True
 
     def to_user(self, service_ms: int) -> int:
         """Give the user's time; a time within injected silence is where the silence began."""

@@ -12,12 +12,17 @@ class Inbox:
 
     All final results are kept. Of partial ones only the newest waits: an unread partial result is
     replaced by what comes after it.
+
+    Attributes:
+        is_ended: Whether no more results come; what waits can still be read.
+        arrival: Gives what is to be awaited until a result comes, or the end. Cancellation is safe.
     """
 
     def __init__(self) -> None:
         self._results: list[RecognitionResult] = []
-        self._is_ended = False
+        self.is_ended = False
         self._arrival = Signal()
+        self.arrival = self._arrival.wait
 
     def put(self, result: RecognitionResult) -> None:
         """Add a result."""
@@ -28,17 +33,9 @@ class Inbox:
 
     def end(self) -> None:
         """No more results come; what waits can still be read."""
-        self._is_ended = True
+        self.is_ended = True
         self._arrival.notify()
 
-    async def get(self) -> RecognitionResult | None:
-        """
-        Give the next result, waiting for it; `None` after the last one.
-
-        Cancellation is safe: the next call gives what this one would have given.
-        """
-        while not self._results:
-            if self._is_ended:
-                return None
-            await self._arrival.wait()
-        return self._results.pop(0)
+    def get(self) -> RecognitionResult | None:
+        """Give the next result; `None` when none waits."""
+        return self._results.pop(0) if self._results else None

@@ -30,7 +30,7 @@ from paraformer_async.errors import (
 )
 from paraformer_async.middleware import Stack
 from paraformer_async.options import Options
-from paraformer_async.results import AudioGap, RecognitionResult, Usage
+from paraformer_async.results import AudioGap, RecognitionResult, Sentence, Usage
 
 __all__ = ["Recognition"]
 
@@ -53,7 +53,6 @@ class Recognition:
         outbox: Where the user's audio goes in.
         inbox: Where the results come out.
         is_done: Whether the service has said everything.
-        reach: How far into the user's audio results have come, in ms.
         text: What was said for good so far, a sentence each.
     """
 
@@ -79,13 +78,19 @@ class Recognition:
         self._is_resumed = False
         self._billed: Usage | None = None  # in the present task
         self._billed_before = 0  # in those that broke
-        self.reach = 0
+        self._said: Sentence | None = None  # last
+        self._reached = 0  # before the present task
         self.text: list[str] = []
 
     @property
     def unsettled(self) -> float | None:
         """Seconds of audio that were sent and no final result covers; `None` if compressed."""
         return self._ledger.unsettled
+
+    @property
+    def reach(self) -> int:
+        """How far into the user's audio results have come, in ms."""
+        return max(self._reached, self._ledger.settled, end_of(self._said) if self._said else 0)
 
     @property
     def usage(self) -> Usage | None:
@@ -138,6 +143,7 @@ class Recognition:
                 raise AudioLostError(*lost)
             self.inbox.put(AudioGap.between(*lost))
         self._is_resumed = True
+        self._reached = self.reach
         self._billed_before += self._billed.duration if self._billed else 0
         self._billed = None
         return [*self._ledger.restart(), *self._closing]
@@ -176,7 +182,11 @@ class Recognition:
         """Show an event to middleware, and a result to the user."""
         if isinstance(event, ResultGenerated):
             event = self._ledger.settle(event)
-            self._note(event)
+            sentence = event.sentence
+            if sentence is not None and not sentence.heartbeat:
+                self._said = sentence
+                if sentence.is_final:
+                    self.text.append(sentence.text)
             self._billed = event.usage or self._billed
         elif isinstance(event, TaskFinished):
             self._billed = event.usage or self._billed
@@ -185,23 +195,14 @@ class Recognition:
                 return
             self._is_started = True
         for passed in self._stack.incoming(event, now):
-            self._show(passed, request_id)
+            if isinstance(passed, ResultGenerated):
+                sentence = passed.sentence
+                if sentence is not None and not sentence.heartbeat:
+                    self.inbox.put(RecognitionResult(sentence, request_id, passed.usage))
         self.is_done = isinstance(event, TaskFinished)
-
-    def _show(self, event: Event, request_id: str) -> None:
-        if isinstance(event, ResultGenerated) and event.sentence and not event.sentence.heartbeat:
-            self.inbox.put(RecognitionResult(event.sentence, request_id, event.usage))
 
     def _record(self, commands: Sequence[Command]) -> None:
         """Enter all audio before any of it is sent: what a broken connection swallows is kept."""
         for command in commands:
             if isinstance(command, Audio):
                 self._ledger.record(command)
-
-    def _note(self, result: ResultGenerated) -> None:
-        sentence = result.sentence
-        if sentence is None or sentence.heartbeat:
-            return
-        self.reach = max(self.reach, end_of(sentence))
-        if sentence.is_final:
-            self.text.append(sentence.text)

@@ -64,35 +64,31 @@ class Stack:
     middleware does not override costs nothing.
 
     Attributes:
+        outgoing: Takes a command of the user's and the time; gives what is to be sent.
+        incoming: Takes an event of the service's and the time; gives what the user is to see.
         hurries: Whether audio or a result that passes may bring the deadline nearer.
     """
 
     def __init__(self, middlewares: Sequence[Middleware]) -> None:
-        self._outgoing = [one.outgoing for one in middlewares if _overrides(one, "outgoing")]
-        self._incoming = [
-            one.incoming for one in reversed(middlewares) if _overrides(one, "incoming")
-        ]
+        self.outgoing = _chain([one.outgoing for one in middlewares if _overrides(one, "outgoing")])
+        self.incoming = _chain(
+            [one.incoming for one in reversed(middlewares) if _overrides(one, "incoming")]
+        )
         self._timed = [
             (
                 one,
-                [
-                    inner.outgoing
-                    for inner in middlewares[place + 1 :]
-                    if _overrides(inner, "outgoing")
-                ],
+                _chain(
+                    [
+                        inner.outgoing
+                        for inner in middlewares[place + 1 :]
+                        if _overrides(inner, "outgoing")
+                    ]
+                ),
             )
             for place, one in enumerate(middlewares)
             if _overrides(one, "deadline")
         ]
         self.hurries = any(one.hurries for one, _ in self._timed)
-
-    def outgoing(self, command: Command, now: float) -> Sequence[Command]:
-        """Take a command of the user's; give what is to be sent."""
-        return _passed_through(self._outgoing, (command,), now)
-
-    def incoming(self, event: Event, now: float) -> Sequence[Event]:
-        """Take an event of the service's; give what the user is to see."""
-        return _passed_through(self._incoming, (event,), now)
 
     def deadline(self) -> float | None:
         """When `expired` is to be called next; `None` for not at all."""
@@ -110,21 +106,26 @@ class Stack:
             when = one.deadline()
             if when is None or when > now:
                 continue
-            sent.extend(_passed_through(inner, tuple(one.expired(now)), now))
+            for command in one.expired(now):
+                sent.extend(inner(command, now))
         return sent
 
 
-def _passed_through(
+def _chain(
     steps: Sequence[Callable[[Message, float], Iterable[Message]]],
-    messages: Sequence[Message],
-    now: float,
-) -> Sequence[Message]:
-    for step in steps:
-        if len(messages) == 1:  # nearly always
-            messages = tuple(step(messages[0], now))
-        else:
-            messages = [passed for each in messages for passed in step(each, now)]
-    return messages
+) -> Callable[[Message, float], Sequence[Message]]:
+    """Make one step of *steps*."""
+
+    def pass_through(message: Message, now: float) -> Sequence[Message]:
+        messages: Sequence[Message] = (message,)
+        for step in steps:
+            if len(messages) == 1:  # nearly always
+                messages = tuple(step(messages[0], now))
+            else:
+                messages = [passed for each in messages for passed in step(each, now)]
+        return messages
+
+    return pass_through
 
 
 def _overrides(middleware: Middleware, method: str) -> bool:

@@ -24,6 +24,7 @@ class Latency(Middleware):
 
     def __init__(self) -> None:
         self.measured = results.Latency()
+        self._is_waiting = True  # for a result that tells something: the first, or the last
         self._first_audio: float | None = None
         self._finished: float | None = None
 
@@ -34,20 +35,21 @@ class Latency(Middleware):
                 self._first_audio = now
         elif isinstance(command, FinishTask):
             self._finished = now
+            self._is_waiting = True
         return (command,)
 
     def incoming(self, event: Event, now: float) -> Iterable[Event]:
         """Note when the first and the last result with text pass."""
-        if isinstance(event, ResultGenerated) and _has_text(event.sentence):
-            first, last = self.measured.first_packet, self.measured.last_packet
-            if first is None and self._first_audio is not None:
-                first = now - self._first_audio
-            if self._finished is not None:
-                last = now - self._finished
-            if (first, last) != (self.measured.first_packet, self.measured.last_packet):
-                self.measured = results.Latency(first, last)
+        if self._is_waiting and isinstance(event, ResultGenerated):
+            sentence = event.sentence
+            if sentence is not None and not sentence.heartbeat and sentence.text:
+                self._note(now)
         return (event,)
 
-
-def _has_text(sentence: results.Sentence | None) -> bool:
-    return sentence is not None and not sentence.heartbeat and sentence.text != ""
+    def _note(self, now: float) -> None:
+        first = self.measured.first_packet
+        if first is None and self._first_audio is not None:
+            first = now - self._first_audio
+        last = None if self._finished is None else now - self._finished
+        self.measured = results.Latency(first, last)
+        self._is_waiting = first is None or last is not None

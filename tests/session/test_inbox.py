@@ -16,11 +16,19 @@ def result(text: str, *, is_final: bool = False) -> RecognitionResult:
     return RecognitionResult(Sentence(text=text, sentence_end=is_final), "id")
 
 
-async def texts(inbox: Inbox) -> list[str]:
+async def read(inbox: Inbox) -> RecognitionResult | None:
+    """Wait for the next result, as the user's loop does; `None` at the end."""
+    while (one := inbox.get()) is None and not inbox.is_ended:
+        await inbox.arrival()
+    return one
+
+
+def texts(inbox: Inbox) -> list[str]:
     """Read all that waits in an inbox that has ended."""
     found = []
-    while (one := await inbox.get()) is not None:
+    while (one := inbox.get()) is not None:
         found.append(one.text)
+    assert inbox.is_ended
     return found
 
 
@@ -30,7 +38,7 @@ async def test_finals_are_kept_and_partials_replaced() -> None:
     for text, is_final in (("a", 0), ("ab", 0), ("ab.", 1), ("c.", 1), ("d", 0), ("de", 0)):
         inbox.put(result(text, is_final=bool(is_final)))
     inbox.end()
-    assert ["ab.", "c.", "de"] == await texts(inbox)
+    assert ["ab.", "c.", "de"] == texts(inbox)
 
 
 async def test_a_gap_is_kept() -> None:
@@ -39,27 +47,27 @@ async def test_a_gap_is_kept() -> None:
     inbox.put(AudioGap.between(0, 100))
     inbox.put(result("a"))
     inbox.end()
-    assert ["", "a"] == await texts(inbox)
+    assert ["", "a"] == texts(inbox)
 
 
 async def test_what_waits_is_read_after_the_end() -> None:
-    """After `end`, what waits is given first, then `None`, as often as it is asked for."""
+    """What waits at the end is still given; only then nothing is."""
     inbox = Inbox()
     inbox.put(result("a", is_final=True))
     inbox.end()
-    assert ["a"] == await texts(inbox)
-    assert await inbox.get() is None
+    assert ["a"] == texts(inbox)
+    assert await read(inbox) is None
 
 
 @pytest.mark.parametrize("readers", [1, 3])
 async def test_readers_are_woken(readers: int) -> None:
     """Who waits is woken by a result or by the end; each result goes to one reader."""
     inbox = Inbox()
-    read: list[str | None] = []
+    found: list[str | None] = []
 
     async def reader() -> None:
-        one = await inbox.get()
-        read.append(one.text if one else None)
+        one = await read(inbox)
+        found.append(one.text if one else None)
 
     async with anyio.create_task_group() as tasks:
         for _ in range(readers):
@@ -67,19 +75,19 @@ async def test_readers_are_woken(readers: int) -> None:
         await anyio.wait_all_tasks_blocked()
         inbox.put(result("a", is_final=True))
         await anyio.wait_all_tasks_blocked()
-        assert ["a"] == read
+        assert ["a"] == found
         inbox.end()
-    assert ["a"] + [None] * (readers - 1) == read
+    assert ["a"] + [None] * (readers - 1) == found
 
 
 async def test_cancelled_reading_takes_nothing() -> None:
-    """A `get` that is cancelled in the moment of an arrival has taken nothing."""
+    """A reader that is cancelled in the moment of an arrival has taken nothing."""
     inbox = Inbox()
-    reading = asyncio.create_task(inbox.get())
+    reading = asyncio.create_task(read(inbox))
     await anyio.wait_all_tasks_blocked()
     inbox.put(result("a", is_final=True))
     reading.cancel()
     with pytest.raises(asyncio.CancelledError):
         await reading
     inbox.end()
-    assert ["a"] == await texts(inbox)
+    assert ["a"] == texts(inbox)

@@ -77,7 +77,7 @@ async def results(recognition: Recognition) -> list[RecognitionResult]:
     """Read all results that are there."""
     recognition.inbox.end()
     found = []
-    while (result := await recognition.inbox.get()) is not None:
+    while (result := recognition.inbox.get()) is not None:
         found.append(result)
     return found
 
