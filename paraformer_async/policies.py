@@ -26,8 +26,9 @@ class Timeouts(Struct, frozen=True, kw_only=True):
         send: How long one frame of audio may wait for a peer that takes nothing.
         finish: After the end of the audio, how long the service may say nothing.
         close: How long closing may take; what is not closed by then is cut off.
-        ping: A peer from which nothing came for this long is pinged; when it does not answer within
-            half of it, the connection is lost. The vendor's client pings, too. `None`: no pings.
+        ping: A peer from which nothing came for this long (at most twice as long) is pinged; when
+            nothing comes within half of it, the connection is lost. The vendor's client pings, too.
+            `None`: no pings.
     """
 
     connect: float = 10.0

@@ -4,11 +4,15 @@ One task over one connection: the two tasks that own a socket, and their timer.
     audio:  outbox ─sender→ recognition (stack, ledger) ─→ protocol ─→ transport
     result: transport ─receiver→ protocol ─→ recognition (ledger, stack) ─→ inbox
 
-The sender is the only writer, the receiver the only reader. The receiver owns the failure: a write
-error stays quiet until the reader has said why. The first failure wins.
+The sender is the only one that waits to write, the receiver the only one that waits to read. What
+need not wait goes past them in the step in which it comes: a frame of audio when the socket takes
+it, a result when the connection can hand it over. The receiver owns the failure: a write error
+stays quiet until the reader has said why. The first failure wins.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextvars import copy_context
+from math import inf
 
 import anyio
 
@@ -16,11 +20,12 @@ from paraformer_async._core.wire import (
     Command,
     Event,
     FinishTask,
+    ResultGenerated,
     RunTask,
     TaskFailed,
     TaskStarted,
 )
-from paraformer_async._session.outbox import Frame, Mark
+from paraformer_async._session.outbox import TURN, Frame, Mark
 from paraformer_async._session.pool import Connection
 from paraformer_async._session.recognition import Recognition
 from paraformer_async._session.signal import Signal
@@ -32,6 +37,9 @@ __all__ = ["Attempt"]
 
 # What is waited for after a command, as a phase of `Timeouts`.
 _ANSWERS: Mapping[type[Command], str] = {RunTask: "started", FinishTask: "finish"}
+
+# Frames that come faster than this one after the other, in seconds, need not leave one by one.
+_BURST = 0.001
 
 
 class Attempt:
@@ -78,7 +86,8 @@ class Attempt:
         self._started = Signal()
         self._failure: Exception | None = None
         self._write_error: ConnectionLostError | None = None
-        self._scope = anyio.CancelScope()
+        self._tasks = anyio.create_task_group()
+        self._sent_at = -inf
         self.started_at: float | None = None
         self.ran_for = 0.0
 
@@ -90,8 +99,8 @@ class Attempt:
             ServiceError: The task failed, or its connection.
             Exception: What the user's middleware raised.
         """
-        with self._scope, self._watch.watching(self):
-            async with anyio.create_task_group() as tasks:
+        with self._watch.watching(self):
+            async with self._tasks as tasks:
                 tasks.start_soon(self._guarded, self._send)
                 await self._guarded(self._receive)
                 tasks.cancel_scope.cancel()
@@ -110,7 +119,11 @@ class Attempt:
             self._failure = error
             if self.started_at is not None:
                 self.ran_for = self._clock() - self.started_at
-            self._scope.cancel()
+            self._end()
+
+    def _end(self) -> None:
+        self._transport.listen(None)
+        self._tasks.cancel_scope.cancel()
 
     async def _send(self) -> None:
         try:
@@ -130,11 +143,13 @@ class Attempt:
     async def _send_audio(self) -> None:
         outbox, recognition = self._recognition.outbox, self._recognition
         while (item := await outbox.get(self._send_now)) is not Mark.END:
+            now = self._clock()
             if isinstance(item, Mark):
-                await self._write(recognition.expire(self._clock()))
+                await self._write(recognition.expire(now))
                 self._watch.nudge(self.deadline())  # that of the stack counts again
             else:
-                await self._write(recognition.take_out(item, self._clock()))
+                await self._write([c for frame in item for c in recognition.take_out(frame, now)])
+                self._sent_at = self._clock()
             if self._write_error is not None:
                 raise self._write_error
         await self._write(recognition.close(self._clock()))
@@ -143,12 +158,15 @@ class Attempt:
         """
         Send a frame in the step in which it came, while the sender waits, if the socket is ready.
 
-        Nothing waits here, so the sender is still the only one that waits for the socket.
+        Nothing waits here, so the sender is still the only one that waits for the socket. Frames
+        that follow one another at once are left to the sender, which sends many by one call.
         """
-        if not self._transport.is_ready:
+        now = self._clock()
+        if now - self._sent_at < _BURST or self._transport.unsent():
             return False
+        self._sent_at = now
         try:
-            for command in self._recognition.take_out(frame, self._clock()):
+            for command in self._recognition.take_out(frame, now):
                 self._transport.send_now(self._protocol.send(command))
         except ConnectionLostError as error:
             self._write_error = error
@@ -159,36 +177,55 @@ class Attempt:
             self._watch.nudge(self.deadline())
         return True
 
-    async def _write(self, commands: Iterable[Command]) -> None:
-        for command in commands:
-            frame = self._protocol.send(command, task_id=self._request_id)
+    async def _write(self, commands: Sequence[Command]) -> None:
+        for start in range(0, len(commands), TURN):
+            batch = commands[start : start + TURN]
+            frames = [self._protocol.send(each, task_id=self._request_id) for each in batch]
             self._waits.begin("send", self._clock())
-            await self._transport.send(frame)
+            await self._transport.send(frames)
             self._waits.end("send")
-            if (answer := _ANSWERS.get(type(command))) is not None:
-                self._waits.begin(answer, self._clock())
-                self._watch.nudge(self.deadline())
+            for command in batch:
+                if (answer := _ANSWERS.get(type(command))) is not None:
+                    self._waits.begin(answer, self._clock())
+                    self._watch.nudge(self.deadline())
         if self._hurries:
             self._watch.nudge(self.deadline())
 
     async def _receive(self) -> None:
-        while not self._recognition.is_done:
-            event = self._protocol.receive(await self._transport.receive())
+        # Middleware runs in the context of its recognition, not of that which made the connection.
+        context = copy_context()
+        self._transport.listen(lambda frame: context.run(self._hear, frame))
+        try:
+            while not self._recognition.is_done:
+                self._hear(await self._transport.receive())
+        finally:
+            self._transport.listen(None)
+
+    def _hear(self, frame: str | bytes) -> None:
+        """Take a frame of the service's."""
+        try:
+            event = self._protocol.receive(frame)
             if event is not None:
                 self._take(event, self._clock())
+        except Exception as error:  # noqa: BLE001 - the user's middleware may raise anything
+            self._fail(error)
 
     def _take(self, event: Event, now: float) -> None:
-        if "finish" in self._waits:
+        if self._recognition.is_finished and "finish" in self._waits:
             self._waits.begin("finish", now)
         self._recognition.take_in(event, self._request_id, now)
         if self._hurries:
             self._watch.nudge(self.deadline())
+        if isinstance(event, ResultGenerated):
+            return
         if isinstance(event, TaskStarted):
             self.started_at = now
             self._waits.end("started")
             self._started.notify()
         elif isinstance(event, TaskFailed):
             raise TaskFailedError(event.error_code, event.error_message)
+        else:
+            self._end()
 
     def deadline(self) -> float:
         """When the first wait runs out, or middleware wants to be called."""

@@ -7,14 +7,14 @@ aiohttp is imported on first use, so that importing the package stays light.
 import inspect
 import ipaddress
 import os
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import anyio
 
 from paraformer_async._session.failures import Secrets, connect_error, host_of_redirect
-from paraformer_async._session.transport import AbortableSocket, Transport, WebSocket
+from paraformer_async._session.transport import Transport
 from paraformer_async._validation import require_address
 from paraformer_async.errors import (
     AuthenticationError,
@@ -27,15 +27,20 @@ from paraformer_async.options import Options
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from aiohttp import BaseConnector, ClientResponse, ClientSession, TraceRequestRedirectParams
+    from aiohttp import (
+        BaseConnector,
+        ClientHandlerType,
+        ClientRequest,
+        ClientResponse,
+        ClientSession,
+    )
 
 __all__ = ["Dialer", "api_key_of"]
 
 _SWITCHING_PROTOCOLS = 101
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _KEY_REFUSED = frozenset({401, 403})
 _BODY_SHOWN = 500
-# Larger than any result; a peer that sends more is not the service.
-_LARGEST_MESSAGE = 4 * 1024 * 1024
 
 
 class Dialer:
@@ -49,6 +54,7 @@ class Dialer:
     def __init__(self, connector: "Callable[[], BaseConnector] | None" = None) -> None:
         self._connector = connector
         self._session: ClientSession | None = None
+        self._buffer = bytearray()  # for what all connections receive
         self._proxies: dict[str, str | None] = {}
 
     async def dial(self, options: Options) -> Transport:
@@ -76,6 +82,9 @@ class Dialer:
     async def _shake_hands(self, options: Options, key: str) -> Transport:
         from aiohttp import ClientError, ClientWSTimeout
 
+        from paraformer_async._session.websocket import BUFFER, LARGEST_MESSAGE, Socket, WebSocket
+
+        self._buffer = self._buffer or bytearray(BUFFER)
         proxy = options.proxy or self._proxy_for(options.url)
         try:
             socket = await self._get_session().ws_connect(
@@ -85,7 +94,7 @@ class Dialer:
                 ssl=options.ssl or True,
                 timeout=ClientWSTimeout(ws_close=options.timeouts.close),  # pyright: ignore[reportCallIssue] # attrs
                 heartbeat=options.timeouts.ping,
-                max_msg_size=_LARGEST_MESSAGE,
+                max_msg_size=LARGEST_MESSAGE,
             )
         except HandshakeError as refusal:
             refusal.body = Secrets(options, key, proxy).hide(refusal.body)
@@ -94,7 +103,7 @@ class Dialer:
             secrets = Secrets(options, key, proxy)
             failure = connect_error(urlsplit(options.url).hostname or "", error, secrets)
             raise failure from (None if secrets.are_in(error) else error)
-        return WebSocket(cast("AbortableSocket", socket), options.timeouts.close)
+        return WebSocket(cast("Socket", socket), self._buffer, options.timeouts.close)
 
     def _proxy_for(self, url: str) -> str | None:
         """Look into the environment once for each address."""
@@ -104,16 +113,16 @@ class Dialer:
 
     def _get_session(self) -> "ClientSession":
         if self._session is None:
-            from aiohttp import ClientSession, ClientTimeout, TCPConnector, TraceConfig
+            from aiohttp import ClientSession, ClientTimeout, TCPConnector
 
-            redirects = TraceConfig()
-            redirects.on_request_redirect.append(_refuse_redirect)
+            from paraformer_async._session.websocket import Socket
+
             self._session = ClientSession(
                 connector=self._connector() if self._connector else TCPConnector(limit=0),
                 timeout=ClientTimeout(total=None),
                 raise_for_status=_refuse,
-                ws_response_class=_socket_class(),
-                trace_configs=[redirects],
+                ws_response_class=Socket,
+                middlewares=[_refuse_redirect],
                 # Not trust_env: aiohttp would put credentials of ~/.netrc in our key's place.
             )
         return self._session
@@ -174,28 +183,17 @@ async def _refuse(response: "ClientResponse") -> None:
     raise error(response.status, body, retry_after=float(after) if after.isdecimal() else 0.0)
 
 
-async def _refuse_redirect(_: object, __: object, params: "TraceRequestRedirectParams") -> None:
+async def _refuse_redirect(
+    request: "ClientRequest", shake_hands: "ClientHandlerType"
+) -> "ClientResponse":
     """
     Keep the audio here: aiohttp would go wherever it is sent to, with the headers and without TLS.
 
-    A trace, because `ws_connect` cannot be told not to follow.
+    A middleware of aiohttp, because `ws_connect` cannot be told not to follow.
     """
-    response = params.response
-    response.close()
-    where = host_of_redirect(response.headers.get("Location", ""))
-    raise HandshakeError(response.status, f"it redirects to {where}, which is not followed")
-
-
-def _socket_class() -> Any:
-    from aiohttp import ClientWebSocketResponse
-
-    class Abortable(ClientWebSocketResponse):
-        """A socket that knows its transport, so that it can be cut off."""
-
-        def __init__(
-            self, reader: Any, writer: Any, protocol: Any, response: Any, *args: Any, **kwargs: Any
-        ) -> None:
-            super().__init__(reader, writer, protocol, response, *args, **kwargs)
-            self.transport = response.connection.transport
-
-    return Abortable
+    response = await shake_hands(request)
+    if response.status in _REDIRECTS:
+        response.close()
+        where = host_of_redirect(response.headers.get("Location", ""))
+        raise HandshakeError(response.status, f"it redirects to {where}, which is not followed")
+    return response

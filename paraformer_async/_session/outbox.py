@@ -8,11 +8,12 @@ from enum import Enum
 from paraformer_async._core.pcm import Framer, Splitter
 from paraformer_async._session.signal import Signal
 
-__all__ = ["Frame", "Mark", "Outbox"]
+__all__ = ["TURN", "Frame", "Mark", "Outbox"]
 
 Frame = bytes | memoryview
-# A source that is never waited for must let others have their turn after so many chunks.
-_TURN = 16
+# A source that is never waited for must let others have their turn after so many chunks, and the
+# sender sends so many frames at a time.
+TURN = 16
 
 
 class Mark(Enum):
@@ -54,6 +55,16 @@ class Outbox:
         """Whether the sender was told of the timer, and has not come to it yet."""
         return self._timer_due
 
+    def offer(self, chunk: bytes) -> bool:
+        """Add audio, if that need not wait. `False`: it was not taken, and is to be `put`."""
+        if self._waiting >= self._limit or self._puts == TURN or self._ended:
+            return False
+        self._puts += 1
+        for frame in self._framer.feed(chunk):
+            if self._bypass is None or self._frames or self._timer_due or not self._bypass(frame):
+                self._append(frame)
+        return True
+
     async def put(self, chunk: bytes) -> None:
         """
         Add audio; wait while the queue is full.
@@ -61,15 +72,12 @@ class Outbox:
         Cancellation is safe: the chunk was taken whole or not at all. After the end of the audio
         nothing is taken; the caller looks at `is_ended`.
         """
-        while self._waiting >= self._limit and not self._ended:
-            await self._room.wait()
-        if self._ended:
-            return
-        for frame in self._framer.feed(chunk):
-            self._append(frame)
-        self._puts += 1
-        if self._puts % _TURN == 0:
-            await asyncio.sleep(0)
+        while not self.offer(chunk) and not self._ended:
+            if self._puts == TURN:
+                self._puts = 0
+                await asyncio.sleep(0)
+            else:
+                await self._room.wait()
 
     def end(self) -> None:
         """No more audio comes: what waits will be sent, then the end."""
@@ -84,9 +92,9 @@ class Outbox:
         self._timer_due = True
         self._arrival.notify()
 
-    async def get(self, bypass: Callable[[Frame], bool] = lambda _: False) -> Frame | Mark:
+    async def get(self, bypass: Callable[[Frame], bool] = lambda _: False) -> list[Frame] | Mark:
         """
-        Give the next frame, or a mark; wait until there is one. For the sender only.
+        Give the next frames, or a mark; wait until there is one. For the sender only.
 
         A timer's mark comes after all audio that was there before it, down to the last sample.
 
@@ -99,11 +107,7 @@ class Outbox:
                 # Silence that follows must not part the two bytes of a sample.
                 self._flush(whole_samples=True)
             if self._frames:
-                frame = self._frames.popleft()
-                self._waiting -= len(frame)
-                if self._waiting * 2 <= self._limit:  # not for each frame: in batches
-                    self._room.notify()
-                return frame
+                return self._take()
             if self._ended:
                 return Mark.END
             if self._timer_due:
@@ -115,9 +119,14 @@ class Outbox:
             finally:
                 self._bypass = None
 
+    def _take(self) -> list[Frame]:
+        frames = [self._frames.popleft() for _ in range(min(TURN, len(self._frames)))]
+        self._waiting -= sum(map(len, frames))
+        if self._waiting * 2 <= self._limit:  # not for each frame: in batches
+            self._room.notify()
+        return frames
+
     def _append(self, frame: Frame) -> None:
-        if self._bypass and not self._frames and not self._timer_due and self._bypass(frame):
-            return
         self._frames.append(frame)
         self._waiting += len(frame)
         self._arrival.notify()

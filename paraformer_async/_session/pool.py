@@ -9,7 +9,7 @@ httpcore: what changes the lists is synchronous; closing, which takes time, is d
 
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from math import inf
 from typing import Any
 
@@ -129,6 +129,9 @@ class Pool:
                 tasks.start_soon(connection.transport.aclose)
 
     async def _take_place(self) -> None:
+        with suppress(anyio.WouldBlock):
+            self._places.acquire_nowait()
+            return
         with anyio.move_on_after(self._limits.wait):
             await self._places.acquire()
             return

@@ -80,7 +80,7 @@ class Session:
         self._watch = watch
         self._source = source
         self._clock = clock
-        self._scope = anyio.CancelScope()
+        self._tasks = anyio.create_task_group()
         self.recognition = recognition
         self.request_ids = [uuid.uuid4().hex]
         self.has_source = source is not None
@@ -92,12 +92,11 @@ class Session:
     async def run(self) -> None:
         """Recognise. Never raises but for cancellation: what went wrong is in `failure`."""
         try:
-            with self._scope:
-                async with anyio.create_task_group() as tasks:
-                    if self._source is not None:
-                        tasks.start_soon(self._guarded, partial(self._pump, self._source))
-                    await self._guarded(self._recognise)
-                    tasks.cancel_scope.cancel()
+            async with self._tasks as tasks:
+                if self._source is not None:
+                    tasks.start_soon(self._guarded, partial(self._pump, self._source))
+                await self._guarded(self._recognise)
+                tasks.cancel_scope.cancel()
         finally:
             self.cancel(UsageError("the recognizer was closed while this recognition was running"))
             self.recognition.inbox.end()
@@ -118,7 +117,7 @@ class Session:
         self.failure = self.failure or reason
         self.recognition.outbox.end()
         self.recognition.inbox.end()
-        self._scope.cancel()
+        self._tasks.cancel_scope.cancel()
 
     async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do *work*; its failure is the session's, and is told to the user where they look next."""
@@ -130,9 +129,11 @@ class Session:
     async def _pump(self, source: Chunks) -> None:
         try:
             async with aclosing(source):
-                put = self.recognition.outbox.put
-                async for chunk in source:
-                    await put(chunk if type(chunk) is bytes else immutable(chunk))
+                outbox = self.recognition.outbox
+                async for given in source:
+                    chunk = given if type(given) is bytes else immutable(given)
+                    if not outbox.offer(chunk):
+                        await outbox.put(chunk)
         except anyio.get_cancelled_exc_class():
             if anyio.current_effective_deadline() > -inf:  # not by us
                 self.cancel(UsageError("the audio source was cancelled"))

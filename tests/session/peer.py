@@ -1,11 +1,13 @@
 """A connection in memory, whose other end the test holds: the service's side, by hand."""
 
 from collections import deque
+from collections.abc import Sequence
 
 import anyio
 
 from paraformer_async._core.protocol import ServerProtocol
 from paraformer_async._core.wire import Command, Event, ResultGenerated, TaskFinished, TaskStarted
+from paraformer_async._session.transport import Frame, Listener
 from paraformer_async.errors import ConnectionLostError
 from paraformer_async.results import Sentence
 
@@ -16,16 +18,21 @@ class Peer:
     def __init__(self) -> None:
         self.protocol = ServerProtocol()
         self.heard: list[Command] = []
+        self.calls = 0  # of `send`
         self.is_closed = False
         self.is_open = True
-        self.is_ready = False  # every frame goes through the sender
         self.takes_audio = True
         self._frames: deque[str | bytes | ConnectionLostError] = deque()
         self._arrival = anyio.Event()
         self._heard_more = anyio.Event()
 
-    async def send(self, frame: str | bytes | memoryview) -> None:
-        """Take a frame of the client's; see `Transport`."""
+    async def send(self, frames: Sequence[Frame]) -> None:
+        """Take frames of the client's; see `Transport`."""
+        self.calls += 1
+        for frame in frames:
+            await self._take(frame)
+
+    async def _take(self, frame: Frame) -> None:
         if not self.takes_audio and not isinstance(frame, str):
             await anyio.sleep_forever()
         if self._frames and isinstance(self._frames[-1], ConnectionLostError):
@@ -35,6 +42,14 @@ class Peer:
         self.heard.append(command)
         self._heard_more.set()
         self._heard_more = anyio.Event()
+
+    def unsent(self) -> int:
+        """Always something: every frame goes through the sender; see `Transport`."""
+        return 1
+
+    def listen(self, listener: Listener | None) -> None:
+        """Every frame goes through the receiver; see `Transport`."""
+        del listener
 
     async def receive(self) -> str | bytes:
         """Give the client the next frame; see `Transport`."""

@@ -1,6 +1,7 @@
 """A recognition over several connections in memory."""
 
 from collections.abc import Iterable
+from contextvars import ContextVar
 
 import anyio
 import pytest
@@ -24,6 +25,8 @@ from paraformer_async._core.wire import (
     TaskFailed,
     TaskFinished,
 )
+from paraformer_async._session import attempt as module
+from paraformer_async._session.transport import Frame, Listener
 from paraformer_async.middleware import Middleware
 from tests.session.conftest import Open
 from tests.session.peer import Peer
@@ -281,11 +284,28 @@ class Direct(Peer):
 
     def __init__(self) -> None:
         super().__init__()
-        self.is_ready = True
+        self.is_full = False
         self.breaks = False
+        self.listener: Listener | None = None
 
-    def send_now(self, frame: bytes | memoryview) -> None:
+    def unsent(self) -> int:
+        """Give what has not left; see `Transport`."""
+        return 1 if self.is_full else 0
+
+    def listen(self, listener: Listener | None) -> None:
+        """Hand text to *listener* as it comes; see `Transport`."""
+        self.listener = listener
+
+    def say_raw(self, frame: str | bytes) -> None:
+        """Send any frame: text to the listener if there is one."""
+        if self.listener is not None and isinstance(frame, str):
+            self.listener(frame)
+        else:
+            super().say_raw(frame)
+
+    def send_now(self, frame: Frame) -> None:
         """Take a frame; see `Transport`."""
+        assert not isinstance(frame, str)
         if self.breaks:
             raise ConnectionLostError(1006, "broken pipe")
         command = self.protocol.receive(bytes(frame))
@@ -303,6 +323,11 @@ class TestDirect:
         """The service's end of the first connection."""
         return Direct()
 
+    @pytest.fixture(autouse=True)
+    def no_burst(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Frames never follow one another so fast that they are left to the sender."""
+        monkeypatch.setattr(module, "_BURST", 0.0)
+
     async def test_frames_go_out_in_the_step_in_which_they_come(
         self, open_stream: Open, peer: Direct
     ) -> None:
@@ -314,13 +339,87 @@ class TestDirect:
             await anyio.wait_all_tasks_blocked()
             await stream.send(b"\x02" * 3200)
             assert [Audio(b"\x01" * 3200), Audio(b"\x02" * 3200)] == peer.heard
-            peer.is_ready = False
+            peer.is_full = True
             await stream.send(b"\x03" * 3200)
             assert 2 == len(peer.heard)
-            peer.is_ready = True
+            peer.is_full = False
             await stream.send(b"\x04" * 3200)
             await anyio.wait_all_tasks_blocked()
             assert [Audio(bytes([n]) * 3200) for n in (1, 2, 3, 4)] == peer.heard
+
+    async def test_a_burst_leaves_together(
+        self, open_stream: Open, peer: Direct, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Frames that come at once after another are sent by one call, and none is held back."""
+        monkeypatch.setattr(module, "_BURST", 60.0)
+        async with open_stream() as stream:
+            await peer.hear(RunTask)
+            peer.start()
+            await anyio.wait_all_tasks_blocked()
+            calls = peer.calls
+            for number in range(5):
+                await stream.send(bytes([number]) * 3200)
+            assert [Audio(b"\x00" * 3200)] == peer.heard
+            await anyio.wait_all_tasks_blocked()
+            assert [Audio(bytes([number]) * 3200) for number in range(5)] == peer.heard
+            assert calls + 1 == peer.calls
+
+    async def test_results_are_seen_in_the_step_in_which_they_come(
+        self, open_stream: Open, peer: Direct
+    ) -> None:
+        """A result waits to be read when the connection has handed it over; the end ends all."""
+        async with open_stream() as stream:
+            await peer.hear(RunTask)
+            peer.start()
+            await stream.finish()
+            await peer.hear(FinishTask)
+            results = aiter(stream)
+            peer.say_final("one")
+            assert "one" == (await anext(results)).text
+            peer.finish()
+            peer.say_raw("what comes after the end is not heard")
+            assert [] == [result async for result in results]
+        assert not peer.is_closed
+
+    async def test_a_failure_is_seen_in_the_step_in_which_it_comes(
+        self, open_stream: Open, peer: Direct
+    ) -> None:
+        """A failure that the connection hands over ends the recognition; nothing comes after it."""
+        async with open_stream() as stream:
+            await peer.hear(RunTask)
+            peer.start()
+            peer.say(TaskFailed("Oops", "no"))
+            peer.say_raw("what comes after the end is not heard")
+            with pytest.raises(TaskFailedError, match="no"):
+                async for _ in stream:
+                    pass
+
+    async def test_middleware_runs_in_the_context_of_its_recognition(
+        self, open_stream: Open, peer: Direct
+    ) -> None:
+        """Context variables are those of who opened the stream, in both directions."""
+        variable = ContextVar("variable", default="nobody's")
+        seen = []
+
+        class Looking(Middleware):
+            def outgoing(self, command: Command, now: float) -> Iterable[Command]:
+                seen.append(variable.get())
+                return (command,)
+
+            def incoming(self, event: Event, now: float) -> Iterable[Event]:
+                seen.append(variable.get())
+                return (event,)
+
+        token = variable.set("the user's")
+        async with open_stream(middleware=(Looking(),)) as stream:
+            variable.reset(token)
+            await peer.hear(RunTask)
+            peer.start()
+            await stream.finish()
+            await peer.hear(FinishTask)
+            peer.finish()
+            assert [] == [result async for result in stream]
+        assert ["the user's"] * 4 == seen
 
     async def test_a_frame_that_breaks_is_heard_again(
         self, open_stream: Open, peer: Direct, peers: list[Peer]
