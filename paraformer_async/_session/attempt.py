@@ -25,7 +25,7 @@ from paraformer_async._core.wire import (
     TaskFailed,
     TaskStarted,
 )
-from paraformer_async._session.outbox import TURN, Frame, Mark
+from paraformer_async._session.outbox import BATCH, Frame, Mark
 from paraformer_async._session.pool import Connection
 from paraformer_async._session.recognition import Recognition
 from paraformer_async._session.signal import Signal
@@ -88,6 +88,7 @@ class Attempt:
         self._write_error: ConnectionLostError | None = None
         self._tasks = anyio.create_task_group()
         self._sent_at = -inf
+        self._is_sent = False
         self.started_at: float | None = None
         self.ran_for = 0.0
 
@@ -103,7 +104,8 @@ class Attempt:
             async with self._tasks as tasks:
                 tasks.start_soon(self._guarded, self._send)
                 await self._guarded(self._receive)
-                tasks.cancel_scope.cancel()
+                if not self._is_sent:
+                    tasks.cancel_scope.cancel()
         if self._failure is not None:
             raise self._failure
 
@@ -119,11 +121,7 @@ class Attempt:
             self._failure = error
             if self.started_at is not None:
                 self.ran_for = self._clock() - self.started_at
-            self._end()
-
-    def _end(self) -> None:
-        self._transport.listen(None)
-        self._tasks.cancel_scope.cancel()
+            self._tasks.cancel_scope.cancel()
 
     async def _send(self) -> None:
         try:
@@ -135,6 +133,7 @@ class Attempt:
                 await self._write(self._recognition.resume())
             if not self._recognition.is_finished:
                 await self._send_audio()
+            self._is_sent = True
         except ConnectionLostError:
             # The receiver will tell why. When the connection is half open, it cannot.
             await anyio.sleep(self._close_timeout)
@@ -178,8 +177,8 @@ class Attempt:
         return True
 
     async def _write(self, commands: Sequence[Command]) -> None:
-        for start in range(0, len(commands), TURN):
-            batch = commands[start : start + TURN]
+        for start in range(0, len(commands), BATCH):
+            batch = commands[start : start + BATCH]
             frames = [self._protocol.send(each, task_id=self._request_id) for each in batch]
             self._waits.begin("send", self._clock())
             await self._transport.send(frames)
@@ -197,18 +196,21 @@ class Attempt:
         self._transport.listen(lambda frame: context.run(self._hear, frame))
         try:
             while not self._recognition.is_done:
-                self._hear(await self._transport.receive())
+                frame = await self._transport.receive()
+                if not self._recognition.is_done:  # otherwise it is the last, which was heard
+                    self._hear(frame)
         finally:
             self._transport.listen(None)
 
-    def _hear(self, frame: str | bytes) -> None:
-        """Take a frame of the service's."""
+    def _hear(self, frame: str | bytes) -> bool:
+        """Take a frame of the service's; give whether it is the last."""
         try:
             event = self._protocol.receive(frame)
             if event is not None:
                 self._take(event, self._clock())
         except Exception as error:  # noqa: BLE001 - the user's middleware may raise anything
             self._fail(error)
+        return self._recognition.is_done or self._failure is not None
 
     def _take(self, event: Event, now: float) -> None:
         if self._recognition.is_finished and "finish" in self._waits:
@@ -224,8 +226,6 @@ class Attempt:
             self._started.notify()
         elif isinstance(event, TaskFailed):
             raise TaskFailedError(event.error_code, event.error_message)
-        else:
-            self._end()
 
     def deadline(self) -> float:
         """When the first wait runs out, or middleware wants to be called."""

@@ -8,12 +8,13 @@ from enum import Enum
 from paraformer_async._core.pcm import Framer, Splitter
 from paraformer_async._session.signal import Signal
 
-__all__ = ["TURN", "Frame", "Mark", "Outbox"]
+__all__ = ["BATCH", "Frame", "Mark", "Outbox"]
 
 Frame = bytes | memoryview
-# A source that is never waited for must let others have their turn after so many chunks, and the
-# sender sends so many frames at a time.
-TURN = 16
+# The sender takes so many frames at a time.
+BATCH = 16
+# A source that is never waited for must let others have their turn after so many chunks.
+_TURN = 64
 
 
 class Mark(Enum):
@@ -57,7 +58,7 @@ class Outbox:
 
     def offer(self, chunk: bytes) -> bool:
         """Add audio, if that need not wait. `False`: it was not taken, and is to be `put`."""
-        if self._waiting >= self._limit or self._puts == TURN or self._ended:
+        if self._waiting >= self._limit or self._puts == _TURN or self._ended:
             return False
         self._puts += 1
         for frame in self._framer.feed(chunk):
@@ -73,7 +74,7 @@ class Outbox:
         nothing is taken; the caller looks at `is_ended`.
         """
         while not self.offer(chunk) and not self._ended:
-            if self._puts == TURN:
+            if self._puts == _TURN:
                 self._puts = 0
                 await asyncio.sleep(0)
             else:
@@ -120,7 +121,7 @@ class Outbox:
                 self._bypass = None
 
     def _take(self) -> list[Frame]:
-        frames = [self._frames.popleft() for _ in range(min(TURN, len(self._frames)))]
+        frames = [self._frames.popleft() for _ in range(min(BATCH, len(self._frames)))]
         self._waiting -= sum(map(len, frames))
         if self._waiting * 2 <= self._limit:  # not for each frame: in batches
             self._room.notify()

@@ -96,7 +96,8 @@ class Session:
                 if self._source is not None:
                     tasks.start_soon(self._guarded, partial(self._pump, self._source))
                 await self._guarded(self._recognise)
-                tasks.cancel_scope.cancel()
+                if not self.recognition.outbox.is_ended:  # the service was done before the source
+                    tasks.cancel_scope.cancel()
         finally:
             self.cancel(UsageError("the recognizer was closed while this recognition was running"))
             self.recognition.inbox.end()

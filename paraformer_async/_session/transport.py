@@ -7,8 +7,8 @@ __all__ = ["Frame", "Listener", "Transport"]
 
 # A frame to send: text as `str`, binary as the others.
 Frame = str | bytes | memoryview
-# Takes a text frame. Raises nothing.
-Listener = Callable[[str], object]
+# Takes a text frame, and gives whether it is the last that it wants. Raises nothing.
+Listener = Callable[[str], bool | None]
 
 
 class Transport(Protocol):
@@ -28,7 +28,8 @@ class Transport(Protocol):
         Let *listener* have text in the step in which it comes, if the connection knows how.
 
         Frames that are not given to it come through `receive`, in which the reader waits anyway:
-        for the end of the connection, if for nothing else. `None`: all of them do.
+        for the end of the connection, if for nothing else. The last that it wants does, too, so
+        that the reader goes on. `None`: all of them do.
         """
         ...
 

@@ -118,8 +118,9 @@ class Queue(WebSocketDataQueue):
             or self._protocol._reading_paused  # noqa: SLF001 - a message that waited is being taken
         ):
             super().feed_data(data, size)
-        else:
-            self.listener(data.data)
+        elif self.listener(data.data):
+            self.listener = None
+            super().feed_data(data, size)
 
 
 class Held:

@@ -299,9 +299,10 @@ class Direct(Peer):
     def say_raw(self, frame: str | bytes) -> None:
         """Send any frame: text to the listener if there is one."""
         if self.listener is not None and isinstance(frame, str):
-            self.listener(frame)
-        else:
-            super().say_raw(frame)
+            if not self.listener(frame):
+                return
+            self.listener = None
+        super().say_raw(frame)
 
     def send_now(self, frame: Frame) -> None:
         """Take a frame; see `Transport`."""

@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 from paraformer_async._core.pcm import Framer, Splitter
-from paraformer_async._session.outbox import TURN, Mark, Outbox
+from paraformer_async._session.outbox import BATCH, Mark, Outbox
 
 pytestmark = pytest.mark.anyio
 
@@ -70,10 +70,10 @@ async def test_a_full_outbox_makes_the_user_wait() -> None:
 async def test_a_large_chunk_is_taken_whole() -> None:
     """A chunk that is larger than the limit is taken whole; the next one waits for all of it."""
     box = outbox(frames=1)
-    await box.put(bytes((TURN + 1) * FRAME))
+    await box.put(bytes((BATCH + 1) * FRAME))
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(box.put, b"\x01" * FRAME)
-        assert [bytes(FRAME)] * TURN == await box.get()
+        assert [bytes(FRAME)] * BATCH == await box.get()
         await anyio.wait_all_tasks_blocked()
         assert [bytes(FRAME)] == await box.get()
     assert [b"\x01" * FRAME] == await box.get()
@@ -198,7 +198,7 @@ async def test_chunks_that_never_wait_let_others_have_their_turn() -> None:
         tasks.start_soon(box.get, lambda _: True)
         tasks.start_soon(count)
         await asyncio.sleep(0)
-        for _ in range(161):
+        for _ in range(641):
             await box.put(bytes(FRAME))
         tasks.cancel_scope.cancel()
     assert turns >= 10
