@@ -23,7 +23,7 @@ class Timeouts(Struct, frozen=True, kw_only=True):
     Attributes:
         connect: Name resolution, TCP, TLS and the WebSocket handshake together.
         started: From `run-task` to the service's `task-started`.
-        send: How long one frame of audio may wait for a peer that takes nothing.
+        send: How long audio may wait to be written for a peer that takes nothing.
         finish: After the end of the audio, how long the service may say nothing.
         close: How long closing may take; what is not closed by then is cut off.
         ping: A peer from which nothing came for this long (at most twice as long) is pinged; when

@@ -116,12 +116,13 @@ class _Protocol(ABC, Generic[Sent, Received]):
         self.state, self.task_id = state, current
         return frame
 
-    def receive(self, frame: str | bytes) -> Received | None:
+    def receive(self, frame: str | bytes, *, is_text: bool = False) -> Received | None:
         """
         Take a frame from the peer.
 
         Args:
             frame: Text as `str`, a binary frame as `bytes`.
+            is_text: Whether bytes are text, in UTF-8.
 
         Returns:
             The message; `None` for what is to be skipped: events of unknown kinds and late events
@@ -132,7 +133,7 @@ class _Protocol(ABC, Generic[Sent, Received]):
                 is FAILED then, and of no more use.
         """
         try:
-            task_id, message = self._decode(frame)
+            task_id, message = self._decode(frame, is_text=is_text)
         except UnknownEvent as event:
             _logger.warning("skipped an event of unknown kind: %s", event)
             return None
@@ -156,7 +157,7 @@ class _Protocol(ABC, Generic[Sent, Received]):
         return message
 
     @abstractmethod
-    def _decode(self, frame: str | bytes) -> tuple[str, Received]:
+    def _decode(self, frame: str | bytes, *, is_text: bool) -> tuple[str, Received]:
         """Give the task id that the frame names (it may name none), and its message."""
 
     def _is_foreign(self, task_id: str, message: Command | Event) -> bool:
@@ -175,8 +176,8 @@ class ClientProtocol(_Protocol[Command, Event]):
 
     _skips_foreign = True  # late events of an earlier task
 
-    def _decode(self, frame: str | bytes) -> tuple[str, Event]:
-        if isinstance(frame, str):
+    def _decode(self, frame: str | bytes, *, is_text: bool) -> tuple[str, Event]:
+        if is_text or isinstance(frame, str):
             return decode_event(frame)
         raise UnknownEvent("binary frame")
 
@@ -184,7 +185,7 @@ class ClientProtocol(_Protocol[Command, Event]):
 class ServerProtocol(_Protocol[Event, Command]):
     """The service's side: sends events, receives commands."""
 
-    def _decode(self, frame: str | bytes) -> tuple[str, Command]:
-        if isinstance(frame, str):
+    def _decode(self, frame: str | bytes, *, is_text: bool) -> tuple[str, Command]:
+        if is_text or isinstance(frame, str):
             return decode_command(frame)
         return "", Audio(frame)

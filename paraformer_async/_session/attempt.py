@@ -12,7 +12,9 @@ stays quiet until the reader has said why. The first failure wins.
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import copy_context
+from functools import partial
 from math import inf
+from typing import Any, cast
 
 import anyio
 
@@ -89,6 +91,7 @@ class Attempt:
         self._tasks = anyio.create_task_group()
         self._sent_at = -inf
         self._is_sent = False
+        self._is_finishing = False
         self.started_at: float | None = None
         self.ran_for = 0.0
 
@@ -187,33 +190,38 @@ class Attempt:
                 if (answer := _ANSWERS.get(type(command))) is not None:
                     self._waits.begin(answer, self._clock())
                     self._watch.nudge(self.deadline())
+                    self._is_finishing = answer == "finish"
         if self._hurries:
             self._watch.nudge(self.deadline())
 
     async def _receive(self) -> None:
         # Middleware runs in the context of its recognition, not of that which made the connection.
-        context = copy_context()
-        self._transport.listen(lambda frame: context.run(self._hear, frame))
+        run_here = cast("Any", copy_context().run)
+        self._transport.listen(partial(run_here, self._hear, is_text=True))
         try:
-            while not self._recognition.is_done:
+            while not self._is_over:
                 frame = await self._transport.receive()
-                if not self._recognition.is_done:  # otherwise it is the last, which was heard
+                if not self._is_over:  # otherwise it is the last, which was heard
                     self._hear(frame)
         finally:
             self._transport.listen(None)
 
-    def _hear(self, frame: str | bytes) -> bool:
+    def _hear(self, frame: str | bytes, *, is_text: bool = False) -> bool:
         """Take a frame of the service's; give whether it is the last."""
         try:
-            event = self._protocol.receive(frame)
+            event = self._protocol.receive(frame, is_text=is_text)
             if event is not None:
                 self._take(event, self._clock())
         except Exception as error:  # noqa: BLE001 - the user's middleware may raise anything
             self._fail(error)
+        return self._is_over
+
+    @property
+    def _is_over(self) -> bool:
         return self._recognition.is_done or self._failure is not None
 
     def _take(self, event: Event, now: float) -> None:
-        if self._recognition.is_finished and "finish" in self._waits:
+        if self._is_finishing:
             self._waits.begin("finish", now)
         self._recognition.take_in(event, self._request_id, now)
         if self._hurries:

@@ -14,7 +14,7 @@ Frame = bytes | memoryview
 # The sender takes so many frames at a time.
 BATCH = 16
 # A source that is never waited for must let others have their turn after so many chunks.
-_TURN = 64
+_TURN = 32
 
 
 class Mark(Enum):

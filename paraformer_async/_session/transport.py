@@ -7,8 +7,8 @@ __all__ = ["Frame", "Listener", "Transport"]
 
 # A frame to send: text as `str`, binary as the others.
 Frame = str | bytes | memoryview
-# Takes a text frame, and gives whether it is the last that it wants. Raises nothing.
-Listener = Callable[[str], bool | None]
+# Takes a text frame, in UTF-8, and gives whether it is the last that it wants. Raises nothing.
+Listener = Callable[[bytes], bool | None]
 
 
 class Transport(Protocol):

@@ -34,7 +34,8 @@ LARGEST_MESSAGE = 4 * 1024 * 1024
 # How much may wait in a queue before the peer has to, in bytes.
 _QUEUED = 64 * 1024
 _ABNORMAL_CLOSURE = 1006
-_TEXT, _BINARY = _DATA = WSMsgType.TEXT, WSMsgType.BINARY
+_NOT_UTF8 = 1007
+_TEXT, _BINARY = WSMsgType.TEXT, WSMsgType.BINARY
 
 # Takes data; gives whether it broke the rules first, if it knows.
 Take = Callable[[bytes], tuple[bool, bytes] | None]
@@ -165,7 +166,7 @@ class Socket(ClientWebSocketResponse):
         self.transport.set_protocol(self.receiver)
 
     def _parse_to(self, queue: Queue) -> Take:
-        parser = WebSocketReader(queue, LARGEST_MESSAGE, compress=False, decode_text=True)
+        parser = WebSocketReader(queue, LARGEST_MESSAGE, compress=False, decode_text=False)
         self._handler.set_parser(parser, queue)
         self._reader, self._parser, self.queue = queue, parser, queue
         return parser.feed_data
@@ -244,8 +245,10 @@ class WebSocket:
     async def receive(self) -> str | bytes:
         """Read a frame, see `Transport`."""
         message = await self._socket.receive()
-        if message.type in _DATA:
-            return cast("str | bytes", message.data)
+        if message.type is _TEXT:
+            return self._decoded(message.data)
+        if message.type is _BINARY:
+            return cast("bytes", message.data)
         reason = message.extra if isinstance(message.extra, str) else ""
         broken = message.data if isinstance(message.data, Exception) else None
         raise self._lost(reason) from (broken or self._socket.exception())
@@ -271,6 +274,12 @@ class WebSocket:
         finally:
             writer.transport = transport
         transport.write(b"".join(held.frames))
+
+    def _decoded(self, text: str | bytes) -> str:
+        try:
+            return text if isinstance(text, str) else text.decode()
+        except UnicodeDecodeError as error:
+            raise ConnectionLostError(_NOT_UTF8, "text that is not UTF-8") from error
 
     def _lost(self, reason: str = "") -> ConnectionLostError:
         return ConnectionLostError(self._socket.close_code or _ABNORMAL_CLOSURE, reason)

@@ -262,14 +262,14 @@ def test_what_cannot_be_read_fails_the_connection(broken: str) -> None:
 FRAMES = st.text() | st.binary() | st.sampled_from([*COMMANDS, *EVENTS]).map(frame)
 
 
-@given(st.sampled_from(State), st.lists(FRAMES, max_size=8))
-def test_arbitrary_frames(state: State, frames: list[str | bytes]) -> None:
+@given(st.sampled_from(State), st.lists(FRAMES, max_size=8), st.booleans())
+def test_arbitrary_frames(state: State, frames: list[str | bytes], is_text: bool) -> None:
     """Whatever a peer sends, both sides raise nothing but the library's own errors."""
     for side in (client_in(state), server_in(state)):
         for received in frames:
             before = side.state
             try:
-                side.receive(received)
+                side.receive(received, is_text=is_text)
             except RemoteProtocolError:
                 assert State.FAILED is side.state
             else:
@@ -290,6 +290,21 @@ def test_arbitrary_order_of_events(events: list[Event], task: str) -> None:
             assert move is None
             move = State.FAILED
         assert move is client.state
+
+
+@pytest.mark.parametrize("message", [TaskStarted(), RunTask("model")], ids=["event", "command"])
+def test_text_as_bytes(message: Command | Event) -> None:
+    """Text may come as bytes, when it is said to be text; otherwise they are a binary frame."""
+    text = frame(message)
+    assert isinstance(text, str)
+    if isinstance(message, Command):
+        server = server_in(State.IDLE)
+        assert message == server.receive(text.encode(), is_text=True)
+        assert Audio(text.encode()) == server_in(State.RUNNING).receive(text.encode())
+    else:
+        client = client_in(State.STARTING)
+        assert client.receive(text.encode()) is None
+        assert message == client.receive(text.encode(), is_text=True)
 
 
 @given(st.data())

@@ -299,7 +299,7 @@ class Direct(Peer):
     def say_raw(self, frame: str | bytes) -> None:
         """Send any frame: text to the listener if there is one."""
         if self.listener is not None and isinstance(frame, str):
-            if not self.listener(frame):
+            if not self.listener(frame.encode()):
                 return
             self.listener = None
         super().say_raw(frame)
