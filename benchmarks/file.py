@@ -2,9 +2,9 @@
 What does an hour of audio cost that goes as fast as the socket takes it?
 
 The server takes the audio and says nothing, so this is the cost of the way out alone. `ours` reads
-an async generator, `ours-thread` a plain iterable, which may block and so is read in a worker
-thread. All give frames of 100 ms. `vs.` is the median of the ratios to the hand-written loop of
-the same round.
+an async generator, `ours-thread` a plain iterable, which may block and so is read in a thread. All
+send the same frames of 100 ms. `vs.` is the median of the ratios to the hand-written loop of the
+same round.
 """
 
 from statistics import median

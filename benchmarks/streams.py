@@ -146,7 +146,7 @@ def _middle(rounds: Rounds, field: str) -> float | None:
 def main() -> None:
     made = parser(__doc__, rounds=3)
     made.add_argument("--streams", type=int, nargs="+", default=[10, 100, 400])
-    made.add_argument("--seconds", type=float, default=10.0, help="of audio, for each stream")
+    made.add_argument("--seconds", type=float, default=20.0, help="of audio, for each stream")
     made.add_argument("--alternatives", nargs="+", choices=_ALTERNATIVES, default=_ALTERNATIVES)
     made.add_argument("--server", choices=_SERVERS, default="load")
     made.add_argument("--uvloop", action="store_true", help="run the clients on uvloop")
