@@ -329,6 +329,16 @@ def test_what_is_no_wav_cannot_be_resumed(data: bytes) -> None:
     assert final(0, 900) == ledger.settle(final(0, 900))
 
 
+def test_silence_before_the_header_is_no_audio_of_the_users() -> None:
+    """Silence that is sent while the header of a WAV file is awaited does not count as given."""
+    ledger = Ledger(16_000, keep=60, is_wav=True)
+    ledger.record(Audio(bytes(1600), injected=True))
+    assert not ledger.is_resumable
+    ledger.record(Audio(wav(bytes(1600))))
+    assert 800 == ledger.given
+    assert ledger.is_resumable
+
+
 def test_a_wav_header_that_never_ends_is_no_header() -> None:
     """Chunks beyond 64 KB before the samples are taken for no header."""
     header = WavHeader()
