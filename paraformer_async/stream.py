@@ -131,12 +131,12 @@ class RecognitionStream(AsyncContextManagerMixin):
 
     async def _next(self) -> RecognitionResult:
         inbox = self._session.recognition.inbox
-        while (result := inbox.get()) is None:
+        while not inbox.results:
             if inbox.is_ended:
                 self._raise_failure()
                 raise StopAsyncIteration
             await inbox.arrival()
-        return result
+        return inbox.results.pop(0)
 
     def _begin(self) -> None:
         if not self._is_begun:
@@ -186,6 +186,7 @@ class _Results:
 
     def __del__(self) -> None:
         # May run in any thread, and after the loop.
-        if self._owned is not None and not self._loop.is_closed():
+        session = self._owned
+        if session and not session.recognition.is_done and not self._loop.is_closed():
             reason = UsageError("the loop over the stream was left")
-            self._loop.call_soon_threadsafe(self._owned.cancel, reason)
+            self._loop.call_soon_threadsafe(session.cancel, reason)

@@ -12,8 +12,7 @@ FAILED, and nothing leads out of it.
 """
 
 import logging
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Generic, TypeVar
 
@@ -76,12 +75,16 @@ UNDER_WAY: frozenset[tuple[State, type[Struct]]] = frozenset(
 )
 
 
-class _Protocol(ABC, Generic[Sent, Received]):
+class _Protocol(Generic[Sent, Received]):
     """
     The state of one connection; what both sides share.
 
     The caller moves frames: what `send` returns is to be written in that order, what was read goes
     to `receive`.
+
+    Args:
+        decode: Gives the task id that a text frame names (it may name none), and its message.
+        from_binary: Gives the message that is a binary frame.
 
     Attributes:
         state: Where the current task is.
@@ -90,7 +93,13 @@ class _Protocol(ABC, Generic[Sent, Received]):
 
     _skips_foreign = False
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        decode: Callable[[str | bytes], tuple[str, Received]],
+        from_binary: Callable[[bytes], Received],
+    ) -> None:
+        self._decode = decode
+        self._from_binary = from_binary
         self.state = State.IDLE
         self.task_id = ""
 
@@ -133,7 +142,10 @@ class _Protocol(ABC, Generic[Sent, Received]):
                 is FAILED then, and of no more use.
         """
         try:
-            task_id, message = self._decode(frame, is_text=is_text)
+            if is_text or isinstance(frame, str):
+                task_id, message = self._decode(frame)
+            else:
+                task_id, message = self.task_id, self._from_binary(frame)
         except UnknownEvent as event:
             _logger.warning("skipped an event of unknown kind: %s", event)
             return None
@@ -156,10 +168,6 @@ class _Protocol(ABC, Generic[Sent, Received]):
         self.state = state
         return message
 
-    @abstractmethod
-    def _decode(self, frame: str | bytes, *, is_text: bool) -> tuple[str, Received]:
-        """Give the task id that the frame names (it may name none), and its message."""
-
     def _is_foreign(self, task_id: str, message: Command | Event) -> bool:
         """Whether *message* is of another task. A peer may drop the dashes of an id."""
         # The failure of a task is the end of the connection: no matter of which task.
@@ -176,16 +184,17 @@ class ClientProtocol(_Protocol[Command, Event]):
 
     _skips_foreign = True  # late events of an earlier task
 
-    def _decode(self, frame: str | bytes, *, is_text: bool) -> tuple[str, Event]:
-        if is_text or isinstance(frame, str):
-            return decode_event(frame)
-        raise UnknownEvent("binary frame")
+    def __init__(self) -> None:
+        super().__init__(decode_event, _no_event)
 
 
 class ServerProtocol(_Protocol[Event, Command]):
     """The service's side: sends events, receives commands."""
 
-    def _decode(self, frame: str | bytes, *, is_text: bool) -> tuple[str, Command]:
-        if is_text or isinstance(frame, str):
-            return decode_command(frame)
-        return "", Audio(frame)
+    def __init__(self) -> None:
+        super().__init__(decode_command, Audio)
+
+
+def _no_event(frame: bytes) -> Event:
+    del frame
+    raise UnknownEvent("binary frame")

@@ -10,7 +10,7 @@ it, a result when the connection can hand it over. The receiver owns the failure
 stays quiet until the reader has said why. The first failure wins.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import copy_context
 from functools import partial
 from math import inf
@@ -105,21 +105,15 @@ class Attempt:
         """
         with self._watch.watching(self):
             async with self._tasks as tasks:
-                tasks.start_soon(self._guarded, self._send)
-                await self._guarded(self._receive)
+                tasks.start_soon(self._send)
+                await self._receive()
                 if not self._is_sent:
                     tasks.cancel_scope.cancel()
         if self._failure is not None:
             raise self._failure
 
-    async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Do *work*; its failure ends the attempt, outside of the group that would wrap it."""
-        try:
-            await work()
-        except Exception as error:  # noqa: BLE001 - raised again by `run`
-            self._fail(error)
-
     def _fail(self, error: Exception) -> None:
+        """End the attempt; `run` raises *error*, outside of the group that would wrap it."""
         if self._failure is None and not self._recognition.is_done:
             self._failure = error
             if self.started_at is not None:
@@ -137,10 +131,12 @@ class Attempt:
             if not self._recognition.is_finished:
                 await self._send_audio()
             self._is_sent = True
-        except ConnectionLostError:
+        except ConnectionLostError as error:
             # The receiver will tell why. When the connection is half open, it cannot.
             await anyio.sleep(self._close_timeout)
-            raise
+            self._fail(error)
+        except Exception as error:  # noqa: BLE001 - the user's middleware may raise anything
+            self._fail(error)
 
     async def _send_audio(self) -> None:
         outbox, recognition = self._recognition.outbox, self._recognition
@@ -203,6 +199,8 @@ class Attempt:
                 frame = await self._transport.receive()
                 if not self._is_over:  # otherwise it is the last, which was heard
                     self._hear(frame)
+        except ConnectionLostError as error:
+            self._fail(error)
         finally:
             self._transport.listen(None)
 
@@ -210,8 +208,17 @@ class Attempt:
         """Take a frame of the service's; give whether it is the last."""
         try:
             event = self._protocol.receive(frame, is_text=is_text)
-            if event is not None:
-                self._take(event, self._clock())
+            if event is None:
+                return False
+            now = self._clock()
+            if self._is_finishing:
+                self._waits.begin("finish", now)
+            self._recognition.take_in(event, self._request_id, now)
+            if self._hurries:
+                self._watch.nudge(self.deadline())
+            if isinstance(event, ResultGenerated):
+                return False
+            self._follow(event, now)
         except Exception as error:  # noqa: BLE001 - the user's middleware may raise anything
             self._fail(error)
         return self._is_over
@@ -220,14 +227,8 @@ class Attempt:
     def _is_over(self) -> bool:
         return self._recognition.is_done or self._failure is not None
 
-    def _take(self, event: Event, now: float) -> None:
-        if self._is_finishing:
-            self._waits.begin("finish", now)
-        self._recognition.take_in(event, self._request_id, now)
-        if self._hurries:
-            self._watch.nudge(self.deadline())
-        if isinstance(event, ResultGenerated):
-            return
+    def _follow(self, event: Event, now: float) -> None:
+        """Do what the beginning and the end of a task ask for."""
         if isinstance(event, TaskStarted):
             self.started_at = now
             self._waits.end("started")

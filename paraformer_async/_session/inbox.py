@@ -14,28 +14,25 @@ class Inbox:
     replaced by what comes after it.
 
     Attributes:
+        results: What waits. Who reads takes the first.
         is_ended: Whether no more results come; what waits can still be read.
         arrival: Gives what is to be awaited until a result comes, or the end. Cancellation is safe.
     """
 
     def __init__(self) -> None:
-        self._results: list[RecognitionResult] = []
+        self.results: list[RecognitionResult] = []
         self.is_ended = False
         self._arrival = Signal()
         self.arrival = self._arrival.wait
 
     def put(self, result: RecognitionResult) -> None:
         """Add a result."""
-        if self._results and not self._results[-1].is_final:
-            self._results.pop()
-        self._results.append(result)
+        if self.results and not self.results[-1].is_final:
+            self.results.pop()
+        self.results.append(result)
         self._arrival.notify()
 
     def end(self) -> None:
         """No more results come; what waits can still be read."""
         self.is_ended = True
         self._arrival.notify()
-
-    def get(self) -> RecognitionResult | None:
-        """Give the next result; `None` when none waits."""
-        return self._results.pop(0) if self._results else None

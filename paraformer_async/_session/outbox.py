@@ -62,7 +62,7 @@ class Outbox:
             return False
         self._puts += 1
         for frame in self._framer.feed(chunk):
-            if self._bypass is None or self._frames or self._timer_due or not self._bypass(frame):
+            if self._bypass is None or not self._bypass(frame):
                 self._append(frame)
         return True
 
@@ -85,13 +85,13 @@ class Outbox:
         if not self._ended:
             self._flush(whole_samples=False)
             self._ended = True
-            self._arrival.notify()
+            self._wake_sender()
             self._room.notify()
 
     def ring(self) -> None:
         """Tell the sender that the stack's deadline has come."""
         self._timer_due = True
-        self._arrival.notify()
+        self._wake_sender()
 
     async def get(self, bypass: Callable[[Frame], bool] = lambda _: False) -> list[Frame] | Mark:
         """
@@ -130,6 +130,10 @@ class Outbox:
     def _append(self, frame: Frame) -> None:
         self._frames.append(frame)
         self._waiting += len(frame)
+        self._wake_sender()
+
+    def _wake_sender(self) -> None:
+        self._bypass = None  # what comes from now on waits behind what it wakes up for
         self._arrival.notify()
 
     def _flush(self, *, whole_samples: bool) -> None:

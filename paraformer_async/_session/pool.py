@@ -159,7 +159,8 @@ class Pool:
             self._retire(connection)
         elif len(self._idle) > self._limits.idle:
             self._retire(self._idle[0])
-        self._changed.set()
+        elif len(self._idle) == 1:  # otherwise another expires before it
+            self._changed.set()
 
     def _retire_expired(self, now: float) -> None:
         oldest = now - self._limits.idle_seconds

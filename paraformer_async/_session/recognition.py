@@ -150,7 +150,7 @@ class Recognition:
 
     def take_out(self, frame: bytes | memoryview, now: float) -> Sequence[Command]:
         """Give the commands for a frame of the user's audio."""
-        commands = self._stack.outgoing(Audio(frame), now)
+        commands = tuple(self._stack.outgoing(Audio(frame), now))
         for command in commands:
             if isinstance(command, Audio):
                 self._ledger.record(command)
@@ -164,7 +164,7 @@ class Recognition:
 
     def close(self, now: float) -> Sequence[Command]:
         """Give the commands that end the audio."""
-        commands = self._stack.outgoing(FinishTask(), now)
+        commands = tuple(self._stack.outgoing(FinishTask(), now))
         self._record(commands)
         self._closing = [command for command in commands if not isinstance(command, Audio)]
         return commands

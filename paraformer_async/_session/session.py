@@ -11,9 +11,8 @@ stored once, the first wins.
 
 import logging
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import aclosing
-from functools import partial
 from math import inf
 
 import anyio
@@ -94,8 +93,8 @@ class Session:
         try:
             async with self._tasks as tasks:
                 if self._source is not None:
-                    tasks.start_soon(self._guarded, partial(self._pump, self._source))
-                await self._guarded(self._recognise)
+                    tasks.start_soon(self._pump, self._source)
+                await self._recognise()
                 if not self.recognition.outbox.is_ended:  # the service was done before the source
                     tasks.cancel_scope.cancel()
         finally:
@@ -120,44 +119,43 @@ class Session:
         self.recognition.inbox.end()
         self._tasks.cancel_scope.cancel()
 
-    async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Do *work*; its failure is the session's, and is told to the user where they look next."""
-        try:
-            await work()
-        except Exception as error:  # noqa: BLE001 - the user's source and middleware may raise anything
-            self.cancel(error)
-
     async def _pump(self, source: Chunks) -> None:
+        outbox = self.recognition.outbox
         try:
             async with aclosing(source):
-                outbox = self.recognition.outbox
                 async for given in source:
                     chunk = given if type(given) is bytes else immutable(given)
                     if not outbox.offer(chunk):
                         await outbox.put(chunk)
+            outbox.end()
         except anyio.get_cancelled_exc_class():
             if anyio.current_effective_deadline() > -inf:  # not by us
                 self.cancel(UsageError("the audio source was cancelled"))
             raise
-        self.recognition.outbox.end()
+        except Exception as error:  # noqa: BLE001 - the user's source may raise anything
+            self.cancel(error)
 
     async def _recognise(self) -> None:
         retries = Retries(self._options.reconnect)
         is_first = True
-        while (setback := await self._attempt(is_first=is_first)) is not None:
-            if self.recognition.is_complete_despite(setback.failure):
-                self.recognition.is_done = True
-                break
-            delay = retries.delay(setback)
-            if delay is None or not self.recognition.is_resumable:
-                self._explain(setback.failure)
-                raise setback.failure
-            self._announce(setback.failure, retries.failures, delay)
-            await anyio.sleep(delay)
-            self.request_ids.append(uuid.uuid4().hex)
-            is_first = False
-        # Only now, so that who sees the end finds the connection free for the next recognition.
-        self.recognition.inbox.end()
+        try:
+            while (setback := await self._attempt(is_first=is_first)) is not None:
+                if self.recognition.is_complete_despite(setback.failure):
+                    self.recognition.is_done = True
+                    break
+                delay = retries.delay(setback)
+                if delay is None or not self.recognition.is_resumable:
+                    self._explain(setback.failure)
+                    self.cancel(setback.failure)
+                    return
+                self._announce(setback.failure, retries.failures, delay)
+                await anyio.sleep(delay)
+                self.request_ids.append(uuid.uuid4().hex)
+                is_first = False
+            # Only now, so that who sees the end finds the connection free for the next recognition.
+            self.recognition.inbox.end()
+        except Exception as error:  # noqa: BLE001 - the user's middleware may raise anything
+            self.cancel(error)
 
     async def _attempt(self, *, is_first: bool) -> Setback | None:
         """Try; give what came between, or `None` when all is done."""

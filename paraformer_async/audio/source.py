@@ -42,7 +42,8 @@ class Chunks:
 
     async def aclose(self) -> None:
         """Close the source if it is a generator, in bounded time; all else stays open."""
-        if isinstance(self._iterator, AsyncGenerator):
+        has_ended = getattr(self._iterator, "ag_frame", self) is None
+        if isinstance(self._iterator, AsyncGenerator) and not has_ended:
             with anyio.move_on_after(_CLOSING, shield=True):
                 await self._iterator.aclose()
 

@@ -113,19 +113,27 @@ class Stack:
 
 def _chain(
     steps: Sequence[Callable[[Message, float], Iterable[Message]]],
-) -> Callable[[Message, float], Sequence[Message]]:
+) -> Callable[[Message, float], Iterable[Message]]:
     """Make one step of *steps*."""
+    if not steps:
+        return _unchanged
+    first = steps[0]
+    if len(steps) == 1:
+        return first
+    then = _chain(steps[1:])
 
-    def pass_through(message: Message, now: float) -> Sequence[Message]:
-        messages: Sequence[Message] = (message,)
-        for step in steps:
-            if len(messages) == 1:  # nearly always
-                messages = tuple(step(messages[0], now))
-            else:
-                messages = [passed for each in messages for passed in step(each, now)]
-        return messages
+    def pass_through(message: Message, now: float) -> Iterable[Message]:
+        messages = tuple(first(message, now))
+        if len(messages) == 1:  # nearly always
+            return then(messages[0], now)
+        return [passed for each in messages for passed in then(each, now)]
 
     return pass_through
+
+
+def _unchanged(message: Message, now: float) -> Iterable[Message]:
+    del now
+    return (message,)
 
 
 def _overrides(middleware: Middleware, method: str) -> bool:

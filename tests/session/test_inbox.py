@@ -18,17 +18,16 @@ def result(text: str, *, is_final: bool = False) -> RecognitionResult:
 
 async def read(inbox: Inbox) -> RecognitionResult | None:
     """Wait for the next result, as the user's loop does; `None` at the end."""
-    while (one := inbox.get()) is None and not inbox.is_ended:
+    while not inbox.results and not inbox.is_ended:
         await inbox.arrival()
-    return one
+    return inbox.results.pop(0) if inbox.results else None
 
 
 def texts(inbox: Inbox) -> list[str]:
     """Read all that waits in an inbox that has ended."""
-    found = []
-    while (one := inbox.get()) is not None:
-        found.append(one.text)
     assert inbox.is_ended
+    found = [one.text for one in inbox.results]
+    inbox.results.clear()
     return found
 
 

@@ -76,10 +76,7 @@ def final(end_time: int, text: str = "one", *, usage: int | None = None) -> Resu
 async def results(recognition: Recognition) -> list[RecognitionResult]:
     """Read all results that are there."""
     recognition.inbox.end()
-    found = []
-    while (result := recognition.inbox.get()) is not None:
-        found.append(result)
-    return found
+    return recognition.inbox.results
 
 
 def begin(recognition: Recognition, frames: int = 10, request_id: str = "1") -> None:
