@@ -136,6 +136,9 @@ def main() -> None:
             measured = runner.run(measure(options.name, options.url, streams))
     except ModuleNotFoundError as error:
         exit_absent(error)
+    except ExceptionGroup as group:
+        failed = len(group.exceptions)
+        sys.exit(f"{failed} of {options.streams} streams failed, {group.exceptions[0]!r}")
     print(json.dumps(asdict(measured)))
 
 
