@@ -10,6 +10,7 @@ import json
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from itertools import repeat, starmap
 from statistics import median
 
@@ -44,6 +45,7 @@ def _text(number: int) -> str:
 
 
 _TEXT = _text(_PARTIAL)
+_BYTES = _TEXT.encode()  # as a connection of ours has it
 _CHUNK = bytes(FRAME_BYTES)
 _AUDIO = Audio(_CHUNK)
 
@@ -112,24 +114,24 @@ def _all_of_it(steps: int) -> Iterator[object]:
     """Two frames out and one result in, with framing, protocol, middleware, ledger and queues."""
     framer, protocol, recognition = Framer(_RATE), _running(), _recognition()
 
-    def step(text: str) -> None:
+    def step(text: bytes) -> None:
         for _ in range(2):
             for frame in framer.feed(_CHUNK):
                 for command in recognition.take_out(frame, _NOW):
                     protocol.send(command)
-        event = protocol.receive(text)
+        event = protocol.receive(text, is_text=True)
         assert event is not None
         recognition.take_in(event, _TASK, _NOW)
 
-    return map(step, [_text(number + 1) for number in range(steps)])
+    return map(step, [_text(number + 1).encode() for number in range(steps)])
 
 
 STEPS: Mapping[str, Step] = {
     "nothing (the loop)": lambda steps: starmap(bool, repeat((), steps)),
     _YARDSTICK: lambda steps: map(json.loads, repeat(_TEXT, steps)),
-    "decode_event, a partial result": lambda steps: map(decode_event, repeat(_TEXT, steps)),
+    "decode_event, a partial result": lambda steps: map(decode_event, repeat(_BYTES, steps)),
     "protocol.receive, a partial result": lambda steps: map(
-        _running().receive, repeat(_TEXT, steps)
+        partial(_running().receive, is_text=True), repeat(_BYTES, steps)
     ),
     "protocol.send, a frame": lambda steps: map(_running().send, repeat(_AUDIO, steps)),
     "both middlewares, a frame out": lambda steps: map(
