@@ -10,7 +10,7 @@ it, a result when the connection can hand it over. The receiver owns the failure
 stays quiet until the reader has said why. The first failure wins.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextvars import copy_context
 from functools import partial
 from math import inf
@@ -19,6 +19,7 @@ from typing import Any, cast
 import anyio
 
 from paraformer_async._core.wire import (
+    Audio,
     Command,
     Event,
     FinishTask,
@@ -36,9 +37,6 @@ from paraformer_async.errors import ConnectionLostError, DeadlineError, TaskFail
 from paraformer_async.policies import Timeouts
 
 __all__ = ["Attempt"]
-
-# What is waited for after a command, as a phase of `Timeouts`.
-_ANSWERS: Mapping[type[Command], str] = {RunTask: "started", FinishTask: "finish"}
 
 # Frames that come faster than this one after the other, in seconds, need not leave one by one.
 _BURST = 0.001
@@ -166,6 +164,8 @@ class Attempt:
         try:
             for command in self._recognition.take_out(frame, now):
                 self._transport.send_now(self._protocol.send(command))
+                if not isinstance(command, Audio):
+                    self._await_answer(command, now)
         except ConnectionLostError as error:
             self._write_error = error
             self._recognition.outbox.ring()  # the sender looks
@@ -183,12 +183,16 @@ class Attempt:
             await self._transport.send(frames)
             self._waits.end("send")
             for command in batch:
-                if (answer := _ANSWERS.get(type(command))) is not None:
-                    self._waits.begin(answer, self._clock())
-                    self._watch.nudge(self.deadline())
-                    self._is_finishing = answer == "finish"
+                if not isinstance(command, Audio):
+                    self._await_answer(command, self._clock())
         if self._hurries:
             self._watch.nudge(self.deadline())
+
+    def _await_answer(self, command: RunTask | FinishTask, now: float) -> None:
+        """Bound the wait for what the service answers to *command*, which has been sent."""
+        self._is_finishing = isinstance(command, FinishTask)
+        self._waits.begin("finish" if self._is_finishing else "started", now)
+        self._watch.nudge(self.deadline())
 
     async def _receive(self) -> None:
         # Middleware runs in the context of its recognition, not of that which made the connection.

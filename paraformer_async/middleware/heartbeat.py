@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from paraformer_async._core.pcm import FRAME_MS, silence
 from paraformer_async._core.wire import Audio, Command, RunTask
 from paraformer_async._validation import require_positive
+from paraformer_async.errors import InvalidOptionError
 from paraformer_async.middleware.base import Middleware
 
 __all__ = ["Heartbeat"]
@@ -30,11 +31,13 @@ class Heartbeat(Middleware):
         interval: Seconds of quiet after which silence is sent. Less than the service's 23 s.
 
     Raises:
-        InvalidOptionError: *interval* is not a number above 0.
+        InvalidOptionError: *interval* is not a number above 0 and below 23.
     """
 
     hurries = False
 
+    # After so many seconds without a message the service ends a task.
+    _PATIENCE = 23.0
     # The service's default of max_sentence_silence, the silence that ends a sentence when it breaks
     # them by meaning, and what it is given beyond that, in ms.
     _SENTENCE_SILENCE = 800
@@ -43,6 +46,12 @@ class Heartbeat(Middleware):
 
     def __init__(self, interval: float = 5.0) -> None:
         require_positive("interval", interval)
+        if interval >= self._PATIENCE:
+            raise InvalidOptionError(
+                "interval",
+                f"{interval:g} s is too long: the service ends a task after {self._PATIENCE:g} s",
+                hint="the default of 5 s leaves room for a slow network",
+            )
         self._interval = interval
         self._deadline: float | None = None
         self._frame = Audio(b"", injected=True)

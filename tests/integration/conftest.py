@@ -9,22 +9,11 @@ from pathlib import Path
 import pytest
 
 from paraformer_async.server import LocalServer
+from tests.loops import both_loops
+
+anyio_backend = both_loops
 
 AUDIO = Path(__file__).parents[2] / "examples" / "audio"
-
-
-@pytest.fixture(
-    params=[
-        pytest.param(("asyncio", {"debug": True}), id="asyncio"),
-        pytest.param(("asyncio", {"use_uvloop": True}), id="uvloop"),
-    ]
-)
-def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
-    """Run on asyncio in debug mode, and on uvloop where there is one."""
-    backend: tuple[str, dict[str, bool]] = request.param
-    if "use_uvloop" in backend[1]:
-        pytest.importorskip("uvloop")
-    return backend
 
 
 @pytest.fixture

@@ -82,12 +82,11 @@ def test_ten_minutes_of_silence(interval: float) -> None:
 
 
 def test_the_model_of_the_service_is_strict() -> None:
-    """Without a heartbeat, and with one of 23 s, the model of the service does fail the task."""
-    for stack in (Stack([]), Stack([Heartbeat(23.0)])):
-        service = Service()
-        service.take(list(stack.outgoing(run_task(), 0.0)), 0.0)
-        be_quiet(stack, service, 0.0, TEN_MINUTES)
-        assert "request timeout after 23 seconds." == service.failure
+    """Without a heartbeat, the model of the service does fail the task."""
+    stack, service = Stack([]), Service()
+    service.take(list(stack.outgoing(run_task(), 0.0)), 0.0)
+    be_quiet(stack, service, 0.0, TEN_MINUTES)
+    assert "request timeout after 23 seconds." == service.failure
 
 
 @given(
@@ -195,4 +194,11 @@ def test_an_interval_that_cannot_work(interval: Any) -> None:
     with pytest.raises(
         InvalidOptionError, match=r"interval: .* is not a number of seconds above 0"
     ):
+        Heartbeat(interval)
+
+
+@pytest.mark.parametrize("interval", [23, 60.0, math.inf])
+def test_an_interval_that_is_too_long(interval: float) -> None:
+    """An interval that would let the service end the task is refused."""
+    with pytest.raises(InvalidOptionError, match="the service ends a task after 23 s"):
         Heartbeat(interval)

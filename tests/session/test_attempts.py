@@ -306,10 +306,9 @@ class Direct(Peer):
 
     def send_now(self, frame: Frame) -> None:
         """Take a frame; see `Transport`."""
-        assert not isinstance(frame, str)
         if self.breaks:
             raise ConnectionLostError(1006, "broken pipe")
-        command = self.protocol.receive(bytes(frame))
+        command = self.protocol.receive(frame if isinstance(frame, str) else bytes(frame))
         assert command is not None
         self.heard.append(command)
         self._heard_more.set()
@@ -421,6 +420,27 @@ class TestDirect:
             peer.finish()
             assert [] == [result async for result in stream]
         assert ["the user's"] * 4 == seen
+
+    async def test_middleware_that_ends_the_audio_is_answered_in_time(
+        self, open_stream: Open, peer: Direct
+    ) -> None:
+        """A `finish-task` in the place of a frame is waited for no longer than any other."""
+
+        class Ending(Middleware):
+            def outgoing(self, command: Command, now: float) -> Iterable[Command]:
+                return (FinishTask() if isinstance(command, Audio) else command,)
+
+        timeouts = Timeouts(finish=0.05, close=0.05)
+        async with open_stream(middleware=(Ending(),), timeouts=timeouts) as stream:
+            await peer.hear(RunTask)
+            peer.start()
+            await anyio.wait_all_tasks_blocked()
+            await stream.send(FRAME)
+            assert [FinishTask()] == peer.heard
+            with anyio.fail_after(2), pytest.raises(DeadlineError) as caught:
+                async for _ in stream:
+                    pass
+        assert "finish" == caught.value.phase
 
     async def test_a_frame_that_breaks_is_heard_again(
         self, open_stream: Open, peer: Direct, peers: list[Peer]

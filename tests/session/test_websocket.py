@@ -29,27 +29,15 @@ from paraformer_async._session.transport import Frame
 from paraformer_async._session.websocket import LARGEST_MESSAGE, Socket, WebSocket
 from paraformer_async.options import Options
 from paraformer_async.testing import ScriptedServer, marked, marks_of
+from tests.loops import both_loops
 
 pytestmark = pytest.mark.anyio
+anyio_backend = both_loops
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 ABNORMAL = 1006
 # More than aiohttp writes without looking whether the peer takes it.
 MUCH = 512 * 1024
-
-
-@pytest.fixture(
-    params=[
-        pytest.param(("asyncio", {}), id="asyncio"),
-        pytest.param(("asyncio", {"use_uvloop": True}), id="uvloop"),
-    ]
-)
-def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
-    """Run on asyncio, and on uvloop where there is one."""
-    backend: tuple[str, dict[str, bool]] = request.param
-    if "use_uvloop" in backend[1]:
-        pytest.importorskip("uvloop")
-    return backend
 
 
 # --- The peer --------------------------------------------------------------------------------
