@@ -181,9 +181,9 @@ class AsyncRecognizer(AsyncContextManagerMixin):
         Recognise audio while it comes. Nothing is sent before the stream is entered or iterated.
 
         Args:
-            audio: Where the audio comes from: an async iterable of bytes, any iterable of bytes
-                (read in a thread, a little ahead), a binary file, or the bytes themselves. `None`
-                to `send` it by hand.
+            audio: Where the audio comes from: an async iterable of bytes, an async reader such as
+                the `stdout` of an asyncio process, any iterable of bytes (read in a thread, a little
+                ahead), a binary file, or the bytes themselves. `None` to `send` it by hand.
             overrides: Options that are different for this recognition.
 
         Raises:

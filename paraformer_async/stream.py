@@ -99,9 +99,8 @@ class RecognitionStream(AsyncContextManagerMixin):
             ParaformerError: The recognition has failed.
         """
         self._require_push()
-        if self._session.recognition.outbox.is_ended:
-            raise self._told() or UsageError("cannot send after finish()")
-        await self._session.recognition.outbox.put(immutable(audio))
+        if not await self._session.recognition.outbox.put(immutable(audio)):
+            raise self._told() or UsageError("cannot send after finish(), or after the end")
         self._raise_failure()
 
     async def finish(self) -> None:
@@ -129,14 +128,19 @@ class RecognitionStream(AsyncContextManagerMixin):
         self._begin()
         return _Results(self._next, None if self._is_entered else self._session)
 
-    async def _next(self) -> RecognitionResult:
+    async def _next(self, results: object) -> RecognitionResult:
         inbox = self._session.recognition.inbox
-        while not inbox.results:
-            if inbox.is_ended:
-                self._raise_failure()
-                raise StopAsyncIteration
-            await inbox.arrival()
-        return inbox.results.pop(0)
+        try:
+            while not inbox.results:
+                if inbox.is_ended:
+                    self._raise_failure()
+                    raise StopAsyncIteration
+                await inbox.arrival()
+            return inbox.results.pop(0)
+        finally:
+            del (
+                results
+            )  # the iterator: needed as long as this waits, not by an exception's traceback
 
     def _begin(self) -> None:
         if not self._is_begun:
@@ -172,7 +176,7 @@ class _Results:
     """
 
     def __init__(
-        self, next_result: Callable[[], Awaitable[RecognitionResult]], owned: Session | None
+        self, next_result: Callable[[object], Awaitable[RecognitionResult]], owned: Session | None
     ) -> None:
         self._next_result = next_result
         self._owned = owned
@@ -182,7 +186,7 @@ class _Results:
         return self
 
     def __anext__(self) -> Awaitable[RecognitionResult]:
-        return self._next_result()
+        return self._next_result(self)
 
     def __del__(self) -> None:
         # May run in any thread, and after the loop.

@@ -284,7 +284,7 @@ def _decode_leniently(frame: str | bytes, error: Exception) -> _EventEnvelope:
         raise UnknownEvent(event)
     try:
         return msgspec.convert(_without_nulls(document), _EventEnvelope, strict=False)
-    except msgspec.ValidationError as reason:
+    except (msgspec.ValidationError, RecursionError) as reason:
         raise RemoteProtocolError(f"the service sent a malformed {event}: {reason}") from reason
 
 

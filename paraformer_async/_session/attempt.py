@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from contextvars import copy_context
 from functools import partial
 from math import inf
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import anyio
 
@@ -37,6 +37,8 @@ from paraformer_async.errors import ConnectionLostError, DeadlineError, TaskFail
 from paraformer_async.policies import Timeouts
 
 __all__ = ["Attempt"]
+
+Call = TypeVar("Call", bound=Callable[..., object])
 
 # Frames that come faster than this one after the other, in seconds, need not leave one by one.
 _BURST = 0.001
@@ -126,8 +128,7 @@ class Attempt:
                 await self._started.wait()
             if not self._is_first:
                 await self._write(self._recognition.resume())
-            if not self._recognition.is_finished:
-                await self._send_audio()
+            await self._send_audio()
             self._is_sent = True
         except ConnectionLostError as error:
             # The receiver will tell why. When the connection is half open, it cannot.
@@ -138,9 +139,17 @@ class Attempt:
 
     async def _send_audio(self) -> None:
         outbox, recognition = self._recognition.outbox, self._recognition
-        while (item := await outbox.get(self._send_now)) is not Mark.END:
+        send_now = _in_this_context(self._send_now)
+        if outbox.is_over:
+            self._expect("finish", self._clock())
+        while not recognition.is_finished:
+            item = await outbox.get(send_now)
             now = self._clock()
-            if isinstance(item, Mark):
+            if item is Mark.END:
+                await self._write(recognition.close(now))
+                # Middleware may hold the last command back, no longer than a service may take.
+                self._expect("finish", now)
+            elif item is Mark.TIMER:
                 await self._write(recognition.expire(now))
                 self._watch.nudge(self.deadline())  # that of the stack counts again
             else:
@@ -148,7 +157,6 @@ class Attempt:
                 self._sent_at = self._clock()
             if self._write_error is not None:
                 raise self._write_error
-        await self._write(recognition.close(self._clock()))
 
     def _send_now(self, frame: Frame) -> bool:
         """
@@ -165,7 +173,7 @@ class Attempt:
             for command in self._recognition.take_out(frame, now):
                 self._transport.send_now(self._protocol.send(command))
                 if not isinstance(command, Audio):
-                    self._await_answer(command, now)
+                    self._expect_answer(command, now)
         except ConnectionLostError as error:
             self._write_error = error
             self._recognition.outbox.ring()  # the sender looks
@@ -184,26 +192,27 @@ class Attempt:
             self._waits.end("send")
             for command in batch:
                 if not isinstance(command, Audio):
-                    self._await_answer(command, self._clock())
+                    self._expect_answer(command, self._clock())
         if self._hurries:
             self._watch.nudge(self.deadline())
 
-    def _await_answer(self, command: RunTask | FinishTask, now: float) -> None:
-        """Bound the wait for what the service answers to *command*, which has been sent."""
-        self._is_finishing = isinstance(command, FinishTask)
-        self._waits.begin("finish" if self._is_finishing else "started", now)
+    def _expect_answer(self, command: RunTask | FinishTask, now: float) -> None:
+        self._expect("finish" if isinstance(command, FinishTask) else "started", now)
+
+    def _expect(self, phase: str, now: float) -> None:
+        """Wait for the end of *phase* of `Timeouts`, until its time is up."""
+        self._is_finishing = phase == "finish"
+        self._waits.begin(phase, now)
         self._watch.nudge(self.deadline())
 
     async def _receive(self) -> None:
-        # Middleware runs in the context of its recognition, not of that which made the connection.
-        run_here = cast("Any", copy_context().run)
-        self._transport.listen(partial(run_here, self._hear, is_text=True))
+        self._transport.listen(_in_this_context(partial(self._hear, is_text=True)))
         try:
             while not self._is_over:
                 frame = await self._transport.receive()
                 if not self._is_over:  # otherwise it is the last, which was heard
                     self._hear(frame)
-        except ConnectionLostError as error:
+        except Exception as error:  # noqa: BLE001 - a breach of the transport's promise is one, too
             self._fail(error)
         finally:
             self._transport.listen(None)
@@ -244,13 +253,13 @@ class Attempt:
         """When the first wait runs out, or middleware wants to be called."""
         # While the timer's mark waits in the outbox, nothing more is to be done about the stack.
         is_told = self._recognition.outbox.is_timer_due
+        waits = self._waits.deadline()
         try:
             stack = None if is_told else self._recognition.deadline()
+            return waits if stack is None else min(waits, stack)
         except Exception as error:  # noqa: BLE001 - the user's middleware may raise anything
             self._fail(error)
-            stack = None
-        waits = self._waits.deadline()
-        return waits if stack is None else min(waits, stack)
+            return waits
 
     def ring(self, now: float) -> None:
         """The deadline has come: give up, or have the sender ask middleware what to send."""
@@ -259,3 +268,13 @@ class Attempt:
             self._fail(DeadlineError(phase, self._waits.limit(phase)))
         else:
             self._recognition.outbox.ring()
+
+
+def _in_this_context(call: Call) -> Call:
+    """
+    Let *call* run in the context of the recognition, wherever it is called.
+
+    Middleware sees the context variables of who opened the stream, not of who made the connection,
+    or of who gives the audio.
+    """
+    return cast("Call", partial(cast("Any", copy_context().run), call))

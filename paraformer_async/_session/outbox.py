@@ -42,6 +42,7 @@ class Outbox:
         self._puts = 0
         self._timer_due = False
         self._ended = False
+        self._end_taken = False
         self._bypass: Callable[[Frame], bool] | None = None
         self._arrival = Signal()
         self._room = Signal()
@@ -50,6 +51,11 @@ class Outbox:
     def is_ended(self) -> bool:
         """Whether the end of the audio was announced."""
         return self._ended
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the sender has come to the end."""
+        return self._end_taken
 
     @property
     def is_timer_due(self) -> bool:
@@ -66,19 +72,21 @@ class Outbox:
                 self._append(frame)
         return True
 
-    async def put(self, chunk: bytes) -> None:
+    async def put(self, chunk: bytes) -> bool:
         """
-        Add audio; wait while the queue is full.
+        Add audio; wait while the queue is full. `False`: the audio has ended, and nothing is taken.
 
-        Cancellation is safe: the chunk was taken whole or not at all. After the end of the audio
-        nothing is taken; the caller looks at `is_ended`.
+        Cancellation is safe: the chunk was taken whole or not at all.
         """
-        while not self.offer(chunk) and not self._ended:
+        while not self._ended:
+            if self.offer(chunk):
+                return True
             if self._puts == _TURN:
                 self._puts = 0
                 await asyncio.sleep(0)
             else:
                 await self._room.wait()
+        return False
 
     def end(self) -> None:
         """No more audio comes: what waits will be sent, then the end."""
@@ -97,7 +105,8 @@ class Outbox:
         """
         Give the next frames, or a mark; wait until there is one. For the sender only.
 
-        A timer's mark comes after all audio that was there before it, down to the last sample.
+        A timer's mark comes after all audio that was there before it, down to the last sample. The
+        end comes once; after it there are only timers.
 
         Args:
             bypass: Is offered each frame that comes while the sender waits here and nothing else
@@ -109,7 +118,8 @@ class Outbox:
                 self._flush(whole_samples=True)
             if self._frames:
                 return self._take()
-            if self._ended:
+            if self._ended and not self._end_taken:
+                self._end_taken = True
                 return Mark.END
             if self._timer_due:
                 self._timer_due = False

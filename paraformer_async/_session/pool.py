@@ -14,6 +14,7 @@ from math import inf
 from typing import Any
 
 import anyio
+from anyio.lowlevel import checkpoint_if_cancelled
 
 from paraformer_async._core.protocol import ClientProtocol, State
 from paraformer_async._session.transport import Transport
@@ -116,6 +117,7 @@ class Pool:
             self._retire_expired(now)
             while self._retired:
                 await self._retired.pop().transport.aclose()
+                await checkpoint_if_cancelled()  # closing is shielded: the rest is closed at once
             self._changed = anyio.Event()
             since = min((one.idle_since for one in self._idle), default=inf)
             with anyio.move_on_after(since + self._limits.idle_seconds - now):

@@ -52,6 +52,7 @@ class Recognition:
     Attributes:
         outbox: Where the user's audio goes in.
         inbox: Where the results come out.
+        is_finished: Whether the end of the audio was given, to be sent.
         is_done: Whether the service has said everything.
         text: What was said for good so far, a sentence each.
     """
@@ -73,6 +74,7 @@ class Recognition:
             limit=max(1, int(options.buffer * (rate or _COMPRESSED_BYTES_PER_SECOND))),
         )
         self.inbox = Inbox()
+        self.is_finished = False
         self.is_done = False
         self._is_started = False
         self._is_resumed = False
@@ -114,13 +116,9 @@ class Recognition:
         if not self.is_finished:
             return False
         if isinstance(failure, TaskFailedError):
-            return self._is_resumed and failure.error_code == _NO_SPEECH
+            has_more = self._is_resumed and bool(self.text)  # alone, no speech is the failure
+            return has_more and failure.error_code == _NO_SPEECH
         return self._ledger.is_settled and isinstance(failure, ConnectionLostError)
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether the end of the audio has been sent."""
-        return bool(self._closing)
 
     def open(self, now: float) -> list[Command]:
         """Give the commands that begin a task: the same for each."""
@@ -154,6 +152,8 @@ class Recognition:
         for command in commands:
             if isinstance(command, Audio):
                 self._ledger.record(command)
+            else:
+                self._close_by(command)
         return commands
 
     def expire(self, now: float) -> Sequence[Command]:
@@ -163,10 +163,11 @@ class Recognition:
         return commands
 
     def close(self, now: float) -> Sequence[Command]:
-        """Give the commands that end the audio."""
+        """Give the commands that end the audio; none if middleware has ended it before."""
+        if self.is_finished:
+            return ()
         commands = tuple(self._stack.outgoing(FinishTask(), now))
         self._record(commands)
-        self._closing = [command for command in commands if not isinstance(command, Audio)]
         return commands
 
     @property
@@ -206,3 +207,10 @@ class Recognition:
         for command in commands:
             if isinstance(command, Audio):
                 self._ledger.record(command)
+            else:
+                self._close_by(command)
+
+    def _close_by(self, command: Command) -> None:
+        """Keep a command that ends the audio, for each further task."""
+        self._closing.append(command)
+        self.is_finished = True

@@ -5,7 +5,8 @@ Not I/O: setbacks come in, a decision goes out. The budget counts failures in a 
 reaches further than any before, or a connection that held for 5 s, gives it back: a stream of hours
 may survive any number of drops, a service that always fails ends soon. A handshake that succeeds is
 no success: three connections in a row that bring neither end it too, and so does five times the
-budget without any result, however long the connections held.
+budget without any result, however long the connections held. A service that asks to be left alone
+for more than a minute is not waited for.
 """
 
 from msgspec import Struct
@@ -18,6 +19,8 @@ __all__ = ["Retries", "Setback"]
 _STABLE = 5.0
 _FRUITLESS = 3
 _PATIENCE = 5
+# Who is told to wait longer, in seconds, is told so.
+_LONGEST_WAIT = 60.0
 
 
 class Setback(Struct, frozen=True):
@@ -64,5 +67,7 @@ class Retries:
         self.failures += 1
         is_spent = self.failures > self._policy.attempts or self._fruitless >= _FRUITLESS
         if is_spent or self._barren > self._policy.attempts * _PATIENCE:
+            return None
+        if failure.retry_after > _LONGEST_WAIT:
             return None
         return max(self._policy.backoff(self.failures), failure.retry_after)

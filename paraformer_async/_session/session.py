@@ -99,6 +99,7 @@ class Session:
                     tasks.cancel_scope.cancel()
         finally:
             self.cancel(UsageError("the recognizer was closed while this recognition was running"))
+            self.recognition.outbox.end()
             self.recognition.inbox.end()
             self._is_over = True
             self._over.notify()
@@ -125,8 +126,8 @@ class Session:
             async with aclosing(source):
                 async for given in source:
                     chunk = given if type(given) is bytes else immutable(given)
-                    if not outbox.offer(chunk):
-                        await outbox.put(chunk)
+                    if not outbox.offer(chunk) and not await outbox.put(chunk):
+                        break  # a source that never waits could not be cancelled
             outbox.end()
         except anyio.get_cancelled_exc_class():
             if anyio.current_effective_deadline() > -inf:  # not by us

@@ -25,6 +25,8 @@ class Signal:
         """Give what is to be awaited until `notify` is called. Cancellation is safe."""
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
+        while self._waiters and self._waiters[-1].done():  # who was cancelled, again and again
+            self._waiters.pop()
         waiter: asyncio.Future[None] = self._loop.create_future()
         self._waiters.append(waiter)
         return waiter

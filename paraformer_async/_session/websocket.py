@@ -244,7 +244,10 @@ class WebSocket:
 
     async def receive(self) -> str | bytes:
         """Read a frame, see `Transport`."""
-        message = await self._socket.receive()
+        try:
+            message = await self._socket.receive()
+        except OSError as error:  # its own answer to a ping could not be written
+            raise self._lost() from error
         if message.type is _TEXT:
             return self._decoded(message.data)
         if message.type is _BINARY:

@@ -1,9 +1,12 @@
 """One shape for every source of audio that a user may give."""
 
+import inspect
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
     AsyncIterator,
+    Awaitable,
+    Callable,
     Iterable,
 )
 from functools import partial
@@ -52,9 +55,9 @@ def chunks(source: Source) -> Chunks:
     """
     Give the audio of *source* as it comes. Each chunk is to be made `immutable`.
 
-    Takes bytes, a binary file, a list or tuple, an async iterable, or any other iterable. Files and
-    the last are read in a thread of their own, so they may block. Generators are closed with the
-    chunks, everything else stays open.
+    Takes bytes, a binary file, a list or tuple, an async reader or iterable, or any other iterable.
+    Files and the last are read in a thread of their own, so they may block. Generators are closed
+    with the chunks, everything else stays open.
 
     Raises:
         InvalidOptionError: *source* is none of these. Raised at once, not on the first chunk.
@@ -68,13 +71,23 @@ def chunks(source: Source) -> Chunks:
         return Chunks(_from_sequence((immutable(source),)))
     if isinstance(source, list | tuple):
         return Chunks(_from_sequence(source))
+    read = getattr(source, "read1", None) or getattr(source, "read", None)
+    if hasattr(source, "readline") and inspect.iscoroutinefunction(read):
+        return Chunks(_from_reader(read))  # iterating it would wait for the ends of lines
     if isinstance(source, AsyncIterable):
         return Chunks(aiter(source))
-    if read := getattr(source, "read1", None) or getattr(source, "read", None):
+    if read:
         return Chunks(read_in_thread(iter(partial(read, _BLOCK), b""), immutable))
     if isinstance(source, Iterable):
         return Chunks(read_in_thread(iter(source), immutable))
     raise InvalidOptionError("audio", f"a {type(source).__name__} does not yield bytes")
+
+
+async def _from_reader(
+    read: Callable[[int], Awaitable[Chunk]],
+) -> AsyncGenerator[Chunk, None]:
+    while chunk := await read(_BLOCK):
+        yield chunk
 
 
 async def _from_sequence(source: Iterable[Chunk]) -> AsyncGenerator[Chunk, None]:

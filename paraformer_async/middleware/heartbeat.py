@@ -65,7 +65,9 @@ class Heartbeat(Middleware):
             self._owed_frames = self._pause_frames
         elif isinstance(command, RunTask):
             command = self._begin(command)
-            self._deadline = now + self._interval
+            # A WAV file begins with its header: before it, silence would be taken for one.
+            has_header = command.parameters.get("format") == "wav"
+            self._deadline = None if has_header else now + self._interval
         else:
             self._deadline = None
         return (command,)

@@ -1,6 +1,7 @@
 """The messages on the wire: exact frames out, tolerance in, one kind of refusal."""
 
 import json
+import sys
 from contextlib import suppress
 from typing import Any
 
@@ -35,6 +36,9 @@ JSON = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=8,
 )
+# So deep that JSON can be read, and what was read cannot be walked through.
+DEPTH = 900 if sys.version_info < (3, 12) else 1000
+NESTED = "[" * DEPTH + "]" * DEPTH
 
 
 def event(name: Any, payload: Any = None, **header: Any) -> str:
@@ -234,6 +238,11 @@ def test_unknown_event_is_named() -> None:
             b'{"header":{"event":"task-started","task_id":"\xff"}}', "no event", id="broken UTF-8"
         ),
         pytest.param("[" * 100_000, "no event", id="nested too deep"),
+        pytest.param(
+            event("task-started", task_id=None, x=0).replace(": 0", f": {NESTED}"),
+            "malformed task-started",
+            id="nested too deep for us, and with a null",
+        ),
         pytest.param(result({"begin_time": "soon"}), "result-generated: Expected `int`", id="text"),
         pytest.param(result({"begin_time": 0.5}), "result-generated: Expected `int`", id="half"),
         pytest.param(result({"text": 5}), "Expected `str`", id="a number where text belongs"),

@@ -1,15 +1,37 @@
 """Use that no example shows, and that programs make all the same."""
 
 import asyncio
+import sys
 import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from typing import Any
 
 import anyio
 import pytest
 
-from paraformer_async import AsyncRecognizer, InvalidOptionError, UsageError
-from paraformer_async.testing import ScriptedServer, marked, marks_of
+from paraformer_async import (
+    AsyncRecognizer,
+    DeadlineError,
+    InvalidOptionError,
+    Reconnect,
+    ServiceError,
+    TaskFailedError,
+    Timeouts,
+    UsageError,
+)
+from paraformer_async.middleware import Audio, Command, FinishTask, Middleware, RunTask
+from paraformer_async.testing import (
+    Drop,
+    FailTask,
+    Fault,
+    NeverStart,
+    ScriptedServer,
+    Stall,
+    Throttle,
+    marked,
+    marks_of,
+)
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
 
@@ -201,3 +223,180 @@ async def test_a_thread_without_a_loop_is_refused() -> None:
     async with ScriptedServer() as server, recognizer_for(server) as recognizer:
         with pytest.raises(UsageError, match="another event loop"):
             await anyio.to_thread.run_sync(recognizer.stream, b"")
+
+
+@pytest.mark.parametrize("fault", [Stall(at="started"), FailTask("InvalidParameter", "no")])
+async def test_a_source_that_never_waits_can_be_ended(fault: Fault) -> None:
+    """An async source that always has audio ends with the recognition, and holds nothing up."""
+
+    async def source() -> AsyncIterator[bytes]:
+        while True:
+            yield bytes(3200)
+
+    timeouts = Timeouts(send=0.2, close=0.1)
+    async with ScriptedServer(forever=fault) as server:
+        recognizer = AsyncRecognizer(
+            endpoint=server.url, api_key="any", reconnect=None, timeouts=timeouts
+        )
+        async with recognizer:
+            with anyio.fail_after(5), pytest.raises(ServiceError):
+                async for _ in recognizer.stream(source()):
+                    pass
+
+
+async def test_audio_that_is_not_taken_is_refused() -> None:
+    """Who waits in `send` when another task says that there is no more is told that it was late."""
+    async with ScriptedServer(forever=NeverStart()) as server, recognizer_for(server) as recognizer:
+        async with recognizer.stream(buffer=0.1) as stream:
+            await stream.send(bytes(3200))
+            told = []
+
+            async def send() -> None:
+                with pytest.raises(UsageError) as caught:
+                    await stream.send(bytes(3200))
+                told.append(caught.value)
+
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(send)
+                await anyio.wait_all_tasks_blocked()
+                assert not told
+                await stream.finish()
+    assert "cannot send after finish()" in str(told[0])
+
+
+async def test_sending_ends_when_the_service_has_ended() -> None:
+    """When middleware ends the audio early, who goes on to send is told so, and never waits."""
+
+    class Enough(Middleware):
+        def __init__(self) -> None:
+            self.seen = 0
+
+        def outgoing(self, command: Command, now: float) -> tuple[Command, ...]:
+            if isinstance(command, RunTask):
+                return (command,)
+            self.seen += 1
+            return (command, FinishTask()) if self.seen == 2 else (command,) * (self.seen < 2)
+
+    async with ScriptedServer() as server, recognizer_for(server) as recognizer:
+        async with recognizer.stream(middleware=(Enough,), buffer=0.2) as stream:
+
+            async def send() -> None:
+                with anyio.fail_after(5), pytest.raises(UsageError):
+                    while True:
+                        await stream.send(marked(100))
+                        await asyncio.sleep(0.001)
+
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(send)
+                assert 0 < len([one async for one in stream])
+
+
+@pytest.mark.parametrize("drop", [False, True], ids=["unbroken", "broken"])
+async def test_middleware_may_give_the_end_later(drop: bool) -> None:
+    """An end that middleware keeps back, to send something before it, comes when it is given."""
+
+    class Trailing(Middleware):
+        def __init__(self) -> None:
+            self.due: float | None = None
+
+        def outgoing(self, command: Command, now: float) -> tuple[Command, ...]:
+            if not isinstance(command, FinishTask):
+                return (command,)
+            self.due = now + 0.1
+            return ()
+
+        def deadline(self) -> float | None:
+            return self.due
+
+        def expired(self, now: float) -> tuple[Command, ...]:
+            self.due = None
+            return (Audio(marked(100, first=5)), FinishTask())
+
+    faults = [Drop(at="finish")] if drop else []
+    async with ScriptedServer(faults=faults) as server, recognizer_for(server) as recognizer:
+        with anyio.fail_after(5):
+            stream = recognizer.stream(marked(100), middleware=(Trailing,))
+            assert list(range(10)) == marks_of([one async for one in stream])
+        assert 1 + drop == server.connections.accepted
+
+
+async def test_middleware_that_never_gives_the_end() -> None:
+    """An end that middleware swallows is missed as soon as one that the service does not answer."""
+
+    class Swallowing(Middleware):
+        def outgoing(self, command: Command, now: float) -> tuple[Command, ...]:
+            return () if isinstance(command, FinishTask) else (command,)
+
+    timeouts = Timeouts(finish=0.2)
+    async with ScriptedServer() as server, recognizer_for(server) as recognizer:
+        stream = recognizer.stream(marked(100), middleware=(Swallowing,), timeouts=timeouts)
+        with anyio.fail_after(5), pytest.raises(DeadlineError, match="finish"):
+            async for _ in stream:
+                pass
+
+
+async def test_a_deadline_that_is_no_time_fails_its_own_recognition_only() -> None:
+    """When middleware gives nonsense as its deadline, no other recognition is touched."""
+
+    class Vague(Middleware):
+        def deadline(self) -> Any:
+            return "soon"
+
+    async with ScriptedServer() as server, recognizer_for(server) as recognizer:
+        async with recognizer.stream() as other:
+            with pytest.raises(TypeError):
+                async for _ in recognizer.stream(marked(500), middleware=(Vague,)):
+                    pass
+            await other.send(marked(100))
+            await other.finish()
+            assert list(range(5)) == marks_of([one async for one in other])
+
+
+async def test_audio_of_no_use_fails_after_a_hiccup_too() -> None:
+    """That there was no speech at all is a failure, even if a task before failed to hear any."""
+    faults = [Throttle(), FailTask("NO_VALID_AUDIO_ERROR", "none", at="finish")]
+    async with ScriptedServer(faults=faults) as server:
+        recognizer = AsyncRecognizer(
+            endpoint=server.url, api_key="any", reconnect=Reconnect(backoff=lambda _: 0.0)
+        )
+        async with recognizer:
+            with pytest.raises(TaskFailedError, match="NO_VALID_AUDIO_ERROR"):
+                async for _ in recognizer.stream(bytes(64000)):
+                    pass
+
+
+async def test_one_result_may_be_asked_for() -> None:
+    """`anext` of an iterator that nobody else holds gives a result, and ends the recognition."""
+    microphone = Microphone()
+    async with ScriptedServer() as server, recognizer_for(server) as recognizer:
+        with anyio.fail_after(5):
+            assert (await anext(aiter(recognizer.stream(microphone)))).text.startswith("0")
+        await assert_ended(microphone)
+
+
+async def test_asking_for_results_again_and_again() -> None:
+    """Who asks for a result with a short patience leaves nothing behind each time."""
+    async with ScriptedServer() as server, recognizer_for(server) as recognizer:
+        async with recognizer.stream() as stream:
+            results = aiter(stream)
+            for _ in range(50):
+                with anyio.move_on_after(0.001):
+                    await anext(results)
+            assert 3 > len(stream._session.recognition.inbox._arrival._waiters)
+
+
+@pytest.mark.parametrize("lines", [0, 10], ids=["silence", "with line ends"])
+async def test_a_pipe_of_asyncio(lines: int) -> None:
+    """What a process writes is taken as it comes, whatever bytes it has."""
+    audio = bytes(96_000) + b"\n\x00" * lines
+    program = f"import sys; sys.stdout.buffer.write({len(audio) - 2 * lines} * b'\\0')"
+    program += f"; sys.stdout.buffer.write({lines} * b'\\n\\0')"
+    async with ScriptedServer() as server, recognizer_for(server) as recognizer:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE
+        )
+        assert process.stdout is not None
+        async for _ in recognizer.stream(process.stdout):
+            pass
+        assert 0 == await process.wait()
+        assert audio == server.received[0].audio

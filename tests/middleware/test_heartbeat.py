@@ -202,3 +202,12 @@ def test_an_interval_that_is_too_long(interval: float) -> None:
     """An interval that would let the service end the task is refused."""
     with pytest.raises(InvalidOptionError, match="the service ends a task after 23 s"):
         Heartbeat(interval)
+
+
+def test_no_silence_before_a_wav_header() -> None:
+    """A WAV stream begins with its header: until audio has passed, there is no silence."""
+    heartbeat = Heartbeat(1.0)
+    list(heartbeat.outgoing(RunTask("m", {"format": "wav", "sample_rate": RATE}), 0.0))
+    assert heartbeat.deadline() is None
+    list(heartbeat.outgoing(Audio(b"RIFF"), 10.0))
+    assert 11.0 == heartbeat.deadline()

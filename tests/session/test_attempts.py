@@ -415,11 +415,13 @@ class TestDirect:
             variable.reset(token)
             await peer.hear(RunTask)
             peer.start()
+            await anyio.wait_all_tasks_blocked()
+            await stream.send(FRAME)
             await stream.finish()
             await peer.hear(FinishTask)
             peer.finish()
             assert [] == [result async for result in stream]
-        assert ["the user's"] * 4 == seen
+        assert ["the user's"] * 5 == seen
 
     async def test_middleware_that_ends_the_audio_is_answered_in_time(
         self, open_stream: Open, peer: Direct

@@ -37,13 +37,20 @@ async def test_chunks_become_frames() -> None:
     assert [whole[:3200], whole[3200:6400], whole[6400:], Mark.END] == await taken(box, 4)
 
 
-async def test_the_end_stays() -> None:
-    """After the last frame the end is given as often as it is asked for: by each attempt anew."""
+async def test_after_the_end_there_are_only_timers() -> None:
+    """After the last frame the end is given once; middleware that keeps it back has its timers."""
     box = outbox()
     box.end()
     box.end()
     assert box.is_ended
-    assert [Mark.END, Mark.END] == await taken(box, 2)
+    assert not box.is_over
+    assert [Mark.END] == await taken(box, 1)
+    assert box.is_over
+    with anyio.move_on_after(0.01) as waiting:
+        await box.get()
+    assert waiting.cancelled_caught
+    box.ring()
+    assert [Mark.TIMER] == await taken(box, 1)
 
 
 async def test_a_full_outbox_makes_the_user_wait() -> None:

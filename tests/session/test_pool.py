@@ -376,3 +376,27 @@ async def test_closing_closes_all_that_wait(exchange: Exchange, clock: Clock) ->
     await pool.aclose()
     assert [True] * 3 == [line.closed.is_set() for line in exchange.lines]
     assert "<Pool: 0 active, 0 idle, 0 waiting>" == repr(pool)
+
+
+async def test_closing_does_not_wait_for_one_after_another(
+    exchange: Exchange, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When several are being closed and the pool ends, those whose turn has not come are left."""
+    closing = anyio.Event()
+
+    async def close_slowly(line: Line) -> None:
+        closing.set()
+        with anyio.CancelScope(shield=True):
+            await anyio.sleep(0.01)
+        line.closed.set()
+
+    monkeypatch.setattr(Line, "aclose", close_slowly)
+    pool = Pool(exchange.dial, PoolLimits(idle=1), clock)
+    await return_many(pool, 4)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(pool.run)
+        await closing.wait()
+        tasks.cancel_scope.cancel()
+    assert 1 == sum(line.closed.is_set() for line in exchange.lines)
+    await pool.aclose()
+    assert 4 == sum(line.closed.is_set() for line in exchange.lines)

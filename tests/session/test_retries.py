@@ -1,5 +1,7 @@
 """Whether and when another attempt is made, as tables."""
 
+import math
+
 import pytest
 
 from paraformer_async import (
@@ -99,6 +101,13 @@ def test_the_budget(setbacks: list[Setback], expected: list[float | None]) -> No
 )
 def test_what_is_not_worth_it(failure: ServiceError, expected: float | None) -> None:
     """A failure that the same audio would bring again is never tried again, not even once."""
+    assert [expected] == delays([Setback(failure)], Reconnect(backoff=float))
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(60.0, 60.0), (61.0, None), (math.inf, None)])
+def test_a_service_that_wants_to_be_left_alone(seconds: float, expected: float | None) -> None:
+    """What the service asks for is waited for, up to a minute; then its failure is raised."""
+    failure = HandshakeError(503, retry_after=seconds)
     assert [expected] == delays([Setback(failure)], Reconnect(backoff=float))
 
 

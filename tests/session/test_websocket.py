@@ -434,6 +434,15 @@ async def test_the_end_comes_through_receive(
         assert code == (await loss_of(socket)).close_code
 
 
+async def test_a_ping_that_cannot_be_answered() -> None:
+    """When the connection breaks before a ping is answered, that is the end as any other is."""
+    async with connected() as (socket, peer):
+        await peer.say(frame(WSMsgType.PING, b"still there?"))
+        await until_queued(socket, 1)
+        socket._socket.transport.abort()
+        assert 1006 == (await loss_of(socket)).close_code
+
+
 async def test_text_that_is_no_utf8() -> None:
     """A listener is given text as it came; for `receive`, what is not UTF-8 is the end."""
     heard: list[bytes] = []
