@@ -12,7 +12,10 @@ import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from paraformer_async import PoolLimits
 
 Recognise = Callable[[AsyncGenerator[bytes, None], Callable[[str], object]], Awaitable[None]]
 
@@ -22,13 +25,19 @@ MODEL = "paraformer-realtime-v2"
 _STREAM_THREADS = 1000
 
 
+def unlimited() -> "PoolLimits":
+    """Give limits that hold nothing back: the other alternatives know neither places nor quota."""
+    from paraformer_async import PoolLimits
+
+    return PoolLimits(connections=100_000, tasks_per_second=100_000)
+
+
 @asynccontextmanager
 async def ours(url: str) -> AsyncIterator[Recognise]:
     """Use one `AsyncRecognizer` as it comes, with both of its middlewares."""
-    from paraformer_async import AsyncRecognizer, PoolLimits
+    from paraformer_async import AsyncRecognizer
 
-    # The other alternatives know no quota either.
-    pool = PoolLimits(tasks_per_second=100_000)
+    pool = unlimited()
     async with AsyncRecognizer(endpoint=url, api_key=KEY, heartbeat=True, pool=pool) as recognizer:
 
         async def recognise(
@@ -43,10 +52,9 @@ async def ours(url: str) -> AsyncIterator[Recognise]:
 @asynccontextmanager
 async def ours_from_thread(url: str) -> AsyncIterator[Recognise]:
     """Use `AsyncRecognizer` with a plain iterable, which it reads in a worker thread."""
-    from paraformer_async import AsyncRecognizer, PoolLimits
+    from paraformer_async import AsyncRecognizer
 
-    # The other alternatives know no quota either.
-    pool = PoolLimits(tasks_per_second=100_000)
+    pool = unlimited()
     async with AsyncRecognizer(endpoint=url, api_key=KEY, heartbeat=True, pool=pool) as recognizer:
 
         async def recognise(

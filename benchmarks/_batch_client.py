@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from _alternatives import KEY, MODEL
+from _alternatives import KEY, MODEL, unlimited
 from _bench import cpu_seconds, exit_absent
 
 _RATE = 16000
@@ -26,11 +26,10 @@ def ours(url: str, files: Sequence[Path], at_once: int) -> list[str]:
 
 
 async def _ours(url: str, files: Sequence[Path], at_once: int) -> list[str]:
-    from paraformer_async import AsyncRecognizer, PoolLimits
+    from paraformer_async import AsyncRecognizer
 
     room = asyncio.Semaphore(at_once)
-    pool = PoolLimits(tasks_per_second=100_000)  # the SDK knows no quota either
-    async with AsyncRecognizer(endpoint=url, api_key=KEY, pool=pool) as recognizer:
+    async with AsyncRecognizer(endpoint=url, api_key=KEY, pool=unlimited()) as recognizer:
 
         async def transcribe(path: Path) -> str:
             async with room:

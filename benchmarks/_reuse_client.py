@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from statistics import median
 
-from _alternatives import AUTHORIZATION, KEY, dashscope, finish_task, run_task
+from _alternatives import AUTHORIZATION, KEY, dashscope, finish_task, run_task, unlimited
 from _bench import FRAME_BYTES, exit_absent
 
 _FRAMES = 2  # the second brings a result
@@ -30,7 +30,7 @@ async def _frames() -> AsyncGenerator[bytes, None]:
 @asynccontextmanager
 async def ours(url: str) -> AsyncIterator[Recognise]:
     """Use one `AsyncRecognizer`; a middleware sees `task-started`."""
-    from paraformer_async import AsyncRecognizer, PoolLimits
+    from paraformer_async import AsyncRecognizer
     from paraformer_async.middleware import Event, Middleware, TaskStarted
 
     class Watching(Middleware):
@@ -42,7 +42,7 @@ async def ours(url: str) -> AsyncIterator[Recognise]:
                 self._started()
             return (event,)
 
-    pool = PoolLimits(tasks_per_second=100_000)  # the other alternatives know no quota either
+    pool = unlimited()
     async with AsyncRecognizer(endpoint=url, api_key=KEY, heartbeat=True, pool=pool) as recognizer:
 
         async def recognise(started: Callable[[], None]) -> None:
