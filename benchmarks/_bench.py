@@ -1,4 +1,4 @@
-"""What the benchmarks share: processes, their control, statistics, tables."""
+"""What the benchmarks share: processes, their control, options, tables."""
 
 import argparse
 import asyncio
@@ -9,12 +9,11 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from statistics import median
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 FRAME_MS = 100
 FRAME_BYTES = 3200  # 100 ms of s16le mono at 16 kHz
@@ -22,7 +21,7 @@ FRAME_BYTES = 3200  # 100 ms of s16le mono at 16 kHz
 STAGGER = 0.011
 
 _HERE = Path(__file__).parent
-_COMPETITORS = (
+_PACKAGES = (
     "paraformer-async",
     "aiohttp",
     "anyio",
@@ -33,7 +32,6 @@ _COMPETITORS = (
     "picows",
     "uvloop",
 )
-_ABSENT = 3  # exit status of a child that misses what it should measure
 
 
 class ServerUsage(NamedTuple):
@@ -95,19 +93,19 @@ class ChildError(Exception):
     """A child did not do its work; the text says why."""
 
 
-class Absent(Exception):
-    """A child misses what it should measure; the text says what."""
-
-
 def run_child(script: str, *arguments: object, limit: float) -> Any:
+    """Run a script of this folder, see `run_python`."""
+    return run_python(_HERE / script, *arguments, limit=limit)
+
+
+def run_python(*arguments: object, limit: float) -> Any:
     """
-    Run a script that prints JSON in a fresh process, and end it after *limit* seconds.
+    Run a program that prints JSON in a fresh process, and end it after *limit* seconds.
 
     Raises:
-        Absent: What it should measure is not installed.
         ChildError: It failed, or ran out of time.
     """
-    command = [sys.executable, str(_HERE / script), *map(str, arguments)]
+    command = [sys.executable, *map(str, arguments)]
     env = os.environ | {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
     try:
         done = subprocess.run(
@@ -117,14 +115,15 @@ def run_child(script: str, *arguments: object, limit: float) -> Any:
         raise ChildError(f"not done after {limit:.0f} s") from None
     if done.returncode == 0:
         return json.loads(done.stdout.splitlines()[-1])
-    reason = (done.stderr.splitlines() or [f"status {done.returncode}"])[-1]
-    raise (Absent if done.returncode == _ABSENT else ChildError)(reason)
+    # The frame around the traceback of an exception group is no reason.
+    reasons = [text for line in done.stderr.splitlines() if (text := line.strip(" |+-"))]
+    raise ChildError(reasons[-1] if reasons else f"status {done.returncode}")
 
 
-def exit_absent(error: ModuleNotFoundError) -> None:
-    """End this child: what it should measure is not installed."""
-    print(error, file=sys.stderr)
-    sys.exit(_ABSENT)
+def give_up(reason: str) -> NoReturn:
+    """End this child at once: threads of a client that failed would hold it for long."""
+    print(reason, file=sys.stderr, flush=True)
+    os._exit(1)
 
 
 def cpu_seconds() -> float:
@@ -162,9 +161,9 @@ def report(options: argparse.Namespace, measured: Any, table: Callable[[], None]
 
 
 def versions() -> dict[str, str]:
-    """Give the versions of everything that is compared."""
+    """Give the versions of everything that is compared, and of the machine."""
     found = {"python": platform.python_version(), "machine": f"{os.cpu_count()} CPUs"}
-    for name in _COMPETITORS:
+    for name in _PACKAGES:
         try:
             found[name] = version(name)
         except PackageNotFoundError:
@@ -175,19 +174,6 @@ def versions() -> dict[str, str]:
 def say(text: str) -> None:
     """Tell the user how far things are; standard output is for results."""
     print(text, file=sys.stderr, flush=True)
-
-
-def in_turns(names: Sequence[str], rounds: int) -> Iterator[tuple[int, str]]:
-    """Give (round, name): every name once a round, forth and back in alternation."""
-    for number in range(rounds):
-        for name in names if number % 2 == 0 else reversed(names):
-            yield number, name
-
-
-def median_ratio(ours: Mapping[int, float], theirs: Mapping[int, float]) -> float | None:
-    """Give the median of the ratios of those rounds that have both."""
-    ratios = [ours[number] / theirs[number] for number in ours if theirs.get(number)]
-    return median(ratios) if ratios else None
 
 
 def shown(value: float | None, digits: int = 2, unit: str = "") -> str:

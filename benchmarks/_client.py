@@ -18,7 +18,7 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import asdict, dataclass
 
 from _alternatives import ALTERNATIVES, Recognise
-from _bench import FRAME_BYTES, FRAME_MS, STAGGER, allow_sockets, cpu_seconds, exit_absent
+from _bench import FRAME_BYTES, FRAME_MS, STAGGER, allow_sockets, cpu_seconds, give_up
 
 _FRAMES_OF_WORD = 2
 _SETTLING = 1.0  # seconds; the round trips of a stream's beginning wait for its connection
@@ -132,14 +132,11 @@ def main() -> None:
     frames = int(options.seconds * 1000 / FRAME_MS)
     allow_sockets()
     streams = [Paced(frames, real_time=not options.unpaced) for _ in range(options.streams)]
-    try:
-        with asyncio.Runner(loop_factory=_uvloop() if options.uvloop else None) as runner:
+    with asyncio.Runner(loop_factory=_uvloop() if options.uvloop else None) as runner:
+        try:
             measured = runner.run(measure(options.name, options.url, streams))
-    except ModuleNotFoundError as error:
-        exit_absent(error)
-    except ExceptionGroup as group:
-        failed = len(group.exceptions)
-        sys.exit(f"{failed} of {options.streams} streams failed, {group.exceptions[0]!r}")
+        except ExceptionGroup as group:
+            give_up(f"a stream failed: {group.exceptions[0]!r}; the others were ended")
     print(json.dumps(asdict(measured)))
 
 
