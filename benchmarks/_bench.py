@@ -32,6 +32,10 @@ _PACKAGES = (
     "picows",
     "uvloop",
 )
+_BIAS = (
+    "These benchmarks and their server, on loopback and without TLS, are by the authors of the"
+    " library, who know it better than the alternatives."
+)
 
 
 class ServerUsage(NamedTuple):
@@ -150,10 +154,18 @@ def parser(description: str | None, rounds: int | None = 5) -> argparse.Argument
     return made
 
 
+def parsed(made: argparse.ArgumentParser) -> argparse.Namespace:
+    """Parse the command line; tell first whose benchmarks these are."""
+    options = made.parse_args()
+    say(_BIAS)
+    return options
+
+
 def report(options: argparse.Namespace, measured: Any, table: Callable[[], None]) -> None:
     """Print what was measured, as the user wants it."""
     if options.json:
-        print(json.dumps({"versions": versions(), "measured": measured}, indent=2))
+        told = {"versions": versions(), "options": vars(options), "measured": measured}
+        print(json.dumps(told, indent=2, default=str))  # str: an option may be a path
         return
     if options.versions:
         print(*(f"{name} {number}" for name, number in versions().items()), sep="\n")
@@ -161,14 +173,24 @@ def report(options: argparse.Namespace, measured: Any, table: Callable[[], None]
 
 
 def versions() -> dict[str, str]:
-    """Give the versions of everything that is compared, and of the machine."""
-    found = {"python": platform.python_version(), "machine": f"{os.cpu_count()} CPUs"}
+    """Give the versions of everything that is compared, and what it runs on."""
+    found = {"python": platform.python_version(), "platform": platform.platform()}
+    found["machine"] = ", ".join((f"{os.cpu_count()} CPUs", *_models()))
     for name in _PACKAGES:
         try:
             found[name] = version(name)
         except PackageNotFoundError:
             found[name] = "not installed"
     return found
+
+
+def _models() -> set[str]:
+    """Give the models of the processors, where the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:  # not Linux
+        return set()
+    return {line.partition(":")[2].strip() for line in lines if line.startswith("model name")}
 
 
 def say(text: str) -> None:

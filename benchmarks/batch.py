@@ -12,7 +12,7 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
-from _bench import ChildError, parser, run_child, running_server, shown
+from _bench import ChildError, parsed, parser, run_child, running_server, shown
 from _runs import Runs, add_ratios, measure_in_turns, report_runs, shown_ratio
 
 _AUDIO = Path(__file__).parent.parent / "examples" / "audio"
@@ -26,7 +26,7 @@ def main() -> None:
     made = parser(__doc__, rounds=3)
     made.add_argument("--files", type=int, default=400)
     made.add_argument("--at-once", type=int, default=8)
-    options = made.parse_args()
+    options = parsed(made)
     if options.smoke:
         options.files, options.rounds = 4, 1
     files = list(islice(cycle(sorted(_AUDIO.glob("*.wav"))), options.files))

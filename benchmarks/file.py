@@ -11,7 +11,7 @@ import argparse
 import sys
 from typing import Any
 
-from _bench import ChildError, Server, parser, run_child, running_server, shown
+from _bench import ChildError, Server, parsed, parser, run_child, running_server, shown
 from _runs import Runs, add_ratios, measure_in_turns, report_runs, shown_ratio
 
 _ALTERNATIVES = ("ours", "ours-thread", "handwritten")
@@ -22,7 +22,7 @@ _LIMIT = 120.0
 def main() -> None:
     made = parser(__doc__)
     made.add_argument("--seconds", type=float, default=3600.0, help="of audio")
-    options = made.parse_args()
+    options = parsed(made)
     if options.smoke:
         options.seconds, options.rounds = 20.0, 1
     with running_server("_load_server.py", "--silent") as server:

@@ -9,7 +9,7 @@ and the highest.
 import sys
 from typing import Any
 
-from _bench import parser, run_python, shown
+from _bench import parsed, parser, run_python, shown
 from _runs import Runs, add_ratios, measure_in_turns, report_runs, shown_ratio
 
 _COMPETITORS = {
@@ -35,7 +35,7 @@ _HEADS = ("statement", "ms", "vs.", "modules")
 
 
 def main() -> None:
-    options = parser(__doc__).parse_args()
+    options = parsed(parser(__doc__))
     if options.smoke:
         options.rounds = 1
     _measure(1, "to compile: ")

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import repeat, starmap
 
-from _bench import FRAME_BYTES, FRAME_MS, parser, shown
+from _bench import FRAME_BYTES, FRAME_MS, parsed, parser, shown
 from _load_server import result_payload
 from _runs import Runs, add_ratios, in_turns, report_runs
 
@@ -168,7 +168,7 @@ def _timed(step: Step, steps: int) -> float:
 def main() -> None:
     made = parser(__doc__, rounds=25)
     made.add_argument("--steps", type=int, default=500, help="in a row")
-    options = made.parse_args()
+    options = parsed(made)
     if options.smoke:
         options.steps, options.rounds = 20, 2
     found = {name: Runs() for name in STEPS}

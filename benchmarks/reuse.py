@@ -10,7 +10,7 @@ A connection costs a round trip for TCP and one for the handshake (with TLS, ano
 import sys
 from typing import Any
 
-from _bench import ChildError, Server, parser, run_child, running_server, shown
+from _bench import ChildError, Server, parsed, parser, run_child, running_server, shown
 from _runs import Runs, add_ratios, measure_in_turns, report_runs, shown_ratio
 
 _ALTERNATIVES = ("ours", "handwritten", "dashscope")
@@ -63,7 +63,7 @@ def main() -> None:
     made.add_argument(
         "--recognitions", type=int, default=100, help="one after another; a fifth with a delay"
     )
-    options = made.parse_args()
+    options = parsed(made)
     if options.smoke:
         options.delay, options.recognitions, options.rounds = [0.0, 5.0], 10, 1
     lines: dict[str, Runs] = {}

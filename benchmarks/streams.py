@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from _bench import STAGGER, Server, parser, run_child, running_server, shown
+from _bench import STAGGER, Server, parsed, parser, run_child, running_server, shown
 from _runs import Runs, add_ratios, measure_in_turns, report_runs, shown_ratio
 
 _ALTERNATIVES = ("ours", "handwritten", "picows", "dashscope", "dashscope-realtime", "nothing")
@@ -120,7 +120,7 @@ def main() -> None:
     made.add_argument("--server", choices=_SERVERS, default="load")
     made.add_argument("--uvloop", action="store_true", help="run the clients on uvloop")
     made.add_argument("--plot", type=_picture, metavar="FILE.png", help="draw it")
-    options = made.parse_args()
+    options = parsed(made)
     if options.smoke:
         options.streams, options.seconds, options.rounds = [2], 0.4, 1
     # All are to run at once for a while, also when it takes long to start them.
