@@ -49,7 +49,8 @@ def _measure(rounds: int, label: str = "") -> dict[str, Runs]:
 
 
 def _import(statement: str) -> dict[str, Any]:
-    return dict(run_python("-c", _TIMED.format(statement=statement), limit=_LIMIT))
+    # -P: what is installed, as with the other benchmarks, and not what the working folder holds.
+    return dict(run_python("-P", "-c", _TIMED.format(statement=statement), limit=_LIMIT))
 
 
 def _cells(runs: Runs) -> tuple[str, ...]:
