@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from _alternatives import KEY, MODEL, unlimited
-from _bench import cpu_seconds, exit_absent
+from _bench import cpu_seconds
 
 _RATE = 16000
 
@@ -71,10 +71,7 @@ def main() -> None:
     parser.add_argument("--at-once", type=int, required=True)
     options = parser.parse_args()
     transcribe = ALTERNATIVES[options.name]
-    try:
-        transcribe(options.url, options.files[:1], 1)
-    except ModuleNotFoundError as error:
-        exit_absent(error)
+    transcribe(options.url, options.files[:1], 1)
     wall, cpu = time.perf_counter(), cpu_seconds()
     texts = transcribe(options.url, options.files, options.at_once)
     cpu, wall = cpu_seconds() - cpu, time.perf_counter() - wall

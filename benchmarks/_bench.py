@@ -1,4 +1,4 @@
-"""What the benchmarks share: processes, their control, statistics, tables."""
+"""What the benchmarks share: processes, their control, options, tables."""
 
 import argparse
 import asyncio
@@ -9,12 +9,11 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from statistics import median
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 FRAME_MS = 100
 FRAME_BYTES = 3200  # 100 ms of s16le mono at 16 kHz
@@ -22,7 +21,7 @@ FRAME_BYTES = 3200  # 100 ms of s16le mono at 16 kHz
 STAGGER = 0.011
 
 _HERE = Path(__file__).parent
-_COMPETITORS = (
+_PACKAGES = (
     "paraformer-async",
     "aiohttp",
     "anyio",
@@ -33,7 +32,10 @@ _COMPETITORS = (
     "picows",
     "uvloop",
 )
-_ABSENT = 3  # exit status of a child that misses what it should measure
+_BIAS = (
+    "These benchmarks and their server, on loopback and without TLS, are by the authors of the"
+    " library, who know it better than the alternatives."
+)
 
 
 class ServerUsage(NamedTuple):
@@ -95,19 +97,19 @@ class ChildError(Exception):
     """A child did not do its work; the text says why."""
 
 
-class Absent(Exception):
-    """A child misses what it should measure; the text says what."""
-
-
 def run_child(script: str, *arguments: object, limit: float) -> Any:
+    """Run a script of this folder, see `run_python`."""
+    return run_python(_HERE / script, *arguments, limit=limit)
+
+
+def run_python(*arguments: object, limit: float) -> Any:
     """
-    Run a script that prints JSON in a fresh process, and end it after *limit* seconds.
+    Run a program that prints JSON in a fresh process, and end it after *limit* seconds.
 
     Raises:
-        Absent: What it should measure is not installed.
         ChildError: It failed, or ran out of time.
     """
-    command = [sys.executable, str(_HERE / script), *map(str, arguments)]
+    command = [sys.executable, *map(str, arguments)]
     env = os.environ | {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
     try:
         done = subprocess.run(
@@ -117,14 +119,15 @@ def run_child(script: str, *arguments: object, limit: float) -> Any:
         raise ChildError(f"not done after {limit:.0f} s") from None
     if done.returncode == 0:
         return json.loads(done.stdout.splitlines()[-1])
-    reason = (done.stderr.splitlines() or [f"status {done.returncode}"])[-1]
-    raise (Absent if done.returncode == _ABSENT else ChildError)(reason)
+    # The frame around the traceback of an exception group is no reason.
+    reasons = [text for line in done.stderr.splitlines() if (text := line.strip(" |+-"))]
+    raise ChildError(reasons[-1] if reasons else f"status {done.returncode}")
 
 
-def exit_absent(error: ModuleNotFoundError) -> None:
-    """End this child: what it should measure is not installed."""
-    print(error, file=sys.stderr)
-    sys.exit(_ABSENT)
+def give_up(reason: str) -> NoReturn:
+    """End this child at once: threads of a client that failed would hold it for long."""
+    print(reason, file=sys.stderr, flush=True)
+    os._exit(1)
 
 
 def cpu_seconds() -> float:
@@ -151,10 +154,18 @@ def parser(description: str | None, rounds: int | None = 5) -> argparse.Argument
     return made
 
 
+def parsed(made: argparse.ArgumentParser) -> argparse.Namespace:
+    """Parse the command line; tell first whose benchmarks these are."""
+    options = made.parse_args()
+    say(_BIAS)
+    return options
+
+
 def report(options: argparse.Namespace, measured: Any, table: Callable[[], None]) -> None:
     """Print what was measured, as the user wants it."""
     if options.json:
-        print(json.dumps({"versions": versions(), "measured": measured}, indent=2))
+        told = {"versions": versions(), "options": vars(options), "measured": measured}
+        print(json.dumps(told, indent=2, default=str))  # str: an option may be a path
         return
     if options.versions:
         print(*(f"{name} {number}" for name, number in versions().items()), sep="\n")
@@ -162,9 +173,10 @@ def report(options: argparse.Namespace, measured: Any, table: Callable[[], None]
 
 
 def versions() -> dict[str, str]:
-    """Give the versions of everything that is compared."""
-    found = {"python": platform.python_version(), "machine": f"{os.cpu_count()} CPUs"}
-    for name in _COMPETITORS:
+    """Give the versions of everything that is compared, and what it runs on."""
+    found = {"python": platform.python_version(), "platform": platform.platform()}
+    found["machine"] = ", ".join((f"{os.cpu_count()} CPUs", *_models()))
+    for name in _PACKAGES:
         try:
             found[name] = version(name)
         except PackageNotFoundError:
@@ -172,22 +184,18 @@ def versions() -> dict[str, str]:
     return found
 
 
+def _models() -> set[str]:
+    """Give the models of the processors, where the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:  # not Linux
+        return set()
+    return {line.partition(":")[2].strip() for line in lines if line.startswith("model name")}
+
+
 def say(text: str) -> None:
     """Tell the user how far things are; standard output is for results."""
     print(text, file=sys.stderr, flush=True)
-
-
-def in_turns(names: Sequence[str], rounds: int) -> Iterator[tuple[int, str]]:
-    """Give (round, name): every name once a round, forth and back in alternation."""
-    for number in range(rounds):
-        for name in names if number % 2 == 0 else reversed(names):
-            yield number, name
-
-
-def median_ratio(ours: Mapping[int, float], theirs: Mapping[int, float]) -> float | None:
-    """Give the median of the ratios of those rounds that have both."""
-    ratios = [ours[number] / theirs[number] for number in ours if theirs.get(number)]
-    return median(ratios) if ratios else None
 
 
 def shown(value: float | None, digits: int = 2, unit: str = "") -> str:

@@ -4,7 +4,7 @@ The process that is measured: runs streams in one way, prints what they cost as 
 Counted is the user and system CPU time of the whole process, all threads, from before the first
 stream connects until the client is closed; the source's pacing and the notes of round
 trips are in it. Not counted: the interpreter's start, imports and one short recognition before,
-which loads what loads on first use.
+by a client of its own: it loads what loads on first use, and leaves no connection.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import asdict, dataclass
 
 from _alternatives import ALTERNATIVES, Recognise
-from _bench import FRAME_BYTES, FRAME_MS, STAGGER, allow_sockets, cpu_seconds, exit_absent
+from _bench import FRAME_BYTES, FRAME_MS, STAGGER, allow_sockets, cpu_seconds, give_up
 
 _FRAMES_OF_WORD = 2
 _SETTLING = 1.0  # seconds; the round trips of a stream's beginning wait for its connection
@@ -79,6 +79,7 @@ class Paced:
 async def measure(name: str, url: str, streams: list[Paced]) -> Measured:
     async with ALTERNATIVES[name](url) as recognise:
         await _recognise(recognise, Paced(_FRAMES_OF_WORD, real_time=False))
+    async with ALTERNATIVES[name](url) as recognise:
         gc.collect()
         memory = _peak_memory()
         wall, cpu = time.perf_counter(), cpu_seconds()
@@ -131,14 +132,11 @@ def main() -> None:
     frames = int(options.seconds * 1000 / FRAME_MS)
     allow_sockets()
     streams = [Paced(frames, real_time=not options.unpaced) for _ in range(options.streams)]
-    try:
-        with asyncio.Runner(loop_factory=_uvloop() if options.uvloop else None) as runner:
+    with asyncio.Runner(loop_factory=_uvloop() if options.uvloop else None) as runner:
+        try:
             measured = runner.run(measure(options.name, options.url, streams))
-    except ModuleNotFoundError as error:
-        exit_absent(error)
-    except ExceptionGroup as group:
-        failed = len(group.exceptions)
-        sys.exit(f"{failed} of {options.streams} streams failed, {group.exceptions[0]!r}")
+        except ExceptionGroup as group:
+            give_up(f"a stream failed: {group.exceptions[0]!r}; the others were ended")
     print(json.dumps(asdict(measured)))
 
 

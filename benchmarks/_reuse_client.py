@@ -14,7 +14,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from statistics import median
 
 from _alternatives import AUTHORIZATION, KEY, dashscope, finish_task, run_task, unlimited
-from _bench import FRAME_BYTES, exit_absent
+from _bench import FRAME_BYTES
 
 _FRAMES = 2  # the second brings a result
 
@@ -125,11 +125,8 @@ def main() -> None:
     parser.add_argument("url")
     parser.add_argument("--recognitions", type=int, required=True)
     options = parser.parse_args()
-    try:
-        work = measure(options.name, options.warm_url, options.url, options.recognitions)
-        print(json.dumps(asyncio.run(work)))
-    except ModuleNotFoundError as error:
-        exit_absent(error)
+    work = measure(options.name, options.warm_url, options.url, options.recognitions)
+    print(json.dumps(asyncio.run(work)))
 
 
 if __name__ == "__main__":

@@ -2,72 +2,63 @@
 How long does an import take?
 
 Each is imported in fresh processes, in turns; the interpreter's own start is not counted, compiled
-bytecode is there. `vs.` is the median of the ratios to aiohttp of the same round.
+bytecode is there. `vs.` is the median of the ratios to aiohttp of the same round, with the lowest
+and the highest.
 """
 
-import json
-import subprocess
 import sys
-from statistics import median
+from typing import Any
 
-from _bench import in_turns, median_ratio, parser, print_table, report, say, shown
+from _bench import parsed, parser, run_python, shown
+from _runs import Runs, add_ratios, measure_in_turns, report_runs, shown_ratio
 
+_COMPETITORS = {
+    "from dashscope.audio.asr import Recognition": "dashscope",
+    "import dashscope_realtime.asr": "dashscope_realtime",
+}
+_YARDSTICK = "import aiohttp"
 _IMPORTS = (
     "import paraformer_async",
     "from paraformer_async import AsyncRecognizer",
-    "import aiohttp",
-    "from dashscope.audio.asr import Recognition",
-    "import dashscope_realtime.asr",
+    _YARDSTICK,
+    *_COMPETITORS,
 )
-_YARDSTICK = "import aiohttp"
 _TIMED = """
 import json, sys, time
 begin = time.perf_counter()
 {statement}
 spent = time.perf_counter() - begin
-print(json.dumps([spent * 1000, len(sys.modules)]))
+print(json.dumps({{"ms": spent * 1000, "modules": len(sys.modules)}}))
 """
 _LIMIT = 60.0
 _HEADS = ("statement", "ms", "vs.", "modules")
 
 
 def main() -> None:
-    options = parser(__doc__).parse_args()
-    rounds = 1 if options.smoke else options.rounds
-    known = [statement for statement in _IMPORTS if _is_installed(statement)]
-    spent: dict[str, dict[int, float]] = {statement: {} for statement in known}
-    modules: dict[str, int] = {}
-    for number, statement in in_turns(known, rounds):
-        spent[statement][number], modules[statement] = _import(statement)
-    rows = [
-        (
-            statement,
-            shown(median(times.values()), 1),
-            shown(median_ratio(times, spent[_YARDSTICK]), unit=" ×"),
-            str(modules[statement]),
-        )
-        for statement, times in spent.items()
-    ]
-    report(options, spent, lambda: print_table(_HEADS, rows))
+    options = parsed(parser(__doc__))
+    if options.smoke:
+        options.rounds = 1
+    _measure(1, "to compile: ")
+    found = _measure(options.rounds)
+    add_ratios(found, "vs_aiohttp", "ms", _YARDSTICK)
+    sys.exit(report_runs(options, found, _HEADS, _cells))
 
 
-def _is_installed(statement: str) -> bool:
-    """Import once, so that the bytecode is compiled; tell of what is not there."""
-    try:
-        _import(statement)
-    except subprocess.CalledProcessError as error:
-        if "ModuleNotFoundError" not in error.stderr:
-            raise
-        say(f"{statement}: skipped, {error.stderr.splitlines()[-1]}")
-        return False
-    return True
+def _measure(rounds: int, label: str = "") -> dict[str, Runs]:
+    return measure_in_turns(_IMPORTS, rounds, _import, label=label, competitors=_COMPETITORS)
 
 
-def _import(statement: str) -> tuple[float, int]:
-    command = [sys.executable, "-c", _TIMED.format(statement=statement)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT, check=True)
-    spent, modules = json.loads(done.stdout)
-    return spent, modules
+def _import(statement: str) -> dict[str, Any]:
+    # -P: what is installed, as with the other benchmarks, and not what the working folder holds.
+    return dict(run_python("-P", "-c", _TIMED.format(statement=statement), limit=_LIMIT))
+
+
+def _cells(runs: Runs) -> tuple[str, ...]:
+    return (
+        shown(runs.middle("ms"), 1),
+        shown_ratio(runs, "vs_aiohttp"),
+        shown(runs.middle("modules"), 0),
+    )
 
 
 if __name__ == "__main__":

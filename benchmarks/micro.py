@@ -7,15 +7,16 @@ the fastest round, which other programs disturbed the least; `vs.` is the median
 """
 
 import json
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import repeat, starmap
-from statistics import median
 
-from _bench import FRAME_BYTES, FRAME_MS, in_turns, median_ratio, parser, print_table, report, shown
+from _bench import FRAME_BYTES, FRAME_MS, parsed, parser, shown
 from _load_server import result_payload
+from _runs import Runs, add_ratios, in_turns, report_runs
 
 from paraformer_async._core.ledger import Ledger
 from paraformer_async._core.pcm import Framer, bytes_per_second
@@ -167,22 +168,22 @@ def _timed(step: Step, steps: int) -> float:
 def main() -> None:
     made = parser(__doc__, rounds=25)
     made.add_argument("--steps", type=int, default=500, help="in a row")
-    options = made.parse_args()
+    options = parsed(made)
     if options.smoke:
         options.steps, options.rounds = 20, 2
-    spent: dict[str, dict[int, float]] = {name: {} for name in STEPS}
+    found = {name: Runs() for name in STEPS}
     for number, name in in_turns(list(STEPS), options.rounds):
-        spent[name][number] = _timed(STEPS[name], options.steps)
-    rows = [
-        (
-            name,
-            shown(min(times.values())),
-            shown(median(times.values())),
-            shown(median_ratio(times, spent[_YARDSTICK]), unit=" ×"),
-        )
-        for name, times in spent.items()
-    ]
-    report(options, spent, lambda: print_table(_HEADS, rows))
+        found[name].rounds[number] = {"us": _timed(STEPS[name], options.steps)}
+    add_ratios(found, "vs_json", "us", _YARDSTICK)
+    sys.exit(report_runs(options, found, _HEADS, _cells))
+
+
+def _cells(runs: Runs) -> tuple[str, ...]:
+    return (
+        shown(min(runs.column("us").values())),
+        shown(runs.middle("us")),
+        shown(runs.middle("vs_json"), unit=" ×"),
+    )
 
 
 if __name__ == "__main__":

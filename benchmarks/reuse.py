@@ -7,27 +7,13 @@ connection there; `next ms` is the median of the recognitions after that, `of fi
 A connection costs a round trip for TCP and one for the handshake (with TLS, another), a task one.
 """
 
-import argparse
-from collections.abc import Iterator, Mapping, Sequence
-from statistics import median
+import sys
 from typing import Any
 
-from _bench import (
-    Absent,
-    Server,
-    in_turns,
-    median_ratio,
-    parser,
-    print_table,
-    report,
-    run_child,
-    running_server,
-    say,
-    shown,
-)
+from _bench import ChildError, Server, parsed, parser, run_child, running_server, shown
+from _runs import Runs, add_ratios, measure_in_turns, report_runs, shown_ratio
 
 _ALTERNATIVES = ("ours", "handwritten", "dashscope")
-_YARDSTICK = "handwritten"
 _HEADS = (
     "delay each way",
     "first ms",
@@ -40,60 +26,35 @@ _HEADS = (
 _LIMIT = 120.0
 _DELAYED_SHARE = 5
 
-Rounds = dict[int, dict[str, Any]]
 
+def measure(server: Server, link: Server, label: str, rounds: int, count: int) -> dict[str, Runs]:
+    """Give what was measured of each alternative over a link."""
 
-def measure(
-    server: Server, link: Server, label: str, options: argparse.Namespace, count: int
-) -> Any:
-    """Give {alternative: {round: measurement}} for a link."""
-    found: dict[str, Rounds] = {name: {} for name in _ALTERNATIVES}
-    absent: set[str] = set()
-    for number, name in in_turns(_ALTERNATIVES, options.rounds):
-        if name in absent:
-            continue
-        say(f"{label}, {name}, round {number + 1} of {options.rounds}")
+    def run_one(name: str) -> dict[str, Any]:
         before = link.ask()
         arguments = (name, server.url, link.url, "--recognitions", count)
-        try:
-            run = run_child("_reuse_client.py", *arguments, limit=_LIMIT)
-        except Absent as error:
-            absent.add(name)
-            say(f"{name}: skipped, {error}")
-            continue
-        run["recognitions"], run["handshakes"] = count, link.ask() - before
-        if name == "ours":
-            assert run["handshakes"] == 1, f"{run['handshakes']} handshakes"
-        found[name][number] = run
+        run: dict[str, Any] = run_child("_reuse_client.py", *arguments, limit=_LIMIT)
+        handshakes = link.ask() - before
+        if name == "ours" and handshakes != 1:
+            raise ChildError(f"{handshakes} handshakes")
+        first, later = run["first_ms"], run["next_ms"]
+        of_first = later / first if first and later else None
+        return {**run, "of_first": of_first, "recognitions": count, "handshakes": handshakes}
+
+    found = measure_in_turns(_ALTERNATIVES, rounds, run_one, label=label)
+    add_ratios(found, "vs_handwritten", "each_ms", "handwritten")
     return found
 
 
-def rows(label: str, found: Mapping[str, Rounds]) -> Iterator[Sequence[str]]:
-    """Give the lines of the table for a link."""
-    for name, rounds in found.items():
-        if not rounds:
-            continue
-        each = _column(rounds, "each_ms")
-        share = median_ratio(_column(rounds, "next_ms"), _column(rounds, "first_ms"))
-        last = next(reversed(rounds.values()))
-        yield (
-            f"{label}, {name}",
-            _middle(rounds, "first_ms"),
-            _middle(rounds, "next_ms"),
-            shown(share),
-            _middle(rounds, "each_ms"),
-            shown(median_ratio(each, _column(found[_YARDSTICK], "each_ms")), unit=" ×"),
-            f"{last['handshakes']} of {last['recognitions']}",
-        )
-
-
-def _column(rounds: Rounds, field: str) -> dict[int, float]:
-    return {number: run[field] for number, run in rounds.items() if run[field] is not None}
-
-
-def _middle(rounds: Rounds, field: str) -> str:
-    values = _column(rounds, field).values()
-    return shown(median(values) if values else None)
+def _cells(runs: Runs) -> tuple[str, ...]:
+    return (
+        shown(runs.middle("first_ms")),
+        shown(runs.middle("next_ms")),
+        shown(runs.middle("of_first")),
+        shown(runs.middle("each_ms")),
+        shown_ratio(runs, "vs_handwritten"),
+        f"{shown(runs.most('handshakes'), 0)} of {shown(runs.most('recognitions'), 0)}",
+    )
 
 
 def main() -> None:
@@ -102,18 +63,18 @@ def main() -> None:
     made.add_argument(
         "--recognitions", type=int, default=100, help="one after another; a fifth with a delay"
     )
-    options = made.parse_args()
+    options = parsed(made)
     if options.smoke:
         options.delay, options.recognitions, options.rounds = [0.0, 5.0], 10, 1
-    found: dict[str, dict[str, Rounds]] = {}
+    lines: dict[str, Runs] = {}
     with running_server("_load_server.py") as server:
         for delay in options.delay:
             count = options.recognitions // _DELAYED_SHARE if delay else options.recognitions
-            label = f"{delay:g} ms"
+            label = f"{delay:g} ms, "
             with running_server("_slow_link.py", server.url, "--delay", str(delay)) as link:
-                found[label] = measure(server, link, label, options, max(2, count))
-    lines = [row for label, measured in found.items() for row in rows(label, measured)]
-    report(options, found, lambda: print_table(_HEADS, lines))
+                found = measure(server, link, label, options.rounds, max(2, count))
+            lines |= {f"{label}{name}": runs for name, runs in found.items()}
+    sys.exit(report_runs(options, lines, _HEADS, _cells))
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from _bench import Server, parser, print_table, report, running_server, say
+from _bench import Server, parsed, parser, print_table, report, running_server, say
 
 from paraformer_async import (
     AsyncRecognizer,
@@ -374,7 +374,7 @@ def main() -> None:
         "--pace", type=float, default=2.0, help="seconds of audio in one of the clock"
     )
     made.add_argument("--every", type=float, default=5.0, help="seconds between two samples")
-    options = made.parse_args()
+    options = parsed(made)
     if options.smoke:
         options.streams, options.minutes, options.pace, options.every = 10, 0.03, 8.0, 1.0
     logging.getLogger("paraformer_async").setLevel(logging.ERROR)  # it tells of unknown events

@@ -3,36 +3,24 @@ What does a stream in real time cost?
 
 N streams send frames of 100 ms, paced as a microphone would, and get five results a second. Each
 alternative runs in a fresh process against one server on loopback, in turns, over several rounds.
-`vs.` is the median of the ratios to the hand-written loop of the same round, `late` the number of
-results that were seen more than a second after their frame was due.
+`vs.` is the median of the ratios to the hand-written loop of the same round, with the lowest and
+the highest; `vs. ours` the median of those to ours. `late` are the results that were seen more than
+a second after their frame was due, `missing` those that were not seen, both in the worst round.
 """
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from statistics import median
 from typing import Any
 
-from _bench import (
-    STAGGER,
-    Absent,
-    ChildError,
-    Server,
-    in_turns,
-    median_ratio,
-    parser,
-    print_table,
-    report,
-    run_child,
-    running_server,
-    say,
-    shown,
-)
+from _bench import FRAME_MS, STAGGER, Server, parsed, parser, run_child, running_server, shown
+from _runs import Runs, add_ratios, measure_in_turns, report_runs, shown_ratio
 
 _ALTERNATIVES = ("ours", "handwritten", "picows", "dashscope", "dashscope-realtime", "nothing")
-_YARDSTICK = "handwritten"
-_RESULTS_PER_SECOND = 5
+_FRAMES_OF_RESULT = 2
+_FRAMES_OF_SENTENCE = 20
 _SERVERS = {"load": "_load_server.py", "scripted": "_scripted_server.py"}
 _OF_START = 1.5  # as many times as it takes to start all streams, each has audio at least
 _SPARE_TIME = 30.0  # seconds beyond twice the audio, for a client that cannot keep pace
@@ -40,40 +28,33 @@ _HEADS = (
     "N streams",
     "CPU ms/s",
     "vs.",
+    "vs. ours",
     "p50 ms",
     "p99 ms",
     "late",
     "KB/stream",
-    "results %",
+    "missing",
     "server %",
 )
 # What is drawn, and how the axis is called.
 _CURVES = {"cpu_ms_per_second": "CPU ms per second of audio", "p50_ms": "p50 of a result, ms"}
 
-Rounds = dict[int, dict[str, Any]]
 
-
-def measure(
-    server: Server, options: argparse.Namespace, alternatives: Sequence[str], streams: int
-) -> dict[str, Rounds]:
-    """Give {alternative: {round: measurement}} for a number of streams."""
-    found: dict[str, Rounds] = {name: {} for name in alternatives}
-    dropped: set[str] = set()
-    for number, name in in_turns(alternatives, options.rounds):
-        if name in dropped:
-            continue
-        say(f"{streams} × {name}, round {number + 1} of {options.rounds}")
-        try:
-            found[name][number] = _run(server, name, streams, options)
-        except (Absent, ChildError) as error:
-            dropped.add(name)
-            say(f"{streams} × {name}: skipped, {error}")
+def measure(server: Server, options: argparse.Namespace, streams: int) -> dict[str, Runs]:
+    """Give what was measured of each alternative with a number of streams."""
+    found = measure_in_turns(
+        options.alternatives,
+        options.rounds,
+        lambda name: _run(server, name, streams, options),
+        label=f"{streams} × ",
+    )
+    add_ratios(found, "vs_handwritten", "cpu_ms_per_second", "handwritten")
+    add_ratios(found, "vs_ours", "cpu_ms_per_second", "ours")
     return found
 
 
 def _run(server: Server, name: str, streams: int, options: argparse.Namespace) -> dict[str, Any]:
-    # All are to run at once for a while, also when it takes long to start them.
-    seconds = max(options.seconds, streams * STAGGER * _OF_START)
+    seconds = options.seconds[streams]
     arguments = [name, server.url, "--streams", streams, "--seconds", seconds]
     if options.uvloop:
         arguments.append("--uvloop")
@@ -81,30 +62,33 @@ def _run(server: Server, name: str, streams: int, options: argparse.Namespace) -
     limit = 2 * seconds + streams * STAGGER + _SPARE_TIME
     run = run_child("_client.py", *arguments, limit=limit)
     run["server_percent"] = 100 * (server.usage().cpu - before) / run["wall"]
-    run["results_percent"] = 100 * run["results"] / (streams * int(seconds * _RESULTS_PER_SECOND))
+    run["expected"] = streams * _results(options.server, int(seconds * 1000 / FRAME_MS))
+    run["missing"] = run["expected"] - run["results"]
     return dict(run)
 
 
-def rows(streams: int, found: Mapping[str, Rounds]) -> Iterator[Sequence[str]]:
-    """Give the lines of the table for a number of streams."""
-    for name, rounds in found.items():
-        if not rounds:
-            continue
-        ratio = median_ratio(_column(rounds, "cpu_ms_per_second"), _yardstick(found))
-        yield (
-            f"{streams} × {name}",
-            shown(_middle(rounds, "cpu_ms_per_second")),
-            shown(ratio, unit=" ×"),
-            shown(_middle(rounds, "p50_ms")),
-            shown(_middle(rounds, "p99_ms")),
-            shown(_middle(rounds, "late"), 0),
-            shown(_middle(rounds, "memory_kb_per_stream"), 0),
-            shown(_middle(rounds, "results_percent"), 0),
-            shown(_middle(rounds, "server_percent"), 0),
-        )
+def _results(server: str, frames: int) -> int:
+    """Give how many results a server sends for a stream."""
+    # The scripted engine says at the end what has begun of a sentence.
+    at_end = server == "scripted" and frames % _FRAMES_OF_SENTENCE > 0
+    return frames // _FRAMES_OF_RESULT + at_end
 
 
-def plot(path: Path, found: Mapping[int, Mapping[str, Rounds]]) -> None:
+def _cells(runs: Runs) -> tuple[str, ...]:
+    return (
+        shown(runs.middle("cpu_ms_per_second")),
+        shown_ratio(runs, "vs_handwritten"),
+        shown(runs.middle("vs_ours"), unit=" ×"),
+        shown(runs.middle("p50_ms")),
+        shown(runs.middle("p99_ms")),
+        shown(runs.most("late"), 0),
+        shown(runs.middle("memory_kb_per_stream"), 0),
+        shown(runs.most("missing"), 0),
+        shown(runs.middle("server_percent"), 0),
+    )
+
+
+def plot(path: Path, found: Mapping[int, Mapping[str, Runs]]) -> None:
     """Draw what the alternatives cost, and how late their results are, by the number of streams."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import LogLocator
@@ -115,7 +99,7 @@ def plot(path: Path, found: Mapping[int, Mapping[str, Rounds]]) -> None:
             points = [
                 (streams, value)
                 for streams, measured in sorted(found.items())
-                if (value := _middle(measured.get(name, {}), field)) is not None
+                if name in measured and (value := measured[name].middle(field)) is not None
             ]
             if points:
                 axes.plot(*zip(*points, strict=True), marker="o", label=name)
@@ -130,17 +114,14 @@ def plot(path: Path, found: Mapping[int, Mapping[str, Rounds]]) -> None:
     figure.savefig(path, dpi=100)
 
 
-def _yardstick(found: Mapping[str, Rounds]) -> dict[int, float]:
-    return _column(found.get(_YARDSTICK, {}), "cpu_ms_per_second")
-
-
-def _column(rounds: Rounds, field: str) -> dict[int, float]:
-    return {number: run[field] for number, run in rounds.items() if run[field] is not None}
-
-
-def _middle(rounds: Rounds, field: str) -> float | None:
-    values = _column(rounds, field).values()
-    return median(values) if values else None
+def _picture(text: str) -> Path:
+    """Take a file that can be drawn, before anything is measured in vain."""
+    path = Path(text)
+    if path.suffix != ".png" or not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is not a .png in a folder that is there")
+    if not find_spec("matplotlib"):
+        raise argparse.ArgumentTypeError("it needs matplotlib, of the dependency group `bench`")
+    return path
 
 
 def main() -> None:
@@ -150,21 +131,25 @@ def main() -> None:
     made.add_argument("--alternatives", nargs="+", choices=_ALTERNATIVES, default=_ALTERNATIVES)
     made.add_argument("--server", choices=_SERVERS, default="load")
     made.add_argument("--uvloop", action="store_true", help="run the clients on uvloop")
-    made.add_argument("--plot", type=Path, metavar="FILE.png", help="draw it; needs matplotlib")
-    options = made.parse_args()
-    if options.plot and not find_spec("matplotlib"):
-        made.error("--plot needs matplotlib, which is in the dependency group `bench`")
+    made.add_argument("--plot", type=_picture, metavar="FILE.png", help="draw it")
+    options = parsed(made)
     if options.smoke:
         options.streams, options.seconds, options.rounds = [2], 0.4, 1
+    # All are to run at once for a while, also when it takes long to start them.
+    options.seconds = {
+        streams: max(options.seconds, streams * STAGGER * _OF_START) for streams in options.streams
+    }
     with running_server(_SERVERS[options.server]) as server:
-        found = {
-            streams: measure(server, options, options.alternatives, streams)
-            for streams in options.streams
-        }
-    lines = [row for streams, measured in found.items() for row in rows(streams, measured)]
+        found = {streams: measure(server, options, streams) for streams in options.streams}
+    lines = {
+        f"{streams} × {name}": runs
+        for streams, measured in found.items()
+        for name, runs in measured.items()
+    }
+    has_failed = report_runs(options, lines, _HEADS, _cells)
     if options.plot:
         plot(options.plot, found)
-    report(options, found, lambda: print_table(_HEADS, lines))
+    sys.exit(has_failed)
 
 
 if __name__ == "__main__":
