@@ -182,8 +182,8 @@ class AsyncRecognizer(AsyncContextManagerMixin):
 
         Args:
             audio: Where the audio comes from: an async iterable of bytes, an async reader such as
-                the `stdout` of an asyncio process, any iterable of bytes (read in a thread, a little
-                ahead), a binary file, or the bytes themselves. `None` to `send` it by hand.
+                the `stdout` of an asyncio process, any iterable of bytes (read in a thread, a
+                little ahead), a binary file, or the bytes themselves. `None` to `send` it by hand.
             overrides: Options that are different for this recognition.
 
         Raises:
