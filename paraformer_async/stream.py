@@ -128,7 +128,7 @@ class RecognitionStream(AsyncContextManagerMixin):
         self._begin()
         return _Results(self._next, None if self._is_entered else self._session)
 
-    async def _next(self, results: object) -> RecognitionResult:
+    async def _next(self, iterator: object) -> RecognitionResult:
         inbox = self._session.recognition.inbox
         try:
             while not inbox.results:
@@ -138,9 +138,8 @@ class RecognitionStream(AsyncContextManagerMixin):
                 await inbox.arrival()
             return inbox.results.pop(0)
         finally:
-            del (
-                results
-            )  # the iterator: needed as long as this waits, not by an exception's traceback
+            # It lives as long as this waits, and not as long as the traceback of an error.
+            del iterator
 
     def _begin(self) -> None:
         if not self._is_begun:
