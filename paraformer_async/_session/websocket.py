@@ -8,7 +8,8 @@ message costs more than it is worth: memory of 256 KB for each look at the socke
 anew, a queue, and a turn of the loop until the task that waits in `receive` has it. So a `Receiver`
 takes what comes into one buffer, and while there is a listener, a `Queue` hands text over in the
 step in which it came. All else (pings, the close handshake, errors, the end) goes the usual way.
-That takes private parts of aiohttp; where they are missing, text goes the usual way, too.
+That takes private parts of aiohttp. Where its reader is not the known one, text goes the usual way,
+too; the other parts are as old as its WebSockets, and its next major version is not allowed.
 """
 
 import asyncio
