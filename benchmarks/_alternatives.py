@@ -1,8 +1,8 @@
 """
-The ways to recognise a stream, behind one interface.
+The ways to recognize a stream, behind one interface.
 
 An alternative is an async context manager: it takes the service's address and gives a coroutine
-function that recognises `frames` to the end and calls `seen` with the text of each result. What
+function that recognizes `frames` to the end and calls `seen` with the text of each result. What
 several streams of one process can share (a client, a pool), they share.
 """
 
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from paraformer_async import PoolLimits
 
-Recognise = Callable[[AsyncGenerator[bytes, None], Callable[[str], object]], Awaitable[None]]
+Recognize = Callable[[AsyncGenerator[bytes, None], Callable[[str], object]], Awaitable[None]]
 
 KEY = "any"
 AUTHORIZATION = {"Authorization": f"Bearer {KEY}"}
@@ -33,37 +33,37 @@ def unlimited() -> "PoolLimits":
 
 
 @asynccontextmanager
-async def ours(url: str) -> AsyncIterator[Recognise]:
+async def ours(url: str) -> AsyncIterator[Recognize]:
     """Use one `AsyncRecognizer` as it comes, with both of its middlewares."""
     from paraformer_async import AsyncRecognizer
 
     pool = unlimited()
     async with AsyncRecognizer(endpoint=url, api_key=KEY, heartbeat=True, pool=pool) as recognizer:
 
-        async def recognise(
+        async def recognize(
             frames: AsyncGenerator[bytes, None], seen: Callable[[str], object]
         ) -> None:
             async for result in recognizer.stream(frames):
                 seen(result.text)
 
-        yield recognise
+        yield recognize
 
 
 @asynccontextmanager
-async def ours_from_thread(url: str) -> AsyncIterator[Recognise]:
+async def ours_from_thread(url: str) -> AsyncIterator[Recognize]:
     """Use `AsyncRecognizer` with a plain iterable, which it reads in a worker thread."""
     from paraformer_async import AsyncRecognizer
 
     pool = unlimited()
     async with AsyncRecognizer(endpoint=url, api_key=KEY, heartbeat=True, pool=pool) as recognizer:
 
-        async def recognise(
+        async def recognize(
             frames: AsyncGenerator[bytes, None], seen: Callable[[str], object]
         ) -> None:
             async for result in recognizer.stream(_driven(frames)):
                 seen(result.text)
 
-        yield recognise
+        yield recognize
 
 
 def _driven(frames: AsyncGenerator[bytes, None]) -> Iterator[bytes]:
@@ -78,13 +78,13 @@ def _driven(frames: AsyncGenerator[bytes, None]) -> Iterator[bytes]:
 
 
 @asynccontextmanager
-async def handwritten(url: str) -> AsyncIterator[Recognise]:
+async def handwritten(url: str) -> AsyncIterator[Recognize]:
     """Use aiohttp and json: a coroutine that sends, one that receives, and no more."""
     import aiohttp
 
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
 
-        async def recognise(
+        async def recognize(
             frames: AsyncGenerator[bytes, None], seen: Callable[[str], object]
         ) -> None:
             task_id = uuid.uuid4().hex
@@ -96,7 +96,7 @@ async def handwritten(url: str) -> AsyncIterator[Recognise]:
                     tasks.create_task(_send(socket, frames, task_id))
                     await _receive(socket, seen)
 
-        yield recognise
+        yield recognize
 
 
 async def _send(socket: Any, frames: AsyncGenerator[bytes, None], task_id: str) -> None:
@@ -119,7 +119,7 @@ async def _receive(socket: Any, seen: Callable[[str], object]) -> None:
 
 
 @asynccontextmanager
-async def picows(url: str) -> AsyncIterator[Recognise]:
+async def picows(url: str) -> AsyncIterator[Recognize]:
     """Use picows (Cython) and msgspec, without back-pressure: the outer limit."""
     from msgspec import json as msgspec_json
     from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
@@ -140,7 +140,7 @@ async def picows(url: str) -> AsyncIterator[Recognise]:
             else:
                 (self.started if event == "task-started" else self.finished).set_result(None)
 
-    async def recognise(frames: AsyncGenerator[bytes, None], seen: Callable[[str], object]) -> None:
+    async def recognize(frames: AsyncGenerator[bytes, None], seen: Callable[[str], object]) -> None:
         task_id = uuid.uuid4().hex
         listener = Listener(seen)
         transport, _ = await ws_connect(lambda: listener, url, extra_headers=AUTHORIZATION)
@@ -153,11 +153,11 @@ async def picows(url: str) -> AsyncIterator[Recognise]:
         transport.send_close(WSCloseCode.OK)
         await transport.wait_disconnected()
 
-    yield recognise
+    yield recognize
 
 
 @asynccontextmanager
-async def dashscope(url: str) -> AsyncIterator[Recognise]:
+async def dashscope(url: str) -> AsyncIterator[Recognize]:
     """Use the vendor's SDK: threads, fed from the loop, which `send_audio_frame` does not block."""
     import dashscope
     from dashscope.audio.asr import Recognition, RecognitionCallback, RecognitionResult
@@ -177,7 +177,7 @@ async def dashscope(url: str) -> AsyncIterator[Recognise]:
         def on_error(self, result: RecognitionResult) -> None:
             self.failure = str(result.message)
 
-    async def recognise(frames: AsyncGenerator[bytes, None], seen: Callable[[str], object]) -> None:
+    async def recognize(frames: AsyncGenerator[bytes, None], seen: Callable[[str], object]) -> None:
         callback = Callback(seen)
         recognition = Recognition(MODEL, callback, "pcm", 16000, heartbeat=True)
         recognition.start()
@@ -187,15 +187,15 @@ async def dashscope(url: str) -> AsyncIterator[Recognise]:
         if callback.failure:
             raise RuntimeError(callback.failure)
 
-    yield recognise
+    yield recognize
 
 
 @asynccontextmanager
-async def dashscope_realtime(url: str) -> AsyncIterator[Recognise]:
+async def dashscope_realtime(url: str) -> AsyncIterator[Recognize]:
     """Use the community's asyncio client, which is over websockets."""
     from dashscope_realtime.asr import ASRConfig, DashScopeRealtimeASR
 
-    async def recognise(frames: AsyncGenerator[bytes, None], seen: Callable[[str], object]) -> None:
+    async def recognize(frames: AsyncGenerator[bytes, None], seen: Callable[[str], object]) -> None:
         finished = asyncio.get_running_loop().create_future()
         client = DashScopeRealtimeASR(
             KEY,
@@ -211,23 +211,23 @@ async def dashscope_realtime(url: str) -> AsyncIterator[Recognise]:
             await client.finish()
             await finished
 
-    yield recognise
+    yield recognize
 
 
 @asynccontextmanager
-async def nothing(url: str) -> AsyncIterator[Recognise]:
+async def nothing(url: str) -> AsyncIterator[Recognize]:
     """Only take the frames from their source: what is in everyone's figure."""
     del url
 
-    async def recognise(frames: AsyncGenerator[bytes, None], seen: Callable[[str], object]) -> None:
+    async def recognize(frames: AsyncGenerator[bytes, None], seen: Callable[[str], object]) -> None:
         del seen
         async for _ in frames:
             pass
 
-    yield recognise
+    yield recognize
 
 
-ALTERNATIVES: Mapping[str, Callable[[str], AbstractAsyncContextManager[Recognise]]] = {
+ALTERNATIVES: Mapping[str, Callable[[str], AbstractAsyncContextManager[Recognize]]] = {
     "ours": ours,
     "ours-thread": ours_from_thread,
     "handwritten": handwritten,

@@ -17,7 +17,7 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import asdict, dataclass
 
-from _alternatives import ALTERNATIVES, Recognise
+from _alternatives import ALTERNATIVES, Recognize
 from _bench import FRAME_BYTES, FRAME_MS, STAGGER, allow_sockets, cpu_seconds, give_up
 
 _FRAMES_OF_WORD = 2
@@ -77,15 +77,15 @@ class Paced:
 
 
 async def measure(name: str, url: str, streams: list[Paced]) -> Measured:
-    async with ALTERNATIVES[name](url) as recognise:
-        await _recognise(recognise, Paced(_FRAMES_OF_WORD, real_time=False))
-    async with ALTERNATIVES[name](url) as recognise:
+    async with ALTERNATIVES[name](url) as recognize:
+        await _recognize(recognize, Paced(_FRAMES_OF_WORD, real_time=False))
+    async with ALTERNATIVES[name](url) as recognize:
         gc.collect()
         memory = _peak_memory()
         wall, cpu = time.perf_counter(), cpu_seconds()
         async with asyncio.TaskGroup() as tasks:
             for number, paced in enumerate(streams):
-                tasks.create_task(_recognise(recognise, paced, number * STAGGER))
+                tasks.create_task(_recognize(recognize, paced, number * STAGGER))
     cpu, wall = cpu_seconds() - cpu, time.perf_counter() - wall
     memory = _peak_memory() - memory
     trips = sorted(trip for paced in streams for trip in paced.round_trips)
@@ -100,9 +100,9 @@ async def measure(name: str, url: str, streams: list[Paced]) -> Measured:
     )
 
 
-async def _recognise(recognise: Recognise, paced: Paced, delay: float = 0.0) -> None:
+async def _recognize(recognize: Recognize, paced: Paced, delay: float = 0.0) -> None:
     await asyncio.sleep(delay)
-    await recognise(paced.frames(), paced.seen)
+    await recognize(paced.frames(), paced.seen)
 
 
 def _uvloop() -> Callable[[], asyncio.AbstractEventLoop]:

@@ -1,5 +1,5 @@
 """
-A service that speaks the protocol and recognises nothing, so that it costs next to nothing.
+A service that speaks the protocol and recognizes nothing, so that it costs next to nothing.
 
 Every second frame of 100 ms brings a result: a sentence that grows by a word each 200 ms and is
 final at its tenth. The last word of a result carries its number, so it names the frame that it

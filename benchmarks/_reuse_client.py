@@ -18,8 +18,8 @@ from _bench import FRAME_BYTES
 
 _FRAMES = 2  # the second brings a result
 
-# Recognises once; calls back when `task-started` is seen, if that can be seen.
-Recognise = Callable[[Callable[[], None]], Awaitable[None]]
+# Recognizes once; calls back when `task-started` is seen, if that can be seen.
+Recognize = Callable[[Callable[[], None]], Awaitable[None]]
 
 
 async def _frames() -> AsyncGenerator[bytes, None]:
@@ -28,7 +28,7 @@ async def _frames() -> AsyncGenerator[bytes, None]:
 
 
 @asynccontextmanager
-async def ours(url: str) -> AsyncIterator[Recognise]:
+async def ours(url: str) -> AsyncIterator[Recognize]:
     """Use one `AsyncRecognizer`; a middleware sees `task-started`."""
     from paraformer_async import AsyncRecognizer
     from paraformer_async.middleware import Event, Middleware, TaskStarted
@@ -45,24 +45,24 @@ async def ours(url: str) -> AsyncIterator[Recognise]:
     pool = unlimited()
     async with AsyncRecognizer(endpoint=url, api_key=KEY, heartbeat=True, pool=pool) as recognizer:
 
-        async def recognise(started: Callable[[], None]) -> None:
+        async def recognize(started: Callable[[], None]) -> None:
             results = 0
             middleware = [lambda: Watching(started)]
             async for _ in recognizer.stream(_frames(), middleware=middleware):
                 results += 1
             assert results
 
-        yield recognise
+        yield recognize
 
 
 @asynccontextmanager
-async def handwritten(url: str) -> AsyncIterator[Recognise]:
+async def handwritten(url: str) -> AsyncIterator[Recognize]:
     """Use aiohttp and json, with a connection for each recognition."""
     import aiohttp
 
     async with aiohttp.ClientSession() as session:
 
-        async def recognise(started: Callable[[], None]) -> None:
+        async def recognize(started: Callable[[], None]) -> None:
             async with session.ws_connect(url, headers=AUTHORIZATION) as socket:
                 await socket.send_str(run_task("any"))
                 assert json.loads(await socket.receive_str())["header"]["event"] == "task-started"
@@ -76,24 +76,24 @@ async def handwritten(url: str) -> AsyncIterator[Recognise]:
                     results += event == "result-generated"
                 assert results
 
-        yield recognise
+        yield recognize
 
 
 @asynccontextmanager
-async def vendors(url: str) -> AsyncIterator[Recognise]:
+async def vendors(url: str) -> AsyncIterator[Recognize]:
     """Use the vendor's SDK, which does not tell of `task-started`."""
-    async with dashscope(url) as recognise_frames:
+    async with dashscope(url) as recognize_frames:
 
-        async def recognise(started: Callable[[], None]) -> None:
+        async def recognize(started: Callable[[], None]) -> None:
             del started
             texts: list[str] = []
-            await recognise_frames(_frames(), texts.append)
+            await recognize_frames(_frames(), texts.append)
             assert texts
 
-        yield recognise
+        yield recognize
 
 
-ALTERNATIVES: Mapping[str, Callable[[str], AbstractAsyncContextManager[Recognise]]] = {
+ALTERNATIVES: Mapping[str, Callable[[str], AbstractAsyncContextManager[Recognize]]] = {
     "ours": ours,
     "handwritten": handwritten,
     "dashscope": vendors,
@@ -101,15 +101,15 @@ ALTERNATIVES: Mapping[str, Callable[[str], AbstractAsyncContextManager[Recognise
 
 
 async def measure(name: str, warm_url: str, url: str, recognitions: int) -> dict[str, float | None]:
-    async with ALTERNATIVES[name](warm_url) as recognise:
-        await recognise(lambda: None)
+    async with ALTERNATIVES[name](warm_url) as recognize:
+        await recognize(lambda: None)
     waits: list[float] = []
-    async with ALTERNATIVES[name](url) as recognise:
+    async with ALTERNATIVES[name](url) as recognize:
         begin = time.perf_counter()
         for _ in range(recognitions):
             called = time.perf_counter()
             # Not a method of the list: the clock is read when it is called.
-            await recognise(lambda called=called: waits.append(time.perf_counter() - called))  # type: ignore[misc]
+            await recognize(lambda called=called: waits.append(time.perf_counter() - called))  # type: ignore[misc]
         wall = time.perf_counter() - begin
     return {
         "first_ms": waits[0] * 1000 if waits else None,

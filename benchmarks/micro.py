@@ -18,13 +18,13 @@ from _bench import FRAME_BYTES, FRAME_MS, parsed, parser, shown
 from _load_server import result_payload
 from _runs import Runs, add_ratios, in_turns, report_runs
 
+from paraformer_async._client.recognition import Recognition
+from paraformer_async._core.framing import Framer, bytes_per_second
 from paraformer_async._core.ledger import Ledger
-from paraformer_async._core.pcm import Framer, bytes_per_second
 from paraformer_async._core.protocol import ClientProtocol, ServerProtocol, State
 from paraformer_async._core.wire import Event, ResultGenerated, decode_event
-from paraformer_async._session.recognition import Recognition
 from paraformer_async.middleware import Audio, Heartbeat, Latency, RunTask, Stack, TaskStarted
-from paraformer_async.options import Options
+from paraformer_async.options.options import Options
 
 _RATE = 16000
 _TASK = "0123456789abcdef0123456789abcdef"

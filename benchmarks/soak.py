@@ -228,7 +228,7 @@ async def _stream(
     options: argparse.Namespace,
     tally: Tally,
 ) -> None:
-    """Recognise one speech after another, until time is up."""
+    """Recognize one speech after another, until time is up."""
     random = Random(f"{options.seed}/{number}/speech")  # noqa: S311 - no secret
     await asyncio.sleep(random.uniform(0, min(1.0, options.minutes * 6)))
     by_hand = bool(number % 2)

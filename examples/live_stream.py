@@ -1,5 +1,5 @@
 """
-Recognise speech while it is spoken: partial results grow, final ones stay.
+Recognize speech while it is spoken: partial results grow, final ones stay.
 
 A recording played in real time stands for the microphone. If the microphone went quiet, `heartbeat`
 would keep the stream alive.

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
         TaskFailedError,
         UsageError,
     )
-    from paraformer_async.options import workspace_endpoint
-    from paraformer_async.policies import PoolLimits, Reconnect, Retry, Timeouts
+    from paraformer_async.options.options import workspace_endpoint
+    from paraformer_async.options.policies import PoolLimits, Reconnect, Retry, Timeouts
     from paraformer_async.recognizer import AsyncRecognizer
     from paraformer_async.results import AudioGap, Latency, RecognitionResult, Sentence, Usage, Word
     from paraformer_async.stream import RecognitionStream
@@ -74,17 +74,17 @@ _HOMES = {
     "AsyncRecognizer": "recognizer",
     "AudioGap": "results",
     "Latency": "results",
-    "PoolLimits": "policies",
+    "PoolLimits": "options.policies",
     "RecognitionResult": "results",
     "RecognitionStream": "stream",
-    "Reconnect": "policies",
-    "Retry": "policies",
+    "Reconnect": "options.policies",
+    "Retry": "options.policies",
     "Sentence": "results",
-    "Timeouts": "policies",
+    "Timeouts": "options.policies",
     "Transcript": "transcript",
     "Usage": "results",
     "Word": "results",
-    "workspace_endpoint": "options",
+    "workspace_endpoint": "options.options",
 }
 
 

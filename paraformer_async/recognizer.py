@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 from anyio import AsyncContextManagerMixin
 from msgspec.structs import replace
 
-from paraformer_async._core.pcm import FILE_FRAME_MS, FRAME_MS
-from paraformer_async._session.client import Client, not_open
-from paraformer_async._session.pool import Pool
-from paraformer_async._validation import require_kind
+from paraformer_async._client.hub import Client, not_open
+from paraformer_async._core.framing import FILE_FRAME_MS, FRAME_MS
+from paraformer_async._net.pool import Pool
 from paraformer_async.audio.files import open_audio
 from paraformer_async.audio.source import Source, chunks
 from paraformer_async.errors import AudioError, InvalidOptionError
 from paraformer_async.middleware import Heartbeat, Latency, Middleware, Stack
-from paraformer_async.models import MODELS
-from paraformer_async.options import ApiKey, Options, Overrides
-from paraformer_async.policies import PoolLimits, Reconnect, Timeouts
+from paraformer_async.options.checks import require_kind
+from paraformer_async.options.models import MODELS
+from paraformer_async.options.options import ApiKey, Options, Overrides
+from paraformer_async.options.policies import PoolLimits, Reconnect, Timeouts
 from paraformer_async.results import RecognitionResult, Sentence
 from paraformer_async.stream import RecognitionStream
 from paraformer_async.transcript import Transcript
@@ -107,7 +107,7 @@ class AsyncRecognizer(AsyncContextManagerMixin):
         ssl: "SSLContext | None" = None,
         connector: "Callable[[], BaseConnector] | None" = None,
         pool: PoolLimits = PoolLimits(),
-        # Behaviour
+        # Behavior
         middleware: Sequence[Callable[[], Middleware]] = (),
         reconnect: Reconnect | None = Reconnect(),
         timeouts: Timeouts = Timeouts(),
@@ -178,7 +178,7 @@ class AsyncRecognizer(AsyncContextManagerMixin):
         self, audio: Source | None = None, **overrides: Unpack[Overrides]
     ) -> RecognitionStream:
         """
-        Recognise audio while it comes. Nothing is sent before the stream is entered or iterated.
+        Recognize audio while it comes. Nothing is sent before the stream is entered or iterated.
 
         Args:
             audio: Where the audio comes from: an async iterable of bytes, an async reader such as
@@ -200,7 +200,7 @@ class AsyncRecognizer(AsyncContextManagerMixin):
         **overrides: Unpack[Overrides],
     ) -> Transcript:
         """
-        Recognise a file: wav, flac, ogg (Vorbis, Opus) or mp3, mono, at its own sample rate.
+        Recognize a file: wav, flac, ogg (Vorbis, Opus) or mp3, mono, at its own sample rate.
 
         Cancellation ends the recognition and closes the file.
 

@@ -13,7 +13,7 @@ __all__ = ["AudioGap", "Latency", "RecognitionResult", "Sentence", "Usage", "Wor
 
 class Word(Struct, frozen=True, gc=False):
     """
-    One recognised word and where it was said.
+    One recognized word and where it was said.
 
     Attributes:
         begin_time: Start of the word in ms.
@@ -90,7 +90,7 @@ class RecognitionResult(Struct, frozen=True, gc=False):
 
     Attributes:
         sentence: The sentence, with times in ms of the user's audio.
-        request_id: Id of the task that recognised it; quote it to the service's support.
+        request_id: Id of the task that recognized it; quote it to the service's support.
         usage: What is billed so far; `None` on most partial results.
     """
 

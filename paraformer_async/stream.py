@@ -9,8 +9,8 @@ import anyio
 from anyio import AsyncContextManagerMixin
 
 from paraformer_async import results
-from paraformer_async._session.client import Client
-from paraformer_async._session.session import Session
+from paraformer_async._client.hub import Client
+from paraformer_async._client.run import Session
 from paraformer_async.audio.source import Chunk, immutable
 from paraformer_async.errors import UsageError
 from paraformer_async.middleware import Latency
@@ -18,7 +18,7 @@ from paraformer_async.results import RecognitionResult, Usage
 
 __all__ = ["RecognitionStream"]
 
-# What leaving a stream may take beyond `Timeouts.close`: cancelling what runs, in seconds.
+# What leaving a stream may take beyond `Timeouts.close`: canceling what runs, in seconds.
 _CANCELLING = 1.0
 
 

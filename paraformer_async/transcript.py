@@ -4,8 +4,8 @@ import unicodedata
 
 from msgspec import Struct
 
+from paraformer_async.captions.subrip import to_srt
 from paraformer_async.results import Latency, Sentence, Word
-from paraformer_async.subtitles import to_srt
 
 __all__ = ["Transcript", "join"]
 

@@ -40,7 +40,7 @@ from paraformer_async import (
     testing,
 )
 from paraformer_async.cli.app import app
-from paraformer_async.options import Options
+from paraformer_async.options.options import Options
 from paraformer_async.server import LocalServer
 from paraformer_async.testing import FailTask, ScriptedServer, marked
 

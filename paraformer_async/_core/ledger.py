@@ -9,7 +9,7 @@ No final sentence comes twice, no audio is left out, and times go on where they 
 from collections import deque
 from typing import NamedTuple
 
-from paraformer_async._core.pcm import SAMPLE_WIDTH
+from paraformer_async._core.framing import SAMPLE_WIDTH
 from paraformer_async._core.timeline import Timeline
 from paraformer_async._core.wav import WavHeader
 from paraformer_async._core.wire import Audio, ResultGenerated

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from anyio import to_thread
 
-from paraformer_async.audio._samples import float_to_s16le, native_dtype, open_sequential
 from paraformer_async.audio._sniffing import seems_to_be
+from paraformer_async.audio.decoding.samples import float_to_s16le, native_dtype, open_sequential
 from paraformer_async.errors import AudioError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ async def open_audio(
 
     Cancellation is taken between reads of the disk.
     """
-    opened: list[AudioFile] = []  # filled in the thread: a cancelled call does not return its value
+    opened: list[AudioFile] = []  # filled in the thread: a canceled call does not return its value
     try:
         await to_thread.run_sync(lambda: opened.append(AudioFile(_open(Path(path)), chunk_ms)))
         yield opened[0]

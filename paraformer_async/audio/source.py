@@ -65,7 +65,7 @@ def chunks(source: Source) -> Chunks:
     given: object = source
     if isinstance(given, str | PathLike):
         raise InvalidOptionError(
-            "audio", f"{source!r} is a path, not audio", hint="transcribe(path) recognises files"
+            "audio", f"{source!r} is a path, not audio", hint="transcribe(path) recognizes files"
         )
     if isinstance(source, bytes | bytearray | memoryview):
         return Chunks(_from_sequence((immutable(source),)))

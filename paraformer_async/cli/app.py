@@ -78,7 +78,7 @@ def transcribe(
         ),
     ],
     local: Annotated[
-        bool, typer.Option("--local", help="Recognise on this machine; needs no key.")
+        bool, typer.Option("--local", help="Recognize on this machine; needs no key.")
     ] = False,
     format: Annotated[
         Format,
@@ -104,7 +104,7 @@ def transcribe(
     """
     Print what is said in audio files.
 
-    The service's API key comes from DASHSCOPE_API_KEY. With --local, the files are recognised on
+    The service's API key comes from DASHSCOPE_API_KEY. With --local, the files are recognized on
     this machine: by default in English, by an engine that is not Paraformer.
     """
 
@@ -171,7 +171,7 @@ def _check_service(
         raise InvalidOptionError(
             _KEY,
             "there is no API key",
-            hint="set this variable to your key, or add --local to recognise on this machine",
+            hint="set this variable to your key, or add --local to recognize on this machine",
         )
 
 

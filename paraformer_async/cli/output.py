@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.text import Text
 
 from paraformer_async.errors import InvalidOptionError
-from paraformer_async.policies import Retry
+from paraformer_async.options.policies import Retry
 from paraformer_async.results import RecognitionResult
 from paraformer_async.transcript import Transcript
 

@@ -17,7 +17,7 @@ __all__ = ["run_service"]
 async def run_service(
     *, host: str, port: int, engine: str, model_dir: Path | None, api_key: str | None
 ) -> int:
-    """Run the local service until it is cancelled."""
+    """Run the local service until it is canceled."""
     if api_key is not None and not api_key.strip():
         raise InvalidOptionError("--api-key", "no client could send an empty key")
     server = LocalServer(make_engine(engine, model_dir), host=host, port=port, api_key=api_key)

@@ -1,11 +1,12 @@
 """
-Behaviours of a recognition, one a file.
+Behaviors of a recognition, one a file.
 
 Sans-I/O: nothing here waits, or knows a loop, a socket or a clock. `Heartbeat` and `Latency` are
 built in; they are ordinary middleware that anyone could have written. The messages that pass are
 exported here for those who write their own.
 """
 
+from paraformer_async._core.middleware import Middleware, Stack
 from paraformer_async._core.wire import (
     Audio,
     Command,
@@ -17,7 +18,6 @@ from paraformer_async._core.wire import (
     TaskFinished,
     TaskStarted,
 )
-from paraformer_async.middleware.base import Middleware, Stack
 from paraformer_async.middleware.heartbeat import Heartbeat
 from paraformer_async.middleware.latency import Latency
 

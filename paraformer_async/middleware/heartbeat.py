@@ -10,11 +10,11 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from paraformer_async._core.pcm import FRAME_MS, silence
+from paraformer_async._core.framing import FRAME_MS, silence
+from paraformer_async._core.middleware import Middleware
 from paraformer_async._core.wire import Audio, Command, RunTask
-from paraformer_async._validation import require_positive
 from paraformer_async.errors import InvalidOptionError
-from paraformer_async.middleware.base import Middleware
+from paraformer_async.options.checks import require_positive
 
 __all__ = ["Heartbeat"]
 

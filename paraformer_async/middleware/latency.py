@@ -8,8 +8,8 @@ First packet: from the first audio sent to the first result with text. Last pack
 from collections.abc import Iterable
 
 from paraformer_async import results
+from paraformer_async._core.middleware import Middleware
 from paraformer_async._core.wire import Audio, Command, Event, FinishTask, ResultGenerated
-from paraformer_async.middleware.base import Middleware
 
 __all__ = ["Latency"]
 

@@ -5,9 +5,9 @@ For work without a network and for tests. It speaks from the same table as the c
 nothing of the client's rooms (session, middleware, door).
 """
 
+from paraformer_async.engines import make_engine
+from paraformer_async.engines.base import Engine, EngineBusy, Listener, ListenerSettings
 from paraformer_async.server.clocks import Clocks
-from paraformer_async.server.engine import Engine, EngineBusy, Listener, ListenerSettings
-from paraformer_async.server.engines import make_engine
 from paraformer_async.server.local import LocalServer
 
 __all__ = [

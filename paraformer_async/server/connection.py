@@ -27,9 +27,9 @@ from paraformer_async._core.wire import (
     TaskFinished,
     TaskStarted,
 )
+from paraformer_async.engines.base import Engine
 from paraformer_async.errors import RemoteProtocolError
 from paraformer_async.server.clocks import Clocks
-from paraformer_async.server.engine import Engine
 from paraformer_async.server.task import Task, TaskFailure
 
 __all__ = ["Connection"]
@@ -160,7 +160,7 @@ class Connection:
             raise _Gone from error
         finally:
             # After a write that was given up, aiohttp's next one would end in a cancellation that
-            # nobody asked for (its drain waiter stays cancelled): there is none.
+            # nobody asked for (its drain waiter stays canceled): there is none.
             if not is_taken:
                 self._cut_off()
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Self
 
 from anyio import AsyncContextManagerMixin, CancelScope
 
+from paraformer_async.engines import make_engine
+from paraformer_async.engines.base import Engine, ListenerSettings
 from paraformer_async.errors import InvalidOptionError
 from paraformer_async.server.clocks import Clocks
-from paraformer_async.server.engine import Engine, ListenerSettings
-from paraformer_async.server.engines import make_engine
 
 if TYPE_CHECKING:
     from aiohttp import web

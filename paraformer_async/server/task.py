@@ -8,10 +8,14 @@ from typing import Any, Self
 import anyio
 
 from paraformer_async._core.wire import ResultGenerated, RunTask, TaskFailed
+from paraformer_async.audio.decoding.stream import (
+    StreamDecoder,
+    UndecodableAudio,
+    UnsupportedFormat,
+)
+from paraformer_async.engines.base import Engine, EngineBusy, Listener, ListenerSettings
 from paraformer_async.errors import MissingExtraError
 from paraformer_async.results import Sentence, Usage
-from paraformer_async.server.decoding import StreamDecoder, UndecodableAudio, UnsupportedFormat
-from paraformer_async.server.engine import Engine, EngineBusy, Listener, ListenerSettings
 
 __all__ = ["Task", "TaskFailure"]
 
@@ -103,7 +107,7 @@ class Task:
         self._notify()
 
     async def run(self) -> None:
-        """Recognise until the audio is complete and everything is said. Raises `TaskFailure`."""
+        """Recognize until the audio is complete and everything is said. Raises `TaskFailure`."""
         try:
             await self._recognize()
         except UndecodableAudio as reason:

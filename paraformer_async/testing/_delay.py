@@ -30,7 +30,7 @@ class Delay:
         self._changed.set()
 
     async def run(self) -> None:
-        """Send, until cancelled or the client has left."""
+        """Send, until canceled or the client has left."""
         try:
             while True:
                 await self._send(await self._next())

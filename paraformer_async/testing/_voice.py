@@ -50,7 +50,7 @@ class Voice:
         self._delay = Delay(self.send)
 
     async def say_late(self) -> None:
-        """Send what `Late` holds back, until cancelled."""
+        """Send what `Late` holds back, until canceled."""
         await self._delay.run()
 
     async def say(self, sentences: Iterable[Sentence], task: Task) -> None:

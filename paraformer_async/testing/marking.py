@@ -1,5 +1,5 @@
 """
-Marked audio: audio that can be read, so that a test can tell which of it was recognised.
+Marked audio: audio that can be read, so that a test can tell which of it was recognized.
 
     audio = marked(3000)                            # 150 blocks of 20 ms: 0, 1, 2 … 149
     assert marks_of(results) == list(range(150))    # each was said once, in order
@@ -84,7 +84,7 @@ def marks_of(said: Iterable[object]) -> list[int]:
 
 def marks(*, sentence_ms: int = 1000) -> "Callable[[Mapping[str, Any]], MarkReader]":
     """
-    Give the script that recognises marked audio, for `ScriptedServer(script=…)`.
+    Give the script that recognizes marked audio, for `ScriptedServer(script=…)`.
 
     Args:
         sentence_ms: Words for so many ms of marked audio make a sentence.
@@ -99,7 +99,7 @@ def marks(*, sentence_ms: int = 1000) -> "Callable[[Mapping[str, Any]], MarkRead
 
 class MarkReader:
     """
-    Recognises marked audio; see the rules above.
+    Recognizes marked audio; see the rules above.
 
     Args:
         sample_rate: In Hz.

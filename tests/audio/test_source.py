@@ -138,7 +138,7 @@ async def test_generator_is_closed() -> None:
 
 
 async def test_generator_is_closed_by_cancellation() -> None:
-    """A cancelled reader closes the generator too, and lets it wait for its own end."""
+    """A canceled reader closes the generator too, and lets it wait for its own end."""
     recording = Recording()
     with anyio.CancelScope() as scope:
         audio = chunks(recording)
@@ -236,7 +236,7 @@ async def test_blocking_generator_is_closed() -> None:
 
 
 async def test_blocked_read_does_not_hold_cancellation() -> None:
-    """A reader of a source that blocks for long is cancelled at once; the thread ends later."""
+    """A reader of a source that blocks for long is canceled at once; the thread ends later."""
     release = threading.Event()
     waiting = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -14,9 +14,9 @@ import soundfile
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from paraformer_async.cli import main
+from paraformer_async.engines.base import ListenerSettings
 from paraformer_async.results import Sentence
 from paraformer_async.server import LocalServer
-from paraformer_async.server.engine import ListenerSettings
 
 ROOT = Path(__file__).parents[2]
 COMMAND = (sys.executable, "-m", "paraformer_async")
@@ -61,7 +61,7 @@ class Gate:
 
 @pytest.fixture
 def environment() -> dict[str, str]:
-    """Give an environment without key, proxy or wish for colour, and a way to cover processes."""
+    """Give an environment without key, proxy or wish for color, and a way to cover processes."""
     ours = ("DASHSCOPE_", "PARAFORMER_", "FORCE_COLOR", "NO_COLOR", "TTY_", "PYTHONIOENCODING")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return kept | {"TERM": "xterm", "COLUMNS": "80"}

@@ -36,7 +36,7 @@ def test_text(run: Run, one_second: Path) -> None:
     assert (0, WORDS + "\n", "") == (done.returncode, done.stdout, done.stderr)
 
 
-def test_speech_is_recognised(run: Run) -> None:
+def test_speech_is_recognized(run: Run) -> None:
     """`--local` needs no key and no engine's name, and hears the words of a recording."""
     done = run("transcribe", "--local", ROOT / "examples/audio/goforward.wav")
 
@@ -302,7 +302,7 @@ def test_partial_text_on_a_terminal(
 
 
 @posix
-def test_colour_is_not_a_terminal(run: Run, one_second: Path) -> None:
+def test_color_is_not_a_terminal(run: Run, one_second: Path) -> None:
     """FORCE_COLOR, as build servers set it, brings no live text into a pipe."""
     done = run(*SCRIPTED, one_second, FORCE_COLOR="1", TTY_COMPATIBLE="1")
 

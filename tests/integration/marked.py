@@ -36,7 +36,7 @@ def assert_complete(results: list[RecognitionResult], blocks: list[int] = BLOCKS
 async def results_of(
     server: ScriptedServer, audio: object = None, **options: object
 ) -> list[RecognitionResult]:
-    """Recognise 10 s of marked audio, or other *audio*."""
+    """Recognize 10 s of marked audio, or other *audio*."""
     async with recognizer_for(server, **options) as recognizer:
         source = marked(LENGTH) if audio is None else audio
         return [result async for result in recognizer.stream(source)]  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Cancelling a recognition anywhere leaves nothing behind, and swallows no cancellation."""
+"""Canceling a recognition anywhere leaves nothing behind, and swallows no cancellation."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
@@ -13,7 +13,7 @@ from paraformer_async.testing import Drop, ScriptedServer, Stall, marked, marks_
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
 
 AUDIO = marked(1200)
-Recognise = Callable[[AsyncRecognizer], Awaitable[None]]
+Recognize = Callable[[AsyncRecognizer], Awaitable[None]]
 
 
 async def pull(recognizer: AsyncRecognizer) -> None:
@@ -45,7 +45,7 @@ async def pull_slowly(recognizer: AsyncRecognizer) -> None:
             pass
 
 
-async def recognise_once(server: ScriptedServer, recognise: Recognise) -> None:
+async def recognize_once(server: ScriptedServer, recognize: Recognize) -> None:
     """Make a recognizer, use it, close it."""
     async with AsyncRecognizer(
         endpoint=server.url,
@@ -53,7 +53,7 @@ async def recognise_once(server: ScriptedServer, recognise: Recognise) -> None:
         timeouts=Timeouts(close=0.5),
         reconnect=Reconnect(backoff=lambda _: 0),
     ) as recognizer:
-        await recognise(recognizer)
+        await recognize(recognizer)
 
 
 class CancelledAt:
@@ -85,7 +85,7 @@ class CancelledAt:
 
 
 async def run_cancelled_at(work: Coroutine[Any, Any, None], number: int) -> bool:
-    """Give whether *work* was cancelled at its *number*-th await; it ended by itself otherwise."""
+    """Give whether *work* was canceled at its *number*-th await; it ended by itself otherwise."""
 
     async def run() -> None:
         await at
@@ -102,7 +102,7 @@ async def run_cancelled_at(work: Coroutine[Any, Any, None], number: int) -> bool
 
 
 async def run_cancelled_after(work: Coroutine[Any, Any, None], turns: int) -> bool:
-    """Give whether *work* was cancelled after so many turns of the loop."""
+    """Give whether *work* was canceled after so many turns of the loop."""
     loop = asyncio.get_running_loop()
     task = asyncio.ensure_future(work)
 
@@ -121,12 +121,12 @@ async def run_cancelled_after(work: Coroutine[Any, Any, None], turns: int) -> bo
     return False
 
 
-@pytest.mark.parametrize("recognise", [pull, push, pull_slowly])
-async def test_cancelled_at_every_await(recognise: Recognise) -> None:
-    """Cancelling at the n-th await of the user's task, for every n, leaves nothing open."""
+@pytest.mark.parametrize("recognize", [pull, push, pull_slowly])
+async def test_cancelled_at_every_await(recognize: Recognize) -> None:
+    """Canceling at the n-th await of the user's task, for every n, leaves nothing open."""
     async with ScriptedServer() as server:
         number = 1
-        while await run_cancelled_at(recognise_once(server, recognise), number):
+        while await run_cancelled_at(recognize_once(server, recognize), number):
             number += 1
         assert number > 3
         with anyio.fail_after(2):
@@ -135,11 +135,11 @@ async def test_cancelled_at_every_await(recognise: Recognise) -> None:
 
 
 @pytest.mark.parametrize("fault", [None, Drop(after_ms=700)], ids=["good", "drop"])
-@pytest.mark.parametrize("recognise", [pull, push])
+@pytest.mark.parametrize("recognize", [pull, push])
 async def test_cancelled_at_every_turn_of_the_loop(
-    recognise: Recognise, fault: Drop | None
+    recognize: Recognize, fault: Drop | None
 ) -> None:
-    """Cancelling at any moment, whatever the inner tasks are doing, leaves nothing open."""
+    """Canceling at any moment, whatever the inner tasks are doing, leaves nothing open."""
     async with ScriptedServer(forever=fault) as server:
         was_cancelled = False
         for turns in range(0, 400, 3):
@@ -148,15 +148,15 @@ async def test_cancelled_at_every_turn_of_the_loop(
                 server_of_turn = ScriptedServer(faults=[fault])
                 async with server_of_turn as one:
                     was_cancelled |= await run_cancelled_after(
-                        recognise_once(one, recognise), turns
+                        recognize_once(one, recognize), turns
                     )
             else:
-                was_cancelled |= await run_cancelled_after(recognise_once(server, recognise), turns)
+                was_cancelled |= await run_cancelled_after(recognize_once(server, recognize), turns)
         assert was_cancelled
 
 
 async def test_a_recognizer_goes_on_after_a_cancelled_recognition() -> None:
-    """A recognition that was cancelled does no harm to the next of the same recognizer."""
+    """A recognition that was canceled does no harm to the next of the same recognizer."""
     async with ScriptedServer() as server:
         async with AsyncRecognizer(endpoint=server.url, api_key="any") as recognizer:
             for _ in range(5):

@@ -95,15 +95,15 @@ async def test_exception_in_the_source(server: LocalServer) -> None:
 
 
 async def test_cancellation(server: LocalServer) -> None:
-    """A cancelled task leaves within the bound, and its cancellation is not swallowed."""
+    """A canceled task leaves within the bound, and its cancellation is not swallowed."""
 
-    async def recognise() -> None:
+    async def recognize() -> None:
         async with recognizer_for(server) as recognizer:
             async for _ in recognizer.stream(endless()):
                 running.set()
 
     running = asyncio.Event()
-    task = asyncio.ensure_future(recognise())
+    task = asyncio.ensure_future(recognize())
     await running.wait()
     task.cancel()
     with anyio.fail_after(3), pytest.raises(asyncio.CancelledError):
@@ -123,7 +123,7 @@ async def test_recognizer_closed_under_a_running_stream(server: LocalServer) -> 
     """Leaving the recognizer ends the streams of other tasks, which are told so."""
     told: list[Exception] = []
 
-    async def recognise(recognizer: AsyncRecognizer) -> None:
+    async def recognize(recognizer: AsyncRecognizer) -> None:
         try:
             async for _ in recognizer.stream(endless()):
                 running.set()
@@ -132,14 +132,14 @@ async def test_recognizer_closed_under_a_running_stream(server: LocalServer) -> 
 
     running = anyio.Event()
     async with anyio.create_task_group() as tasks, recognizer_for(server) as recognizer:
-        tasks.start_soon(recognise, recognizer)
+        tasks.start_soon(recognize, recognizer)
         await running.wait()
 
     assert "the recognizer was closed" in str(told[0])
 
 
 async def test_a_stream_needs_an_open_recognizer(server: LocalServer) -> None:
-    """Before and after its `async with`, a recognizer refuses to recognise, and says what to do."""
+    """Before and after its `async with`, a recognizer refuses to recognize, and says what to do."""
     recognizer = recognizer_for(server)
     with pytest.raises(UsageError, match="async with"):
         recognizer.stream(SECOND)
@@ -154,7 +154,7 @@ async def test_server_gone() -> None:
     running = anyio.Event()
     told: list[ConnectionLostError] = []
 
-    async def recognise(server: LocalServer) -> None:
+    async def recognize(server: LocalServer) -> None:
         async with recognizer_for(server) as recognizer:
             try:
                 async for _ in recognizer.stream(endless()):
@@ -163,7 +163,7 @@ async def test_server_gone() -> None:
                 told.append(error)
 
     async with anyio.create_task_group() as tasks, LocalServer("scripted") as server:
-        tasks.start_soon(recognise, server)
+        tasks.start_soon(recognize, server)
         await running.wait()
 
     assert told[0].retryable

@@ -145,7 +145,7 @@ async def test_malformed_json_is_no_reason_to_try_again() -> None:
     async with ScriptedServer(faults=[Malformed(after_ms=2300)]) as server:
         with pytest.raises(RemoteProtocolError) as caught:
             await results_of(server)
-    assert list(range(100)) == [int(number) for number in caught.value.recognised.split()]
+    assert list(range(100)) == [int(number) for number in caught.value.recognized.split()]
 
 
 async def test_a_drop_in_silence() -> None:
@@ -243,7 +243,7 @@ async def test_reconnection_can_be_switched_off() -> None:
         assert 1 == len(server.received)
         (task,) = server.received
         assert (task.task_id,) == caught.value.request_ids
-    assert list(range(100)) == [int(number) for number in caught.value.recognised.split()]
+    assert list(range(100)) == [int(number) for number in caught.value.recognized.split()]
     assert caught.value.unsettled is not None
     assert caught.value.unsettled > 0.25
 
@@ -357,12 +357,12 @@ async def test_sixty_at_once() -> None:
         async with recognizer_for(server, pool=PoolLimits(tasks_per_second=100)) as recognizer:
             async with anyio.create_task_group() as tasks:
 
-                async def recognise(first: int) -> None:
+                async def recognize(first: int) -> None:
                     results = [one async for one in recognizer.stream(marked(2000, first=first))]
                     assert list(range(first, first + 100)) == marks_of(results)
 
                 for number in range(60):
-                    tasks.start_soon(recognise, 100 * number)
+                    tasks.start_soon(recognize, 100 * number)
         assert [] == server.violations
         assert 60 >= server.connections.accepted
 
@@ -417,11 +417,11 @@ async def test_submissions_are_paced() -> None:
         begin = anyio.current_time()
         async with anyio.create_task_group() as tasks:
 
-            async def recognise() -> None:
+            async def recognize() -> None:
                 assert [one async for one in recognizer.stream(marked(100))]
 
             for _ in range(12):
-                tasks.start_soon(recognise)
+                tasks.start_soon(recognize)
         assert anyio.current_time() - begin >= 2.0
 
 

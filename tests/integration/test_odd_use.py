@@ -76,7 +76,7 @@ async def test_an_exception_that_is_kept_does_not_keep_the_recognition() -> None
 
 
 async def test_a_cancelled_task_that_is_kept_does_not_keep_the_recognition() -> None:
-    """A loop in a task that was cancelled is over, even when the task is referred to."""
+    """A loop in a task that was canceled is over, even when the task is referred to."""
     microphone = Microphone()
     async with ScriptedServer() as server, recognizer_for(server) as recognizer:
 
@@ -163,14 +163,14 @@ async def test_a_stream_after_the_recognizer_was_closed() -> None:
 
 
 async def test_a_source_that_is_cancelled_by_others() -> None:
-    """A source whose own task was cancelled elsewhere ends by an error that says so."""
+    """A source whose own task was canceled elsewhere ends by an error that says so."""
 
     async def source() -> AsyncIterator[bytes]:
         yield marked(100)
         raise asyncio.CancelledError
 
     async with ScriptedServer() as server, recognizer_for(server) as recognizer:
-        with pytest.raises(UsageError, match="source was cancelled"):
+        with pytest.raises(UsageError, match="source was canceled"):
             async for _ in recognizer.stream(source()):
                 pass
 

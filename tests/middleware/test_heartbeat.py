@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paraformer_async._core.pcm import bytes_per_second
+from paraformer_async._core.framing import bytes_per_second
 from paraformer_async.errors import InvalidOptionError
 from paraformer_async.middleware import Audio, Command, FinishTask, Heartbeat, RunTask, Stack
 

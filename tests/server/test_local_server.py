@@ -8,6 +8,7 @@ import aiohttp
 import anyio
 import pytest
 
+from paraformer_async.engines import ScriptedEngine
 from paraformer_async.errors import InvalidOptionError, UsageError
 from paraformer_async.server import (
     Clocks,
@@ -16,7 +17,6 @@ from paraformer_async.server import (
     ListenerSettings,
     LocalServer,
 )
-from paraformer_async.server.engines import ScriptedEngine
 
 pytestmark = pytest.mark.anyio
 
@@ -166,7 +166,7 @@ async def test_an_engine_that_cannot_be_loaded() -> None:
 
 
 async def test_cancelling_frees_everything() -> None:
-    """A body that is cancelled leaves a closed engine and a free port, too."""
+    """A body that is canceled leaves a closed engine and a free port, too."""
     engine = Noting()
     with anyio.CancelScope() as scope:
         async with LocalServer(engine, clocks=QUICK) as server:

@@ -18,10 +18,10 @@ import soundfile
 from aiohttp import WSMsgType, web
 from anyio.lowlevel import checkpoint
 
+from paraformer_async.engines import ScriptedEngine
 from paraformer_async.errors import MissingExtraError
 from paraformer_async.results import Sentence, Word
 from paraformer_async.server import Clocks, EngineBusy, Listener, ListenerSettings, LocalServer
-from paraformer_async.server.engines import ScriptedEngine
 
 pytestmark = pytest.mark.anyio
 

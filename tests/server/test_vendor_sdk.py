@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from anyio import to_thread
 
+from paraformer_async.engines import ScriptedEngine
 from paraformer_async.results import Sentence, Word
 from paraformer_async.server import LocalServer
-from paraformer_async.server.engines import ScriptedEngine
 
 dashscope = pytest.importorskip("dashscope")
 asr = pytest.importorskip("dashscope.audio.asr")

@@ -858,7 +858,7 @@ async def test_leaving_is_quick_whatever_clients_do(fault: Any) -> None:
 
 
 async def test_leaving_by_cancellation() -> None:
-    """A server that is cancelled leaves as any other."""
+    """A server that is canceled leaves as any other."""
     with anyio.CancelScope() as scope:
         async with ScriptedServer() as server, peer_of(server) as peer:
             await peer.begin()

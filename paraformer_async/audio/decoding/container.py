@@ -1,0 +1,185 @@
+"""
+MP3, Ogg (Vorbis, Opus) and FLAC as they stream, by libsndfile.
+
+libsndfile wants a seekable file of known length. It gets a `GrowingFile` in a thread of its own:
+a C decoder cannot be left in the middle of a read other than by holding its stack.
+
+- Opening never waits for bytes (soundfile opens under a lock of the whole process). It is tried on
+  what has come, and again when a 32nd more has come if it ran out of bytes: growth is geometric, so
+  the work stays linear in the header.
+- Reading waits for bytes, and for the PCM to be taken once `_AHEAD` lies there.
+"""
+
+import threading
+from typing import TYPE_CHECKING, Any, Literal
+
+from paraformer_async.audio.decoding.growing import GrowingFile
+from paraformer_async.audio.decoding.samples import float_to_s16le, native_dtype, open_sequential
+from paraformer_async.audio.decoding.stage import RATES, UndecodableAudio
+
+if TYPE_CHECKING:
+    from soundfile import SoundFile
+
+__all__ = ["ContainerStage"]
+
+# MPEG frames of layer III in versions 2.5, 2 and 1, with and without a checksum.
+_SYNCS = (b"\xff\xe2", b"\xff\xe3", b"\xff\xf2", b"\xff\xf3", b"\xff\xfa", b"\xff\xfb")
+# Format: libsndfile's name, how it begins (any of), the length to claim, whether to hide the end.
+# Ogg is searched for its last page from its end, in steps: the length claimed must be short.
+_KINDS: dict[str, tuple[str, tuple[bytes, ...], int, bool]] = {
+    "mp3": ("MP3", (b"ID3", *_SYNCS), 1 << 40, False),
+    "ogg": ("OGG", (b"OggS",), 1 << 20, True),
+    "flac": ("FLAC", (b"fLaC", b"ID3"), 1 << 62, False),
+}
+_FIRST_TRY = 128  # bytes
+_MAX_HEADER = 8 << 20  # bytes; cover art may be megabytes
+_AHEAD = 4 << 20  # bytes of decoded samples that may wait to be taken
+_MAX_BACKLOG = 1 << 20  # bytes that may lie undecoded when more come
+_BLOCKS_A_SECOND = 100  # libsndfile returns whole blocks only: what is held back by it is 10 ms
+
+
+class ContainerStage:
+    """
+    Decodes one stream of `kind` (mp3, ogg, flac) to s16le mono, averaging its channels.
+
+    The thread begins with the first bytes, and ends with the stream, on an error, or on `close`.
+    """
+
+    cheap = False
+
+    def __init__(self, kind: str, rate: int) -> None:
+        self.rate = rate
+        self._kind = kind
+        self._name, self._magic, length, hide = _KINDS[kind]
+        self._file = GrowingFile(length=length, hide=hide, ahead=_AHEAD)
+        self._thread = threading.Thread(target=self._run, name=f"decode-{kind}", daemon=True)
+        self._head = b""
+        self._channels = 1
+        self._dtype: Literal["int16", "float32"] | None = None  # None: not open yet
+        self._decoded_any = False
+        self._error: UndecodableAudio | None = None
+
+    @property
+    def more(self) -> bool:
+        return self._file.full
+
+    def push(self, data: bytes) -> bytes:
+        if data and self._dtype and self._file.backlog > _MAX_BACKLOG:
+            raise UndecodableAudio(
+                f"the {self._kind} stream holds more audio than is taken from it"
+            )
+        if not self._thread.ident:
+            self._head += data
+            if not self._begins():
+                return b""
+            data = self._head
+            self._thread.start()
+        return self._take(self._file.exchange(data))
+
+    def end(self) -> bytes:
+        if not self._thread.ident:
+            if self._head:
+                raise self._undecodable()
+            return b""
+        pcm = self._take(self._file.exchange(b"", ended=True))
+        if not pcm and not self._decoded_any:
+            raise self._undecodable()
+        return pcm
+
+    def close(self) -> None:
+        self._file.close()
+
+    def join(self) -> None:
+        if self._thread.ident:
+            self._thread.join()
+
+    def _begins(self) -> bool:
+        """Whether the stream begins as it should; False when it is too short to tell."""
+        if self._head.startswith(self._magic):
+            return True
+        if not any(magic.startswith(self._head) for magic in self._magic):
+            raise self._undecodable()
+        return False
+
+    def _take(self, decoded: list[bytes]) -> bytes:
+        if not decoded:
+            if self._error:
+                raise self._error
+            return b""
+        self._decoded_any = True
+        samples = b"".join(decoded)
+        if self._dtype == "float32":
+            return float_to_s16le(samples, self._channels)
+        if self._channels == 1:
+            return samples
+        import numpy as np
+
+        frames = np.frombuffer(samples, np.int16).reshape(-1, self._channels)
+        pcm: bytes = np.rint(frames.mean(axis=1)).astype("<i2").tobytes()
+        return pcm
+
+    def _undecodable(self) -> UndecodableAudio:
+        return UndecodableAudio(
+            f"the stream was declared as {self._kind}, and cannot be decoded as it"
+        )
+
+    # In the thread.
+
+    def _run(self) -> None:
+        import soundfile
+
+        try:
+            file = self._open()
+            if file is not None:
+                with file:
+                    self._decode(file)
+        except UndecodableAudio as error:
+            self._error = error
+        except soundfile.LibsndfileError:
+            if not self._file.ended:  # the last frame of a stream that was cut off is no error
+                self._error = self._undecodable()
+        finally:
+            self._file.finish()
+
+    def _open(self) -> "SoundFile | None":
+        """Open as soon as enough has come; None when the stream was closed before."""
+        size = _FIRST_TRY
+        while not self._file.closed:
+            came = self._file.wait_for_size(size)
+            file = self._try()
+            if file is not None:
+                return file
+            if came > _MAX_HEADER or self._file.ended:
+                raise self._undecodable()
+            size = came + max(_FIRST_TRY, came // 32)
+        return None
+
+    def _try(self) -> "SoundFile | None":
+        import soundfile
+
+        final = self._file.ended
+        self._file.rewind()
+        try:
+            file = open_sequential(self._file)
+        except soundfile.LibsndfileError:
+            if self._file.starved:
+                return None
+            raise
+        if self._file.starved and not final:
+            file.close()
+            return None
+        return file
+
+    def _decode(self, file: "SoundFile") -> None:
+        if file.format != self._name or file.samplerate not in RATES:
+            raise self._undecodable()
+        self.rate, self._channels = file.samplerate, file.channels
+        self._dtype = dtype = native_dtype(file.subtype)
+        self._file.go_live()
+        width = self._channels * (4 if dtype == "float32" else 2)
+        block: Any = bytearray(self.rate // _BLOCKS_A_SECOND * width)
+        while not self._file.closed:
+            frames = file.buffer_read_into(block, dtype)
+            if not frames:
+                return
+            self._file.write(bytes(block[: frames * width]))

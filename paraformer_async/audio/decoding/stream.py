@@ -1,0 +1,129 @@
+"""
+What a client streams, decoded as it streams, to s16le mono at the engine's rate.
+
+Work is linear in the stream and memory is bounded: encoded bytes are dropped once decoded, and a
+stream that expands beyond measure is decoded no faster than its PCM is taken.
+"""
+
+import weakref
+from typing import Final
+
+from anyio import CancelScope, to_thread
+
+from paraformer_async.audio.decoding.container import ContainerStage
+from paraformer_async.audio.decoding.pcm import RawStage, Resampler
+from paraformer_async.audio.decoding.stage import (
+    RATES,
+    Stage,
+    UndecodableAudio,
+    UnsupportedFormat,
+)
+from paraformer_async.audio.decoding.wav import WavStage
+
+__all__ = ["StreamDecoder", "UndecodableAudio", "UnsupportedFormat"]
+
+_MAX_PCM: Final = 16 << 20  # bytes given by one call, about, however much the stream expands
+_CONTAINERS: Final = {"mp3": "mp3", "ogg": "ogg", "opus": "ogg", "flac": "flac"}
+
+
+class StreamDecoder:
+    """
+    Decoder of one stream. Used by one task at a time.
+
+    Args:
+        format: `pcm`, `wav`, `mp3`, `ogg`, `opus` (in Ogg) or `flac`.
+        sample_rate: Rate in Hz that the client declared; a container's own rate wins over it.
+        target_rate: Rate in Hz of the PCM that comes out.
+
+    Raises:
+        UnsupportedFormat: The format or the rate cannot be decoded here.
+
+    `feed` and `finish` let a cancellation through once the step that they are in is done, and the
+    PCM of that step is lost: all that is left to do then is `aclose`.
+
+    Example:
+        >>> decoder = StreamDecoder("pcm", sample_rate=16000, target_rate=16000)
+        >>> anyio.run(decoder.feed, b"abc")
+        b'ab'
+    """
+
+    def __init__(self, format: str, sample_rate: int, target_rate: int) -> None:
+        self._stage = _stage(format, sample_rate)
+        self._target = target_rate
+        self._resampler: Resampler | None = None
+        self._flushed = False
+        weakref.finalize(self, self._stage.close)  # no thread outlives a decoder that was forgotten
+
+    async def feed(self, data: bytes) -> bytes:
+        """
+        Take the next bytes, and return the PCM (s16le mono, maybe empty) that they made available.
+
+        A call gives about 16 MiB at most; `feed(b"")` goes on with bytes that expand
+        to more. Who leaves too many of them there is refused further bytes.
+
+        Raises:
+            UndecodableAudio: The bytes are not what was declared, or expand beyond measure.
+            MissingExtraError: The stream needs resampling, and soxr is not installed.
+        """
+        if self._stage.cheap and self._stage.rate == self._target:
+            return self._stage.push(data)
+        return await to_thread.run_sync(self._feed, data)
+
+    async def finish(self) -> bytes:
+        """
+        No more bytes come: return the rest of the PCM.
+
+        A call gives about 16 MiB at most: call until it returns `b""`. The first call gives all of
+        a stream that did not expand beyond that.
+
+        Raises:
+            UndecodableAudio: Bytes came, and no audio was in them.
+            MissingExtraError: As `feed`.
+        """
+        if self._stage.cheap and self._stage.rate == self._target:
+            return self._stage.end()
+        return await to_thread.run_sync(self._finish)
+
+    async def aclose(self) -> None:
+        """Stop, and wait for the decoder's thread to end. May be called at any time, and twice."""
+        self._stage.close()
+        with CancelScope(shield=True):
+            await to_thread.run_sync(self._stage.join)
+
+    def _feed(self, data: bytes) -> bytes:
+        parts = [self._resample(self._stage.push(data))]
+        size = len(parts[0])
+        while self._stage.more and size < _MAX_PCM:
+            parts.append(self._resample(self._stage.push(b"")))
+            size += len(parts[-1])
+        return b"".join(parts)
+
+    def _finish(self) -> bytes:
+        parts: list[bytes] = []
+        size = 0
+        while size < _MAX_PCM and not self._flushed:
+            pcm = self._stage.end()
+            self._flushed = not pcm
+            parts.append(self._resample(pcm, last=self._flushed))
+            size += len(parts[-1])
+        return b"".join(parts)
+
+    def _resample(self, pcm: bytes, *, last: bool = False) -> bytes:
+        if self._resampler is None:
+            if not pcm or self._stage.rate == self._target:
+                return pcm
+            self._resampler = Resampler(self._stage.rate, self._target)
+        return self._resampler.resample(pcm, last=last)
+
+
+def _stage(format: str, rate: int) -> Stage:
+    if rate not in RATES:
+        raise UnsupportedFormat(f"a sample rate of {rate} Hz is not supported")
+    if format == "pcm":
+        return RawStage(rate)
+    if format == "wav":
+        return WavStage(rate)
+    if format in _CONTAINERS:
+        return ContainerStage(_CONTAINERS[format], rate)
+    known = ", ".join(("pcm", "wav", *_CONTAINERS))
+    raise UnsupportedFormat(f"{format!r} cannot be decoded here", hint=f"send one of: {known}")

@@ -1,0 +1,1 @@
+"""Captions out of sentences: one format a file. Knows nothing of how sentences came about."""

@@ -1,0 +1,165 @@
+"""
+A listener that recognizes sentence by sentence: VAD, recognizer, words with times.
+
+All work is done in worker threads, a bounded piece at a time: the event loop never waits for a
+model, and cancellation waits for no more than one piece.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+import anyio.to_thread
+
+from paraformer_async.engines._segment import Segment
+from paraformer_async.engines._vad import Segmenter
+from paraformer_async.engines._words import join_words, split_words, spread_words
+from paraformer_async.engines.base import ListenerSettings
+from paraformer_async.errors import UsageError
+from paraformer_async.results import Sentence
+
+if TYPE_CHECKING:
+    from anyio import CapacityLimiter
+
+__all__ = ["Decoder", "SegmentListener"]
+
+_PIECE = 30 * 16000 * 2  # bytes of audio that one call of a worker goes through at most
+
+
+class Decoder(Protocol):
+    """Turns the segments of one listener into text. Runs in worker threads, one call at a time."""
+
+    def partial(self, segment: Segment) -> str:
+        """The text of a segment that still grows; later calls see the same one with more audio."""
+        ...
+
+    def final(self, segment: Segment) -> str:
+        """The text of a segment that has ended."""
+        ...
+
+
+class SegmentListener:
+    """
+    A `paraformer_async.engines.base.Listener` over a VAD and a decoder.
+
+    A call that is canceled loses what it would have returned. A listener that was finished or
+    closed raises `UsageError` when it is fed.
+
+    Args:
+        segmenter: Cuts the audio into sentences.
+        decoder: Recognizes them.
+        settings: What the task asked for.
+        workers: The engine's worker threads.
+        partial_every: At most one partial result for so many ms of new audio in a sentence. None
+            is made while other listeners wait for a worker: finals go first.
+        on_close: Called once, when the listener is closed.
+    """
+
+    def __init__(
+        self,
+        segmenter: Segmenter,
+        decoder: Decoder,
+        settings: ListenerSettings,
+        workers: "CapacityLimiter",
+        *,
+        partial_every: int,
+        on_close: Callable[[], None],
+    ) -> None:
+        self._segmenter = segmenter
+        self._decoder = decoder
+        self._settings = settings
+        self._workers = workers
+        self._partial_every = partial_every
+        self._on_close = on_close
+        self._ended = False
+        self._closed = False
+        self._number = 1  # of the sentence being spoken
+        self._partial_text = ""  # what was last said of it
+        self._partial_length = 0  # ms of its audio at that time
+
+    async def feed(self, pcm: bytes) -> Sequence[Sentence]:
+        """
+        Take the next audio, s16le mono at 16 kHz, and return what it made known.
+
+        Raises:
+            UsageError: The listener has been finished or closed.
+        """
+        if self._ended:
+            raise UsageError("the listener was fed after its end")
+        sentences: list[Sentence] = []
+        for start in range(0, len(pcm), _PIECE):
+            self._segmenter.push(pcm[start : start + _PIECE])
+            sentences += await self._finals()
+        growing = self._segmenter.open
+        if growing is not None and self._partial_due(growing):
+            said = await self._in_worker(lambda: self._partial(growing))
+            if said is not None:
+                sentences.append(said)
+        return sentences
+
+    async def finish(self) -> Sequence[Sentence]:
+        """No more audio comes: return the sentence that was being spoken, if any."""
+        if self._ended:
+            return []
+        self._ended = True
+        self._segmenter.end()
+        return await self._finals()
+
+    async def aclose(self) -> None:
+        """Give the place in the engine back. May be called twice."""
+        self._ended = True
+        if not self._closed:
+            self._closed = True
+            self._on_close()
+
+    async def _in_worker(self, work: Callable[[], Sentence | None]) -> Sentence | None:
+        return await anyio.to_thread.run_sync(work, limiter=self._workers)
+
+    async def _finals(self) -> list[Sentence]:
+        finals: list[Sentence] = []
+        while (final := await self._in_worker(self._next_final)) is not None:
+            finals.append(final)
+        return finals
+
+    def _next_final(self) -> Sentence | None:
+        while (segment := self._segmenter.next()) is not None:
+            # What was said once is not taken back, so that every partial result has its final one.
+            text = self._decoder.final(segment) or self._partial_text
+            sentence = self._sentence(text, segment, final=True)
+            self._partial_text, self._partial_length = "", 0
+            if sentence is not None:
+                self._number += 1
+                return sentence
+        return None
+
+    def _partial_due(self, growing: Segment) -> bool:
+        return (
+            growing.worth_hearing
+            and growing.length - self._partial_length >= self._partial_every
+            and not self._workers.statistics().tasks_waiting
+        )
+
+    def _partial(self, growing: Segment) -> Sentence | None:
+        self._partial_length = growing.length
+        text = self._decoder.partial(growing)
+        sentence = self._sentence(text, growing, final=False)
+        if sentence is None or text == self._partial_text:
+            return None
+        self._partial_text = text
+        return sentence
+
+    def _sentence(self, text: str, segment: Segment, *, final: bool) -> Sentence | None:
+        words = split_words(text)
+        if not words:
+            return None
+        if not self._settings.punctuation:
+            text = join_words(words, punctuation=False)
+            words = split_words(text)
+        spans = segment.spans
+        return Sentence(
+            begin_time=spans[0][0],
+            end_time=spans[-1][1] if final else None,
+            text=text,
+            words=spread_words(words, spans),
+            sentence_end=final,
+            sentence_id=self._number,
+        )

@@ -1,0 +1,113 @@
+"""
+The default local engine: English, with Moonshine's smallest model.
+
+It is not Paraformer, whose weights no package registry holds. Model and weights:
+https://github.com/moonshine-ai/moonshine (MIT), run by https://github.com/k2-fsa/sherpa-onnx.
+"""
+
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from paraformer_async.engines._listener import Decoder
+from paraformer_async.engines._segment import SAMPLE_RATE, Segment
+from paraformer_async.engines._sherpa import SherpaEngine, missing_extra, package_folder
+from paraformer_async.engines._vad import Segmenter
+from paraformer_async.engines._words import rambles
+from paraformer_async.engines.base import ListenerSettings
+
+if TYPE_CHECKING:
+    from paraformer_async.engines._segment import Samples
+
+__all__ = ["MoonshineEngine"]
+
+_LONGEST = 15_000  # ms; the model begins to ramble at about 28 s, and its memory grows with it
+_SILENCE = 5120  # samples put before and after a sentence; its ends are recognized better with it
+
+
+class MoonshineEngine(SherpaEngine):
+    """
+    Recognizes English with Moonshine tiny, in worker threads.
+
+    The model hears a whole sentence at a time: partial results come from decoding the growing
+    sentence again, at most every 500 ms of audio and rarer under load. It gives no word times:
+    those of the results are spread over the voiced parts of the sentence, so they are approximate.
+    A sentence ends at a pause of `max_sentence_silence`, or is cut at a quiet place after 15 s;
+    less than 300 ms of voice is taken for noise.
+
+    Args:
+        max_listeners: How many recognitions at once. One live stream keeps about a fifth of a core
+            busy and takes some 15 MB beside the model's 200 MB; with more streams than the cores
+            can serve, partial results get rarer, and then final ones later.
+
+    Example:
+        ```python
+        async with LocalServer(MoonshineEngine()) as server:
+            ...
+        ```
+    """
+
+    def __init__(self, *, max_listeners: int = 8) -> None:
+        super().__init__(max_listeners=max_listeners, partial_every=500)
+
+    def _load(self) -> Any:
+        assets = package_folder("moonshine_voice") / "assets" / "tiny-en"
+        if not assets.is_dir():  # a release of the package without weights
+            raise missing_extra()
+        try:
+            from sherpa_onnx import OfflineRecognizer
+        except ImportError:
+            raise missing_extra() from None
+        with TemporaryDirectory(prefix="paraformer-async-") as folder:
+            tokens = Path(folder, "tokens.txt")  # read while loading, not needed afterwards
+            _write_tokens((assets / "tokenizer.bin").read_bytes(), tokens)
+            return OfflineRecognizer.from_moonshine_v2(
+                encoder=str(assets / "encoder_model.ort"),
+                decoder=str(assets / "decoder_model_merged.ort"),
+                tokens=str(tokens),
+                num_threads=1,  # listeners run beside each other instead
+            )
+
+    def _decoder(self, model: Any) -> Decoder:
+        return _MoonshineDecoder(model)
+
+    def _segmenter(
+        self, voice: "Callable[[Samples], float]", settings: ListenerSettings
+    ) -> Segmenter:
+        return Segmenter(voice, pause=settings.max_sentence_silence, longest=_LONGEST)
+
+
+class _MoonshineDecoder:
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    def partial(self, segment: Segment) -> str:
+        text = self.final(segment)
+        return "" if rambles(text) else text
+
+    def final(self, segment: Segment) -> str:
+        import numpy as np
+
+        stream = self._model.create_stream()
+        stream.accept_waveform(SAMPLE_RATE, np.pad(segment.samples, _SILENCE))
+        self._model.decode_stream(stream)
+        return str(stream.result.text).strip()
+
+
+def _write_tokens(tokenizer: bytes, path: Path) -> None:
+    """Write the `tokens.txt` that sherpa-onnx reads: a line `base64(token) id` for each token."""
+    lines = (f"{b64encode(token).decode()} {id}\n" for id, token in enumerate(_tokens(tokenizer)))
+    path.write_text("".join(lines), encoding="ascii")
+
+
+def _tokens(tokenizer: bytes) -> Iterator[bytes]:
+    """Read Moonshine's tokenizer.bin: each token after its length, one byte or two (7 + 8 bits)."""
+    at = 0
+    while at < len(tokenizer):
+        length, at = tokenizer[at], at + 1
+        if length >= 128:
+            length, at = length - 128 + tokenizer[at] * 128, at + 1
+        yield tokenizer[at : at + length]
+        at += length

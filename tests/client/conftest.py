@@ -1,0 +1,94 @@
+"""What the tests of the session share."""
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import anyio
+import pytest
+from anyio.abc import TaskGroup
+
+from paraformer_async._client.quota import SubmissionRate
+from paraformer_async._client.recognition import Recognition
+from paraformer_async._client.run import Session
+from paraformer_async._client.timer import Watch
+from paraformer_async._net.pool import Pool
+from paraformer_async._net.transport import Transport
+from paraformer_async.audio.source import Source, chunks
+from paraformer_async.middleware import Heartbeat, Latency, Middleware, Stack
+from paraformer_async.options.options import Options
+from paraformer_async.options.policies import PoolLimits
+from paraformer_async.stream import RecognitionStream
+from tests.client.peer import Peer
+
+Open = Callable[..., RecognitionStream]
+
+
+class Here:
+    """Stands for the client that all recognitions share: runs them in a task group."""
+
+    def __init__(self, tasks: TaskGroup) -> None:
+        self._tasks = tasks
+
+    def spawn(self, session: Session) -> None:
+        """Let a recognition run."""
+        self._tasks.start_soon(session.run)
+
+    def require_loop(self) -> None:
+        """There is one loop only."""
+
+
+@pytest.fixture
+def peer() -> Peer:
+    """The service's end of the connection."""
+    return Peer()
+
+
+@pytest.fixture
+def peers(peer: Peer) -> list[Peer]:
+    """Where connections lead to, one after another; the first is `peer`."""
+    return [peer, *(Peer() for _ in range(9))]
+
+
+@asynccontextmanager
+async def streams(peers: list[Peer]) -> AsyncIterator[Open]:
+    """Give a function that makes a stream whose connections lead to *peers*."""
+    dialled = iter(peers)
+    watch = Watch(time.monotonic)
+
+    async def dial(_: Options) -> Transport:
+        return next(dialled)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(watch.run)
+
+        def open_stream(
+            audio: Source | None = None,
+            *,
+            middleware: tuple[Middleware, ...] = (),
+            **options: object,
+        ) -> RecognitionStream:
+            options.setdefault("reconnect", None)
+            checked = Options(**options)  # type: ignore[arg-type]
+            latency = Latency()
+            heartbeat = [Heartbeat(0.05)] if checked.heartbeat else []
+            session = Session(
+                checked,
+                Recognition(checked, Stack([*middleware, *heartbeat, latency])),
+                pool=Pool(dial, PoolLimits(), time.monotonic),
+                rate=SubmissionRate(20, time.monotonic),
+                watch=watch,
+                source=None if audio is None else chunks(audio),
+                clock=time.monotonic,
+            )
+            return RecognitionStream(session, latency, Here(tasks))  # type: ignore[arg-type]
+
+        yield open_stream
+        tasks.cancel_scope.cancel()
+
+
+@pytest.fixture
+async def open_stream(peers: list[Peer]) -> AsyncIterator[Open]:
+    """Give a function that makes a stream whose connections lead to `peers`."""
+    async with streams(peers) as open_stream:
+        yield open_stream

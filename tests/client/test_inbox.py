@@ -1,0 +1,92 @@
+"""The inbox alone."""
+
+import asyncio
+
+import anyio
+import pytest
+
+from paraformer_async._client.inbox import Inbox
+from paraformer_async.results import AudioGap, RecognitionResult, Sentence
+
+pytestmark = pytest.mark.anyio
+
+
+def result(text: str, *, is_final: bool = False) -> RecognitionResult:
+    """Make a result."""
+    return RecognitionResult(Sentence(text=text, sentence_end=is_final), "id")
+
+
+async def read(inbox: Inbox) -> RecognitionResult | None:
+    """Wait for the next result, as the user's loop does; `None` at the end."""
+    while not inbox.results and not inbox.is_ended:
+        await inbox.arrival()
+    return inbox.results.pop(0) if inbox.results else None
+
+
+def texts(inbox: Inbox) -> list[str]:
+    """Read all that waits in an inbox that has ended."""
+    assert inbox.is_ended
+    found = [one.text for one in inbox.results]
+    inbox.results.clear()
+    return found
+
+
+async def test_finals_are_kept_and_partials_replaced() -> None:
+    """Every final result waits; of partial ones only the newest, also before a final one."""
+    inbox = Inbox()
+    for text, is_final in (("a", 0), ("ab", 0), ("ab.", 1), ("c.", 1), ("d", 0), ("de", 0)):
+        inbox.put(result(text, is_final=bool(is_final)))
+    inbox.end()
+    assert ["ab.", "c.", "de"] == texts(inbox)
+
+
+async def test_a_gap_is_kept() -> None:
+    """A gap counts as final: it is not replaced by what comes after it."""
+    inbox = Inbox()
+    inbox.put(AudioGap.between(0, 100))
+    inbox.put(result("a"))
+    inbox.end()
+    assert ["", "a"] == texts(inbox)
+
+
+async def test_what_waits_is_read_after_the_end() -> None:
+    """What waits at the end is still given; only then nothing is."""
+    inbox = Inbox()
+    inbox.put(result("a", is_final=True))
+    inbox.end()
+    assert ["a"] == texts(inbox)
+    assert await read(inbox) is None
+
+
+@pytest.mark.parametrize("readers", [1, 3])
+async def test_readers_are_woken(readers: int) -> None:
+    """Who waits is woken by a result or by the end; each result goes to one reader."""
+    inbox = Inbox()
+    found: list[str | None] = []
+
+    async def reader() -> None:
+        one = await read(inbox)
+        found.append(one.text if one else None)
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(readers):
+            tasks.start_soon(reader)
+        await anyio.wait_all_tasks_blocked()
+        inbox.put(result("a", is_final=True))
+        await anyio.wait_all_tasks_blocked()
+        assert ["a"] == found
+        inbox.end()
+    assert ["a"] + [None] * (readers - 1) == found
+
+
+async def test_cancelled_reading_takes_nothing() -> None:
+    """A reader that is canceled in the moment of an arrival has taken nothing."""
+    inbox = Inbox()
+    reading = asyncio.create_task(read(inbox))
+    await anyio.wait_all_tasks_blocked()
+    inbox.put(result("a", is_final=True))
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    inbox.end()
+    assert ["a"] == texts(inbox)

@@ -1,0 +1,149 @@
+"""Whether and when another attempt is made, as tables."""
+
+import math
+
+import pytest
+
+from paraformer_async import (
+    ConnectionLostError,
+    DeadlineError,
+    HandshakeError,
+    LocalProtocolError,
+    Reconnect,
+    ServiceError,
+    TaskFailedError,
+)
+from paraformer_async._core.retries import Retries, Setback
+
+LOST = ConnectionLostError(1006)
+FAILED = TaskFailedError("InternalError", "try again")
+THROTTLED = TaskFailedError("Throttling.RateQuota", "Requests rate limit exceeded")
+UNAVAILABLE = HandshakeError(503)
+
+# The backoff of these tests: as many seconds as there were failures in a row.
+dropped = Setback(LOST, was_connected=True)
+dropped_late = Setback(LOST, was_connected=True, ran_for=5.0)
+dropped_after_words = Setback(LOST, was_connected=True, ran_for=1.0, progressed=True)
+failed = Setback(FAILED, was_connected=True)
+failed_late = Setback(FAILED, was_connected=True, ran_for=60.0)
+throttled = Setback(THROTTLED, was_connected=True)
+refused = Setback(UNAVAILABLE)
+stale = Setback(LOST, was_connected=True, was_stale=True)
+
+
+def delays(setbacks: list[Setback], policy: Reconnect | None) -> list[float | None]:
+    """Give the decision after each setback."""
+    retries = Retries(policy)
+    return [retries.delay(setback) for setback in setbacks]
+
+
+@pytest.mark.parametrize(
+    ("setbacks", "expected"),
+    [
+        pytest.param([refused] * 5, [1, 2, 3, 4, None], id="the budget counts failures in a row"),
+        pytest.param([throttled] * 5, [1, 2, 3, 4, None], id="throttling costs budget"),
+        pytest.param([dropped] * 3, [1, 2, None], id="three connections in vain end it"),
+        pytest.param([failed] * 3, [1, 2, None], id="and so do three failed tasks"),
+        pytest.param(
+            [dropped, throttled, dropped, dropped],
+            [1, 2, 3, None],
+            id="throttling is no connection in vain, and does not excuse those before",
+        ),
+        pytest.param(
+            [dropped, refused, refused, dropped, dropped],
+            [1, 2, 3, 4, None],
+            id="a refusal is no connection in vain",
+        ),
+        pytest.param([dropped_after_words] * 9, [1] * 9, id="words give the budget back"),
+        pytest.param([dropped_late] * 9, [1] * 9, id="5 s of connection give the budget back"),
+        pytest.param(
+            [dropped, dropped, dropped_after_words, dropped, dropped],
+            [1, 2, 1, 2, 3],
+            id="words give the patience with connections back, too",
+        ),
+        pytest.param(
+            [refused, refused, refused, dropped_late, refused],
+            [1, 2, 3, 1, 2],
+            id="the budget is full again",
+        ),
+        pytest.param(
+            [failed_late] * 3, [1, 2, None], id="a task that fails after a minute is no success"
+        ),
+        pytest.param(
+            [dropped, stale, stale, stale, dropped, dropped],
+            [1, 0, 0, 0, 2, None],
+            id="a stale connection costs nothing and changes nothing",
+        ),
+    ],
+)
+def test_the_budget(setbacks: list[Setback], expected: list[float | None]) -> None:
+    """With four attempts, each row of the table is decided as its name says."""
+    assert expected == delays(setbacks, Reconnect(attempts=4, backoff=float))
+
+
+@pytest.mark.parametrize(
+    ("failure", "expected"),
+    [
+        (ConnectionLostError(1006), 1),
+        (ConnectionLostError(1000), 1),
+        (ConnectionLostError(1008), None),
+        (DeadlineError("connect", 1), 1),
+        (DeadlineError("finish", 1), 1),
+        (DeadlineError("pool", 1), None),
+        (HandshakeError(429), 1),
+        (HandshakeError(500), 1),
+        (HandshakeError(404), None),
+        (TaskFailedError("InternalError", ""), 1),
+        (TaskFailedError("InvalidParameter", ""), None),
+        (LocalProtocolError("ours"), None),
+    ],
+    ids=str,
+)
+def test_what_is_not_worth_it(failure: ServiceError, expected: float | None) -> None:
+    """A failure that the same audio would bring again is never tried again, not even once."""
+    assert [expected] == delays([Setback(failure)], Reconnect(backoff=float))
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(60.0, 60.0), (61.0, None), (math.inf, None)])
+def test_a_service_that_wants_to_be_left_alone(seconds: float, expected: float | None) -> None:
+    """What the service asks for is waited for, up to a minute; then its failure is raised."""
+    failure = HandshakeError(503, retry_after=seconds)
+    assert [expected] == delays([Setback(failure)], Reconnect(backoff=float))
+
+
+@pytest.mark.parametrize("setback", [dropped, stale, dropped_after_words], ids=str)
+def test_without_a_policy(setback: Setback) -> None:
+    """Without a policy nothing is tried again, a stale connection included."""
+    assert [None] == delays([setback], None)
+
+
+def test_it_ends_without_any_result() -> None:
+    """Connections that hold, but never bring a result, are given up after five times the budget."""
+    in_vain = delays([dropped_late] * 21, Reconnect(attempts=4, backoff=float))
+    assert [1] * 20 + [None] == in_vain
+    mixed = [*[dropped_late] * 20, dropped_after_words, *[dropped_late] * 20]
+    assert None not in delays(mixed, Reconnect(attempts=4, backoff=float))
+
+
+@pytest.mark.parametrize(("retry_after", "expected"), [(0.0, 1), (0.5, 1), (7.0, 7)])
+def test_the_service_may_ask_for_more(retry_after: float, expected: float) -> None:
+    """The longer wait counts: the policy's, or the one that the service asked for."""
+    refusal = HandshakeError(429, retry_after=retry_after)
+    assert [expected] == delays([Setback(refusal)], Reconnect(backoff=float))
+
+
+def test_failures_are_counted_in_a_row() -> None:
+    """`failures` tells how many there were since the last progress, for the hook."""
+    retries = Retries(Reconnect())
+    counted = []
+    for setback in (refused, throttled, stale, dropped_after_words, dropped):
+        retries.delay(setback)
+        counted.append(retries.failures)
+    assert [1, 2, 2, 1, 2] == counted
+
+
+def test_the_default_policy_ends_within_reason() -> None:
+    """By default six failures in a row are put up with, a wait of 8 s at most after each."""
+    given = delays([refused] * 7, Reconnect())
+    assert [False] * 6 + [True] == [delay is None for delay in given]
+    assert all(0 <= delay <= 8 for delay in given if delay is not None)
