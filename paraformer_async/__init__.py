@@ -30,8 +30,9 @@ if TYPE_CHECKING:
         TaskFailedError,
         UsageError,
     )
+    from paraformer_async.observing import Statistics
     from paraformer_async.options.options import workspace_endpoint
-    from paraformer_async.options.policies import PoolLimits, Reconnect, Retry, Timeouts
+    from paraformer_async.options.policies import PoolLimits, Reconnect, Timeouts
     from paraformer_async.recognizer import AsyncRecognizer
     from paraformer_async.results import AudioGap, Latency, RecognitionResult, Sentence, Usage, Word
     from paraformer_async.stream import RecognitionStream
@@ -58,9 +59,9 @@ __all__ = [
     "RecognitionStream",
     "Reconnect",
     "RemoteProtocolError",
-    "Retry",
     "Sentence",
     "ServiceError",
+    "Statistics",
     "TaskFailedError",
     "Timeouts",
     "Transcript",
@@ -78,8 +79,8 @@ _HOMES = {
     "RecognitionResult": "results",
     "RecognitionStream": "stream",
     "Reconnect": "options.policies",
-    "Retry": "options.policies",
     "Sentence": "results",
+    "Statistics": "observing",
     "Timeouts": "options.policies",
     "Transcript": "transcript",
     "Usage": "results",

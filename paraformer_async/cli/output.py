@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.text import Text
 
 from paraformer_async.errors import InvalidOptionError
-from paraformer_async.options.policies import Retry
+from paraformer_async.observing import Event, RetryScheduled
 from paraformer_async.results import RecognitionResult
 from paraformer_async.transcript import Transcript
 
@@ -150,9 +150,10 @@ class Display:
             self._said = result.text
             self._live.update(self._picture())
 
-    def retry(self, retry: Retry) -> None:
+    def observe(self, event: Event) -> None:
         """Tell that the service failed, and that it is tried again."""
-        tell(f"{explain(retry.failure)}; trying again in {retry.delay:.1f} s")
+        if isinstance(event, RetryScheduled):
+            tell(f"{explain(event.failure)}; trying again in {event.delay:.1f} s")
 
     def _picture(self) -> Text:
         return Text.assemble((self._heading, "bold"), " ", (self._said, "dim"))

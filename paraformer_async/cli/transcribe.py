@@ -11,7 +11,6 @@ from paraformer_async import (
     AudioError,
     InvalidOptionError,
     ParaformerError,
-    Reconnect,
     Transcript,
 )
 from paraformer_async.cli.output import (
@@ -108,7 +107,7 @@ async def _recognizer(
             with display.show("loading the engine"):
                 await stack.enter_async_context(server)
             options = options | {"endpoint": server.url, "api_key": "local"}
-        recognizer = AsyncRecognizer(**options, reconnect=Reconnect(on_retry=display.retry))
+        recognizer = AsyncRecognizer(**options, observe=display.observe)
         _ = recognizer.options.url  # refuses a wrong address now, not at each file
         yield await stack.enter_async_context(recognizer)
 

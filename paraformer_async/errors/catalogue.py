@@ -67,6 +67,7 @@ WAITS: Mapping[str, tuple[str, str]] = {
     "started": ("the service did not answer run-task", "Timeouts(started=…)"),
     "send": ("the service took no audio", "Timeouts(send=…)"),
     "finish": ("the service sent nothing more after finish-task", "Timeouts(finish=…)"),
+    "quota": ("no task could be submitted within the quota", "PoolLimits(tasks_per_second=…)"),
     "pool": ("no connection became free", "PoolLimits(connections=…, wait=…)"),
 }
 

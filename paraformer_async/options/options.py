@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from paraformer_async.errors import InvalidOptionError
+from paraformer_async.observing import Observer
 from paraformer_async.options.checks import (
     TASK_PARAMETERS,
     check,
@@ -91,6 +92,8 @@ class Options(Struct, frozen=True, kw_only=True):
     reconnect: Reconnect | None = Reconnect()
     timeouts: Timeouts = Timeouts()
     buffer: float = 5.0
+    observe: Observer | None = None
+    observe_messages: bool = False
 
     def __post_init__(self) -> None:
         require_kind("timeouts", self.timeouts, Timeouts, "Timeouts(…)")
@@ -165,6 +168,8 @@ class Overrides(TypedDict, total=False):
     reconnect: Reconnect | None
     timeouts: Timeouts
     buffer: float
+    observe: Observer | None
+    observe_messages: bool
 
 
 class _Hidden:

@@ -13,7 +13,7 @@ from msgspec import Struct
 from paraformer_async.errors import InvalidOptionError
 from paraformer_async.options.checks import require_count, require_function, require_positive
 
-__all__ = ["PoolLimits", "Reconnect", "Retry", "Timeouts", "full_jitter"]
+__all__ = ["PoolLimits", "Reconnect", "Timeouts", "full_jitter"]
 
 
 class Timeouts(Struct, frozen=True, kw_only=True):
@@ -44,23 +44,6 @@ class Timeouts(Struct, frozen=True, kw_only=True):
                 require_positive(f"timeouts.{name}", getattr(self, name))
 
 
-class Retry(Struct, frozen=True):
-    """
-    Another attempt that is about to be made, for the hook of `Reconnect`.
-
-    Attributes:
-        failure: Why the last one ended.
-        attempt: How many have failed in a row.
-        delay: Seconds until the next.
-        unsettled: Seconds of audio that it will hear again; `None` for compressed audio.
-    """
-
-    failure: Exception
-    attempt: int
-    delay: float
-    unsettled: float | None
-
-
 def full_jitter(attempt: int) -> float:
     """
     Give a random time up to an exponential bound: 0.5 s after one failure in a row, 8 s at most.
@@ -84,20 +67,16 @@ class Reconnect(Struct, frozen=True, kw_only=True):
         keep: Seconds of audio that are kept for this at most.
         lost: What is done when more than that is unsettled: `raise` an `AudioLostError`, or go on
             with an `AudioGap` in the results (`gap`).
-        on_retry: Called before each further attempt.
     """
 
     attempts: int = 6
     backoff: Callable[[int], float] = full_jitter
     keep: float = 60.0
     lost: Literal["raise", "gap"] = "raise"
-    on_retry: Callable[[Retry], object] | None = None
 
     def __post_init__(self) -> None:
         require_count("reconnect.attempts", self.attempts)
         require_function("reconnect.backoff", self.backoff, "the failures in a row")
-        if self.on_retry is not None:
-            require_function("reconnect.on_retry", self.on_retry, "a Retry")
         require_positive("reconnect.keep", self.keep)
         if self.lost not in ("raise", "gap"):
             raise InvalidOptionError(
