@@ -11,7 +11,7 @@ from paraformer_async._client.recognition import Recognition
 from paraformer_async._client.run import Session
 from paraformer_async._client.supervisor import Supervisor
 from paraformer_async._client.timer import Watch
-from paraformer_async._net.dialer import Dialer
+from paraformer_async._net.old_dialer import Dialer
 from paraformer_async._net.pool import Pool
 from paraformer_async.audio.source import Chunks
 from paraformer_async.errors import UsageError
