@@ -17,8 +17,8 @@ from itertools import repeat, starmap
 from _bench import FRAME_BYTES, FRAME_MS, parsed, parser, shown
 from _load_server import result_payload
 from _runs import Runs, add_ratios, in_turns, report_runs
-
 from paraformer_async._client.recognition import Recognition
+
 from paraformer_async._core.framing import Framer, bytes_per_second
 from paraformer_async._core.ledger import Ledger
 from paraformer_async._core.protocol import ClientProtocol, ServerProtocol, State

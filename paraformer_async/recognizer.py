@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
@@ -11,6 +12,7 @@ from msgspec.structs import replace
 
 from paraformer_async._client.hub import Hub, not_open
 from paraformer_async._core.framing import FILE_FRAME_MS, FRAME_MS
+from paraformer_async._net.choose import TransportOption, factory_of, require_transport
 from paraformer_async.audio.files import open_audio
 from paraformer_async.audio.source import Source, chunks
 from paraformer_async.errors import AudioError, InvalidOptionError
@@ -70,6 +72,8 @@ class AsyncRecognizer(AsyncContextManagerMixin):
         ssl: TLS settings; certificates are verified by the system's when not given.
         connector: Makes the connector of aiohttp, for those who need another resolver, address
             family or local address; `lambda: aiohttp.TCPConnector(limit=0, family=socket.AF_INET)`.
+        transport: What opens connections: `"aiohttp"`, `"picows"` (extra `fast`), or a callable that
+            returns a `TransportFactory` of your own.
         pool: How many connections there may be, and how fast tasks are submitted.
         middleware: Factories of middleware, outermost first, put around `Latency` and `Heartbeat`.
         reconnect: What happens when a connection breaks; `None` to fail at once.
@@ -109,6 +113,7 @@ class AsyncRecognizer(AsyncContextManagerMixin):
         proxy: str | None = None,
         ssl: "SSLContext | None" = None,
         connector: "Callable[[], BaseConnector] | None" = None,
+        transport: TransportOption = "aiohttp",
         pool: PoolLimits = PoolLimits(),
         # Behavior
         middleware: Sequence[Callable[[], Middleware]] = (),
@@ -148,7 +153,8 @@ class AsyncRecognizer(AsyncContextManagerMixin):
         )
         require_kind("pool", pool, PoolLimits, "PoolLimits(…)")
         self._limits = pool
-        self._connector = connector
+        require_transport(transport, connector)
+        self._make_factory = partial(factory_of, transport, connector)
         self._client: Hub | None = None
 
     def __repr__(self) -> str:
@@ -243,7 +249,7 @@ class AsyncRecognizer(AsyncContextManagerMixin):
 
     @asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncGenerator[Self, None]:
-        client = Hub(self._limits, self._connector)
+        client = Hub(self._limits, self._make_factory)
         await client.start()
         self._client = client
         try:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import anyio
 
@@ -11,6 +11,7 @@ from paraformer_async._client.run import Run
 from paraformer_async._client.supervisor import Supervisor
 from paraformer_async._client.timer import Timer
 from paraformer_async._core.recognition import Recognition
+from paraformer_async._net.contract import TransportFactory
 from paraformer_async._net.dialer import Dialer
 from paraformer_async._net.pool import Pool
 from paraformer_async.audio.source import Chunks
@@ -19,11 +20,6 @@ from paraformer_async.middleware import Stack
 from paraformer_async.observing import Statistics
 from paraformer_async.options.options import Options
 from paraformer_async.options.policies import PoolLimits
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from aiohttp import BaseConnector
 
 __all__ = ["Hub"]
 
@@ -34,18 +30,16 @@ class Hub:
 
     Args:
         limits: Of the pool, and of the submission of tasks.
-        connector: Makes aiohttp's connector; `None` for the usual one.
+        make_factory: Makes what opens connections.
 
     Attributes:
         pool: The connections.
     """
 
-    def __init__(
-        self, limits: PoolLimits, connector: "Callable[[], BaseConnector] | None" = None
-    ) -> None:
+    def __init__(self, limits: PoolLimits, make_factory: Callable[[], TransportFactory]) -> None:
         clock = time.monotonic
         self._loop = asyncio.get_running_loop()
-        self._dialer = Dialer(connector)
+        self._dialer = Dialer(make_factory)
         self._quota = Quota(limits.tasks_per_second, limits.wait, clock)
         self._timer = Timer(clock)
         self._supervisor = Supervisor(self._clean_up)
