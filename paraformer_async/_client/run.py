@@ -16,9 +16,8 @@ is; the machine decides what there is to do. A failure is stored once; the first
 import asyncio
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
-from contextvars import Context, copy_context
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -29,7 +28,8 @@ from paraformer_async._client.quota import Quota
 from paraformer_async._client.timer import Timer
 from paraformer_async._client.turns import Turns
 from paraformer_async._core.protocol import Phase
-from paraformer_async._core.recognition import Again, Over, Recognition
+from paraformer_async._core.recognition import BATCH, Again, Over, Recognition
+from paraformer_async._net.contract import OutgoingFrame
 from paraformer_async._net.pool import Pool, PooledConnection
 from paraformer_async._net.signal import Signal
 from paraformer_async.audio.source import Chunks, immutable
@@ -109,9 +109,7 @@ class Run:
         self._observe = options.observe
         self._observes_messages = options.observe is not None and options.observe_messages
         self._began_at = clock()
-        # Middleware of the user sees the context variables of who opened the stream.
-        self._context: Context | None = copy_context() if options.middleware else None
-        self._turns = Turns(lambda: machine.is_full, self._lets_pass)
+        self._turns = Turns(self._lets_pass)
         self._tasks = anyio.create_task_group()
         self._scope = anyio.CancelScope()  # of the current attempt
         self._transport: Transport | None = None
@@ -171,7 +169,7 @@ class Run:
         Raises:
             UsageError: The audio or the recognition has ended.
         """
-        if self._turns.must_wait():
+        if self._turns.waiting or self.machine.is_full:
             await self._turns.wait()
         try:
             self._take(chunk)
@@ -180,7 +178,7 @@ class Run:
 
     async def finish(self) -> None:
         """Mark the end of the audio, after all calls of `send` that wait."""
-        if self._turns.is_busy:
+        if self._turns.waiting:
             await self._turns.wait()
         now = self._clock()
         self.machine.finish(now)
@@ -189,7 +187,7 @@ class Run:
 
     async def mark_seam(self, options: Options | None) -> None:
         """End the task here; the next one takes what follows, maybe with other *options*."""
-        if self._turns.is_busy:
+        if self._turns.waiting:
             await self._turns.wait()
         now = self._clock()
         if options is None:
@@ -225,10 +223,9 @@ class Run:
             async with aclosing(source):
                 async for given in source:
                     chunk = given if type(given) is bytes else immutable(given)
-                    if self._turns.must_wait():
+                    if self._turns.waiting or self.machine.is_full:
                         await self._turns.wait()
                     self._take(chunk)  # raises at the end: a source may never wait to be canceled
-                    self._turns.pass_on()
                     taken += 1
                     if taken % _TURN == 0:
                         await asyncio.sleep(0)
@@ -260,7 +257,7 @@ class Run:
 
     async def _attempt(self) -> BaseException | None:
         """Recognize over one connection. Return what broke it; `None` when all is done."""
-        self._broken = self._write_error = None
+        self._forget_attempt()
         with anyio.CancelScope() as self._scope:
             try:
                 began = self._clock()
@@ -279,6 +276,9 @@ class Run:
         # A write error stays quiet until the reader has the reason. When the connection is half
         # open, the reader has none, and the deadline of the scope comes.
         return self._broken or self._write_error
+
+    def _forget_attempt(self) -> None:
+        self._broken = self._write_error = None
 
     async def _connect(self) -> PooledConnection:
         began = self._clock()
@@ -317,24 +317,15 @@ class Run:
 
     def flush(self, now: float) -> None:
         """Write what may leave now, and look after the next deadline."""
-        if self._context is None:
-            self._flush(now)
-        else:
-            self._context.run(self._flush, now)
-
-    def _flush(self, now: float) -> None:
         transport, machine = self._transport, self.machine
         try:
             if transport is not None and self._write_error is None:
-                while machine.has_data and not transport.is_full:
-                    frames = machine.data_to_send(now)
-                    if not frames:
-                        break
+                while not transport.is_full and (frames := machine.data_to_send(now)):
                     transport.write(frames)
                     if self._observes_messages:
-                        for frame in frames:
-                            message = frame if isinstance(frame, str) else bytes(frame)
-                            self._emit(MessageSent(machine.request_ids[0], message))
+                        self._report_sent(frames)
+                    if len(frames) < BATCH:
+                        break
                 if transport.is_full:
                     machine.blocked(transport.unsent(), now)
             if machine.has_nearer_deadline:
@@ -345,7 +336,8 @@ class Run:
             self._scope.deadline = anyio.current_time() + self.close_timeout
         except BaseException as error:  # noqa: BLE001 - the user's middleware may raise anything
             self._break(error)
-        self._turns.pass_on()
+        if self._turns.waiting:
+            self._turns.pass_on()
 
     def _break(self, error: BaseException) -> None:
         """End the current attempt."""
@@ -361,16 +353,11 @@ class Run:
 
     def frame_received(self, frame: str | bytes) -> bool:
         """Take a message; see `Receiver`."""
-        if self._context is None:
-            return self._receive(frame)
-        return self._context.run(self._receive, frame)
-
-    def _receive(self, frame: str | bytes) -> bool:
         machine = self.machine
-        if self._observes_messages:
-            self._emit(MessageReceived(machine.request_ids[0], frame))
+        now = self._clock()
         try:
-            now = self._clock()
+            if self._observes_messages:
+                self._emit(MessageReceived(machine.request_ids[0], frame))
             results = machine.receive(frame, now)
         except BaseException as error:  # noqa: BLE001 - the user's middleware may raise anything
             self._note_broken(error, "middleware")
@@ -378,7 +365,7 @@ class Run:
         for result in results:
             self.inbox.put(result)
         if machine.has_data or machine.has_nearer_deadline:
-            self._flush(now)
+            self.flush(now)
         return machine.phase is Phase.DONE or machine.phase is Phase.WAITING
 
     def writable(self) -> None:
@@ -421,6 +408,11 @@ class Run:
     def _emit(self, event: Event) -> None:
         if self._observe is not None:
             self._observe(event)
+
+    def _report_sent(self, frames: Sequence[OutgoingFrame]) -> None:
+        for frame in frames:
+            message = frame if isinstance(frame, str) else bytes(frame)
+            self._emit(MessageSent(self.machine.request_ids[0], message))
 
     def _report_end(self) -> None:
         machine = self.machine

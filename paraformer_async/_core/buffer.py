@@ -40,29 +40,29 @@ class AudioBuffer:
         limit: Bytes that may wait. A chunk is taken whole when less than that waits.
 
     Attributes:
+        limit: The same.
         items: Frames and marks, in order. Who takes a frame out subtracts its length from `size`.
         size: Bytes that wait.
+        frame_size: A chunk of this length is a frame, when nothing is in *rest*; see `Framer`.
+        rest: What does not fill a frame yet.
         is_ended: Whether the end of the audio has been marked.
         has_timer: Whether a timer's mark is among the items.
     """
 
     def __init__(self, framer: Framer | Splitter, limit: int) -> None:
         self._framer = framer
-        self._limit = limit
+        self.limit = limit
         self.items: deque[Frame | Mark | Seam] = deque()
         self.size = 0
+        self.frame_size = framer.size
+        self.rest = framer.rest
         self.is_ended = False
         self.has_timer = False
 
     @property
-    def is_full(self) -> bool:
-        """Whether who has more audio must wait."""
-        return self.size >= self._limit
-
-    @property
     def has_room(self) -> bool:
         """Whether who waits can go on: half of the limit is free, so that few wake often."""
-        return self.size * 2 <= self._limit
+        return self.size * 2 <= self.limit
 
     def add(self, chunk: bytes) -> None:
         """Add audio."""

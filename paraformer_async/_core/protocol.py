@@ -194,21 +194,34 @@ class _Protocol(ABC, Generic[Sent, Received]):
         """
         try:
             task_id, message = self._decode(frame)
-        except UnknownEvent as event:
-            _logger.warning("skipped an event of unknown kind: %s", event)
+        except (UnknownEvent, RemoteProtocolError) as error:
+            self.refuse(error)
             return None
-        except RemoteProtocolError as error:
+        return message if self.accept(task_id, message) else None
+
+    def refuse(self, error: UnknownEvent | RemoteProtocolError) -> None:
+        """Skip what was received and is of an unknown kind, or raise that it cannot be decoded."""
+        if isinstance(error, RemoteProtocolError):
             raise self._violation(error.message) from error
+        _logger.warning("skipped an event of unknown kind: %s", error)
+
+    def accept(self, task_id: str, message: Received) -> bool:
+        """
+        Take a message that was received, of the task that it names.
+
+        Returns:
+            Whether it counts; see `receive` for what is skipped, and what is raised.
+        """
         is_foreign = task_id not in (self.task_id, "") and self._is_foreign(task_id, message)
         if is_foreign and self._skips_foreign:
             _logger.info("skipped a late %s of task %s", name_of(message), task_id)
-            return None
+            return False
         move = (self.phase, type(message))
         phase = TRANSITIONS.get(move)
         if phase is None:
             if move in self._skipped:
                 _logger.info("skipped a %s that came while %s", name_of(message), self.phase.value)
-                return None
+                return False
             if move not in UNDER_WAY:
                 what = f"{name_of(message)} may not come while {self.phase.value}"
                 raise self._violation(what, retryable=move in UNASKED)
@@ -218,7 +231,7 @@ class _Protocol(ABC, Generic[Sent, Received]):
         elif is_foreign:
             raise self._violation(f"{name_of(message)} names another task than the running one")
         self.phase = phase
-        return message
+        return True
 
     @abstractmethod
     def _decode(self, frame: str | bytes) -> tuple[str, Received]:

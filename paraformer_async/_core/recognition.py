@@ -27,7 +27,7 @@ from paraformer_async._core.buffer import AudioBuffer, Mark, Seam
 from paraformer_async._core.deadlines import Deadlines
 from paraformer_async._core.framing import FRAME_MS, Framer, Splitter, bytes_per_second
 from paraformer_async._core.ledger import Ledger
-from paraformer_async._core.middleware import Stack
+from paraformer_async._core.middleware import Stack, through
 from paraformer_async._core.progress import Progress
 from paraformer_async._core.protocol import ClientProtocol, Move, Phase
 from paraformer_async._core.retries import Retries, Setback
@@ -42,12 +42,15 @@ from paraformer_async._core.wire import (
     TaskFailed,
     TaskFinished,
     TaskStarted,
+    UnknownEvent,
+    decode_event,
 )
 from paraformer_async.errors import (
     AudioLostError,
     ConnectError,
     ConnectionLostError,
     DeadlineError,
+    RemoteProtocolError,
     ServiceError,
     TaskFailedError,
     UsageError,
@@ -64,6 +67,7 @@ BATCH = 16
 _COMPRESSED_BYTES_PER_SECOND = 16_000
 _UNCOMPRESSED = ("pcm", "wav")
 _ENDS = (Phase.DONE, Phase.FAILED)
+_RESULTS = (Phase.RUNNING, Phase.FINISHING)
 _NO_SPEECH = "NO_VALID_AUDIO_ERROR"
 
 OutgoingFrame: TypeAlias = str | bytes | memoryview
@@ -157,7 +161,7 @@ class Recognition:
     @property
     def is_full(self) -> bool:
         """Whether so much audio waits that who has more must wait."""
-        return self._buffer.is_full
+        return self._buffer.size >= self._buffer.limit
 
     @property
     def has_room(self) -> bool:
@@ -196,7 +200,12 @@ class Recognition:
         del now
         if self._buffer.is_ended or self._protocol.phase in _ENDS:
             raise UsageError("cannot send after finish(), or after the end")
-        self._buffer.add(chunk)
+        buffer, size = self._buffer, len(chunk)
+        if size == buffer.frame_size and not buffer.rest:  # nearly always
+            buffer.items.append(chunk)
+            buffer.size += size
+        else:
+            buffer.add(chunk)
 
     def flush(self, now: float) -> None:
         """End the task after the audio so far; the next one takes what follows."""
@@ -235,13 +244,35 @@ class Recognition:
 
         What is returned counts as sent. Raises what the user's middleware raises.
         """
-        phase = self._protocol.phase
-        if phase is Phase.RUNNING:
-            return self._audio_to_send(now)
-        if phase is Phase.IDLE:
-            task_id = self.request_ids[-1]
-            return [self._protocol.send(each, task_id=task_id) for each in self._run_task(now)]
-        return []
+        frames: list[OutgoingFrame] = []
+        protocol, items = self._protocol, self._buffer.items
+        if protocol.phase is Phase.IDLE:
+            self._put(self._run_task(now), frames, now)
+        if self._replay and protocol.phase is Phase.RUNNING:
+            self._put_replay(frames, now)
+        while items and protocol.phase is Phase.RUNNING and len(frames) < BATCH:
+            item = items.popleft()
+            if not isinstance(item, (bytes, memoryview)):
+                self._put_mark(item, frames, now)
+                continue
+            self._buffer.size -= len(item)
+            command: Command = Audio(item)
+            for number, step in enumerate(self._stack.outgoing_steps, 1):
+                passed = step(command, now)
+                if type(passed) is not tuple or len(passed) != 1:
+                    rest = self._stack.outgoing_steps[number:]
+                    self._put(through(rest, passed, now), frames, now)
+                    break
+                (command,) = passed
+            else:
+                if type(command) is Audio:
+                    self._ledger.record(command)
+                    frames.append(command.data)
+                else:
+                    self._put((command,), frames, now)
+        if self._stack.hurries:
+            self.has_nearer_deadline = True
+        return frames
 
     def blocked(self, unsent: int, now: float) -> None:
         """The connection takes nothing now; *unsent* bytes wait there. Fewer are progress."""
@@ -262,12 +293,19 @@ class Recognition:
             AudioLostError: The task takes over, and not all of the unsettled audio is kept.
             BaseException: What the user's middleware raises.
         """
-        event = self._protocol.receive(frame)
-        if event is None:
+        protocol = self._protocol
+        try:
+            task_id, event = decode_event(frame)
+        except (UnknownEvent, RemoteProtocolError) as error:
+            protocol.refuse(error)
+            return []
+        # A result of the running task changes no phase; all else goes through the table.
+        is_usual = type(event) is ResultGenerated and protocol.phase in _RESULTS
+        if not ((is_usual and task_id == protocol.task_id) or protocol.accept(task_id, event)):
             return []
         if self._deadlines:
             self._deadlines.renew("send", now)
-            if self._protocol.phase is Phase.FINISHING:
+            if protocol.phase is Phase.FINISHING:
                 self._deadlines.renew("finish", now)
         if type(event) is ResultGenerated:
             event = self._ledger.settle(event)
@@ -343,29 +381,7 @@ class Recognition:
             self.has_nearer_deadline = True
         return self._opening
 
-    def _audio_to_send(self, now: float) -> list[OutgoingFrame]:
-        frames: list[OutgoingFrame] = []
-        if self._replay:
-            self._take_replay(frames, now)
-            return frames
-        buffer, outgoing = self._buffer, self._stack.outgoing
-        items = buffer.items
-        while items and len(frames) < BATCH and self._protocol.phase is Phase.RUNNING:
-            item = items.popleft()
-            if isinstance(item, (bytes, memoryview)):
-                buffer.size -= len(item)
-                self._put(outgoing(Audio(item), now), frames, now)
-            elif item is Mark.TIMER:
-                buffer.has_timer = False
-                self._put(self._stack.expired(now), frames, now)
-                self.has_nearer_deadline = True
-            else:
-                self._take_end(item, frames, now)
-        if self._stack.hurries:
-            self.has_nearer_deadline = True
-        return frames
-
-    def _take_replay(self, frames: list[OutgoingFrame], now: float) -> None:
+    def _put_replay(self, frames: list[OutgoingFrame], now: float) -> None:
         while self._replay and len(frames) < BATCH:
             command = self._replay.popleft()
             frames.append(self._protocol.send(command))
@@ -375,25 +391,27 @@ class Recognition:
     def _put(self, commands: Iterable[Command], frames: list[OutgoingFrame], now: float) -> None:
         """Enter commands before they are sent: what a broken connection swallows is kept."""
         for command in commands:
-            if type(command) is Audio:
+            if isinstance(command, Audio):
                 self._ledger.record(command)
-            else:
+            elif isinstance(command, FinishTask):
                 self._end = self._end or Mark.END  # middleware may end the audio by itself
                 self._closing.append(command)
                 self._begin("finish", now)
-            frames.append(self._protocol.send(command))
+            frames.append(self._protocol.send(command, task_id=self.request_ids[-1]))
 
-    def _take_end(self, end: Mark | Seam, frames: list[OutgoingFrame], now: float) -> None:
-        if isinstance(end, Seam):
-            if end.options is None and self._ledger.is_fresh:
-                return  # nothing was sent in this task: it is as good as the next one
-            self._end = end
+    def _put_mark(self, mark: Mark | Seam, frames: list[OutgoingFrame], now: float) -> None:
+        if mark is Mark.TIMER:
+            self._buffer.has_timer = False
+            self._put(self._stack.expired(now), frames, now)
+            self.has_nearer_deadline = True
+        elif isinstance(mark, Mark):
+            self._end = mark
+            self._put(self._stack.outgoing(FinishTask(), now), frames, now)
+            # Middleware may hold the last command back, no longer than a service may take.
+            self._begin("finish", now)
+        elif mark.options is not None or not self._ledger.is_fresh:
+            self._end = mark
             self._put((FinishTask(),), frames, now)
-            return
-        self._end = end
-        self._put(self._stack.outgoing(FinishTask(), now), frames, now)
-        # Middleware may hold the last command back, no longer than a service may take.
-        self._begin("finish", now)
 
     def _turn(self, event: Event, now: float) -> list[RecognitionResult]:
         """Take the beginning or the end of a task."""
@@ -451,8 +469,11 @@ class Recognition:
 
     def _shown(self, event: Event, now: float) -> list[RecognitionResult]:
         """Pass an event through middleware, and return what of it is for the user."""
+        events: Iterable[Event] = (event,)
+        for step in self._stack.incoming_steps:
+            events = [each for one in events for each in step(one, now)]
         results: list[RecognitionResult] = []
-        for passed in self._stack.incoming(event, now):
+        for passed in events:
             if type(passed) is ResultGenerated:
                 sentence = passed.sentence
                 if sentence is not None and not sentence.heartbeat:

@@ -78,6 +78,10 @@ class Pool:
         self._retired: list[PooledConnection] = []
         self._changed = anyio.Event()
 
+    def __repr__(self) -> str:
+        counts = self.counts
+        return f"<Pool: {counts.active} active, {counts.idle} idle, {counts.waiting} waiting>"
+
     @property
     def counts(self) -> Counts:
         """How many connections there are."""

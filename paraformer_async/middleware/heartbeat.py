@@ -35,6 +35,7 @@ class Heartbeat(Middleware):
     """
 
     hurries = False
+    uses_context = False
 
     # After so many seconds without a message the service ends a task.
     _PATIENCE = 23.0

@@ -1,6 +1,7 @@
 """What the tests with marked audio share: 10 s of it, and the proof that all of it was said."""
 
 from paraformer_async import AsyncRecognizer, RecognitionResult, Reconnect, Timeouts
+from paraformer_async.observing import Event, Observer, RetryScheduled
 from paraformer_async.testing import ScriptedServer, marked, marks_of
 
 LENGTH = 10_000  # ms
@@ -22,6 +23,22 @@ def recognizer_for(server: ScriptedServer, **options: object) -> AsyncRecognizer
     """Give a recognizer whose service is *server*."""
     options = {"reconnect": AGAIN, "timeouts": PATIENT} | options
     return AsyncRecognizer(endpoint=server.url, api_key="any", **options)  # type: ignore[arg-type]
+
+
+def noting(retries: list[RetryScheduled]) -> Observer:
+    """Return an observer that adds each retry to *retries*."""
+
+    def observe(event: Event) -> None:
+        if isinstance(event, RetryScheduled):
+            retries.append(event)
+
+    return observe
+
+
+def connections_of(recognizer: AsyncRecognizer) -> tuple[int, int, int]:
+    """Return how many connections are active and idle, and how many recognitions wait for one."""
+    now = recognizer.statistics()
+    return now.active, now.idle, now.waiting
 
 
 def assert_complete(results: list[RecognitionResult], blocks: list[int] = BLOCKS) -> None:

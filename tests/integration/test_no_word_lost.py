@@ -21,11 +21,11 @@ from paraformer_async import (
     PoolLimits,
     RecognitionResult,
     Reconnect,
-    Retry,
     TaskFailedError,
     Timeouts,
 )
 from paraformer_async.middleware import Heartbeat
+from paraformer_async.observing import Event, RetryScheduled
 from paraformer_async.server import Clocks
 from paraformer_async.testing import (
     Drop,
@@ -49,6 +49,8 @@ from tests.integration.marked import (
     BRIEF,
     LENGTH,
     assert_complete,
+    connections_of,
+    noting,
     recognizer_for,
     results_of,
     soon,
@@ -120,7 +122,10 @@ async def test_a_rest_of_silence_is_no_failure() -> None:
 async def test_a_service_that_stalls_is_noticed_by_pings() -> None:
     """A peer that takes audio into the system's buffers, and does nothing, is lost in time."""
     retried = anyio.Event()
-    policy = Reconnect(backoff=soon, on_retry=lambda _: retried.set())
+
+    def observe(event: Event) -> None:
+        if isinstance(event, RetryScheduled):
+            retried.set()
 
     async def speech_then_wait() -> AsyncIterator[bytes]:
         yield marked(5000)
@@ -132,7 +137,7 @@ async def test_a_service_that_stalls_is_noticed_by_pings() -> None:
             results = await results_of(
                 server,
                 speech_then_wait(),
-                reconnect=policy,
+                observe=observe,
                 timeouts=Timeouts(ping=0.4, close=0.3),
             )
     assert_complete(results)
@@ -208,23 +213,21 @@ async def test_a_reader_that_stalls() -> None:
 
 async def test_a_stale_connection_costs_no_word() -> None:
     """A connection that died while it waited is noticed, and replaced without a failed attempt."""
-    retries: list[Retry] = []
-    policy = Reconnect(backoff=soon, on_retry=retries.append)
+    retries: list[RetryScheduled] = []
     async with ScriptedServer(faults=[Drop(at="idle"), None]) as server:
-        async with recognizer_for(server, reconnect=policy) as recognizer:
+        async with recognizer_for(server, observe=noting(retries)) as recognizer:
             for _ in range(2):
                 results = [one async for one in recognizer.stream(marked(LENGTH))]
                 assert_complete(results)
     assert 2 == server.connections.accepted
-    assert [] == [retry for retry in retries if retry.attempt]
+    assert [] == [retry for retry in retries if retry.failures]
 
 
-async def test_every_attempt_is_told() -> None:
-    """The hook is told of each further attempt: why, when, and how much is heard again."""
-    retries: list[Retry] = []
-    policy = Reconnect(backoff=soon, on_retry=retries.append)
+async def test_every_attempt_is_observed() -> None:
+    """An observer sees each further attempt: why, when, and how much is heard again."""
+    retries: list[RetryScheduled] = []
     async with ScriptedServer(faults=[Drop(after_ms=2300), Throttle()]) as server:
-        await results_of(server, reconnect=policy)
+        await results_of(server, observe=noting(retries))
 
     first, second = retries
     assert isinstance(first.failure, ConnectionLostError)
@@ -346,7 +349,7 @@ async def test_one_connection_carries_task_after_task() -> None:
         for number in range(200):
             results = [one async for one in recognizer.stream(marked(100, first=number))]
             assert list(range(number, number + 5)) == marks_of(results)
-        assert "<Pool: 0 active, 1 idle, 0 waiting>" == repr(recognizer.pool)
+        assert (0, 1, 0) == connections_of(recognizer)
         assert 1 == server.connections.accepted
         assert [] == server.violations
 
@@ -380,7 +383,7 @@ async def test_the_pool_is_bounded() -> None:
             for stream in (one, two):
                 async for _ in stream:
                     break
-            assert "<Pool: 2 active, 0 idle, 0 waiting>" == repr(recognizer.pool)
+            assert (2, 0, 0) == connections_of(recognizer)
             with pytest.raises(DeadlineError, match="PoolLimits"):
                 async for _ in recognizer.stream(marked(100)):
                     pass
@@ -392,13 +395,13 @@ async def test_connections_are_made_ahead_and_closed_when_idle() -> None:
     limits = PoolLimits(idle_seconds=0.3)
     async with ScriptedServer() as server, recognizer_for(server, pool=limits) as recognizer:
         await recognizer.warm(3)
-        assert "<Pool: 0 active, 3 idle, 0 waiting>" == repr(recognizer.pool)
+        assert (0, 3, 0) == connections_of(recognizer)
         assert [one async for one in recognizer.stream(marked(100))]
         assert 3 == server.connections.accepted
         with anyio.fail_after(3):
             while server.connections.open:  # noqa: ASYNC110 - the server tells a number only
                 await anyio.sleep(0.02)
-        assert "<Pool: 0 active, 0 idle, 0 waiting>" == repr(recognizer.pool)
+        assert (0, 0, 0) == connections_of(recognizer)
 
 
 async def test_other_credentials_get_another_connection() -> None:
