@@ -1,11 +1,11 @@
 """
-Asyncio-native client of Alibaba Cloud's Paraformer real-time speech recognition.
+Asyncio client for Alibaba Cloud's Paraformer real-time speech recognition.
 
     async with AsyncRecognizer() as recognizer:
         transcript = await recognizer.transcribe("meeting.mp3")
 
-The package is light: the names below are loaded on first use, and aiohttp, soundfile and numpy when
-they are first needed.
+Importing the package is cheap: the names below are loaded on first use, and aiohttp, soundfile and
+numpy only when they are needed.
 """
 
 from importlib import import_module
