@@ -1,7 +1,7 @@
 """
-A service that is handed its audio: several callers at once, each with a stream of its own.
+Push audio for several concurrent callers, each with a stream of its own.
 
-One recognizer serves them all. `send` waits when the service is slower than the audio.
+One recognizer serves all of them. `send` waits while the service is slower than the audio.
 """
 
 import asyncio
