@@ -110,7 +110,7 @@ class Check:
         self.lost = 0
         self.twice = 0
 
-    def take(self, result: RecognitionResult) -> None:
+    def add(self, result: RecognitionResult) -> None:
         """Check the blocks of a result."""
         for number in marks_of([result]):
             if self._next <= number < self._speech.first + self._speech.blocks:
@@ -164,7 +164,7 @@ class Tally:
 
 
 async def soak(server: Server, options: argparse.Namespace) -> dict[str, Any]:
-    """Let the streams run, and give what was measured."""
+    """Run the streams and return the measurements."""
     seconds = options.minutes * 60
     tally = Tally()
     before = tally.sample()
@@ -248,7 +248,7 @@ async def _stream(
 
 async def _pull(recognizer: AsyncRecognizer, url: str, speech: Speech, check: Check) -> None:
     async for result in recognizer.stream(speech.chunks(), endpoint=url):
-        check.take(result)
+        check.add(result)
 
 
 async def _push(recognizer: AsyncRecognizer, url: str, speech: Speech, check: Check) -> None:
@@ -264,7 +264,7 @@ async def _push(recognizer: AsyncRecognizer, url: str, speech: Speech, check: Ch
         sending = asyncio.create_task(send())
         try:
             async for result in stream:
-                check.take(result)
+                check.add(result)
         finally:
             sending.cancel()
             await asyncio.wait([sending])

@@ -70,7 +70,7 @@ __all__ = [
     "workspace_endpoint",
 ]
 
-_HOMES = {
+_MODULES = {
     "AsyncRecognizer": "recognizer",
     "AudioGap": "results",
     "Latency": "results",
@@ -95,7 +95,7 @@ def __getattr__(name: str) -> Any:
         return version("paraformer-async")
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES.get(name, 'errors')}"), name)
+    value = getattr(import_module(f"{__name__}.{_MODULES.get(name, 'errors')}"), name)
     globals()[name] = value
     return value
 

@@ -61,6 +61,9 @@ class AudioFile:
     """
     An open audio file: `async for chunk in audio` yields its audio once, as s16le mono bytes.
 
+    If the file is damaged, iterating raises `AudioError` after yielding the intact audio before the
+    damage. If the file is shorter than it declares, a warning is logged.
+
     Attributes:
         sample_rate: Sample rate in Hz.
         channels: Number of channels; always 1 for now.
@@ -75,7 +78,7 @@ class AudioFile:
         self.sample_rate: int = file.samplerate
         self.channels: int = file.channels
         self.frames: int = file.frames
-        self.duration = self.frames / self.sample_rate
+        self.duration: float = self.frames / self.sample_rate
         self.format: str = file.format
         self.subtype: str = file.subtype
         self._dtype: Final = native_dtype(self.subtype)

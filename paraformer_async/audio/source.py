@@ -21,7 +21,9 @@ from paraformer_async.errors import InvalidOptionError
 __all__ = ["Chunk", "Chunks", "Source", "chunks", "immutable"]
 
 Chunk = bytes | bytearray | memoryview
+"""A piece of audio: PCM (s16le mono), or a part of an encoded stream."""
 Source = AsyncIterable[Chunk] | Iterable[Chunk] | IO[bytes] | Chunk
+"""Everything that `chunks` accepts as an audio source."""
 
 # Bytes per read: a pipe returns what is available, a file on disk returns all of it.
 _BLOCK = 65536
@@ -44,7 +46,11 @@ class Chunks:
         return self._iterator
 
     async def aclose(self) -> None:
-        """Close the source if it is a generator, within 2 s; leave anything else open."""
+        """
+        Close the source if it is a generator, within 2 s; leave anything else open.
+
+        Shielded from cancellation.
+        """
         is_exhausted = getattr(self._iterator, "ag_frame", self) is None
         if isinstance(self._iterator, AsyncGenerator) and not is_exhausted:
             with anyio.move_on_after(_CLOSE_TIMEOUT, shield=True):

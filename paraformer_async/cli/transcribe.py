@@ -40,6 +40,8 @@ async def transcribe_files(
     """
     Transcribe *files* one at a time, and print or write each. A bad file does not stop the others.
 
+    Cancellation ends the current recognition and propagates; files already written remain.
+
     Args:
         files: The audio files.
         options: Options for the recognizer.
