@@ -1,11 +1,11 @@
 """
-Asyncio-native client of Alibaba Cloud's Paraformer real-time speech recognition.
+Asyncio client for Alibaba Cloud's Paraformer real-time speech recognition.
 
     async with AsyncRecognizer() as recognizer:
         transcript = await recognizer.transcribe("meeting.mp3")
 
-The package is light: the names below are loaded on first use, and aiohttp, soundfile and numpy when
-they are first needed.
+Importing the package is cheap: the names below are loaded on first use, and aiohttp, soundfile and
+numpy only when they are needed.
 """
 
 from importlib import import_module
@@ -71,7 +71,7 @@ __all__ = [
     "workspace_endpoint",
 ]
 
-_HOMES = {
+_MODULES = {
     "AsyncRecognizer": "recognizer",
     "AudioGap": "results",
     "Latency": "results",
@@ -96,7 +96,7 @@ def __getattr__(name: str) -> Any:
         return version("paraformer-async")
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES.get(name, 'errors')}"), name)
+    value = getattr(import_module(f"{__name__}.{_MODULES.get(name, 'errors')}"), name)
     globals()[name] = value
     return value
 
