@@ -148,9 +148,11 @@ class DocumentedTransport:
         else:
             blocker.add_done_callback(self._resume)
 
-    def _resume(self, _: object = None) -> None:
+    def _resume(self, blocker: "asyncio.Future[Any] | None" = None) -> None:
         sending = self._suspended
         if sending is None:  # closed meanwhile
+            if blocker is not None and not blocker.cancelled():
+                blocker.exception()  # nobody else retrieves it
             return
         try:
             blocker = sending.send(None)

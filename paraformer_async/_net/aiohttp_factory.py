@@ -65,7 +65,7 @@ class AiohttpFactory:
                 ssl=handshake.ssl or True,
                 timeout=ClientWSTimeout(ws_close=handshake.close),  # pyright: ignore[reportCallIssue] # attrs
                 heartbeat=handshake.ping,
-                max_msg_size=handshake.largest_message,
+                max_msg_size=handshake.largest_message + 1,  # it takes what is smaller
             )
         except HandshakeError as refusal:
             raise self._failures.redacted(handshake, refusal) from None
@@ -74,7 +74,7 @@ class AiohttpFactory:
         self._failures.reached(handshake)
         if isinstance(socket, Socket) and socket.is_fresh:
             return PrivateTransport(
-                socket, handshake.close, handshake.largest_message, self._buffer
+                socket, handshake.close, handshake.largest_message + 1, self._buffer
             )
         return DocumentedTransport(socket, handshake.close)
 
