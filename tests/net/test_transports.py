@@ -1,5 +1,6 @@
 """Every transport keeps the contract, on each loop, with real sockets."""
 
+import asyncio
 import ssl
 from collections.abc import Callable
 
@@ -47,6 +48,9 @@ async def test_tls(
     maker: Callable[[], TransportFactory], authority: trustme.CA, check: str
 ) -> None:
     """The contract holds over TLS."""
+    if check == "canceling_connect_leaves_nothing_open":
+        # In debug mode, asyncio's server reports a client that leaves as an error of its own.
+        asyncio.get_running_loop().set_debug(False)
     server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("127.0.0.1").configure_cert(server)
     client = ssl.create_default_context()
