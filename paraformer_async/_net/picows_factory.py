@@ -39,7 +39,7 @@ _BODY_SHOWN = 500
 _HAPPY_EYEBALLS = 0.25  # seconds until the next address is tried beside the first
 _READ_BUFFER = 4096  # bytes to begin with; it grows
 # Not one of `getLogger`: picows logs handshakes, credentials included.
-_SILENT = logging.Logger("paraformer_async.picows", logging.CRITICAL + 1)
+_SILENT = logging.Logger("paraformer_async.picows", logging.CRITICAL + 1)  # noqa: LOG001
 
 
 class PicowsFactory:
@@ -104,23 +104,22 @@ class PicowsFactory:
     def _failure(self, handshake: Handshake, error: Exception) -> ConnectError:
         """Return why there is no connection, by the kind of *error*."""
         failures = self._failures
+        failure = failures.hung_up(handshake)
         match error:
             case WSInvalidStatusError():
-                return failures.redacted(handshake, _refusal(error))
+                failure = failures.redacted(handshake, _refusal(error))
             case WSInvalidHeaderError():
-                return failures.no_websocket(handshake, f"Invalid {error.name} header")
+                failure = failures.no_websocket(handshake, f"Invalid {error.name} header")
             case WSInvalidMessageError():
-                return failures.no_http(handshake, error.raw_header or b"")
+                failure = failures.no_http(handshake, error.raw_header or b"")
             case ProxyError():
-                status = re.search(r"status (\d{3})", str(error))
-                if status:
-                    return failures.refused_by_proxy(handshake, int(status[1]))
-                return failures.hung_up(handshake)
+                if status := re.search(r"status (\d{3})", str(error)):
+                    failure = failures.refused_by_proxy(handshake, int(status[1]))
             case OSError():
-                return failures.of_system(handshake, error, _peer_of(handshake))
+                failure = failures.of_system(handshake, error, _peer_of(handshake))
             case ValueError():
-                return failures.no_address(handshake)
-        return failures.hung_up(handshake)
+                failure = failures.no_address(handshake)
+        return failure
 
 
 async def _connected(host: str, port: int) -> sockets.socket:

@@ -10,7 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 import anyio
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSProtocolError, WSTransport
@@ -143,7 +143,7 @@ class PicowsTransport(WSListener):
         transport.underlying_transport.set_write_buffer_limits(high=SEND_BUFFER)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        """Take a frame; what breaks the protocol is raised to picows, which closes with its code."""
+        """Take a frame. What breaks the protocol is raised: picows closes with its code."""
         kind = frame.msg_type
         if transport.is_close_frame_sent:  # by `aclose`, or by picows when a frame was broken
             if kind == _CLOSE:
@@ -163,7 +163,7 @@ class PicowsTransport(WSListener):
                 transport.send_pong(frame.get_payload_as_bytes())
         elif kind == _CLOSE:
             self._ending = (
-                int(frame.get_close_code()) or _NO_STATUS,
+                _code(frame.get_close_code()) or _NO_STATUS,
                 frame.get_close_reason() or "",
             )
             transport.send_close(WSCloseCode.OK)
@@ -177,9 +177,9 @@ class PicowsTransport(WSListener):
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         """End."""
-        sent = transport.close_handshake and transport.close_handshake.sent
-        if self._ending is None and sent and sent.code in _BROKEN:
-            self._ending = (int(sent.code), sent.reason or "")
+        shaken: Any = transport.close_handshake  # `None` when there was none
+        if self._ending is None and shaken and shaken.sent and shaken.sent.code in _BROKEN:
+            self._ending = (_code(shaken.sent.code), shaken.sent.reason or "")
         self._end()
         self.resume_writing()
 
@@ -234,7 +234,7 @@ class PicowsTransport(WSListener):
             self._waiter.set_exception(error)
 
     def _broken(self, code: WSCloseCode, reason: str) -> WSProtocolError:
-        self._ending = (int(code), reason)
+        self._ending = (_code(code), reason)
         self._end()
         return WSProtocolError(code, reason)
 
@@ -243,3 +243,7 @@ class PicowsTransport(WSListener):
 
     def _lost(self) -> ConnectionLostError:
         return ConnectionLostError(*(self._ending or (_ABNORMAL_CLOSURE, "")))
+
+
+def _code(code: WSCloseCode) -> int:
+    return int(cast("Any", code))  # an IntEnum, but annotated as an Enum

@@ -25,7 +25,7 @@ _RECEIVE_BUFFER = 4096
 
 
 class Kind(IntEnum):
-    """Opcodes of frames: https://www.rfc-editor.org/rfc/rfc6455#section-5.2"""
+    """Opcodes of frames, https://www.rfc-editor.org/rfc/rfc6455#section-5.2 ."""
 
     CONTINUATION = 0
     TEXT = 1
@@ -109,10 +109,14 @@ class FarEnd:
                 frames.append(await self.receive())
         return frames
 
+    async def read(self) -> bytes:
+        """Read bytes, none at the end."""
+        return await self._reader.read(65536)
+
     async def ended(self) -> None:
         """Wait until the client has ended the connection."""
         with suppress(ConnectionError):
-            while await self._reader.read(65536):
+            while await self.read():
                 pass
 
     def pause(self) -> None:

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import anyio
+from anyio.lowlevel import checkpoint
 from msgspec import Struct
 
 from paraformer_async._net.contract import Handshake, OutgoingFrame, Transport, TransportFactory
@@ -199,7 +200,7 @@ async def _fill(transport: Transport, end: FarEnd) -> int:
         transport.write([_CHUNK])
         written += 1
         assert written * len(_CHUNK) < _TOO_MUCH, "never full, though the peer reads nothing"
-        await anyio.sleep(0)
+        await checkpoint()
     return written
 
 
@@ -378,7 +379,7 @@ async def _canceling_receive_loses_nothing(setting: Setting) -> None:
             async def send() -> None:
                 for message in messages:
                     await end.send(text(message), frame(Kind.PING))
-                    await anyio.sleep(0)
+                    await checkpoint()
 
             tasks.start_soon(send)
             tasks.start_soon(end.ended)
@@ -445,7 +446,7 @@ async def _a_peer_that_reads_nothing_is_noticed(setting: Setting) -> None:
             expected = [(Kind.TEXT, b"behind it"), (Kind.BINARY, _CHUNK), (Kind.TEXT, b"last")]
             assert expected == [await end.receive() for _ in expected]
             await inbox.room.wait()
-            assert not transport.is_full
+            await _until(lambda: not transport.is_full)
             assert 0 == transport.unsent()
             transport.write(["and on"])
             assert (Kind.TEXT, b"and on") == await end.receive()
@@ -484,7 +485,7 @@ async def _writing_to_a_peer_that_leaves(setting: Setting) -> None:
                             transport.write(["a", b"b"])
                             if number == 3:
                                 leave(end)
-                            await anyio.sleep(0)
+                            await checkpoint()
             _write_fails(transport)
             assert not transport.is_open
             assert 1006 == (await _loss(transport)).close_code
@@ -529,7 +530,8 @@ async def _the_peers_close_is_told(setting: Setting) -> None:
                 assert ["last"] == [_as_text(each) for each in inbox.frames]
                 assert not transport.is_open
                 assert Kind.CLOSE == (await end.receive())[0]
-                assert code == (await _loss(transport)).close_code
+                lost = await _loss(transport)
+                assert (code, reason) == (lost.close_code, lost.close_reason)
                 _write_fails(transport)
 
 
@@ -538,7 +540,8 @@ async def _a_close_without_a_code(setting: Setting) -> None:
     """A close frame without a code is 1005, as RFC 6455 has it."""
     async with _connected(setting) as (transport, end):
         await end.send(frame(Kind.CLOSE))
-        assert 1005 == (await _loss(transport)).close_code
+        for _ in range(2):
+            assert 1005 == (await _loss(transport)).close_code
 
 
 @_check
@@ -548,7 +551,6 @@ async def _what_breaks_the_protocol_ends_it(setting: Setting) -> None:
     cases: dict[int, list[bytes]] = {
         1002: [
             frame(3),
-            b"\xc1\x01x",  # compressed
             frame(Kind.CONTINUATION),
             frame(Kind.PING, is_last=False),
             close(999),
