@@ -9,7 +9,7 @@ messages reach the receiver in the step in which they arrive. All else goes aioh
 import asyncio
 from collections.abc import Sequence
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import ClientWebSocketResponse, WSMessage, WSMsgType
 from aiohttp.client_ws import WebSocketDataQueue  # type: ignore[attr-defined]  # private
@@ -55,20 +55,17 @@ class _Queue(WebSocketDataQueue):
 class PrivateTransport(DocumentedTransport, asyncio.BufferedProtocol):
     """`Transport` over a fresh `Socket`, and the protocol between asyncio and that of aiohttp."""
 
-    __slots__ = ("_buffer", "_feed", "_incoming", "_note", "_protocol", "_transport", "_writer")
-
     def __init__(self, socket: Socket, close: float, largest: int, buffer: memoryview) -> None:
         super().__init__(socket, close)
         connection: Any = socket._response.connection
         self._transport, self._protocol = connection.transport, connection.protocol
-        self._writer: Any = socket._writer
-        self._buffer = buffer
-        self._note = socket._on_data_received  # puts the next ping off
+        self._writer, self._buffer = cast("Any", socket._writer), buffer
         self._incoming = queue = _Queue(self._protocol, BUFFER, loop=socket._loop)
         parser = WebSocketReader(queue, largest, compress=False, decode_text=True)
         self._feed: Any = parser.feed_data
         socket._reader, socket._parser = queue, parser
         self._protocol.set_parser(parser, queue)
+        self._time, self._noted, self._pause = socket._loop.time, 0.0, (socket._heartbeat or 0) / 8
         self._transport.set_write_buffer_limits(high=SEND_BUFFER)
         self._transport.set_protocol(self)
 
@@ -127,7 +124,9 @@ class PrivateTransport(DocumentedTransport, asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Parse what arrived."""
-        self._note()
+        if self._pause and (now := self._time()) - self._noted > self._pause:
+            self._noted = now
+            self._socket._on_data_received()  # puts the next ping off; too dear for each message
         if self._feed(bytes(self._buffer[:nbytes]))[0]:
             self._feed = lambda _: (False, b"")  # the error stays, whatever else arrives
             self._protocol.set_parser(None, None)
