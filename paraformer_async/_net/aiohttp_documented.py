@@ -93,7 +93,7 @@ class DocumentedTransport:
                 blocker = sending.send(None)
             except StopIteration:
                 continue
-            except (OSError, ClientError) as error:
+            except Exception as error:  # whatever it is, the frame was not sent
                 raise self._lost() from error
             self._queue.extend(frames[position:])
             self._suspend(sending, blocker)
