@@ -67,10 +67,12 @@ class Sentence(Struct, frozen=True, gc=False):
         """
         Whether this sentence is final, that is, will not change.
 
-        The service documents `sentence_end`, the vendor's client checks for `end_time` instead, and
-        the documentation shows final sentences with only one of the two: either is sufficient.
+        `sentence_end` decides where the service sends it, true or false: partial sentences may have
+        an `end_time` that grows. Where it is missing, an `end_time` means final.
         """
-        return self.sentence_end is True or self.end_time is not None
+        if self.sentence_end is not None:
+            return self.sentence_end
+        return self.end_time is not None
 
 
 class Usage(Struct, frozen=True, gc=False):

@@ -139,7 +139,7 @@ class RecognitionStream(AsyncContextManagerMixin):
                 if inbox.is_ended:
                     self._raise_failure()
                     raise StopAsyncIteration
-                await inbox.arrival()
+                await inbox.changed.wait()
             return inbox.results.pop(0)
         finally:
             # It lives as long as this waits, and not as long as the traceback of an error.

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from paraformer_async._client.inbox import Inbox
+from paraformer_async._client.inbox import Inbox, Signal
 from paraformer_async._client.quota import Quota
 from paraformer_async._client.timer import Timer
 from paraformer_async._client.turns import Turns
@@ -31,7 +31,6 @@ from paraformer_async._core.protocol import Phase
 from paraformer_async._core.recognition import BATCH, Again, Over, Recognition
 from paraformer_async._net.contract import OutgoingFrame
 from paraformer_async._net.pool import Pool, PooledConnection
-from paraformer_async._net.signal import Signal
 from paraformer_async.audio.source import Chunks, immutable
 from paraformer_async.errors import ConnectionLostError, UsageError
 from paraformer_async.observing import (
@@ -366,7 +365,8 @@ class Run:
             self.inbox.put(result)
         if machine.has_data or machine.has_nearer_deadline:
             self.flush(now)
-        return machine.phase is Phase.DONE or machine.phase is Phase.WAITING
+        phase = machine.phase
+        return phase is Phase.DONE or phase is Phase.WAITING
 
     def writable(self) -> None:
         """Go on writing; see `Receiver`."""

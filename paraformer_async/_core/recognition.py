@@ -32,25 +32,27 @@ from paraformer_async._core.progress import Progress
 from paraformer_async._core.protocol import ClientProtocol, Move, Phase
 from paraformer_async._core.retries import Retries, Setback
 from paraformer_async._core.wire import (
+    EVENTS,
+    NO_OUTPUT,
+    NOTHING,
+    UNREADABLE,
     Audio,
     Command,
     Event,
     FinishTask,
     Resource,
     ResultGenerated,
+    ResultHeader,
     RunTask,
     TaskFailed,
     TaskFinished,
     TaskStarted,
-    UnknownEvent,
-    decode_event,
 )
 from paraformer_async.errors import (
     AudioLostError,
     ConnectError,
     ConnectionLostError,
     DeadlineError,
-    RemoteProtocolError,
     ServiceError,
     TaskFailedError,
     UsageError,
@@ -293,25 +295,24 @@ class Recognition:
             AudioLostError: The task takes over, and not all of the unsettled audio is kept.
             BaseException: What the user's middleware raises.
         """
-        protocol = self._protocol
+        waits = self._deadlines
+        if waits.until:
+            waits.renew("send", now)
+            if self._protocol.phase is Phase.FINISHING:
+                waits.renew("finish", now)
         try:
-            task_id, event = decode_event(frame)
-        except (UnknownEvent, RemoteProtocolError) as error:
-            protocol.refuse(error)
-            return []
+            message = EVENTS.decode(frame)
+        except UNREADABLE:
+            return self._receive_other(frame, now)
+        header = message.header
         # A result of the running task changes no phase; all else goes through the table.
-        is_usual = type(event) is ResultGenerated and protocol.phase in _RESULTS
-        if not ((is_usual and task_id == protocol.task_id) or protocol.accept(task_id, event)):
-            return []
-        if self._deadlines:
-            self._deadlines.renew("send", now)
-            if protocol.phase is Phase.FINISHING:
-                self._deadlines.renew("finish", now)
-        if type(event) is ResultGenerated:
-            event = self._ledger.settle(event)
-            self._progress.note(event)
-            return self._shown(event, now)
-        return self._turn(event, now)
+        if type(header) is not ResultHeader or header.task_id != self._protocol.task_id:
+            return self._receive_other(frame, now)
+        if self._protocol.phase not in _RESULTS:
+            return self._receive_other(frame, now)
+        payload = message.payload or NOTHING
+        output = payload.output or NO_OUTPUT
+        return self._take_result(ResultGenerated(output.sentence, payload.usage), now)
 
     def deadline(self) -> float:
         """Return when `expired` is to be called; infinity for not at all."""
@@ -413,6 +414,27 @@ class Recognition:
             self._end = mark
             self._put((FinishTask(),), frames, now)
 
+    def _receive_other(self, frame: str | bytes, now: float) -> list[RecognitionResult]:
+        """Take a frame that is not a result of the running task in the usual form."""
+        event = self._protocol.receive(frame)
+        if event is None:
+            return []
+        if isinstance(event, ResultGenerated):
+            return self._take_result(event, now)
+        return self._turn(event, now)
+
+    def _take_result(self, result: ResultGenerated, now: float) -> list[RecognitionResult]:
+        """Put a result on the user's timeline, and note what it brings."""
+        result = self._ledger.settle(result)
+        sentence = result.sentence
+        if sentence is not None and not sentence.heartbeat:
+            self._progress.last = sentence
+            if sentence.is_final:
+                self._progress.text.append(sentence.text)
+        if result.usage is not None:
+            self._progress.note_usage(result.usage)
+        return self._shown(result, now)
+
     def _turn(self, event: Event, now: float) -> list[RecognitionResult]:
         """Take the beginning or the end of a task."""
         if isinstance(event, TaskStarted):
@@ -469,19 +491,23 @@ class Recognition:
 
     def _shown(self, event: Event, now: float) -> list[RecognitionResult]:
         """Pass an event through middleware, and return what of it is for the user."""
-        events: Iterable[Event] = (event,)
-        for step in self._stack.incoming_steps:
-            events = [each for one in events for each in step(one, now)]
-        results: list[RecognitionResult] = []
-        for passed in events:
-            if type(passed) is ResultGenerated:
-                sentence = passed.sentence
-                if sentence is not None and not sentence.heartbeat:
-                    result = RecognitionResult(sentence, self.request_ids[-1], passed.usage)
-                    results.append(result)
         if self._stack.hurries:
             self.has_nearer_deadline = True
-        return results
+        for number, step in enumerate(self._stack.incoming_steps, 1):
+            passed = step(event, now)
+            if type(passed) is not tuple or len(passed) != 1:
+                events = through(self._stack.incoming_steps[number:], passed, now)
+                return [result for each in events if (result := self._result_of(each))]
+            (event,) = passed
+        return [result] if (result := self._result_of(event)) else []
+
+    def _result_of(self, event: Event) -> RecognitionResult | None:
+        if type(event) is not ResultGenerated:
+            return None
+        sentence = event.sentence
+        if sentence is None or sentence.heartbeat:
+            return None
+        return RecognitionResult(sentence, self.request_ids[-1], event.usage)
 
     def _is_complete_despite(self, failure: ServiceError) -> bool:
         """

@@ -2,9 +2,12 @@
 The two clocks of a task.
 
 The service counts milliseconds of all audio that the task was sent. The user counts milliseconds of
-the audio they gave. Injected silence lies between the two, and a task that takes over from a broken
-one begins somewhere in the user's audio.
+the audio they gave. Injected silence lies between the two; a task that takes over from a broken one
+begins somewhere in the user's audio, and may leave out what is settled.
 """
+
+from bisect import bisect_left, bisect_right
+from math import inf
 
 from msgspec.structs import replace
 
@@ -12,14 +15,19 @@ from paraformer_async.results import Sentence, Word
 
 __all__ = ["Timeline"]
 
+# Where the clocks part is forgotten beyond this many places, oldest first: nobody asks for them.
+_LONGEST = 4096
+
 
 class Timeline:
     """
     Translates times of one task of the service to times of the user.
 
+    Positions are bytes: *at* of the service's audio, *user* of the user's.
+
     Args:
         bytes_per_ms: Of the audio.
-        begin: Where in the user's audio, in bytes, the task begins.
+        begin: Where in the user's audio the task begins.
 
     Attributes:
         is_shifted: Whether the two clocks differ at all.
@@ -28,48 +36,82 @@ class Timeline:
     def __init__(self, bytes_per_ms: float, begin: int = 0) -> None:
         self.is_shifted = begin > 0
         self._bytes_per_ms = bytes_per_ms
-        self._begin = begin
-        # Stretches of injected silence in bytes of the service's audio: (begin, length), in order.
-        # Those before the last final sentence are only counted, so the list stays short.
-        self._silences: list[tuple[int, int]] = []
-        self._silence_before = 0
+        # Where a stretch begins, in both clocks, and whether the user's clock runs in it.
+        self._at = [0]
+        self._user = [begin]
+        self._runs = [True]
 
-    def inject(self, begin: int, length: int) -> None:
-        """Enter *length* bytes of silence that lie at *begin* in the service's audio."""
-        if self._silences and sum(self._silences[-1]) == begin:
-            begin, before = self._silences.pop()
-            length += before
-        self._silences.append((begin, length))
+    def inject(self, at: int, length: int) -> None:
+        """Enter *length* bytes of silence at *at*, behind all that was entered before."""
         self.is_shifted = True
+        user = self._position(at, is_end=True)
+        if self._at[-1] == at and len(self._at) > 1 and not self._runs[-2]:
+            self._at[-1] = at + length  # it adjoins the silence before
+            return
+        self._add(at, user, runs=False)
+        self._add(at + length, user, runs=True)
 
-    def to_user(self, service_ms: int) -> int:
-        """Give the user's time; a time within injected silence is where the silence began."""
-        at = service_ms * self._bytes_per_ms
-        shift = float(self._silence_before)
-        for begin, length in self._silences:
-            if at <= begin:
-                break
-            shift += min(length, at - begin)
-        return round((self._begin + at - shift) / self._bytes_per_ms)
+    def jump(self, at: int, user: int) -> None:
+        """From *at* on the audio is that from *user* on; behind all that was entered before."""
+        self.is_shifted = True
+        self._add(at, user, runs=True)
 
-    def forget_before(self, service_ms: int) -> None:
+    def to_user(self, service_ms: float, *, is_end: bool = False) -> int:
+        """
+        Return the user's time; a time within injected silence is where the silence began.
+
+        Args:
+            service_ms: Time of the service.
+            is_end: Whether something ends there: it belongs to the audio before, not to the next.
+        """
+        return round(self.position(service_ms, is_end=is_end) / self._bytes_per_ms)
+
+    def position(self, service_ms: float, *, is_end: bool = False) -> float:
+        """Return the position in the user's audio; see `to_user`."""
+        return self._position(service_ms * self._bytes_per_ms, is_end=is_end)
+
+    def forget_before(self, service_ms: float) -> None:
         """No earlier time will be asked for."""
-        at = service_ms * self._bytes_per_ms
-        while self._silences and sum(self._silences[0]) <= at:
-            self._silence_before += self._silences.pop(0)[1]
+        first = bisect_right(self._at, service_ms * self._bytes_per_ms) - 1
+        if first > 0:
+            self._forget(first)
 
-    def translated(self, sentence: Sentence) -> Sentence:
-        """Give *sentence* with all its times as the user's."""
+    def translated(self, sentence: Sentence, latest: float = inf) -> Sentence:
+        """Return *sentence* with all its times as the user's, none later than *latest* ms."""
         end = sentence.end_time
         return replace(
             sentence,
-            begin_time=self.to_user(sentence.begin_time),
-            end_time=None if end is None else self.to_user(end),
-            words=tuple(self._translated_word(word) for word in sentence.words),
-            stash=self.translated(sentence.stash) if sentence.stash else None,
+            begin_time=self._time(sentence.begin_time, latest),
+            end_time=None if end is None else self._time(end, latest, is_end=True),
+            words=tuple(self._translated_word(word, latest) for word in sentence.words),
+            stash=self.translated(sentence.stash, latest) if sentence.stash else None,
         )
 
-    def _translated_word(self, word: Word) -> Word:
+    def _translated_word(self, word: Word, latest: float) -> Word:
+        begin = self._time(word.begin_time, latest)
         return replace(
-            word, begin_time=self.to_user(word.begin_time), end_time=self.to_user(word.end_time)
+            word, begin_time=begin, end_time=self._time(word.end_time, latest, is_end=True)
         )
+
+    def _time(self, service_ms: int, latest: float, *, is_end: bool = False) -> int:
+        time = self.to_user(service_ms, is_end=is_end)
+        return time if time <= latest else int(latest)
+
+    def _position(self, at: float, *, is_end: bool) -> float:
+        find = bisect_left if is_end else bisect_right
+        index = max(0, find(self._at, at) - 1)
+        return self._user[index] + (at - self._at[index] if self._runs[index] else 0)
+
+    def _add(self, at: int, user: float, *, runs: bool) -> None:
+        if self._at[-1] == at:  # nothing lies between
+            self._at.pop()
+            self._user.pop()
+            self._runs.pop()
+        self._at.append(at)
+        self._user.append(int(user))
+        self._runs.append(runs)
+        if len(self._at) > _LONGEST:
+            self._forget(_LONGEST // 2)
+
+    def _forget(self, count: int) -> None:
+        del self._at[:count], self._user[:count], self._runs[:count]

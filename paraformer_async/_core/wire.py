@@ -18,12 +18,17 @@ from paraformer_async.errors import RemoteProtocolError
 from paraformer_async.results import Sentence, Usage
 
 __all__ = [
+    "EVENTS",
+    "NOTHING",
+    "NO_OUTPUT",
+    "UNREADABLE",
     "Audio",
     "Command",
     "Event",
     "FinishTask",
     "Resource",
     "ResultGenerated",
+    "ResultHeader",
     "RunTask",
     "TaskFailed",
     "TaskFinished",
@@ -139,13 +144,13 @@ def decode_event(frame: str | bytes) -> tuple[str, Event]:
         RemoteProtocolError: It is not an event.
     """
     try:
-        envelope = _EVENTS.decode(frame)
-    except _UNREADABLE as error:
+        envelope = EVENTS.decode(frame)
+    except UNREADABLE as error:
         envelope = _decode_leniently(frame, error)
-    header, payload = envelope.header, envelope.payload or _NOTHING
+    header, payload = envelope.header, envelope.payload or NOTHING
     match header:
-        case _ResultHeader():
-            output = payload.output or _NO_OUTPUT
+        case ResultHeader():
+            output = payload.output or NO_OUTPUT
             return header.task_id, ResultGenerated(output.sentence, payload.usage)
         case _StartedHeader():
             return header.task_id, TaskStarted()
@@ -167,7 +172,7 @@ def decode_command(frame: str | bytes) -> tuple[str, Command]:
     """
     try:
         envelope = _COMMANDS.decode(frame)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise RemoteProtocolError(f"cannot read the message: {error}") from error
     header, payload = envelope.header, envelope.payload
     if isinstance(header, _FinishTaskHeader):
@@ -177,7 +182,9 @@ def decode_command(frame: str | bytes) -> tuple[str, Command]:
     return header.task_id, RunTask(payload.model, payload.parameters, payload.resources or ())
 
 
-class _ResultHeader(Struct, gc=False, tag_field="event", tag="result-generated"):
+class ResultHeader(Struct, gc=False, tag_field="event", tag="result-generated"):
+    """The header of a result."""
+
     task_id: str = ""
 
 
@@ -205,7 +212,7 @@ class _EventPayload(Struct, gc=False):
 
 
 class _EventEnvelope(Struct, gc=False):
-    header: _ResultHeader | _StartedHeader | _FinishedHeader | _FailedHeader
+    header: ResultHeader | _StartedHeader | _FinishedHeader | _FailedHeader
     payload: _EventPayload | None = None
 
 
@@ -232,13 +239,13 @@ class _CommandEnvelope(Struct):
     payload: _CommandPayload
 
 
-_EVENTS = msgspec.json.Decoder(_EventEnvelope, strict=False)
+EVENTS = msgspec.json.Decoder(_EventEnvelope, strict=False)
 _COMMANDS = msgspec.json.Decoder(_CommandEnvelope)
 # What the decoders raise: RecursionError for JSON nested too deep, UnicodeError for broken text.
-_UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
+UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
 _KNOWN_EVENTS = frozenset({"result-generated", "task-started", "task-finished", "task-failed"})
-_NOTHING = _EventPayload()
-_NO_OUTPUT = _Output()
+NOTHING = _EventPayload()
+NO_OUTPUT = _Output()
 
 
 def _encode_command(command: RunTask | FinishTask, task_id: str) -> str:
@@ -276,7 +283,7 @@ def _decode_leniently(frame: str | bytes, error: Exception) -> _EventEnvelope:
     try:
         document = msgspec.json.decode(frame)
         event = document["header"]["event"]
-    except (*_UNREADABLE, LookupError, TypeError):
+    except (*UNREADABLE, LookupError, TypeError):
         raise RemoteProtocolError(f"the service sent what is no event: {error}") from error
     if not isinstance(event, str):
         raise RemoteProtocolError(f"the service sent what is no event: {error}") from error
