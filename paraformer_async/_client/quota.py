@@ -69,11 +69,12 @@ class Quota:
         return self._clock() - now
 
     def _leave(self, waiter: "asyncio.Future[float]") -> None:
-        """Leave the queue, and give a place back that was taken in this very moment."""
+        """Leave the queue, and return a place that was taken in this very moment to the others."""
         if waiter.done() and not waiter.cancelled():
             self._times.remove(waiter.result())
             self.taken -= 1
-        else:
+            self._let_pass()
+        elif waiter in self._waiting:  # `_let_pass` may have come first
             self._waiting.remove(waiter)
 
     def _next(self, now: float) -> float:
@@ -91,7 +92,9 @@ class Quota:
             self._timer = asyncio.get_running_loop().call_later(delay, self._let_pass)
 
     def _let_pass(self) -> None:
-        self._timer = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         now = self._clock()
         while self._waiting and self._next(now) <= now:
             waiter = self._waiting.popleft()

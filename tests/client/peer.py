@@ -19,7 +19,7 @@ class Peer:
         self.protocol = ServerProtocol()
         self.received: list[Command] = []
         self.calls = 0  # of `write`
-        self.is_closed = False
+        self._closed = anyio.Event()
         self.is_open = True
         self.takes_audio = True
         self._receiver: Receiver | None = None
@@ -81,7 +81,17 @@ class Peer:
 
     async def aclose(self) -> None:
         """Note that the client closed."""
-        self.is_closed = True
+        self._closed.set()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the client has closed."""
+        return self._closed.is_set()
+
+    async def closed(self) -> None:
+        """Wait until the client has closed: the pool does that in the background."""
+        with anyio.fail_after(5):
+            await self._closed.wait()
 
     def say(self, event: Event) -> None:
         """Send an event, as the protocol allows."""

@@ -5,18 +5,16 @@ from contextvars import ContextVar
 
 import anyio
 import pytest
-from anyio.lowlevel import checkpoint
 
 from paraformer_async import (
     AudioLostError,
     ConnectionLostError,
     DeadlineError,
     Reconnect,
-    Retry,
     TaskFailedError,
     Timeouts,
 )
-from paraformer_async._client import attempt as module
+from paraformer_async._client import run as module
 from paraformer_async._core.wire import (
     Audio,
     Command,
@@ -26,8 +24,9 @@ from paraformer_async._core.wire import (
     TaskFailed,
     TaskFinished,
 )
-from paraformer_async._net.transport import Frame, Listener
 from paraformer_async.middleware import Middleware
+from paraformer_async.observing import Event as Observed
+from paraformer_async.observing import RetryScheduled
 from tests.client.conftest import Open
 from tests.client.peer import Peer
 
@@ -44,14 +43,25 @@ def at_once(_: int) -> float:
 AGAIN = Reconnect(backoff=at_once)
 
 
+class Retries:
+    """An observer of retries."""
+
+    def __init__(self) -> None:
+        self.seen: list[RetryScheduled] = []
+
+    def __call__(self, event: Observed) -> None:
+        """Note a retry."""
+        if isinstance(event, RetryScheduled):
+            self.seen.append(event)
+
+
 async def test_another_task_goes_on_where_the_first_broke(
     open_stream: Open, peers: list[Peer]
 ) -> None:
     """After a drop, a new task on a new connection hears what is unsettled, and results go on."""
-    retries: list[Retry] = []
-    policy = Reconnect(backoff=at_once, on_retry=retries.append)
+    retries = Retries()
     first, second, *_ = peers
-    async with open_stream(reconnect=policy) as stream:
+    async with open_stream(reconnect=AGAIN, observe=retries) as stream:
         await first.hear(RunTask)
         first.start()
         for _ in range(10):
@@ -71,10 +81,11 @@ async def test_another_task_goes_on_where_the_first_broke(
     assert [("one", 700), ("two", 1000)] == [
         (result.text, result.sentence.end_time) for result in results
     ]
-    (retry,) = retries
+    (retry,) = retries.seen
     assert isinstance(retry.failure, ConnectionLostError)
-    assert (1, 0.0, 0.3) == (retry.attempt, retry.delay, pytest.approx(retry.unsettled))
-    assert first.is_closed
+    assert (1, 0.0, 0.3) == (retry.failures, retry.delay, pytest.approx(retry.unsettled))
+    assert stream.request_ids[0] == retry.recognition
+    await first.closed()
     assert stream.request_ids == tuple(result.request_id for result in results)
 
 
@@ -128,7 +139,7 @@ async def test_three_connections_in_vain_end_it(open_stream: Open, peers: list[P
     assert 3 == len(set(stream.request_ids))
     assert stream.request_id == caught.value.request_id
     assert 0.1 == caught.value.unsettled
-    assert not peers[3].heard
+    assert not peers[3].received
 
 
 async def test_compressed_audio_says_why_it_is_not_taken_up_again(
@@ -178,15 +189,14 @@ async def test_a_half_open_connection_ends_by_its_write_error(
 ) -> None:
     """When writing fails and the reader never learns why, the write error is raised in the end."""
 
-    async def refuse(_: object) -> None:
-        await checkpoint()
+    def refuse(_: object) -> None:
         raise ConnectionLostError(1006, "broken pipe")
 
     async with open_stream(timeouts=Timeouts(close=0.01)) as stream:
         await peer.hear(RunTask)
         peer.start()
         await anyio.wait_all_tasks_blocked()
-        monkeypatch.setattr(peer, "send", refuse)
+        monkeypatch.setattr(peer, "write", refuse)
         await stream.send(FRAME)
         with anyio.fail_after(5), pytest.raises(ConnectionLostError, match="broken pipe"):
             async for _ in stream:
@@ -198,12 +208,12 @@ async def test_a_stale_connection_costs_no_attempt(
     open_stream: Open, peers: list[Peer], reason: str
 ) -> None:
     """One that waited and breaks, or says nothing, before its task starts is no failure."""
-    retries: list[Retry] = []
-    policy = Reconnect(attempts=1, on_retry=retries.append)
+    retries = Retries()
     first, second, *_ = peers
     timeouts = Timeouts(started=0.05)
-    stream = open_stream(FRAME, reconnect=policy, timeouts=timeouts)
-    await stream._session._pool.warm(stream._session._options, 1)
+    policy = Reconnect(attempts=1)
+    stream = open_stream(FRAME, reconnect=policy, timeouts=timeouts, observe=retries)
+    await stream._run._pool.warm(stream._run._options, 1)
     async with stream:
         await first.hear(RunTask)
         if reason == "drop":
@@ -214,18 +224,19 @@ async def test_a_stale_connection_costs_no_attempt(
         await second.hear(FinishTask)
         second.finish()
         assert ["one"] == [result.text async for result in stream]
-    (retry,) = retries
+    (retry,) = retries.seen
     assert isinstance(retry.failure, ConnectionLostError if reason == "drop" else DeadlineError)
-    assert (0, 0.0) == (retry.attempt, retry.delay)
+    assert (0, 0.0) == (retry.failures, retry.delay)
 
 
-async def test_a_hook_that_raises_is_heard(open_stream: Open, peer: Peer) -> None:
-    """What the user's hook raises ends the recognition, and comes out as itself."""
+async def test_an_observer_that_raises_ends_the_recognition(open_stream: Open, peer: Peer) -> None:
+    """What the user's observer raises ends the recognition, and comes out as itself."""
 
-    def on_retry(_: Retry) -> None:
-        raise ZeroDivisionError
+    def observe(event: Observed) -> None:
+        if isinstance(event, RetryScheduled):
+            raise ZeroDivisionError
 
-    async with open_stream(FRAME, reconnect=Reconnect(on_retry=on_retry)) as stream:
+    async with open_stream(FRAME, reconnect=Reconnect(), observe=observe) as stream:
         await peer.hear(RunTask)
         peer.say(TaskFailed("InternalError", "try again"))
         with pytest.raises(ZeroDivisionError):
@@ -279,49 +290,8 @@ async def test_a_failure_after_the_end_is_none(open_stream: Open, peer: Peer) ->
         assert ["one"] == [result.text async for result in stream]
 
 
-class Direct(Peer):
-    """A connection that takes frames in the step in which they come."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.is_full = False
-        self.breaks = False
-        self.listener: Listener | None = None
-
-    def unsent(self) -> int:
-        """Give what has not left; see `Transport`."""
-        return 1 if self.is_full else 0
-
-    def listen(self, listener: Listener | None) -> None:
-        """Hand text to *listener* as it comes; see `Transport`."""
-        self.listener = listener
-
-    def say_raw(self, frame: str | bytes) -> None:
-        """Send any frame: text to the listener if there is one."""
-        if self.listener is not None and isinstance(frame, str):
-            if not self.listener(frame.encode()):
-                return
-            self.listener = None
-        super().say_raw(frame)
-
-    def send_now(self, frame: Frame) -> None:
-        """Take a frame; see `Transport`."""
-        if self.breaks:
-            raise ConnectionLostError(1006, "broken pipe")
-        command = self.protocol.receive(frame if isinstance(frame, str) else bytes(frame))
-        assert command is not None
-        self.heard.append(command)
-        self._heard_more.set()
-        self._heard_more = anyio.Event()
-
-
-class TestDirect:
-    """The way past the sender, while it waits and the socket is ready."""
-
-    @pytest.fixture
-    def peer(self) -> Direct:
-        """The service's end of the first connection."""
-        return Direct()
+class TestOneStep:
+    """What can be done without waiting is done in the step in which it is noticed."""
 
     @pytest.fixture(autouse=True)
     def no_burst(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -329,7 +299,7 @@ class TestDirect:
         monkeypatch.setattr(module, "_BURST", 0.0)
 
     async def test_frames_go_out_in_the_step_in_which_they_come(
-        self, open_stream: Open, peer: Direct
+        self, open_stream: Open, peer: Peer
     ) -> None:
         """A frame is out when `send` returns, in order with those that came before."""
         async with open_stream() as stream:
@@ -339,18 +309,17 @@ class TestDirect:
             await anyio.wait_all_tasks_blocked()
             await stream.send(b"\x02" * 3200)
             assert [Audio(b"\x01" * 3200), Audio(b"\x02" * 3200)] == peer.received
-            peer.is_full = True
+            peer.takes_audio = False
             await stream.send(b"\x03" * 3200)
-            assert 2 == len(peer.received)
-            peer.is_full = False
             await stream.send(b"\x04" * 3200)
-            await anyio.wait_all_tasks_blocked()
+            assert 2 == len(peer.received)
+            peer.take_audio()
             assert [Audio(bytes([n]) * 3200) for n in (1, 2, 3, 4)] == peer.received
 
     async def test_a_burst_leaves_together(
-        self, open_stream: Open, peer: Direct, monkeypatch: pytest.MonkeyPatch
+        self, open_stream: Open, peer: Peer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Frames that come at once after another are sent by one call, and none is held back."""
+        """Frames that follow another at once leave by one call, and none is held back."""
         monkeypatch.setattr(module, "_BURST", 60.0)
         async with open_stream() as stream:
             await peer.hear(RunTask)
@@ -362,40 +331,35 @@ class TestDirect:
             assert [Audio(b"\x00" * 3200)] == peer.received
             await anyio.wait_all_tasks_blocked()
             assert [Audio(bytes([number]) * 3200) for number in range(5)] == peer.received
-            assert calls + 1 == peer.calls
+            assert calls + 2 == peer.calls  # the first, and the others
 
-    async def test_results_are_seen_in_the_step_in_which_they_come(
-        self, open_stream: Open, peer: Direct
-    ) -> None:
-        """A result waits to be read when the connection has handed it over; the end ends all."""
+    async def test_nothing_is_taken_after_the_end(self, open_stream: Open, peer: Peer) -> None:
+        """What comes after `task-finished` is left on the connection, which is free again."""
         async with open_stream() as stream:
             await peer.hear(RunTask)
             peer.start()
             await stream.finish()
             await peer.hear(FinishTask)
-            results = aiter(stream)
             peer.say_final("one")
-            assert "one" == (await anext(results)).text
             peer.finish()
-            peer.say_raw("what comes after the end is not heard")
-            assert [] == [result async for result in results]
+            peer.say_raw("what comes after the end is not read")
+            assert ["one"] == [result.text async for result in stream]
         assert not peer.is_closed
 
-    async def test_a_failure_is_seen_in_the_step_in_which_it_comes(
-        self, open_stream: Open, peer: Direct
-    ) -> None:
-        """A failure that the connection hands over ends the recognition; nothing comes after it."""
+    async def test_nothing_is_taken_after_a_failure(self, open_stream: Open, peer: Peer) -> None:
+        """`task-failed` ends the recognition; nothing that comes after it counts."""
         async with open_stream() as stream:
             await peer.hear(RunTask)
             peer.start()
             peer.say(TaskFailed("Oops", "no"))
-            peer.say_raw("what comes after the end is not heard")
+            peer.say_raw("what comes after the end is not read")
             with pytest.raises(TaskFailedError, match="no"):
                 async for _ in stream:
                     pass
+        await peer.closed()
 
     async def test_middleware_runs_in_the_context_of_its_recognition(
-        self, open_stream: Open, peer: Direct
+        self, open_stream: Open, peer: Peer
     ) -> None:
         """Context variables are those of who opened the stream, in both directions."""
         variable = ContextVar("variable", default="nobody's")
@@ -424,7 +388,7 @@ class TestDirect:
         assert ["the user's"] * 5 == seen
 
     async def test_middleware_that_ends_the_audio_is_answered_in_time(
-        self, open_stream: Open, peer: Direct
+        self, open_stream: Open, peer: Peer
     ) -> None:
         """A `finish-task` in the place of a frame is waited for no longer than any other."""
 
@@ -445,15 +409,23 @@ class TestDirect:
         assert "finish" == caught.value.phase
 
     async def test_a_frame_that_breaks_is_heard_again(
-        self, open_stream: Open, peer: Direct, peers: list[Peer]
+        self,
+        open_stream: Open,
+        peer: Peer,
+        peers: list[Peer],
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         """A frame whose writing fails is kept for the next connection."""
+
+        def refuse(_: object) -> None:
+            raise ConnectionLostError(1006, "broken pipe")
+
         timeouts = Timeouts(close=0.01)
         async with open_stream(reconnect=AGAIN, timeouts=timeouts) as stream:
             await peer.hear(RunTask)
             peer.start()
             await anyio.wait_all_tasks_blocked()
-            peer.breaks = True
+            monkeypatch.setattr(peer, "write", refuse)
             await stream.send(FRAME)
             await stream.send(FRAME)
             second = peers[1]
@@ -466,7 +438,7 @@ class TestDirect:
             second.finish()
             assert [] == [result async for result in stream]
 
-    async def test_middleware_that_raises_is_heard(self, open_stream: Open, peer: Direct) -> None:
+    async def test_middleware_that_raises_is_heard(self, open_stream: Open, peer: Peer) -> None:
         """What middleware raises there ends the recognition, and comes out as itself."""
 
         class Refusing(Middleware):

@@ -208,7 +208,7 @@ async def test_the_users_exception_in_the_body_wins(open_stream: Open, peer: Pee
             peer.say(TaskFailed("EngineError", "broken"))
             await anyio.wait_all_tasks_blocked()
             raise ZeroDivisionError
-    assert peer.is_closed
+    await peer.closed()
 
 
 async def test_an_exception_in_the_source_comes_out_as_itself(open_stream: Open) -> None:
@@ -249,7 +249,7 @@ async def test_leaving_the_loop_early_ends_the_recognition(open_stream: Open, pe
         with anyio.fail_after(2):
             await closed.wait()
     await stream.aclose()
-    assert peer.is_closed
+    await peer.closed()
 
 
 async def test_a_stream_in_hand_can_be_read_in_two_loops(open_stream: Open, peer: Peer) -> None:

@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paraformer_async._core.protocol import TRANSITIONS, ClientProtocol, ServerProtocol, State
+from paraformer_async._core.protocol import (
+    HARMLESS,
+    TRANSITIONS,
+    UNASKED,
+    UNDER_WAY,
+    ClientProtocol,
+    Move,
+    Phase,
+    ServerProtocol,
+)
 from paraformer_async._core.wire import (
     Audio,
     Command,
@@ -37,31 +46,32 @@ EVENTS: list[Event] = [
     TaskFinished(),
     TaskFailed("E", "m"),
 ]
-# A way to every state, as the messages of both sides in their order.
-WAYS: dict[State, Sequence[Command | Event]] = {
-    State.IDLE: (),
-    State.STARTING: (RunTask("m"),),
-    State.RUNNING: (RunTask("m"), TaskStarted()),
-    State.FINISHING: (RunTask("m"), TaskStarted(), FinishTask()),
-    State.FAILED: (RunTask("m"), TaskFailed()),
+# A way to every phase, as the messages of both sides in their order.
+WAYS: dict[Phase, Sequence[Command | Event]] = {
+    Phase.IDLE: (),
+    Phase.STARTING: (RunTask("m"),),
+    Phase.RUNNING: (RunTask("m"), TaskStarted()),
+    Phase.FINISHING: (RunTask("m"), TaskStarted(), FinishTask()),
+    Phase.FAILED: (RunTask("m"), TaskFailed()),
 }
-# What can have been on its way when the service failed the task.
-UNDER_WAY = {(State.FAILED, Audio), (State.FAILED, FinishTask)}
+# The phases that a connection alone knows; a recognition has others between its connections.
+ON_A_CONNECTION = tuple(WAYS)
+each_phase = pytest.mark.parametrize("phase", ON_A_CONNECTION, ids=str)
 
 
-def client_in(state: State) -> ClientProtocol:
-    """Give a client that came to *state* by legal messages."""
+def client_in(phase: Phase) -> ClientProtocol:
+    """Give a client that came to *phase* by legal messages."""
     client = ClientProtocol()
-    walk_client(client, WAYS[state])
-    assert state is client.state
+    walk_client(client, WAYS[phase])
+    assert phase is client.phase
     return client
 
 
-def server_in(state: State) -> ServerProtocol:
-    """Give a server that came to *state* by legal messages."""
+def server_in(phase: Phase) -> ServerProtocol:
+    """Give a server that came to *phase* by legal messages."""
     server = ServerProtocol()
-    walk_server(server, WAYS[state])
-    assert state is server.state
+    walk_server(server, WAYS[phase])
+    assert phase is server.phase
     return server
 
 
@@ -89,74 +99,118 @@ def frame(message: Command | Event, task: str = T) -> str | bytes:
     return bytes(sent) if isinstance(sent, memoryview) else sent
 
 
-@pytest.mark.parametrize("state", State, ids=lambda state: state.value)
+@each_phase
 @pytest.mark.parametrize("command", COMMANDS, ids=name_of)
-def test_client_sends(state: State, command: Command) -> None:
+def test_client_sends(phase: Phase, command: Command) -> None:
     """A client's command moves as the table says, or is refused and changes nothing."""
-    client = client_in(state)
+    client = client_in(phase)
     before = client.task_id
-    if expected := TRANSITIONS.get((state, type(command))):
+    if expected := TRANSITIONS.get((phase, type(command))):
         assert frame(command) == client.send(command, task_id=T)
-        assert expected is client.state
+        assert expected is client.phase
     else:
-        said = f"cannot send {name_of(command)} while {state.value}"
+        said = f"cannot send {name_of(command)} while {phase.value}"
         with pytest.raises(LocalProtocolError, match=said):
             client.send(command, task_id=OTHER)
-        assert (state, before) == (client.state, client.task_id)
+        assert (phase, before) == (client.phase, client.task_id)
 
 
-@pytest.mark.parametrize("state", State, ids=lambda state: state.value)
+@each_phase
 @pytest.mark.parametrize("event", EVENTS, ids=name_of)
-def test_client_receives(state: State, event: Event) -> None:
-    """An event moves the client as the table says, or fails the connection."""
-    client = client_in(state)
+def test_client_receives(phase: Phase, event: Event) -> None:
+    """An event moves the client as the table says, is skipped, or fails the connection."""
+    client = client_in(phase)
     received = frame(event, client.task_id)
-    if expected := TRANSITIONS.get((state, type(event))):
+    move = (phase, type(event))
+    if expected := TRANSITIONS.get(move):
         assert event == client.receive(received)
-        assert expected is client.state
+        assert expected is client.phase
+    elif move in HARMLESS:
+        assert client.receive(received) is None
+        assert phase is client.phase
     else:
-        said = f"{name_of(event)} may not come while {state.value}"
+        said = f"{name_of(event)} may not come while {phase.value}"
         with pytest.raises(RemoteProtocolError, match=said) as caught:
             client.receive(received)
-        assert State.FAILED is client.state
+        assert Phase.FAILED is client.phase
         assert client.task_id == caught.value.request_id
+        assert caught.value.retryable == (move in UNASKED)
 
 
-@pytest.mark.parametrize("state", State, ids=lambda state: state.value)
+@each_phase
 @pytest.mark.parametrize("event", EVENTS, ids=name_of)
-def test_server_sends(state: State, event: Event) -> None:
+def test_server_sends(phase: Phase, event: Event) -> None:
     """A server's event moves as the table says, or is refused and changes nothing."""
-    server = server_in(state)
+    server = server_in(phase)
     before = server.task_id
-    if expected := TRANSITIONS.get((state, type(event))):
+    if expected := TRANSITIONS.get((phase, type(event))):
         assert frame(event, before) == server.send(event)
-        assert expected is server.state
+        assert expected is server.phase
     else:
         with pytest.raises(LocalProtocolError, match=f"cannot send {name_of(event)}"):
             server.send(event)
-        assert (state, before) == (server.state, server.task_id)
+        assert (phase, before) == (server.phase, server.task_id)
 
 
-@pytest.mark.parametrize("state", State, ids=lambda state: state.value)
+@each_phase
 @pytest.mark.parametrize("command", COMMANDS, ids=name_of)
-def test_server_receives(state: State, command: Command) -> None:
+def test_server_receives(phase: Phase, command: Command) -> None:
     """A command moves the server as the table says; what a failure overtook leaves it failed."""
-    server = server_in(state)
-    expected = TRANSITIONS.get((state, type(command)))
-    if (state, type(command)) in UNDER_WAY:
-        expected = state
+    server = server_in(phase)
+    expected = TRANSITIONS.get((phase, type(command)))
+    if (phase, type(command)) in UNDER_WAY:
+        expected = phase
     if expected:
         assert command == server.receive(frame(command))
-        assert expected is server.state
+        assert expected is server.phase
     else:
         with pytest.raises(RemoteProtocolError, match=f"{name_of(command)} may not come"):
             server.receive(frame(command))
-        assert State.FAILED is server.state
+        assert Phase.FAILED is server.phase
 
 
-def test_nothing_leads_out_of_failed() -> None:
+def test_no_message_leads_out_of_failed() -> None:
     """A connection whose task failed is never used again."""
-    assert {State.FAILED} == {to for (state, _), to in TRANSITIONS.items() if state is State.FAILED}
+    led = {
+        after
+        for (phase, by), after in TRANSITIONS.items()
+        if phase is Phase.FAILED and not isinstance(by, Move)
+    }
+    assert {Phase.FAILED} == led
+
+
+def test_nothing_leads_out_of_done() -> None:
+    """What is complete stays complete."""
+    assert not [move for move in TRANSITIONS if move[0] is Phase.DONE]
+
+
+@pytest.mark.parametrize("phase", Phase, ids=str)
+@pytest.mark.parametrize("move", Move, ids=lambda move: move.name)
+def test_moves(phase: Phase, move: Move) -> None:
+    """What is no message changes the phase as the table says, or is refused and changes nothing."""
+    protocol = ClientProtocol(phase)
+    if after := TRANSITIONS.get((phase, move)):
+        protocol.move(move)
+        assert after is protocol.phase
+    else:
+        with pytest.raises(LocalProtocolError, match=f"may not be while {phase.value}"):
+            protocol.move(move)
+        assert phase is protocol.phase
+
+
+def test_what_is_out_of_place_is_told_apart() -> None:
+    """An event is in one list only: what is legal, harmless, unasked for, or under way."""
+    lists = [set(TRANSITIONS), set(HARMLESS), set(UNASKED), set(UNDER_WAY)]
+    assert sum(map(len, lists)) == len(set.union(*lists))
+
+
+@pytest.mark.parametrize("phase", [Phase.NEW, Phase.WAITING, Phase.DONE], ids=str)
+@pytest.mark.parametrize("event", EVENTS, ids=name_of)
+def test_between_connections_nothing_is_received(phase: Phase, event: Event) -> None:
+    """Where there is no connection, an event is a breach."""
+    protocol = ClientProtocol(phase)
+    with pytest.raises(RemoteProtocolError):
+        protocol.receive(frame(event, ""))
 
 
 def test_parameters_that_are_no_json_change_nothing() -> None:
@@ -164,45 +218,49 @@ def test_parameters_that_are_no_json_change_nothing() -> None:
     client = ClientProtocol()
     with pytest.raises(TypeError):
         client.send(RunTask("m", {"x": object()}), task_id=T)
-    assert (State.IDLE, "") == (client.state, client.task_id)
+    assert (Phase.IDLE, "") == (client.phase, client.task_id)
 
 
 def test_several_tasks_on_a_connection() -> None:
     """A finished task leaves the connection free for another one, with an id of its own."""
     client, server = ClientProtocol(), ServerProtocol()
     for task in (T, OTHER, T.replace("0", "5")):
-        way = (*WAYS[State.FINISHING], TaskFinished())
+        way = (*WAYS[Phase.FINISHING], TaskFinished())
         walk_client(client, way, task)
         walk_server(server, way, task)
-        assert (State.IDLE, State.IDLE) == (client.state, server.state)
+        assert (Phase.IDLE, Phase.IDLE) == (client.phase, server.phase)
         assert (task, task) == (client.task_id, server.task_id)
 
 
 @pytest.mark.parametrize(
     "late", [event for event in EVENTS if not isinstance(event, TaskFailed)], ids=name_of
 )
-@pytest.mark.parametrize("state", State, ids=lambda state: state.value)
+@each_phase
 def test_late_events_are_skipped(
-    state: State, late: Event, caplog: pytest.LogCaptureFixture
+    phase: Phase, late: Event, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An event of an earlier task is skipped in every state, and a line of the log tells."""
+    """An event of an earlier task is skipped in every phase, and a line of the log tells."""
     caplog.set_level(logging.INFO, "paraformer_async.protocol")
-    client = client_in(state)
+    client = client_in(phase)
     assert client.receive(frame(late, OTHER)) is None
-    assert state is client.state
+    assert phase is client.phase
     assert [f"skipped a late {name_of(late)} of task {OTHER}"] == caplog.messages
 
 
 def test_a_failure_is_told_whatever_task_it_names() -> None:
     """After `task-failed` the connection is lost in any case, so its reason is never skipped."""
-    client = client_in(State.RUNNING)
+    client = client_in(Phase.RUNNING)
     assert TaskFailed("E", "m") == client.receive(frame(TaskFailed("E", "m"), OTHER))
-    assert State.FAILED is client.state
+    assert Phase.FAILED is client.phase
 
 
-@pytest.mark.parametrize(("ours", "theirs"), [(T, DASHED), (DASHED, T), (T, T), (DASHED, DASHED)])
-def test_dashes_of_an_id_do_not_matter(ours: str, theirs: str) -> None:
-    """A peer that adds or drops the dashes of an id still speaks of the same task."""
+SPELLINGS = (T, DASHED, T.upper(), DASHED.upper())
+
+
+@pytest.mark.parametrize("ours", SPELLINGS)
+@pytest.mark.parametrize("theirs", SPELLINGS)
+def test_the_spelling_of_an_id_does_not_matter(ours: str, theirs: str) -> None:
+    """A peer that changes the dashes or the case of an id still names the same task."""
     client, server = ClientProtocol(), ServerProtocol()
     client.send(RunTask("m"), task_id=ours)
     assert TaskStarted() == client.receive(frame(TaskStarted(), theirs))
@@ -213,98 +271,92 @@ def test_dashes_of_an_id_do_not_matter(ours: str, theirs: str) -> None:
 
 def test_an_event_without_an_id_is_of_the_current_task() -> None:
     """A failure that names no task is not lost."""
-    client = client_in(State.RUNNING)
+    client = client_in(Phase.RUNNING)
     assert TaskFailed("E", "m") == client.receive(frame(TaskFailed("E", "m"), ""))
 
 
 def test_server_refuses_a_command_for_another_task() -> None:
     """A client that finishes a task that does not run breaks the protocol."""
-    server = server_in(State.RUNNING)
+    server = server_in(Phase.RUNNING)
     with pytest.raises(RemoteProtocolError, match="names another task") as caught:
         server.receive(frame(FinishTask(), OTHER))
-    assert (State.FAILED, T) == (server.state, caught.value.request_id)
+    assert (Phase.FAILED, T) == (server.phase, caught.value.request_id)
 
 
 def test_server_tells_of_a_breach() -> None:
     """After the client broke the protocol, the server can still say that the task failed."""
-    server = server_in(State.IDLE)
+    server = server_in(Phase.IDLE)
     with pytest.raises(RemoteProtocolError):
         server.receive(b"\x00\x00")
     failed = json.loads(server.send(TaskFailed("InvalidParameter", "run-task first")))
     assert "task-failed" == failed["header"]["event"]
 
 
-@pytest.mark.parametrize("state", State, ids=lambda state: state.value)
-@pytest.mark.parametrize(
-    "unknown",
-    [b"", b"\x00\x01", '{"header":{"event":"context-updated"}}'],
-    ids=["empty binary", "binary", "event"],
-)
-def test_client_skips_what_it_does_not_know(
-    state: State, unknown: str | bytes, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Unknown events and binary frames are logged and skipped in every state."""
-    client = client_in(state)
-    assert client.receive(unknown) is None
-    assert state is client.state
+@each_phase
+def test_client_skips_what_it_does_not_know(phase: Phase, caplog: pytest.LogCaptureFixture) -> None:
+    """Events of unknown kinds are logged and skipped in every phase."""
+    client = client_in(phase)
+    assert client.receive('{"header":{"event":"context-updated"}}') is None
+    assert phase is client.phase
     assert ["WARNING"] == [record.levelname for record in caplog.records]
 
 
 @pytest.mark.parametrize("broken", ["", "{", "[]", '{"header":{"event":[]}}'])
 def test_what_cannot_be_read_fails_the_connection(broken: str) -> None:
     """A frame that cannot be read fails both sides, and the error names the task."""
-    for side in (client_in(State.RUNNING), server_in(State.RUNNING)):
+    for side in (client_in(Phase.RUNNING), server_in(Phase.RUNNING)):
         with pytest.raises(RemoteProtocolError) as caught:
             side.receive(broken)
-        assert (State.FAILED, T) == (side.state, caught.value.request_id)
+        assert (Phase.FAILED, T) == (side.phase, caught.value.request_id)
 
 
 FRAMES = st.text() | st.binary() | st.sampled_from([*COMMANDS, *EVENTS]).map(frame)
 
 
-@given(st.sampled_from(State), st.lists(FRAMES, max_size=8), st.booleans())
-def test_arbitrary_frames(state: State, frames: list[str | bytes], is_text: bool) -> None:
+@given(st.sampled_from(ON_A_CONNECTION), st.lists(FRAMES, max_size=8))
+def test_arbitrary_frames(phase: Phase, frames: list[str | bytes]) -> None:
     """Whatever a peer sends, both sides raise nothing but the library's own errors."""
-    for side in (client_in(state), server_in(state)):
+    for side in (client_in(phase), server_in(phase)):
         for received in frames:
-            before = side.state
+            before = side.phase
             try:
-                side.receive(received, is_text=is_text)
+                side.receive(received)
             except RemoteProtocolError:
-                assert State.FAILED is side.state
+                assert Phase.FAILED is side.phase
             else:
-                assert before is not State.FAILED or side.state is State.FAILED
+                assert before is not Phase.FAILED or side.phase is Phase.FAILED
 
 
 @given(st.lists(st.sampled_from(EVENTS)), st.sampled_from([T, DASHED, OTHER, ""]))
 def test_arbitrary_order_of_events(events: list[Event], task: str) -> None:
     """Events in any order move the client along the table, are skipped, or fail it for good."""
-    client = client_in(State.STARTING)
+    client = client_in(Phase.STARTING)
     for event in events:
-        move = TRANSITIONS.get((client.state, type(event)))
-        if task == OTHER and not isinstance(event, TaskFailed):
-            move = client.state
+        move = TRANSITIONS.get((client.phase, type(event)))
+        is_late = task == OTHER and not isinstance(event, TaskFailed)
+        if is_late or (client.phase, type(event)) in HARMLESS:
+            move = client.phase
         try:
             client.receive(frame(event, task))
         except ProtocolError:
             assert move is None
-            move = State.FAILED
-        assert move is client.state
+            move = Phase.FAILED
+        assert move is client.phase
 
 
-@pytest.mark.parametrize("message", [TaskStarted(), RunTask("model")], ids=["event", "command"])
-def test_text_as_bytes(message: Command | Event) -> None:
-    """Text may come as bytes, when it is said to be text; otherwise they are a binary frame."""
-    text = frame(message)
+def test_text_as_bytes() -> None:
+    """A client takes text in UTF-8 as well; to a service, bytes are audio."""
+    text = frame(TaskStarted())
     assert isinstance(text, str)
-    if isinstance(message, Command):
-        server = server_in(State.IDLE)
-        assert message == server.receive(text.encode(), is_text=True)
-        assert Audio(text.encode()) == server_in(State.RUNNING).receive(text.encode())
-    else:
-        client = client_in(State.STARTING)
-        assert client.receive(text.encode()) is None
-        assert message == client.receive(text.encode(), is_text=True)
+    assert TaskStarted() == client_in(Phase.STARTING).receive(text.encode())
+    assert Audio(text.encode()) == server_in(Phase.RUNNING).receive(text.encode())
+
+
+def test_a_commanded_id_is_the_clients_own() -> None:
+    """A server repeats the id as the client spelled it."""
+    server = ServerProtocol()
+    server.receive(frame(RunTask("m"), DASHED.upper()))
+    assert DASHED.upper() in str(server.send(TaskStarted()))
 
 
 @given(st.data())
@@ -315,7 +367,7 @@ def test_both_sides_agree(data: Any) -> None:
         allowed = [
             message
             for message in (*COMMANDS, *EVENTS)
-            if (client.state, type(message)) in TRANSITIONS
+            if (client.phase, type(message)) in TRANSITIONS
         ]
         message = data.draw(st.sampled_from(allowed))
         if isinstance(message, Command):
@@ -323,4 +375,4 @@ def test_both_sides_agree(data: Any) -> None:
             assert message == server.receive(bytes(sent) if isinstance(message, Audio) else sent)
         else:
             assert message == client.receive(server.send(message))
-        assert (client.state, client.task_id) == (server.state, server.task_id)
+        assert (client.phase, client.task_id) == (server.phase, server.task_id)

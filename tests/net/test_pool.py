@@ -1,15 +1,15 @@
 """The pool, over connections that are nothing but a switch."""
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 
 from paraformer_async import ConnectionLostError, DeadlineError, PoolLimits
-from paraformer_async._core.wire import RunTask
-from paraformer_async._net.pool import Connection, Pool
+from paraformer_async._net.contract import OutgoingFrame, Receiver
+from paraformer_async._net.pool import Pool, PooledConnection
 from paraformer_async.options.options import Options
 from tests.client.clock import Clock
 
@@ -21,13 +21,20 @@ class Line:
 
     def __init__(self) -> None:
         self.is_open = True
+        self.is_full = False
+        self.waiting = 0  # bytes that have not left
         self.closed = anyio.Event()
 
-    async def send(self, frame: str | bytes | memoryview) -> None:
+    def unsent(self) -> int:
+        """How much has not left."""
+        return self.waiting
+
+    def write(self, frames: Sequence[OutgoingFrame]) -> None:
         """Never used."""
 
-    async def receive(self) -> str | bytes:
+    async def receive(self, receiver: Receiver) -> None:
         """Wait: nothing ever comes."""
+        del receiver
         await anyio.sleep_forever()
 
     async def aclose(self) -> None:
@@ -77,24 +84,41 @@ async def pool(exchange: Exchange, clock: Clock) -> AsyncIterator[Pool]:
         tasks.cancel_scope.cancel()
 
 
-async def borrow(pool: Pool, options: Options = HERE) -> Connection:
+@asynccontextmanager
+async def lent(pool: Pool, options: Options = HERE) -> AsyncIterator[PooledConnection]:
+    """Borrow a connection as a recognition does; it is clean unless something is raised."""
+    await pool.take_place()
+    try:
+        connection = await pool.connect(options)
+    except BaseException:
+        pool.leave()
+        raise
+    is_clean = False
+    try:
+        yield connection
+        is_clean = True
+    finally:
+        pool.release(connection, is_clean=is_clean)
+
+
+async def borrow(pool: Pool, options: Options = HERE) -> PooledConnection:
     """Borrow a connection, and give it back at once."""
-    async with pool.lend(options) as connection:
+    async with lent(pool, options) as connection:
         return connection
 
 
-async def return_many(pool: Pool, count: int) -> list[Connection]:
+async def return_many(pool: Pool, count: int) -> list[PooledConnection]:
     """Borrow *count* connections at once; the last one is given back first."""
     async with AsyncExitStack() as stack:
-        return [await stack.enter_async_context(pool.lend(HERE)) for _ in range(count)]
+        return [await stack.enter_async_context(lent(pool)) for _ in range(count)]
 
 
 async def test_a_connection_is_used_again(pool: Pool, exchange: Exchange) -> None:
     """A connection that was given back is lent again, and says that it has waited."""
     first = await borrow(pool)
-    async with pool.lend(HERE) as again:
+    async with lent(pool) as again:
         assert first is again
-        assert again.has_waited
+        assert again.is_reused
     assert 1 == len(exchange.lines)
 
 
@@ -102,30 +126,30 @@ async def test_no_connection_is_lent_twice_at_a_time(exchange: Exchange, clock: 
     """However many borrow at once, none gets a connection that another one has."""
     pool = Pool(exchange.dial, PoolLimits(connections=5, idle=3), clock)
     in_use: set[int] = set()
-    lent = 0
+    done = 0
 
     async def work(pauses: int) -> None:
-        nonlocal lent
+        nonlocal done
         for _ in range(5):
-            async with pool.lend(HERE) as connection:
+            async with lent(pool) as connection:
                 assert id(connection) not in in_use
                 in_use.add(id(connection))
                 for _ in range(pauses):
                     await checkpoint()
                 in_use.remove(id(connection))
-                lent += 1
+                done += 1
 
     async with anyio.create_task_group() as tasks:
         for number in range(20):
             tasks.start_soon(work, number % 4)
-    assert 100 == lent
+    assert 100 == done
     assert "<Pool: 0 active, 3 idle, 0 waiting>" == repr(pool)
 
 
 async def test_the_one_that_waited_least_is_lent_first(pool: Pool) -> None:
     """The connection that was given back last is lent first: it is the freshest."""
     first, second = await return_many(pool, 2)
-    async with pool.lend(HERE) as one, pool.lend(HERE) as two:
+    async with lent(pool) as one, lent(pool) as two:
         assert [first, second] == [one, two]
 
 
@@ -162,10 +186,18 @@ async def test_one_that_the_peer_closed_is_not_lent(pool: Pool, exchange: Exchan
     assert stale is not await borrow(pool)
 
 
+async def test_one_on_which_something_waits_is_not_lent(pool: Pool, exchange: Exchange) -> None:
+    """A connection that has not sent all of its last task is not free for another one."""
+    async with lent(pool) as stale:
+        exchange.lines[0].waiting = 1
+    assert stale is not await borrow(pool)
+    await exchange.lines[0].closed.wait()
+
+
 async def test_one_whose_task_is_not_over_is_not_kept(pool: Pool, exchange: Exchange) -> None:
-    """A connection that comes back in mid-task is closed: its next task would be a breach."""
-    async with pool.lend(HERE) as connection:
-        connection.protocol.send(RunTask("any"), task_id="1")
+    """A connection that is not clean is closed: its next task would be a breach."""
+    await pool.take_place()
+    pool.release(await pool.connect(HERE), is_clean=False)
     await exchange.lines[0].closed.wait()
     assert "<Pool: 0 active, 0 idle, 0 waiting>" == repr(pool)
 
@@ -174,40 +206,38 @@ async def test_one_whose_task_is_not_over_is_not_kept(pool: Pool, exchange: Exch
 async def test_one_that_failed_is_thrown_away(
     pool: Pool, exchange: Exchange, failure: Exception
 ) -> None:
-    """After an exception the connection is closed before the exception goes on."""
+    """After a failure the place is free at once, and the connection is closed behind it."""
     with pytest.raises(type(failure)):
-        async with pool.lend(HERE):
+        async with lent(pool):
             raise failure
-    assert exchange.lines[0].closed.is_set()
     assert "<Pool: 0 active, 0 idle, 0 waiting>" == repr(pool)
+    await exchange.lines[0].closed.wait()
 
 
 async def test_a_stale_one_takes_its_kind_with_it(pool: Pool, exchange: Exchange) -> None:
     """When one that waited breaks before its task starts, those that waited with it are closed."""
-    other = await borrow(pool, Options(endpoint="ws://there", api_key="one"))
-    async with AsyncExitStack() as stack:
-        await pool.warm(HERE, 1)
-        broken = await stack.enter_async_context(pool.lend(HERE))
-        await borrow(pool)
-        assert "<Pool: 1 active, 2 idle, 0 waiting>" == repr(pool)
-        broken.protocol.send(RunTask("any"), task_id="1")
-        with pytest.raises(ConnectionLostError):
-            async with stack.pop_all():
-                raise ConnectionLostError(1006)
+    there = Options(endpoint="ws://there", api_key="one")
+    other = await borrow(pool, there)
+    await pool.warm(HERE, 1)
+    await pool.take_place()
+    broken = await pool.connect(HERE)
+    assert broken.is_reused
+    await borrow(pool)
+    assert "<Pool: 1 active, 2 idle, 0 waiting>" == repr(pool)
+    pool.release(broken, is_clean=False, was_stale=True)
+    await exchange.lines[1].closed.wait()
     await exchange.lines[2].closed.wait()
-    assert other is await borrow(pool, Options(endpoint="ws://there", api_key="one"))
+    assert other is await borrow(pool, there)
     assert "<Pool: 0 active, 1 idle, 0 waiting>" == repr(pool)
 
 
 async def test_a_new_one_that_breaks_says_nothing_of_others(pool: Pool) -> None:
     """A failure of a connection that never waited leaves those that wait alone."""
-    async with AsyncExitStack() as stack:
-        broken = await stack.enter_async_context(pool.lend(HERE))
-        await borrow(pool)
-        broken.protocol.send(RunTask("any"), task_id="1")
-        with pytest.raises(ConnectionLostError):
-            async with stack.pop_all():
-                raise ConnectionLostError(1006)
+    await pool.take_place()
+    broken = await pool.connect(HERE)
+    assert not broken.is_reused
+    await borrow(pool)
+    pool.release(broken, is_clean=False)
     assert "<Pool: 0 active, 1 idle, 0 waiting>" == repr(pool)
 
 
@@ -256,17 +286,17 @@ async def test_more_than_may_wait_are_closed(pool: Pool, exchange: Exchange) -> 
     first, second, _ = await return_many(pool, 3)
     await exchange.lines[2].closed.wait()
     assert "<Pool: 0 active, 2 idle, 0 waiting>" == repr(pool)
-    async with pool.lend(HERE) as one, pool.lend(HERE) as two:
+    async with lent(pool) as one, lent(pool) as two:
         assert [first, second] == [one, two]
 
 
 async def test_who_comes_late_waits_for_a_place(pool: Pool) -> None:
     """When all places are taken, the next one waits, and gets the first that becomes free."""
     async with anyio.create_task_group() as tasks, AsyncExitStack() as others:
-        async with pool.lend(HERE) as first:
+        async with lent(pool) as first:
             for _ in range(2):
-                await others.enter_async_context(pool.lend(HERE))
-            got: list[Connection] = []
+                await others.enter_async_context(lent(pool))
+            got: list[PooledConnection] = []
 
             async def late() -> None:
                 got.append(await borrow(pool))
@@ -282,7 +312,7 @@ async def test_who_waits_too_long_is_told(pool: Pool) -> None:
     """After `PoolLimits.wait` without a place, `DeadlineError` names the pool; nothing is taken."""
     async with AsyncExitStack() as others:
         for _ in range(3):
-            await others.enter_async_context(pool.lend(HERE))
+            await others.enter_async_context(lent(pool))
         with pytest.raises(DeadlineError) as caught:
             await borrow(pool)
         assert "pool" == caught.value.phase
@@ -306,7 +336,7 @@ async def test_cancelled_waiting_takes_no_place(pool: Pool) -> None:
     """Who is canceled while waiting for a place does not get one later."""
     async with AsyncExitStack() as others:
         for _ in range(3):
-            await others.enter_async_context(pool.lend(HERE))
+            await others.enter_async_context(lent(pool))
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(borrow, pool)
             await anyio.wait_all_tasks_blocked()
@@ -315,17 +345,17 @@ async def test_cancelled_waiting_takes_no_place(pool: Pool) -> None:
 
 
 async def test_cancellation_closes_what_was_lent(pool: Pool, exchange: Exchange) -> None:
-    """Who is canceled with a connection in hand leaves it closed."""
+    """Who is canceled with a connection in hand has it closed, in the background."""
     async with anyio.create_task_group() as tasks:
 
         async def work() -> None:
-            async with pool.lend(HERE):
+            async with lent(pool):
                 await anyio.sleep_forever()
 
         tasks.start_soon(work)
         await anyio.wait_all_tasks_blocked()
         tasks.cancel_scope.cancel()
-    assert exchange.lines[0].closed.is_set()
+    await exchange.lines[0].closed.wait()
     assert "<Pool: 0 active, 0 idle, 0 waiting>" == repr(pool)
 
 
@@ -381,7 +411,7 @@ async def test_closing_closes_all_that_wait(exchange: Exchange, clock: Clock) ->
 async def test_closing_does_not_wait_for_one_after_another(
     exchange: Exchange, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """When several are being closed and the pool ends, those whose turn has not come are left."""
+    """Retired connections are closed side by side, also those whose closing is canceled."""
     closing = anyio.Event()
 
     async def close_slowly(line: Line) -> None:
@@ -397,6 +427,6 @@ async def test_closing_does_not_wait_for_one_after_another(
         tasks.start_soon(pool.run)
         await closing.wait()
         tasks.cancel_scope.cancel()
-    assert 1 == sum(line.closed.is_set() for line in exchange.lines)
+    assert 3 == sum(line.closed.is_set() for line in exchange.lines)
     await pool.aclose()
     assert 4 == sum(line.closed.is_set() for line in exchange.lines)
