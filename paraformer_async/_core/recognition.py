@@ -520,7 +520,9 @@ class Recognition:
             return False
         if isinstance(failure, TaskFailedError) and failure.error_code == _NO_SPEECH:
             is_alone = len(self.request_ids) == 1 or not self._progress.text
-            return isinstance(self._end, Seam) or not is_alone
+            # All of the audio was for tasks before, and nothing was left for this one.
+            is_rest = self._ledger.is_fresh and self._ledger.given != 0
+            return isinstance(self._end, Seam) or not is_alone or is_rest
         return self._ledger.is_settled and isinstance(failure, ConnectionLostError)
 
     def _setback(self, failure: ServiceError, attempt: _Attempt | None, now: float) -> Setback:

@@ -44,7 +44,7 @@ class Timeline:
     def inject(self, at: int, length: int) -> None:
         """Enter *length* bytes of silence at *at*, behind all that was entered before."""
         self.is_shifted = True
-        user = self._position(at, is_end=True)
+        user = self._position(at, is_end=False)  # also when a jump leads to this very place
         if self._at[-1] == at and len(self._at) > 1 and not self._runs[-2]:
             self._at[-1] = at + length  # it adjoins the silence before
             return
