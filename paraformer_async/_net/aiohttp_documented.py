@@ -45,7 +45,9 @@ class DocumentedTransport:
     __slots__ = (
         "_close_timeout",
         "_closed",
+        "_ending",
         "_error",
+        "_is_over",
         "_queue",
         "_raw_socket",
         "_receiver",
@@ -63,6 +65,8 @@ class DocumentedTransport:
         self._suspended: Coroutine[Any, Any, None] | None = None
         self._queue: deque[OutgoingFrame] = deque()  # behind the suspended write, its frame first
         self._error: BaseException | None = None  # why a suspended write failed
+        self._is_over = False  # nothing more can be written
+        self._ending: tuple[int, str] | None = None  # close code and reason
         self.is_full = False
         keep_send_buffer_small(self._raw_socket)
 
@@ -70,7 +74,7 @@ class DocumentedTransport:
     def is_open(self) -> bool:
         """Whether neither side has closed, as far as is known without reading."""
         is_there = self._socket.get_extra_info("peername") is not None
-        return is_there and self._error is None and not self._socket.closed
+        return is_there and not self._is_over and not self._socket.closed
 
     def unsent(self) -> int:
         """Return the bytes behind a suspended write; what aiohttp has buffered is not known."""
@@ -78,9 +82,9 @@ class DocumentedTransport:
 
     def write(self, frames: Sequence[OutgoingFrame]) -> None:
         """Send frames, see `Transport`."""
+        if self._is_over:
+            raise self._lost()
         if self._suspended is not None:
-            if self._socket.closed:
-                raise self._lost()
             self._queue.extend(frames)
             return
         for position, frame in enumerate(frames):
@@ -89,7 +93,7 @@ class DocumentedTransport:
                 blocker = sending.send(None)
             except StopIteration:
                 continue
-            except (OSError, ClientError) as error:
+            except Exception as error:  # whatever it is, the frame was not sent
                 raise self._lost() from error
             self._queue.extend(frames[position:])
             self._suspend(sending, blocker)
@@ -121,6 +125,7 @@ class DocumentedTransport:
             await self._closed.wait()
             return
         self._closed = anyio.Event()
+        self._is_over = True
         try:
             with anyio.move_on_after(self._close_timeout, shield=True):
                 await self._socket.close()
@@ -148,9 +153,11 @@ class DocumentedTransport:
         else:
             blocker.add_done_callback(self._resume)
 
-    def _resume(self, _: object = None) -> None:
+    def _resume(self, blocker: "asyncio.Future[Any] | None" = None) -> None:
         sending = self._suspended
         if sending is None:  # closed meanwhile
+            if blocker is not None and not blocker.cancelled():
+                blocker.exception()  # nobody else retrieves it
             return
         try:
             blocker = sending.send(None)
@@ -178,6 +185,7 @@ class DocumentedTransport:
     def _fail(self, error: BaseException) -> None:
         """End the connection, so that `receive` raises."""
         self._error = error
+        self._is_over = True
         self._suspended = None
         self._queue.clear()
         self._abort()
@@ -187,15 +195,18 @@ class DocumentedTransport:
 
     def _ended_by(self, message: WSMessage) -> ConnectionLostError:
         reason = message.extra if isinstance(message.extra, str) else ""
-        if message.type is WSMsgType.CLOSE and not message.data:
-            return ConnectionLostError(_NO_STATUS, reason)
-        lost = self._lost(reason)
+        if message.type is WSMsgType.CLOSE:
+            self._ending = (message.data or _NO_STATUS, reason)
+        lost = self._lost()
         broken = message.data if isinstance(message.data, Exception) else None
         lost.__cause__ = broken or self._error or self._socket.exception()
         return lost
 
-    def _lost(self, reason: str = "") -> ConnectionLostError:
-        return ConnectionLostError(self._socket.close_code or _ABNORMAL_CLOSURE, reason)
+    def _lost(self) -> ConnectionLostError:
+        self._is_over = True
+        if self._ending is None:
+            self._ending = (self._socket.close_code or _ABNORMAL_CLOSURE, "")
+        return ConnectionLostError(*self._ending)
 
 
 def keep_send_buffer_small(raw_socket: Any) -> None:

@@ -5,8 +5,8 @@ aiohttp shakes hands; what it follows, stores or hides on the way is switched of
 cookies, bodies of refusals that are dropped.
 """
 
+import ast
 import re
-from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -15,17 +15,24 @@ import anyio
 from aiohttp import ClientError, ClientWebSocketResponse, ClientWSTimeout
 
 from paraformer_async._net.aiohttp_documented import DocumentedTransport
-from paraformer_async._net.aiohttp_private import BUFFER, PrivateTransport, Socket, is_tested
 from paraformer_async._net.contract import Handshake, Transport
 from paraformer_async._net.failures import Failures, Where
 from paraformer_async._net.redaction import host_of_redirect
 from paraformer_async.errors import ConnectError, HandshakeError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aiohttp import BaseConnector, ClientHandlerType, ClientRequest, ClientResponse
 
-__all__ = ["AiohttpFactory"]
+__all__ = ["TESTED", "AiohttpFactory"]
 
+TESTED = frozenset({"3.14.0", "3.14.1", "3.14.2", "3.14.3", "3.14.4", "3.14.5"})
+"""
+Versions of aiohttp whose private parts may be used: those that CI has run, and no others.
+
+On any other version, and when this set is empty, connections are `DocumentedTransport`.
+"""
 _SWITCHING_PROTOCOLS = 101
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _BODY_SHOWN = 500
@@ -41,15 +48,15 @@ class AiohttpFactory:
     """
 
     def __init__(self, connector: "Callable[[], BaseConnector] | None" = None) -> None:
-        is_fast = is_tested()
-        self._buffer = memoryview(bytearray(BUFFER)) if is_fast else memoryview(b"")
+        self._is_tested = aiohttp.__version__ in TESTED
+        self._buffer = memoryview(b"")  # for what all connections receive
         self._failures = Failures()
         self._session = aiohttp.ClientSession(
             connector=connector() if connector else aiohttp.TCPConnector(limit=0),
             cookie_jar=aiohttp.DummyCookieJar(),  # one key's cookies are not another's
             timeout=aiohttp.ClientTimeout(total=None),
             raise_for_status=_refuse,
-            ws_response_class=Socket if is_fast else ClientWebSocketResponse,
+            ws_response_class=self._socket_class(),
             middlewares=[_refuse_redirect],
             # Not trust_env: aiohttp would put credentials of ~/.netrc in our key's place.
         )
@@ -64,46 +71,58 @@ class AiohttpFactory:
                 ssl=handshake.ssl or True,
                 timeout=ClientWSTimeout(ws_close=handshake.close),  # pyright: ignore[reportCallIssue] # attrs
                 heartbeat=handshake.ping,
-                max_msg_size=handshake.largest_message,
+                max_msg_size=handshake.largest_message + 1,  # it takes what is smaller
             )
         except HandshakeError as refusal:
             raise self._failures.redacted(handshake, refusal) from None
         except (ClientError, OSError, ValueError) as error:
             raise self._failure(handshake, error) from self._failures.cause(handshake, error)
         self._failures.reached(handshake)
-        if isinstance(socket, Socket) and socket.is_fresh:
-            return PrivateTransport(
-                socket, handshake.close, handshake.largest_message, self._buffer
-            )
+        if self._is_tested:
+            from paraformer_async._net.aiohttp_private import PrivateTransport, Socket
+
+            if isinstance(socket, Socket) and socket.is_fresh:
+                largest = handshake.largest_message + 1
+                return PrivateTransport(socket, handshake.close, largest, self._buffer)
         return DocumentedTransport(socket, handshake.close)
 
     async def aclose(self) -> None:
         """Free what the connections share."""
         await self._session.close()
 
+    def _socket_class(self) -> type[ClientWebSocketResponse]:
+        if not self._is_tested:
+            return ClientWebSocketResponse
+        from paraformer_async._net.aiohttp_private import BUFFER, Socket
+
+        self._buffer = memoryview(bytearray(BUFFER))
+        return Socket
+
     def _failure(self, handshake: Handshake, error: Exception) -> ConnectError:
         """Return why there is no connection, by the kind of *error*."""
         failures = self._failures
+        failure = failures.hung_up(handshake)
         match error:
             case aiohttp.WSServerHandshakeError():
-                return failures.no_websocket(handshake, error.message)
+                failure = failures.no_websocket(handshake, error.message)
             case aiohttp.ClientHttpProxyError():
-                return failures.refused_by_proxy(handshake, error.status)
+                failure = failures.refused_by_proxy(handshake, error.status)
             case aiohttp.ClientResponseError():
-                return failures.no_http(handshake, _beginning_in(error.message))
+                failure = failures.no_http(handshake, _beginning_in(error.message))
+            case aiohttp.ClientConnectorDNSError():
+                failure = failures.no_name(handshake, error.os_error, error.host)
             case aiohttp.ClientConnectorError():
-                cause = _tls_in(error) or error.os_error
                 is_proxy = isinstance(error, aiohttp.ClientProxyConnectionError)
                 where = Where(error.host, error.port or 0, is_proxy=is_proxy)
-                return failures.of_system(handshake, cause, where)
-            case OSError():
-                return failures.of_system(handshake, _tls_in(error) or error)
-            case ValueError():  # InvalidURL is one of them
-                return failures.no_address(handshake)
-        return failures.hung_up(handshake)
+                failure = failures.of_system(handshake, _tls_in(error) or error.os_error, where)
+            case OSError() if not isinstance(error, aiohttp.ServerDisconnectedError):
+                failure = failures.of_system(handshake, _tls_in(error) or error)
+            case ValueError():  # aiohttp's InvalidURL is one, too
+                failure = failures.no_address(handshake)
+        return failure
 
 
-def _tls_in(error: Exception) -> OSError | None:
+def _tls_in(error: OSError) -> OSError | None:
     from ssl import SSLError
 
     for one in (getattr(error, "os_error", None), error.__cause__, error):
@@ -113,9 +132,12 @@ def _tls_in(error: Exception) -> OSError | None:
 
 
 def _beginning_in(message: str) -> bytes:
-    """Return what aiohttp shows of an answer that is not HTTP."""
-    found = re.search(r"""b(['"])(.*)\1""", message)
-    return found[2].encode().decode("unicode_escape").encode("latin-1") if found else b""
+    """Return what aiohttp shows of an answer that is not HTTP: a literal of bytes in its text."""
+    found = re.search(r"""b(?P<quote>['"]).*(?P=quote)""", message)
+    with suppress(SyntaxError, ValueError):
+        shown = ast.literal_eval(found[0]) if found else b""
+        return shown if isinstance(shown, bytes) else b""
+    return b""
 
 
 async def _refuse(response: "ClientResponse") -> None:

@@ -49,7 +49,7 @@ def factory_of(
 
         return AiohttpFactory(connector)
     try:
-        from paraformer_async._net.picows_factory import PicowsFactory  # type: ignore[import-not-found,unused-ignore]
+        from paraformer_async._net.picows_factory import PicowsFactory
     except ImportError as error:
         raise MissingExtraError('transport="picows"', "fast") from error
     factory: TransportFactory = PicowsFactory()

@@ -75,7 +75,7 @@ class Failures:
         return _error(
             handshake,
             f"the answer to the WebSocket handshake is wrong: {why.lower()}",
-            hint="a proxy or gateway on the way may support no WebSockets; see endpoint= and proxy=",
+            hint="a proxy on the way may not support WebSockets; check endpoint= and proxy=",
         )
 
     def no_http(self, handshake: Handshake, beginning: bytes) -> ConnectError:
@@ -84,10 +84,12 @@ class Failures:
         if beginning.startswith(_TLS_ALERT):
             reason = "the answer is TLS, not HTTP"
             hint = "use wss:// instead of ws://, or https:// instead of http:// in proxy="
-        elif shown := printable(beginning.decode("ascii", "replace"))[:_SHOWN]:
-            reason = f'the answer is not HTTP, it begins with "{shown}"'
         else:
             reason = "the answer is not HTTP"
+            hide = Secrets(handshake).hide
+            line = printable(beginning.partition(b"\r\n")[0].decode("ascii", "replace"))
+            if shown := hide(hide(line)[:_SHOWN]):
+                reason += f', it begins with "{shown}"'
         return _error(handshake, reason, hint=hint)
 
     def refused_by_proxy(self, handshake: Handshake, status: int) -> ConnectError:
@@ -104,10 +106,20 @@ class Failures:
         """Return the error for a peer that closes without an answer."""
         return _error(handshake, "the peer closed the connection without an answer", retryable=True)
 
+    def no_name(self, handshake: Handshake, error: OSError, host: str) -> ConnectError:
+        """Return the error for a *host* whose name cannot be resolved."""
+        is_unknown = error.errno in _UNKNOWN_NAME and host not in self._reached
+        return _error(
+            handshake,
+            f"the name {host} cannot be resolved: {_words(error)}",
+            retryable=not is_unknown,
+            hint="check the name in endpoint= or proxy=, and the DNS" if is_unknown else "",
+        )
+
     def of_system(
         self, handshake: Handshake, error: OSError, where: Where | None = None
     ) -> ConnectError:
-        """Return the error for *error* of the operating system, of the resolver, or of TLS."""
+        """Return the error for *error* of the operating system or of TLS."""
         import ssl
 
         ended = (ssl.SSLEOFError, ssl.SSLSyscallError, ssl.SSLZeroReturnError)
@@ -115,13 +127,7 @@ class Failures:
         if isinstance(error, ssl.SSLError) and not isinstance(error, ended):
             return _of_tls(handshake, error, where)
         if isinstance(error, socket.gaierror):
-            is_unknown = error.errno in _UNKNOWN_NAME and where.host not in self._reached
-            return _error(
-                handshake,
-                f"the name {where.host} cannot be resolved: {_words(error)}",
-                retryable=not is_unknown,
-                hint="check the name in endpoint= or proxy=, and the DNS" if is_unknown else "",
-            )
+            return self.no_name(handshake, error, where.host)
         reason = _words(error)
         if where.is_proxy:
             reason = f"no connection to the proxy {where.host}:{where.port}: {reason}"
