@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         TaskFailedError,
         UsageError,
     )
-    from paraformer_async.options.options import workspace_endpoint
+    from paraformer_async.options.endpoint import workspace_endpoint
     from paraformer_async.options.policies import PoolLimits, Reconnect, Retry, Timeouts
     from paraformer_async.recognizer import AsyncRecognizer
     from paraformer_async.results import AudioGap, Latency, RecognitionResult, Sentence, Usage, Word
@@ -84,7 +84,7 @@ _HOMES = {
     "Transcript": "transcript",
     "Usage": "results",
     "Word": "results",
-    "workspace_endpoint": "options.options",
+    "workspace_endpoint": "options.endpoint",
 }
 
 

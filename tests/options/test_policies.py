@@ -30,3 +30,18 @@ def test_functions_are_accepted() -> None:
     made = Reconnect(backoff=float, on_retry=print)
     assert (float, print) == (made.backoff, made.on_retry)
     assert (full_jitter, None) == (Reconnect().backoff, Reconnect(on_retry=None).on_retry)
+
+
+@pytest.mark.parametrize(("attempt", "bound"), [(1, 0.5), (2, 1.0), (5, 8.0), (10_000, 8.0)])
+def test_the_jitter_has_a_bound(attempt: int, bound: float) -> None:
+    """The wait doubles with each consecutive failure up to 8 s, however many there were."""
+    waits = [full_jitter(attempt) for _ in range(200)]
+    assert 0 <= min(waits)
+    assert bound / 2 < max(waits) <= bound
+
+
+@pytest.mark.parametrize("lost", ["maybe", None, 5, []])
+def test_what_is_done_with_lost_audio(lost: Any) -> None:
+    """Lost audio raises, or leaves a gap; there is no third way."""
+    with pytest.raises(InvalidOptionError, match="is not one of raise, gap"):
+        Reconnect(lost=lost)
