@@ -44,7 +44,7 @@ class Framer:
 
     def __init__(self, sample_rate: int, frame_ms: int = FRAME_MS) -> None:
         size = sample_rate * frame_ms // 1000 * SAMPLE_WIDTH
-        self.size = min(max(size, SMALLEST_FRAME), LARGEST_FRAME)
+        self.size: int = min(max(size, SMALLEST_FRAME), LARGEST_FRAME)
         self._rest = bytearray()
 
     def feed(self, chunk: bytes) -> Iterable[bytes | memoryview]:

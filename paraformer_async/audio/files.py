@@ -74,7 +74,7 @@ class AudioFile:
         self.sample_rate: int = file.samplerate
         self.channels: int = file.channels
         self.frames: int = file.frames
-        self.duration = self.frames / self.sample_rate
+        self.duration: float = self.frames / self.sample_rate
         self.format: str = file.format
         self.subtype: str = file.subtype
         self._dtype: Final = native_dtype(self.subtype)

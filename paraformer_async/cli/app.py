@@ -31,7 +31,7 @@ _INTERRUPTED = 130
 _ENGINE = "moonshine"
 _KEY = "DASHSCOPE_API_KEY"
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     name="paraformer-async",
     help="Real-time speech recognition with Paraformer, or with an engine on this machine.",
     epilog="Exit codes: 0 all done, 1 something failed, 2 wrong usage, 130 interrupted.",

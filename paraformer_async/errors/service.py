@@ -53,6 +53,7 @@ class ServiceError(ParaformerError):
         hint: str = "",
     ) -> None:
         super().__init__(message, hint=hint)
+        self.hint: str
         self.request_id: str = request_id
         self.request_ids: tuple[str, ...] = ()
         self.retryable: bool = retryable
@@ -116,6 +117,8 @@ class HandshakeError(ConnectError):
     def __init__(self, status: int, body: str = "", *, retry_after: float = 0.0) -> None:
         self.status: int = status
         self.body: str = body
+        self.error_code: str
+        self.error_message: str
         self.error_code, self.error_message, request_id = _read(body)
         super().__init__(request_id=request_id, retry_after=retry_after)
         self._look_up(

@@ -8,6 +8,7 @@ any object: it never raises anything else.
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from inspect import iscoroutinefunction
 from typing import Any, TypeGuard
 from urllib.parse import urlsplit
 
@@ -145,9 +146,11 @@ def require_json(name: str, value: object, what: object) -> None:
 
 
 def require_function(name: str, value: object, takes: str) -> None:
-    """Check that *value* can be called; *takes* names its arguments for the error."""
+    """Check that *value* is a function that is not async; *takes* is for the error."""
     if not callable(value):
         raise InvalidOptionError(name, f"{shown(value)} must be a function of {takes}")
+    if iscoroutinefunction(value) or iscoroutinefunction(type(value).__call__):
+        raise InvalidOptionError(name, "is called, not awaited: it must not be async")
 
 
 def require_address(name: str, value: object, *schemes: str) -> None:

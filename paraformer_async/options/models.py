@@ -28,7 +28,7 @@ class Billing(Enum):
 
 class Model(Struct, frozen=True, kw_only=True):
     """
-    What the documents say of a model.
+    One model, as documented.
 
     Attributes:
         name: Its name.

@@ -39,7 +39,7 @@ class Place(Enum):
 
 class Parameter(Struct, frozen=True, kw_only=True):
     """
-    What the documents say of a parameter.
+    One parameter, as documented.
 
     Attributes:
         name: The service's name, and ours.

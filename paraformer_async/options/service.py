@@ -24,7 +24,7 @@ MESSAGE_TIMEOUT: Final = 23.0  # a task without a message from the client fails 
 SILENCE_TIMEOUT: Final = 60.0  # a task without speech fails, unless `heartbeat` [API]
 IDLE_TIMEOUT: Final = 60.0  # a connection without a task is closed [API]
 
-# Quota: tasks started per account and model, unless the row of the model says otherwise [LIMITS]
+# Quota: tasks started per account and model, unless the row of the model differs [LIMITS]
 TASKS_PER_MINUTE: Final = 1200
 TASKS_PER_SECOND: Final = TASKS_PER_MINUTE // 60
 

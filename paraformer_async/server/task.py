@@ -34,7 +34,7 @@ class TaskFailure(Exception):
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}")
-        self.event = TaskFailed(code, message)
+        self.event: TaskFailed = TaskFailed(code, message)
 
 
 class Task:

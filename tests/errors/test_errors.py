@@ -155,7 +155,7 @@ def test_the_tree(error: type[BaseException], bases: tuple[type[BaseException], 
 
 @pytest.mark.parametrize(("error", "expected"), TEXTS, ids=lambda value: type(value).__name__)
 def test_texts(error: ParaformerError, expected: str) -> None:
-    """An error tells what happened, what to do, and for which task."""
+    """The text of an error is what happened, what to do, and for which task."""
     assert expected == str(error)
 
 

@@ -274,7 +274,7 @@ def test_another_model_brings_its_rate() -> None:
 
 
 def test_the_limits_are_shown_from_the_rows() -> None:
-    """Each row tells its limits for the reference; only a type alone has none."""
+    """Each row has its limits for the reference; only a type alone has none."""
     limits = {name: row.kind.limits for name, row in PARAMETERS.items() if row.kind.limits}
     assert {
         "format": "pcm, wav, mp3, opus, speex, aac, amr",

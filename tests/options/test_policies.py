@@ -1,5 +1,6 @@
 """How the client behaves: what of it can never work is refused when it is made."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -23,6 +24,26 @@ def test_what_is_called_must_be_callable(given: dict[str, Any], option: str) -> 
     with pytest.raises(InvalidOptionError, match="must be a function of") as caught:
         Reconnect(**given)
     assert option == caught.value.option
+
+
+async def late(_: object) -> None:
+    """Stand for a coroutine function."""
+
+
+class Late:
+    """An object whose call is a coroutine."""
+
+    async def __call__(self, _: object) -> None:
+        """Do nothing."""
+
+
+@pytest.mark.parametrize("hook", [late, partial(late), Late()])
+@pytest.mark.parametrize("name", ["backoff", "on_retry"])
+def test_coroutine_functions_are_refused(name: str, hook: Any) -> None:
+    """A coroutine function would never be awaited, so it is refused at once."""
+    with pytest.raises(InvalidOptionError, match="is called, not awaited") as caught:
+        Reconnect(**{name: hook})
+    assert f"reconnect.{name}" == caught.value.option
 
 
 def test_functions_are_accepted() -> None:
