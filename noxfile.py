@@ -1,8 +1,8 @@
 """
-Everything that is checked, each as a session that can be run alone: `nox -s lint`.
+All checks, as sessions that can be run separately: `nox -s lint`.
 
-With `--no-venv` a session installs nothing and uses the environment that is active, which must
-hold the `dev` extra and the `ci` dependency group.
+With `--no-venv`, sessions install nothing and use the active environment, which must contain the
+`dev` extra and the `ci` dependency group.
 """
 
 import os
@@ -12,7 +12,7 @@ import nox
 
 ROOT = Path(__file__).parent
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
-# What runs a program of ours against the local service: the variables are the vendor's own.
+# Runs a program against the local service, through the vendor's own environment variables.
 SERVE_AND_RUN = """
 import os, sys
 import anyio
@@ -39,13 +39,13 @@ nox.options.sessions = ["lint", "types", "layers", "tests"]
 
 
 def install(session: nox.Session, *arguments: str, groups: tuple[str, ...] = ()) -> None:
-    """Install *arguments* and the dependency *groups*, unless the active environment is used."""
+    """Install *arguments* and the dependency *groups*, unless running in the active environment."""
     if session.virtualenv.venv_backend != "none":
         session.install(*arguments, *nox.project.dependency_groups(PYPROJECT, *groups))
 
 
 def programs(folder: str) -> list[str]:
-    """Return the programs of *folder*; names with a leading underscore are their helpers."""
+    """Return the programs in *folder*; names with a leading underscore are helper modules."""
     found = [str(path) for path in sorted(Path(folder).glob("*.py")) if path.name[0] != "_"]
     assert found, f"no programs in {folder}/"
     return found
@@ -54,7 +54,7 @@ def programs(folder: str) -> list[str]:
 @nox.session(python=nox.project.python_versions(PYPROJECT))
 @nox.parametrize("dependencies", ["newest", "lowest"])
 def tests(session: nox.Session, dependencies: str) -> None:
-    """Run the tests on every Python of the classifiers, with newest and lowest dependencies."""
+    """Run the tests on every supported Python, with the newest and the lowest dependencies."""
     if dependencies == "lowest":
         if session.python == "3.14":
             session.skip("the lowest versions have no wheels for Python 3.14")
@@ -69,7 +69,7 @@ def tests(session: nox.Session, dependencies: str) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style and format."""
+    """Check style and formatting."""
     install(session, groups=("lint",))
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
@@ -80,7 +80,7 @@ def types(session: nox.Session) -> None:
     """Check the types with mypy and pyright, and that all that is public has one."""
     install(session, "-e", ".[dev]", groups=("types",))
     session.run("mypy", "--strict")
-    # Node from the wheel and no look for a newer pyright: nothing else is downloaded.
+    # Use Node from the wheel and do not check for a newer pyright: nothing else is downloaded.
     offline = {"PYRIGHT_PYTHON_GLOBAL_NODE": "0", "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
     session.run("pyright", "--project", "pyproject.toml", env=offline)
     session.run("pyright", "--verifytypes", "paraformer_async", "--ignoreexternal", env=offline)
@@ -88,14 +88,14 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def layers(session: nox.Session) -> None:
-    """Check that a room imports only from rooms below it."""
+    """Check that each room imports only from the rooms below it."""
     install(session, "-e", ".", groups=("layers",))
     session.run("lint-imports", "--no-cache", "--no-logo")
 
 
 @nox.session
 def coverage(session: nox.Session) -> None:
-    """Run the tests; 95 % of the whole, and all of each sans-I/O room from its own tests."""
+    """Run the tests; require 95 % overall, and 100 % of each sans-I/O room from its own tests."""
     install(session, "-e", ".[dev]")
     folder = Path(session.create_tmp()).resolve()
     measure(session, folder / "whole")
@@ -104,7 +104,7 @@ def coverage(session: nox.Session) -> None:
 
 
 def measure(session: nox.Session, data: Path, *selection: str, room: str = "") -> None:
-    """Run the *selection* of tests and hold the coverage of all, or that of *room*."""
+    """Run the *selection* of tests and check the coverage of the package, or of *room*."""
     env = {"COVERAGE_FILE": str(data)}
     session.run("coverage", "erase", env=env)
     session.run("coverage", "run", "-m", "pytest", *selection, env=env)
@@ -131,7 +131,7 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def benchmarks(session: nox.Session) -> None:
-    """Run every benchmark once, as briefly as it can."""
+    """Run every benchmark once, as briefly as possible."""
     install(session, "-e", ".[dev]", groups=("bench",))
     for program in programs("benchmarks"):
         session.run("python", program, "--smoke")
@@ -139,7 +139,7 @@ def benchmarks(session: nox.Session) -> None:
 
 @nox.session
 def wheel(session: nox.Session) -> None:
-    """Build the package, look into it, and use the wheel where the checkout is not."""
+    """Build the package, check its contents, and use the wheel without the checkout."""
     install(session, groups=("wheel",))
     folder = Path(session.create_tmp()).resolve()
     session.run("python", "-c", "import shutil, sys; shutil.rmtree(sys.argv[1])", str(folder))
@@ -147,12 +147,12 @@ def wheel(session: nox.Session) -> None:
     (built,) = folder.glob("*.whl")
     names = "import sys, zipfile; print(*zipfile.ZipFile(sys.argv[1]).namelist(), sep='\\n')"
     content = session.run("python", "-c", names, str(built), silent=True, log=False) or ""
-    strangers = [
+    unexpected = [
         name
         for name in content.split()
         if not name.startswith(("paraformer_async/", "paraformer_async-"))
     ]
-    assert not strangers, f"the wheel carries {strangers}"
+    assert not unexpected, f"the wheel contains {unexpected}"
     assert "paraformer_async/py.typed" in content.split()
     session.run("python", "-m", "venv", str(folder / "clean"))
     clean = str(folder / "clean" / ("Scripts" if os.name == "nt" else "bin") / "python")

@@ -1,9 +1,9 @@
 """
-The ways to recognize a stream, behind one interface.
+The alternatives for recognizing a stream, behind one interface.
 
-An alternative is an async context manager: it takes the service's address and gives a coroutine
-function that recognizes `frames` to the end and calls `seen` with the text of each result. What
-several streams of one process can share (a client, a pool), they share.
+An alternative is an async context manager: it takes the URL of the service and returns a coroutine
+function that recognizes all `frames` and calls `seen` with the text of each result. Streams of one
+process share whatever they can (a client, a pool).
 """
 
 import asyncio
@@ -26,7 +26,7 @@ _STREAM_THREADS = 1000
 
 
 def unlimited() -> "PoolLimits":
-    """Give limits that hold nothing back: the other alternatives know neither places nor quota."""
+    """Return limits that never make a stream wait: the other alternatives have none."""
     from paraformer_async import PoolLimits
 
     return PoolLimits(connections=100_000, tasks_per_second=100_000)
@@ -34,7 +34,7 @@ def unlimited() -> "PoolLimits":
 
 @asynccontextmanager
 async def ours(url: str) -> AsyncIterator[Recognize]:
-    """Use one `AsyncRecognizer` as it comes, with both of its middlewares."""
+    """Use one `AsyncRecognizer` with defaults and both of its middlewares."""
     from paraformer_async import AsyncRecognizer
 
     pool = unlimited()
@@ -51,7 +51,7 @@ async def ours(url: str) -> AsyncIterator[Recognize]:
 
 @asynccontextmanager
 async def ours_from_thread(url: str) -> AsyncIterator[Recognize]:
-    """Use `AsyncRecognizer` with a plain iterable, which it reads in a worker thread."""
+    """Use `AsyncRecognizer` with a plain iterable, which it reads in a thread."""
     from paraformer_async import AsyncRecognizer
 
     pool = unlimited()
@@ -67,7 +67,7 @@ async def ours_from_thread(url: str) -> AsyncIterator[Recognize]:
 
 
 def _driven(frames: AsyncGenerator[bytes, None]) -> Iterator[bytes]:
-    """Read frames that never wait without an event loop."""
+    """Iterate over async frames that never wait, without an event loop."""
     while True:
         try:
             frames.__anext__().send(None)
@@ -79,7 +79,7 @@ def _driven(frames: AsyncGenerator[bytes, None]) -> Iterator[bytes]:
 
 @asynccontextmanager
 async def handwritten(url: str) -> AsyncIterator[Recognize]:
-    """Use aiohttp and json: a coroutine that sends, one that receives, and no more."""
+    """Use aiohttp and json: one coroutine that sends, one that receives, and nothing else."""
     import aiohttp
 
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
@@ -115,12 +115,12 @@ async def _receive(socket: Any, seen: Callable[[str], object]) -> None:
             return
         else:
             raise RuntimeError(document)
-    raise RuntimeError("the connection ended")
+    raise RuntimeError("the connection was lost")
 
 
 @asynccontextmanager
 async def picows(url: str) -> AsyncIterator[Recognize]:
-    """Use picows (Cython) and msgspec, without back-pressure: the outer limit."""
+    """Use picows (Cython) and msgspec, without back-pressure: the lower bound."""
     from msgspec import json as msgspec_json
     from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
@@ -158,7 +158,7 @@ async def picows(url: str) -> AsyncIterator[Recognize]:
 
 @asynccontextmanager
 async def dashscope(url: str) -> AsyncIterator[Recognize]:
-    """Use the vendor's SDK: threads, fed from the loop, which `send_audio_frame` does not block."""
+    """Use the vendor's SDK: its threads are fed from the event loop; sending does not block."""
     import dashscope
     from dashscope.audio.asr import Recognition, RecognitionCallback, RecognitionResult
 
@@ -192,7 +192,7 @@ async def dashscope(url: str) -> AsyncIterator[Recognize]:
 
 @asynccontextmanager
 async def dashscope_realtime(url: str) -> AsyncIterator[Recognize]:
-    """Use the community's asyncio client, which is over websockets."""
+    """Use the community's asyncio client, which is based on websockets."""
     from dashscope_realtime.asr import ASRConfig, DashScopeRealtimeASR
 
     async def recognize(frames: AsyncGenerator[bytes, None], seen: Callable[[str], object]) -> None:
@@ -216,7 +216,7 @@ async def dashscope_realtime(url: str) -> AsyncIterator[Recognize]:
 
 @asynccontextmanager
 async def nothing(url: str) -> AsyncIterator[Recognize]:
-    """Only take the frames from their source: what is in everyone's figure."""
+    """Only iterate over the source: the part that every figure includes."""
     del url
 
     async def recognize(frames: AsyncGenerator[bytes, None], seen: Callable[[str], object]) -> None:
@@ -239,7 +239,7 @@ ALTERNATIVES: Mapping[str, Callable[[str], AbstractAsyncContextManager[Recognize
 
 
 def run_task(task_id: str) -> str:
-    """Give the command that begins a task."""
+    """Return the command that starts a task."""
     payload = {
         "task_group": "audio",
         "task": "asr",
@@ -252,7 +252,7 @@ def run_task(task_id: str) -> str:
 
 
 def finish_task(task_id: str) -> str:
-    """Give the command that ends the audio."""
+    """Return the command that ends the audio."""
     return _command("finish-task", task_id, {"input": {}})
 
 

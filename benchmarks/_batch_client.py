@@ -1,8 +1,7 @@
 """
-The process that is measured: transcribes files, some at once, and prints what that cost as JSON.
+The measured process: transcribe files concurrently, and print the cost as JSON.
 
-Not counted: the interpreter's start, imports, and one file before, which loads what loads on first
-use.
+Interpreter startup, imports and one initial file, which triggers lazy loading, are not counted.
 """
 
 import argparse
@@ -20,19 +19,19 @@ from _bench import cpu_seconds
 _RATE = 16000
 
 
-def ours(url: str, files: Sequence[Path], at_once: int) -> list[str]:
-    """Use `transcribe` in a task group, with a client for all."""
-    return asyncio.run(_ours(url, files, at_once))
+def ours(url: str, files: Sequence[Path], concurrency: int) -> list[str]:
+    """Use `transcribe` in a task group, with one client for all files."""
+    return asyncio.run(_ours(url, files, concurrency))
 
 
-async def _ours(url: str, files: Sequence[Path], at_once: int) -> list[str]:
+async def _ours(url: str, files: Sequence[Path], concurrency: int) -> list[str]:
     from paraformer_async import AsyncRecognizer
 
-    room = asyncio.Semaphore(at_once)
+    slots = asyncio.Semaphore(concurrency)
     async with AsyncRecognizer(endpoint=url, api_key=KEY, pool=unlimited()) as recognizer:
 
         async def transcribe(path: Path) -> str:
-            async with room:
+            async with slots:
                 return (await recognizer.transcribe(path)).text
 
         async with asyncio.TaskGroup() as tasks:
@@ -40,8 +39,8 @@ async def _ours(url: str, files: Sequence[Path], at_once: int) -> list[str]:
         return [task.result() for task in working]
 
 
-def vendors(url: str, files: Sequence[Path], at_once: int) -> list[str]:
-    """Use the vendor's SDK, whose `call` blocks, in a pool of threads."""
+def vendors(url: str, files: Sequence[Path], concurrency: int) -> list[str]:
+    """Use the vendor's SDK, whose `call` blocks, in a thread pool."""
     import dashscope
     from dashscope.audio.asr import Recognition, RecognitionCallback
 
@@ -49,11 +48,11 @@ def vendors(url: str, files: Sequence[Path], at_once: int) -> list[str]:
     dashscope.base_websocket_api_url = url
 
     def call(path: Path) -> str:
-        recognition = Recognition(MODEL, RecognitionCallback(), "wav", _RATE)  # it is not called
+        recognition = Recognition(MODEL, RecognitionCallback(), "wav", _RATE)  # never called
         sentences: Any = recognition.call(str(path)).get_sentence()
         return "".join(sentence["text"] for sentence in sentences or ())
 
-    with ThreadPoolExecutor(at_once) as pool:
+    with ThreadPoolExecutor(concurrency) as pool:
         return list(pool.map(call, files))
 
 
@@ -68,15 +67,15 @@ def main() -> None:
     parser.add_argument("name", choices=ALTERNATIVES)
     parser.add_argument("url")
     parser.add_argument("files", type=Path, nargs="+")
-    parser.add_argument("--at-once", type=int, required=True)
+    parser.add_argument("--concurrency", type=int, required=True)
     options = parser.parse_args()
     transcribe = ALTERNATIVES[options.name]
     transcribe(options.url, options.files[:1], 1)
     wall, cpu = time.perf_counter(), cpu_seconds()
-    texts = transcribe(options.url, options.files, options.at_once)
+    texts = transcribe(options.url, options.files, options.concurrency)
     cpu, wall = cpu_seconds() - cpu, time.perf_counter() - wall
     assert len(texts) == len(options.files)
-    assert all(texts), "a file without a word"
+    assert all(texts), "a file without text"
     characters = sum(len("".join(text.split())) for text in texts)  # spaces between sentences vary
     print(json.dumps({"wall": wall, "cpu": cpu, "characters": characters}))
 

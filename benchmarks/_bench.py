@@ -1,4 +1,4 @@
-"""What the benchmarks share: processes, their control, options, tables."""
+"""Helpers for all benchmarks: processes and their control, options, tables."""
 
 import argparse
 import asyncio
@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, NoReturn
 
 FRAME_MS = 100
 FRAME_BYTES = 3200  # 100 ms of s16le mono at 16 kHz
-# A new stream each 11 ms: the frames of 100 streams never fall together, as 10 ms would let them.
+# Seconds between the starts of two streams: with 10 ms, frames of 100 streams would coincide.
 STAGGER = 0.011
 
 _HERE = Path(__file__).parent
@@ -39,14 +39,14 @@ _BIAS = (
 
 
 class ServerUsage(NamedTuple):
-    """What a server has spent so far."""
+    """What a server has used so far: CPU seconds, and frames received."""
 
     cpu: float
     frames: int
 
 
 class Server:
-    """A server in a process of its own, see `control`."""
+    """A server in a process of its own; see `control`."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
@@ -54,11 +54,11 @@ class Server:
         assert self.url, "the server did not start"
 
     def usage(self) -> ServerUsage:
-        """Ask what was spent so far."""
+        """Return what the server has used so far."""
         return ServerUsage(*self.ask())
 
     def ask(self) -> Any:
-        """Ask for what it has to tell."""
+        """Request and return the state of the server."""
         assert self._process.stdin
         self._process.stdin.write("\n")
         self._process.stdin.flush()
@@ -71,7 +71,7 @@ class Server:
 
 @contextmanager
 def running_server(script: str, *arguments: str) -> Iterator[Server]:
-    """Run a server script while the block runs."""
+    """Run a server script during the `with` block."""
     pipe = subprocess.PIPE
     command = [sys.executable, str(_HERE / script), *arguments]
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
@@ -82,32 +82,32 @@ def running_server(script: str, *arguments: str) -> Iterator[Server]:
 
 
 async def control(url: str, frames: Callable[[], int]) -> None:
-    """Tell *url*, then CPU seconds and frames for each line on stdin; return when it is closed."""
+    """Print *url*, then CPU seconds and frames for each line on stdin, until it is closed."""
     await answer(url, lambda: [time.process_time(), frames()])
 
 
-async def answer(first: str, tell: Callable[[], Any]) -> None:
-    """Print *first*, then what *tell* gives for each line on stdin; return when it is closed."""
+async def answer(first: str, state: Callable[[], Any]) -> None:
+    """Print *first*, then the result of *state* for each line on stdin, until it is closed."""
     print(first, flush=True)
     while await asyncio.to_thread(sys.stdin.readline):
-        print(json.dumps(tell()), flush=True)
+        print(json.dumps(state()), flush=True)
 
 
 class ChildError(Exception):
-    """A child did not do its work; the text says why."""
+    """A child process failed; the message gives the reason."""
 
 
 def run_child(script: str, *arguments: object, limit: float) -> Any:
-    """Run a script of this folder, see `run_python`."""
+    """Run a script in this folder; see `run_python`."""
     return run_python(_HERE / script, *arguments, limit=limit)
 
 
 def run_python(*arguments: object, limit: float) -> Any:
     """
-    Run a program that prints JSON in a fresh process, and end it after *limit* seconds.
+    Run a program that prints JSON in a new process, for at most *limit* seconds.
 
     Raises:
-        ChildError: It failed, or ran out of time.
+        ChildError: The program failed or timed out.
     """
     command = [sys.executable, *map(str, arguments)]
     env = os.environ | {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
@@ -119,53 +119,55 @@ def run_python(*arguments: object, limit: float) -> Any:
         raise ChildError(f"not done after {limit:.0f} s") from None
     if done.returncode == 0:
         return json.loads(done.stdout.splitlines()[-1])
-    # The frame around the traceback of an exception group is no reason.
+    # Skip the frame that surrounds the traceback of an exception group.
     reasons = [text for line in done.stderr.splitlines() if (text := line.strip(" |+-"))]
     raise ChildError(reasons[-1] if reasons else f"status {done.returncode}")
 
 
 def give_up(reason: str) -> NoReturn:
-    """End this child at once: threads of a client that failed would hold it for long."""
+    """Exit this child process at once: threads of a failed client would delay a normal exit."""
     print(reason, file=sys.stderr, flush=True)
     os._exit(1)
 
 
 def cpu_seconds() -> float:
-    """Give the user and system time of this process so far, all threads."""
+    """Return the user and system time of this process so far, for all threads."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
 
 
 def allow_sockets() -> None:
-    """Let this process have as many open files as the system allows it; often it begins lower."""
+    """Raise the limit of open files to the maximum; the initial limit is often lower."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(ValueError, OSError):  # macOS says "unlimited" and does not mean it
+    with suppress(ValueError, OSError):  # macOS reports "unlimited" but rejects it
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def parser(description: str | None, rounds: int | None = 5) -> argparse.ArgumentParser:
-    """Give a parser with the options that all benchmarks have; *rounds* `None`: there are none."""
+    """Return a parser with the common options; without `--rounds` if *rounds* is `None`."""
     made = argparse.ArgumentParser(description=description)
     if rounds is not None:
-        made.add_argument("--rounds", type=int, default=rounds, help="how often each is measured")
+        made.add_argument(
+            "--rounds", type=int, default=rounds, help="number of measurements of each"
+        )
     made.add_argument("--json", action="store_true", help="print all measurements as JSON")
     made.add_argument("--versions", action="store_true", help="print versions first")
-    made.add_argument("--smoke", action="store_true", help="as briefly as it can be")
+    made.add_argument("--smoke", action="store_true", help="run as briefly as possible")
     return made
 
 
 def parsed(made: argparse.ArgumentParser) -> argparse.Namespace:
-    """Parse the command line; tell first whose benchmarks these are."""
+    """Parse the command line and print a note on who wrote the benchmarks."""
     options = made.parse_args()
-    say(_BIAS)
+    print_progress(_BIAS)
     return options
 
 
 def report(options: argparse.Namespace, measured: Any, table: Callable[[], None]) -> None:
-    """Print what was measured, as the user wants it."""
+    """Print the measurements in the requested form."""
     if options.json:
-        told = {"versions": versions(), "options": vars(options), "measured": measured}
-        print(json.dumps(told, indent=2, default=str))  # str: an option may be a path
+        document = {"versions": versions(), "options": vars(options), "measured": measured}
+        print(json.dumps(document, indent=2, default=str))  # str: an option may be a path
         return
     if options.versions:
         print(*(f"{name} {number}" for name, number in versions().items()), sep="\n")
@@ -173,7 +175,7 @@ def report(options: argparse.Namespace, measured: Any, table: Callable[[], None]
 
 
 def versions() -> dict[str, str]:
-    """Give the versions of everything that is compared, and what it runs on."""
+    """Return the versions of everything compared, and a description of the machine."""
     found = {"python": platform.python_version(), "platform": platform.platform()}
     found["machine"] = ", ".join((f"{os.cpu_count()} CPUs", *_models()))
     for name in _PACKAGES:
@@ -185,7 +187,7 @@ def versions() -> dict[str, str]:
 
 
 def _models() -> set[str]:
-    """Give the models of the processors, where the system tells."""
+    """Return the processor models, if the system reports them."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:  # not Linux
@@ -193,18 +195,18 @@ def _models() -> set[str]:
     return {line.partition(":")[2].strip() for line in lines if line.startswith("model name")}
 
 
-def say(text: str) -> None:
-    """Tell the user how far things are; standard output is for results."""
+def print_progress(text: str) -> None:
+    """Print progress to stderr; stdout is for results."""
     print(text, file=sys.stderr, flush=True)
 
 
 def shown(value: float | None, digits: int = 2, unit: str = "") -> str:
-    """Give a number as a cell of a table."""
+    """Format a number as a table cell."""
     return "–" if value is None else f"{value:.{digits}f}{unit}"
 
 
 def print_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print an aligned table that is Markdown too; all but the first column are numbers."""
+    """Print an aligned Markdown table; all columns but the first are numbers."""
     cells = [list(heads), *map(list, rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     ruler = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]

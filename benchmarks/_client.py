@@ -1,10 +1,10 @@
 """
-The process that is measured: runs streams in one way, prints what they cost as JSON.
+The measured process: run streams with one alternative, and print their cost as JSON.
 
-Counted is the user and system CPU time of the whole process, all threads, from before the first
-stream connects until the client is closed; the source's pacing and the notes of round
-trips are in it. Not counted: the interpreter's start, imports and one short recognition before,
-by a client of its own: it loads what loads on first use, and leaves no connection.
+The cost is the user and system CPU time of the whole process, all threads included, from before the
+first stream connects until the client is closed. It includes pacing of the source and recording of
+round trips. It does not include interpreter startup, imports, and one short initial recognition,
+whose separate client triggers lazy loading and leaves no connection.
 """
 
 import argparse
@@ -21,13 +21,13 @@ from _alternatives import ALTERNATIVES, Recognize
 from _bench import FRAME_BYTES, FRAME_MS, STAGGER, allow_sockets, cpu_seconds, give_up
 
 _FRAMES_OF_WORD = 2
-_SETTLING = 1.0  # seconds; the round trips of a stream's beginning wait for its connection
-_LATE = 1.0  # seconds; a result that takes longer is of no use to who watches
+_SETTLING = 1.0  # seconds; early round trips of a stream include connecting
+_LATE = 1.0  # seconds; a result that takes longer is of no use for live display
 
 
 @dataclass
 class Measured:
-    """What a run of all streams cost."""
+    """The cost of a run of all streams."""
 
     cpu_ms_per_second: float
     p50_ms: float | None
@@ -40,10 +40,10 @@ class Measured:
 
 class Paced:
     """
-    One stream's audio, in real time or as fast as it is taken, and its round trips.
+    The audio of one stream, in real time or as fast as it is read, and its round trips.
 
-    A round trip is from the time at which a frame was due until the result that answers it was
-    seen, so a client that is late pays for it.
+    A round trip lasts from the time at which a frame was due until its result was returned, so
+    delays caused by the client count.
     """
 
     def __init__(self, frames: int, *, real_time: bool) -> None:
@@ -56,7 +56,7 @@ class Paced:
         self._begin = 0.0
 
     async def frames(self) -> AsyncGenerator[bytes, None]:
-        """Give the frames, each when it is due."""
+        """Yield the frames, each when it is due."""
         self._begin = time.perf_counter()
         for number in range(1, self._frames + 1):
             if self._period:
@@ -65,7 +65,7 @@ class Paced:
             yield bytes(FRAME_BYTES)
 
     def seen(self, text: str) -> None:
-        """Note a result; the number of its last word tells which frame it answers."""
+        """Record a result; the number of its last word identifies its frame."""
         self.results += 1
         word = int(text[text.rindex("-") + 1 :])
         after = word * _FRAMES_OF_WORD * self._period
@@ -126,7 +126,7 @@ def main() -> None:
     parser.add_argument("url")
     parser.add_argument("--streams", type=int, required=True)
     parser.add_argument("--seconds", type=float, required=True, help="of audio, for each stream")
-    parser.add_argument("--unpaced", action="store_true", help="as fast as it goes")
+    parser.add_argument("--unpaced", action="store_true", help="as fast as possible")
     parser.add_argument("--uvloop", action="store_true", help="run on uvloop")
     options = parser.parse_args()
     frames = int(options.seconds * 1000 / FRAME_MS)
@@ -136,7 +136,7 @@ def main() -> None:
         try:
             measured = runner.run(measure(options.name, options.url, streams))
         except ExceptionGroup as group:
-            give_up(f"a stream failed: {group.exceptions[0]!r}; the others were ended")
+            give_up(f"a stream failed: {group.exceptions[0]!r}; the others were canceled")
     print(json.dumps(asdict(measured)))
 
 

@@ -1,9 +1,9 @@
 """
-Scripted services that fail at random, one for each stream of the soak, in one process of their own.
+Scripted services that fail at random, one for each stream of the soak test, in a separate process.
 
-Which faults come, and when, depends on the seed alone: each service deals them out in the order of
-its tasks. After at most two that may let no word through (the client gives up after three in a row,
-as it should) comes one that lets at least two seconds of audio pass, or all that is left.
+The faults and their times depend on the seed alone: each service applies them in the order of its
+tasks. At most two consecutive faults may prevent all progress (the client rightly gives up after
+three); the next one lets at least two seconds of audio pass, or all that is left.
 """
 
 import argparse
@@ -33,13 +33,13 @@ from paraformer_async.testing import (
     Unknown,
 )
 
-_FRUITLESS = 2  # in a row
+_FRUITLESS = 2  # consecutive
 _FRUITLESS_SHARE = 0.4
 _CLOSE_CODES = (1000, 1001, 1006, 1011, 1012)
 
 
 def faults(random: Random, count: int) -> Iterator[Fault | None]:
-    """Deal out faults."""
+    """Yield faults."""
     fruitless = 0
     for _ in range(count):
         if fruitless < _FRUITLESS and random.random() < _FRUITLESS_SHARE:
@@ -51,7 +51,7 @@ def faults(random: Random, count: int) -> Iterator[Fault | None]:
 
 
 def _fruitless(random: Random) -> Fault:
-    """Give a fault that comes before the first word, or after the last."""
+    """Return a fault that occurs before the first word, or after the last."""
     code = _close_code(random)
     return random.choice(
         (
@@ -99,11 +99,11 @@ def _close_code(random: Random) -> int | None:
     return random.choice((None, None, *_CLOSE_CODES))
 
 
-def tell(servers: Sequence[ScriptedServer]) -> dict[str, Any]:
-    """Tell what has happened so far."""
+def state(servers: Sequence[ScriptedServer]) -> dict[str, Any]:
+    """Return what has happened so far."""
     happened = Counter(type(fault).__name__ for server in servers for fault in server.happened)
     for server in servers:
-        server.received.clear()  # with their audio; a running task is remembered by its connection
+        server.received.clear()  # frees their audio; a connection still refers to its running task
     return {
         "open": sum(server.connections.open for server in servers),
         "accepted": sum(server.connections.accepted for server in servers),
@@ -115,7 +115,7 @@ def tell(servers: Sequence[ScriptedServer]) -> dict[str, Any]:
 async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--services", type=int, required=True)
-    parser.add_argument("--faults", type=int, required=True, help="of each service, about")
+    parser.add_argument("--faults", type=int, required=True, help="per service, approximately")
     parser.add_argument("--seed", type=int, required=True)
     options = parser.parse_args()
     async with AsyncExitStack() as stack:
@@ -124,7 +124,7 @@ async def main() -> None:
             random = Random(f"{options.seed}/{number}")  # noqa: S311 - no secret
             server = ScriptedServer(faults=faults(random, options.faults))
             servers.append(await stack.enter_async_context(server))
-        await answer(json.dumps([server.url for server in servers]), lambda: tell(servers))
+        await answer(json.dumps([server.url for server in servers]), lambda: state(servers))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
 """
-A service that speaks the protocol and recognizes nothing, so that it costs next to nothing.
+A service that implements the protocol without recognizing anything, at almost no cost.
 
-Every second frame of 100 ms brings a result: a sentence that grows by a word each 200 ms and is
-final at its tenth. The last word of a result carries its number, so it names the frame that it
-answers. WebSocket frames are parsed by hand, and audio is not even unmasked. Any key will do.
+Every second frame of 100 ms produces a result: a sentence that grows by a word every 200 ms and is
+final at its tenth word. The last word of a result contains its number, which identifies the frame
+it belongs to. WebSocket frames are parsed by hand, and audio is not even unmasked. Any key is
+accepted.
 
-Standard input is the way to control it, see `_bench.control`.
+Controlled through standard input; see `_bench.control`.
 """
 
 import argparse
@@ -26,12 +27,12 @@ _WORDS = 10  # of a sentence
 _WORD_MS = FRAME_MS * _FRAMES_OF_WORD
 
 
-class Connection(asyncio.Protocol):
+class LoadConnection(asyncio.Protocol):
     """
     A connection in the server's role.
 
     Args:
-        silent: Say nothing but `task-started` and `task-finished`.
+        silent: Send nothing but `task-started` and `task-finished`.
         note: Called for each frame of audio.
     """
 
@@ -44,11 +45,11 @@ class Connection(asyncio.Protocol):
         self._frames = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin."""
+        """Store the transport."""
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        """Take all that is whole by now."""
+        """Parse all complete frames."""
         self._buffer += data
         while self._parse():
             pass
@@ -122,7 +123,7 @@ class Connection(asyncio.Protocol):
 
 @cache
 def result_payload(number: int) -> bytes:
-    """Give the payload of the result that ends with word *number*, counted from 1."""
+    """Return the payload of the result that ends with word *number*, counted from 1."""
     first = (number - 1) // _WORDS * _WORDS + 1
     words = [_word(each) for each in range(first, number + 1)]
     is_final = len(words) == _WORDS
@@ -162,7 +163,9 @@ async def main() -> None:
 
     allow_sockets()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(silent=silent, note=note), "127.0.0.1", 0)
+    server = await loop.create_server(
+        lambda: LoadConnection(silent=silent, note=note), "127.0.0.1", 0
+    )
     port = server.sockets[0].getsockname()[1]
     await control(f"ws://127.0.0.1:{port}/api-ws/v1/inference", lambda: frames)
 

@@ -1,8 +1,8 @@
 """
-The process that is measured: short recognitions one after another, and when each could begin.
+The measured process: consecutive short recognitions, and how soon each could start.
 
-One recognition comes before, straight to the server, by a client of its own: it loads what loads
-on first use, and leaves no connection. The times are from the call until `task-started` is seen.
+One initial recognition, sent directly to the server by a separate client, triggers lazy loading and
+leaves no connection. Times are from the call until `task-started` is received.
 """
 
 import argparse
@@ -16,9 +16,9 @@ from statistics import median
 from _alternatives import AUTHORIZATION, KEY, dashscope, finish_task, run_task, unlimited
 from _bench import FRAME_BYTES
 
-_FRAMES = 2  # the second brings a result
+_FRAMES = 2  # the second one produces a result
 
-# Recognizes once; calls back when `task-started` is seen, if that can be seen.
+# Recognizes once; calls back when `task-started` is received, if the alternative reports it.
 Recognize = Callable[[Callable[[], None]], Awaitable[None]]
 
 
@@ -29,7 +29,7 @@ async def _frames() -> AsyncGenerator[bytes, None]:
 
 @asynccontextmanager
 async def ours(url: str) -> AsyncIterator[Recognize]:
-    """Use one `AsyncRecognizer`; a middleware sees `task-started`."""
+    """Use one `AsyncRecognizer`; a middleware detects `task-started`."""
     from paraformer_async import AsyncRecognizer
     from paraformer_async.middleware import Event, Middleware, TaskStarted
 
@@ -57,7 +57,7 @@ async def ours(url: str) -> AsyncIterator[Recognize]:
 
 @asynccontextmanager
 async def handwritten(url: str) -> AsyncIterator[Recognize]:
-    """Use aiohttp and json, with a connection for each recognition."""
+    """Use aiohttp and json, with one connection per recognition."""
     import aiohttp
 
     async with aiohttp.ClientSession() as session:
@@ -81,7 +81,7 @@ async def handwritten(url: str) -> AsyncIterator[Recognize]:
 
 @asynccontextmanager
 async def vendors(url: str) -> AsyncIterator[Recognize]:
-    """Use the vendor's SDK, which does not tell of `task-started`."""
+    """Use the vendor's SDK, which does not report `task-started`."""
     async with dashscope(url) as recognize_frames:
 
         async def recognize(started: Callable[[], None]) -> None:
@@ -108,7 +108,7 @@ async def measure(name: str, warm_url: str, url: str, recognitions: int) -> dict
         begin = time.perf_counter()
         for _ in range(recognitions):
             called = time.perf_counter()
-            # Not a method of the list: the clock is read when it is called.
+            # A lambda, so that the clock is read when it is called.
             await recognize(lambda called=called: waits.append(time.perf_counter() - called))  # type: ignore[misc]
         wall = time.perf_counter() - begin
     return {
@@ -121,7 +121,7 @@ async def measure(name: str, warm_url: str, url: str, recognitions: int) -> dict
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", choices=ALTERNATIVES)
-    parser.add_argument("warm_url", help="where the first recognition goes")
+    parser.add_argument("warm_url", help="URL for the initial recognition")
     parser.add_argument("url")
     parser.add_argument("--recognitions", type=int, required=True)
     options = parser.parse_args()

@@ -1,4 +1,4 @@
-"""The library's own local service over its scripted engine, in a process of its own."""
+"""The library's own local service with its scripted engine, in a separate process."""
 
 import asyncio
 

@@ -1,10 +1,10 @@
 """
-What does an hour of audio cost that goes as fast as the socket takes it?
+What does an hour of audio cost, sent as fast as the socket accepts it?
 
-The server takes the audio and says nothing, so this is the cost of the way out alone. `ours` reads
-an async generator, `ours-thread` a plain iterable, which may block and so is read in a thread. All
-send the same frames of 100 ms. `vs.` is the median of the ratios to the hand-written loop of the
-same round, with the lowest and the highest.
+The server receives the audio and sends no results, so this is the cost of sending alone. `ours`
+reads an async generator; `ours-thread` reads a plain iterable, which may block, in a thread. All
+send the same frames of 100 ms. `vs.` is the median ratio to the hand-written loop in the same
+round, with its range.
 """
 
 import argparse
@@ -45,10 +45,10 @@ def _run(server: Server, name: str, options: argparse.Namespace) -> dict[str, An
 
 def _cells(runs: Runs) -> tuple[str, ...]:
     return (
-        shown(runs.middle("cpu")),
+        shown(runs.median("cpu")),
         shown_ratio(runs, "vs_handwritten"),
-        shown(runs.middle("wall")),
-        shown(runs.middle("memory_kb_per_stream"), 0),
+        shown(runs.median("wall")),
+        shown(runs.median("memory_kb_per_stream"), 0),
     )
 
 

@@ -1,9 +1,8 @@
 """
 How long does an import take?
 
-Each is imported in fresh processes, in turns; the interpreter's own start is not counted, compiled
-bytecode is there. `vs.` is the median of the ratios to aiohttp of the same round, with the lowest
-and the highest.
+Each statement runs in new processes, in turns, with compiled bytecode available; the interpreter's
+startup is not counted. `vs.` is the median ratio to aiohttp in the same round, with its range.
 """
 
 import sys
@@ -16,19 +15,19 @@ _COMPETITORS = {
     "from dashscope.audio.asr import Recognition": "dashscope",
     "import dashscope_realtime.asr": "dashscope_realtime",
 }
-_YARDSTICK = "import aiohttp"
+_BASELINE = "import aiohttp"
 _IMPORTS = (
     "import paraformer_async",
     "from paraformer_async import AsyncRecognizer",
-    _YARDSTICK,
+    _BASELINE,
     *_COMPETITORS,
 )
 _TIMED = """
 import json, sys, time
-begin = time.perf_counter()
+start = time.perf_counter()
 {statement}
-spent = time.perf_counter() - begin
-print(json.dumps({{"ms": spent * 1000, "modules": len(sys.modules)}}))
+elapsed = time.perf_counter() - start
+print(json.dumps({{"ms": elapsed * 1000, "modules": len(sys.modules)}}))
 """
 _LIMIT = 60.0
 _HEADS = ("statement", "ms", "vs.", "modules")
@@ -40,7 +39,7 @@ def main() -> None:
         options.rounds = 1
     _measure(1, "to compile: ")
     found = _measure(options.rounds)
-    add_ratios(found, "vs_aiohttp", "ms", _YARDSTICK)
+    add_ratios(found, "vs_aiohttp", "ms", _BASELINE)
     sys.exit(report_runs(options, found, _HEADS, _cells))
 
 
@@ -49,15 +48,15 @@ def _measure(rounds: int, label: str = "") -> dict[str, Runs]:
 
 
 def _import(statement: str) -> dict[str, Any]:
-    # -P: what is installed, as with the other benchmarks, and not what the working folder holds.
+    # -P: import what is installed, as in the other benchmarks, not from the working directory.
     return dict(run_python("-P", "-c", _TIMED.format(statement=statement), limit=_LIMIT))
 
 
 def _cells(runs: Runs) -> tuple[str, ...]:
     return (
-        shown(runs.middle("ms"), 1),
+        shown(runs.median("ms"), 1),
         shown_ratio(runs, "vs_aiohttp"),
-        shown(runs.middle("modules"), 0),
+        shown(runs.median("modules"), 0),
     )
 
 

@@ -1,9 +1,9 @@
 """
-What does each step of ours cost?
+What does each step of the client cost?
 
-Every step is done a number of times in a row, in turns with the others, over many rounds. `best` is
-the fastest round, which other programs disturbed the least; `vs.` is the median of the ratios to
-`json.loads` of the same round. The loop around a step is the first line, and is in every figure.
+Each step is repeated many times, in turns with the others, over many rounds. `best` is the fastest
+round, the one least disturbed by other programs; `vs.` is the median ratio to `json.loads` in the
+same round. The first row is the loop around a step, which every figure includes.
 """
 
 import json
@@ -17,8 +17,8 @@ from itertools import repeat, starmap
 from _bench import FRAME_BYTES, FRAME_MS, parsed, parser, shown
 from _load_server import result_payload
 from _runs import Runs, add_ratios, in_turns, report_runs
-
 from paraformer_async._client.recognition import Recognition
+
 from paraformer_async._core.framing import Framer, bytes_per_second
 from paraformer_async._core.ledger import Ledger
 from paraformer_async._core.protocol import ClientProtocol, ServerProtocol, State
@@ -28,25 +28,25 @@ from paraformer_async.options.options import Options
 
 _RATE = 16000
 _TASK = "0123456789abcdef0123456789abcdef"
-_KEEP = 60.0  # seconds of audio: as `Reconnect` has it
+_KEEP = 60.0  # seconds of audio, the default of `Reconnect`
 _PARTIAL = 5  # words of a partial result
 _FINAL = 10
 _NOW = 1000.0
-_YARDSTICK = "json.loads, a partial result"
+_BASELINE = "json.loads, a partial result"
 _HEADS = ("step", "best µs", "median µs", "vs.")
 
-# Prepares an iterator that does a number of steps, one for each value it gives.
+# Returns an iterator that performs a number of steps, one for each value it yields.
 Step = Callable[[int], Iterator[object]]
 
 
 def _text(number: int) -> str:
-    """Give the frame of the result that ends with word *number*."""
+    """Return the frame of the result that ends with word *number*."""
     header = {"task_id": _TASK, "event": "result-generated", "attributes": {}}
     return f'{{"header":{json.dumps(header)},"payload":{result_payload(number).decode()}}}'
 
 
 _TEXT = _text(_PARTIAL)
-_BYTES = _TEXT.encode()  # as a connection of ours has it
+_BYTES = _TEXT.encode()  # as received by a connection
 _CHUNK = bytes(FRAME_BYTES)
 _AUDIO = Audio(_CHUNK)
 
@@ -81,7 +81,7 @@ def _ledger() -> Ledger:
 
 
 def _recorded(steps: int) -> Ledger:
-    """Give a ledger that keeps the audio of so many sentences."""
+    """Return a ledger that keeps the audio of *steps* sentences."""
     ledger = Ledger(bytes_per_second(_RATE), keep=1e9)
     for _ in range(steps * _FINAL * 2):
         ledger.record(_AUDIO)
@@ -112,7 +112,7 @@ def _taking_in(steps: int) -> Iterator[object]:
 
 
 def _all_of_it(steps: int) -> Iterator[object]:
-    """Two frames out and one result in, with framing, protocol, middleware, ledger and queues."""
+    """Send two frames and receive one result, through every layer of the core."""
     framer, protocol, recognition = Framer(_RATE), _running(), _recognition()
 
     def step(text: bytes) -> None:
@@ -129,7 +129,7 @@ def _all_of_it(steps: int) -> Iterator[object]:
 
 STEPS: Mapping[str, Step] = {
     "nothing (the loop)": lambda steps: starmap(bool, repeat((), steps)),
-    _YARDSTICK: lambda steps: map(json.loads, repeat(_TEXT, steps)),
+    _BASELINE: lambda steps: map(json.loads, repeat(_TEXT, steps)),
     "decode_event, a partial result": lambda steps: map(decode_event, repeat(_BYTES, steps)),
     "protocol.receive, a partial result": lambda steps: map(
         partial(_running().receive, is_text=True), repeat(_BYTES, steps)
@@ -158,7 +158,7 @@ STEPS: Mapping[str, Step] = {
 
 
 def _timed(step: Step, steps: int) -> float:
-    """Give the µs of a step."""
+    """Return the µs per step."""
     work: Iterator[object] = step(steps)
     begin = time.perf_counter()
     deque(work, maxlen=0)
@@ -167,22 +167,22 @@ def _timed(step: Step, steps: int) -> float:
 
 def main() -> None:
     made = parser(__doc__, rounds=25)
-    made.add_argument("--steps", type=int, default=500, help="in a row")
+    made.add_argument("--steps", type=int, default=500, help="repetitions per round")
     options = parsed(made)
     if options.smoke:
         options.steps, options.rounds = 20, 2
     found = {name: Runs() for name in STEPS}
     for number, name in in_turns(list(STEPS), options.rounds):
         found[name].rounds[number] = {"us": _timed(STEPS[name], options.steps)}
-    add_ratios(found, "vs_json", "us", _YARDSTICK)
+    add_ratios(found, "vs_json", "us", _BASELINE)
     sys.exit(report_runs(options, found, _HEADS, _cells))
 
 
 def _cells(runs: Runs) -> tuple[str, ...]:
     return (
         shown(min(runs.column("us").values())),
-        shown(runs.middle("us")),
-        shown(runs.middle("vs_json"), unit=" ×"),
+        shown(runs.median("us")),
+        shown(runs.median("vs_json"), unit=" ×"),
     )
 
 

@@ -1,10 +1,11 @@
 """
-What does a connection that is used again save?
+What does reusing a connection save?
 
-Short recognitions come one after another, over a link that takes its time: a proxy on loopback,
-which also counts the connections. `first ms` is the time from the call until `task-started` with no
-connection there; `next ms` is the median of the recognitions after that, `of first` its share.
-A connection costs a round trip for TCP and one for the handshake (with TLS, another), a task one.
+Consecutive short recognitions run over a link with added latency: a proxy on loopback, which also
+counts connections. `first ms` is the time from the call until `task-started` without an existing
+connection; `next ms` is the median of the following recognitions, and `of first` their ratio. A
+connection takes one round trip for TCP and one for the handshake (and another for TLS); a task
+takes one.
 """
 
 import sys
@@ -28,7 +29,7 @@ _DELAYED_SHARE = 5
 
 
 def measure(server: Server, link: Server, label: str, rounds: int, count: int) -> dict[str, Runs]:
-    """Give what was measured of each alternative over a link."""
+    """Return the measurements of each alternative over a link."""
 
     def run_one(name: str) -> dict[str, Any]:
         before = link.ask()
@@ -48,12 +49,12 @@ def measure(server: Server, link: Server, label: str, rounds: int, count: int) -
 
 def _cells(runs: Runs) -> tuple[str, ...]:
     return (
-        shown(runs.middle("first_ms")),
-        shown(runs.middle("next_ms")),
-        shown(runs.middle("of_first")),
-        shown(runs.middle("each_ms")),
+        shown(runs.median("first_ms")),
+        shown(runs.median("next_ms")),
+        shown(runs.median("of_first")),
+        shown(runs.median("each_ms")),
         shown_ratio(runs, "vs_handwritten"),
-        f"{shown(runs.most('handshakes'), 0)} of {shown(runs.most('recognitions'), 0)}",
+        f"{shown(runs.worst('handshakes'), 0)} of {shown(runs.worst('recognitions'), 0)}",
     )
 
 
@@ -61,7 +62,10 @@ def main() -> None:
     made = parser(__doc__, rounds=3)
     made.add_argument("--delay", type=float, nargs="+", default=[0.0, 50.0], help="ms each way")
     made.add_argument(
-        "--recognitions", type=int, default=100, help="one after another; a fifth with a delay"
+        "--recognitions",
+        type=int,
+        default=100,
+        help="consecutive recognitions; a fifth of them with a delay",
     )
     options = parsed(made)
     if options.smoke:

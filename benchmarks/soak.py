@@ -1,17 +1,16 @@
 """
-Is a word lost when everything fails all the time?
+Is a word lost when everything keeps failing?
 
-N streams at once send marked audio, each to a service of its own that fails at random, but as a
-seed says (see `_faulty_services.py`): drops, half-closed connections, failed tasks, refusals,
-throttling, stalls, late results. When a recognition is done, its stream begins another, by turns
-with a source and by hand. Every 20 ms of the audio carry a number that must come back once, in
-order. The status is 1 when that was not so, when a recognition failed, or when something was left
-open.
+N concurrent streams send marked audio, each to a service of its own with random faults that a seed
+determines (see `_faulty_services.py`): drops, half-closed connections, failed tasks, refusals,
+throttling, stalls, late results. After each recognition, its stream starts another, alternating
+between pull and push. Every 20 ms of audio carry a number that must be recognized once, in order.
+The exit status is 1 if one was not, if a recognition failed, or if anything was left open.
 
-The services run in a process of their own, so that sockets, tasks and memory are the client's
-alone. One for each stream, because one for all would deal out its faults in the order of arrival:
-the seed would not tell what happens, and a stream might by chance get more in a row than it can
-take. All streams share one recognizer, with its default policy of reconnection.
+The services run in a separate process, so that sockets, tasks and memory are the client's alone.
+Each stream has its own service: a shared one would apply its faults in order of arrival, so the
+seed would not determine what happens, and a stream could receive more consecutive faults than it
+tolerates. All streams share one recognizer, with the default reconnection policy.
 """
 
 import argparse
@@ -29,7 +28,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from _bench import Server, parsed, parser, print_table, report, running_server, say
+from _bench import Server, parsed, parser, print_progress, print_table, report, running_server
 
 from paraformer_async import (
     AsyncRecognizer,
@@ -50,27 +49,27 @@ _RATE = 8000
 _BLOCK_MS = 20
 _BLOCKS = 60_000  # numbers of blocks
 _SECONDS_OF_AUDIO = (5, 10, 20, 60, 240)
-_TASKS_PER_SECOND = 2  # of a stream, more than there can be
+_TASKS_PER_SECOND = 2  # per stream; an upper bound
 _TIMEOUTS = Timeouts(connect=5, started=3, send=5, finish=5, close=0.5)
 _SMOKE_TIMEOUTS = Timeouts(connect=5, started=0.5, send=1, finish=1, close=0.2)
-_DRAIN = 60.0  # seconds for what is under way when time is up
+_DRAIN = 60.0  # seconds to finish what is running when time is up
 _LEAVE = 5.0
 _SHOWN = 10
 
 
 class Speech:
     """
-    Marked audio, faster than it is spoken.
+    Marked audio, faster than real time.
 
     Args:
-        random: Gives the number of its first block and the sizes of its chunks.
-        seconds: Its length, of audio.
-        pace: How many seconds of audio pass in one of the clock.
-        until: When it ends at the latest, on the clock.
+        random: Determines the number of the first block and the sizes of chunks.
+        seconds: Length of the audio, in seconds.
+        pace: Seconds of audio per second of real time.
+        until: Latest time to end, on the monotonic clock.
 
     Attributes:
         first: Number of the first block.
-        blocks: How many blocks were given.
+        blocks: Number of blocks yielded so far.
     """
 
     def __init__(self, random: Random, seconds: float, pace: float, until: float) -> None:
@@ -82,7 +81,7 @@ class Speech:
         self.blocks = 0
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
-        """Give the audio when it is due, cut anywhere."""
+        """Yield the audio when it is due, in chunks of random sizes."""
         begin = time.monotonic()
         while self.blocks < self._length and time.monotonic() < self._until:
             count = min(self._random.randrange(5, 50), self._length - self.blocks)
@@ -96,13 +95,13 @@ class Speech:
             await asyncio.sleep(max(0.0, due - time.monotonic()))
 
 
-class Hearing:
+class Check:
     """
-    What was heard of a speech.
+    Compares results with the audio that was sent.
 
     Attributes:
-        lost: Blocks that were passed over.
-        twice: Blocks that came again, or are none of the speech.
+        lost: Blocks that were skipped.
+        twice: Blocks that were repeated, or were never sent.
     """
 
     def __init__(self, speech: Speech) -> None:
@@ -111,8 +110,8 @@ class Hearing:
         self.lost = 0
         self.twice = 0
 
-    def take(self, result: RecognitionResult) -> None:
-        """Take a result."""
+    def add(self, result: RecognitionResult) -> None:
+        """Check the blocks of a result."""
         for number in marks_of([result]):
             if self._next <= number < self._speech.first + self._speech.blocks:
                 self.lost += number - self._next
@@ -121,12 +120,12 @@ class Hearing:
                 self.twice += 1
 
     def end(self) -> None:
-        """No more results come."""
+        """Count blocks still missing after the last result."""
         self.lost += self._speech.first + self._speech.blocks - self._next
 
 
 class Tally:
-    """All that is counted."""
+    """All counters."""
 
     def __init__(self) -> None:
         self.begin = time.monotonic()
@@ -136,18 +135,18 @@ class Tally:
         self.samples: list[dict[str, Any]] = []
 
     def note_retry(self, retry: Retry) -> None:
-        """Count another attempt by its reason."""
+        """Count a retry by its reason."""
         self.retries[_kind(retry.failure)] += 1
 
-    def note_end(self, speech: Speech, hearing: Hearing) -> None:
-        """Count what was heard."""
-        hearing.end()
+    def note_end(self, speech: Speech, check: Check) -> None:
+        """Count the blocks of a recognition that has ended."""
+        check.end()
         self.blocks += speech.blocks
-        self.lost += hearing.lost
-        self.twice += hearing.twice
+        self.lost += check.lost
+        self.twice += check.twice
 
     def sample(self) -> dict[str, Any]:
-        """Take a sample of how things are."""
+        """Record a sample of the current state."""
         now = {
             "seconds": round(time.monotonic() - self.begin, 1),
             "running": self.running,
@@ -160,12 +159,12 @@ class Tally:
             "rss_mb": _memory(),
         }
         self.samples.append(now)
-        say("  ".join(f"{name} {value}" for name, value in now.items()))
+        print_progress("  ".join(f"{name} {value}" for name, value in now.items()))
         return now
 
 
 async def soak(server: Server, options: argparse.Namespace) -> dict[str, Any]:
-    """Let the streams run, and give what was measured."""
+    """Run the streams and return the measurements."""
     seconds = options.minutes * 60
     tally = Tally()
     before = tally.sample()
@@ -217,7 +216,7 @@ async def _sample(server: Server, tally: Tally, every: float) -> None:
     while True:
         await asyncio.sleep(every)
         tally.sample()
-        await asyncio.to_thread(server.ask)  # it forgets the audio of tasks that are done
+        await asyncio.to_thread(server.ask)  # this frees the audio of finished tasks
 
 
 async def _stream(
@@ -228,35 +227,35 @@ async def _stream(
     options: argparse.Namespace,
     tally: Tally,
 ) -> None:
-    """Recognize one speech after another, until time is up."""
+    """Run one recognition after another until time is up."""
     random = Random(f"{options.seed}/{number}/speech")  # noqa: S311 - no secret
     await asyncio.sleep(random.uniform(0, min(1.0, options.minutes * 6)))
-    by_hand = bool(number % 2)
+    is_push = bool(number % 2)
     while time.monotonic() < until:
         speech = Speech(random, random.choice(_SECONDS_OF_AUDIO), options.pace, until)
-        hearing = Hearing(speech)
+        check = Check(speech)
         tally.running += 1
         try:
-            await (_push if by_hand else _pull)(recognizer, url, speech, hearing)
+            await (_push if is_push else _pull)(recognizer, url, speech, check)
             tally.finished += 1
         except ParaformerError as error:
             tally.failures.append(f"stream {number}: {error!r}")
         finally:
-            tally.note_end(speech, hearing)
+            tally.note_end(speech, check)
         tally.running -= 1
-        by_hand = not by_hand
+        is_push = not is_push
 
 
-async def _pull(recognizer: AsyncRecognizer, url: str, speech: Speech, hearing: Hearing) -> None:
+async def _pull(recognizer: AsyncRecognizer, url: str, speech: Speech, check: Check) -> None:
     async for result in recognizer.stream(speech.chunks(), endpoint=url):
-        hearing.take(result)
+        check.add(result)
 
 
-async def _push(recognizer: AsyncRecognizer, url: str, speech: Speech, hearing: Hearing) -> None:
+async def _push(recognizer: AsyncRecognizer, url: str, speech: Speech, check: Check) -> None:
     async with recognizer.stream(endpoint=url) as stream:
 
         async def send() -> None:
-            with suppress(ParaformerError):  # the loop raises it, too
+            with suppress(ParaformerError):  # the loop over the results raises it, too
                 async with aclosing(speech.chunks()) as chunks:
                     async for chunk in chunks:
                         await stream.send(chunk)
@@ -265,24 +264,24 @@ async def _push(recognizer: AsyncRecognizer, url: str, speech: Speech, hearing: 
         sending = asyncio.create_task(send())
         try:
             async for result in stream:
-                hearing.take(result)
+                check.add(result)
         finally:
             sending.cancel()
             await asyncio.wait([sending])
 
 
 async def _services_at_the_end(server: Server) -> dict[str, Any]:
-    """Ask the services, when they have seen that all connections are closed."""
+    """Return the state of the services once they have noticed that all connections are closed."""
     deadline = time.monotonic() + _LEAVE
     while True:
-        told: dict[str, Any] = await asyncio.to_thread(server.ask)
-        if not _open(told) or time.monotonic() > deadline:
-            return told
+        state: dict[str, Any] = await asyncio.to_thread(server.ask)
+        if not _open(state) or time.monotonic() > deadline:
+            return state
         await asyncio.sleep(0.1)
 
 
 def _open(services: dict[str, Any]) -> int:
-    """Count open connections; one that a service has stalled does not notice that it is closed."""
+    """Count open connections; a stalled service does not notice that its connection is closed."""
     return max(0, int(services["open"]) - int(services["happened"].get("Stall", 0)))
 
 
@@ -310,12 +309,12 @@ def _sockets() -> int | None:
 def _is_socket(number: Path) -> bool:
     try:
         return str(number.readlink()).startswith("socket:")
-    except OSError:  # closed meanwhile
+    except OSError:  # closed in the meantime
         return False
 
 
 def _memory() -> float:
-    """Give the resident memory in MB; its peak where the system does not tell."""
+    """Return the resident memory in MB; its peak if the system does not report it."""
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     except OSError:
@@ -325,7 +324,7 @@ def _memory() -> float:
 
 
 def is_good(measured: dict[str, Any]) -> bool:
-    """Whether all is as it should be."""
+    """Return whether the run was free of errors."""
     faults = (measured["lost"], measured["twice"], measured["failed"])
     violations = measured["services"]["violations"]
     is_clean = all(number <= 0 for number in measured["left"].values())
@@ -333,7 +332,7 @@ def is_good(measured: dict[str, Any]) -> bool:
 
 
 def show(measured: dict[str, Any]) -> None:
-    """Print what was measured."""
+    """Print the measurements."""
     memory = [sample["rss_mb"] for sample in measured["samples"]]
     middle = memory[len(memory) // 2]
     rows = [
@@ -342,10 +341,10 @@ def show(measured: dict[str, Any]) -> None:
         ("recognitions failed", len(measured["failed"])),
         ("words", measured["words"]),
         ("words lost", measured["lost"]),
-        ("words twice", measured["twice"]),
+        ("words repeated", measured["twice"]),
         ("connections", measured["services"]["accepted"]),
         ("memory at half time, MB", middle),
-        ("memory at most, MB", max(memory)),
+        ("memory, peak, MB", max(memory)),
         ("memory at the end, MB", memory[-1]),
         *((f"left open: {name}", number) for name, number in measured["left"].items()),
         *((f"retries: {name}", number) for name, number in measured["retries"].items()),
@@ -371,13 +370,13 @@ def main() -> None:
     made.add_argument("--minutes", type=float, default=2.0)
     made.add_argument("--seed", type=int, default=1)
     made.add_argument(
-        "--pace", type=float, default=2.0, help="seconds of audio in one of the clock"
+        "--pace", type=float, default=2.0, help="seconds of audio per second of real time"
     )
-    made.add_argument("--every", type=float, default=5.0, help="seconds between two samples")
+    made.add_argument("--every", type=float, default=5.0, help="seconds between samples")
     options = parsed(made)
     if options.smoke:
         options.streams, options.minutes, options.pace, options.every = 10, 0.03, 8.0, 1.0
-    logging.getLogger("paraformer_async").setLevel(logging.ERROR)  # it tells of unknown events
+    logging.getLogger("paraformer_async").setLevel(logging.ERROR)  # warnings report unknown events
     faults = int(options.minutes * 60 * _TASKS_PER_SECOND) + 10
     arguments = ("--services", options.streams, "--faults", faults, "--seed", options.seed)
     with running_server("_faulty_services.py", *map(str, arguments)) as server:

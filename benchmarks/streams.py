@@ -1,11 +1,11 @@
 """
-What does a stream in real time cost?
+What does a real-time stream cost?
 
-N streams send frames of 100 ms, paced as a microphone would, and get five results a second. Each
-alternative runs in a fresh process against one server on loopback, in turns, over several rounds.
-`vs.` is the median of the ratios to the hand-written loop of the same round, with the lowest and
-the highest; `vs. ours` the median of those to ours. `late` are the results that were seen more than
-a second after their frame was due, `missing` those that were not seen, both in the worst round.
+N streams send frames of 100 ms, paced like a microphone, and receive five results per second. Each
+alternative runs in a new process against one server on loopback, in turns, over several rounds.
+`vs.` is the median ratio to the hand-written loop in the same round, with its range; `vs. ours` is
+the median ratio to ours. `late` is the number of results returned more than a second after their
+frame was due, and `missing` the number not returned, both in the worst round.
 """
 
 import argparse
@@ -22,8 +22,8 @@ _ALTERNATIVES = ("ours", "handwritten", "picows", "dashscope", "dashscope-realti
 _FRAMES_OF_RESULT = 2
 _FRAMES_OF_SENTENCE = 20
 _SERVERS = {"load": "_load_server.py", "scripted": "_scripted_server.py"}
-_OF_START = 1.5  # as many times as it takes to start all streams, each has audio at least
-_SPARE_TIME = 30.0  # seconds beyond twice the audio, for a client that cannot keep pace
+_OF_START = 1.5  # minimum length of the audio, as a multiple of the time to start all streams
+_SPARE_TIME = 30.0  # seconds beyond twice the audio, for a client that cannot keep up
 _HEADS = (
     "N streams",
     "CPU ms/s",
@@ -36,12 +36,12 @@ _HEADS = (
     "missing",
     "server %",
 )
-# What is drawn, and how the axis is called.
+# What to plot, and the label of its axis.
 _CURVES = {"cpu_ms_per_second": "CPU ms per second of audio", "p50_ms": "p50 of a result, ms"}
 
 
 def measure(server: Server, options: argparse.Namespace, streams: int) -> dict[str, Runs]:
-    """Give what was measured of each alternative with a number of streams."""
+    """Return the measurements of each alternative with a number of streams."""
     found = measure_in_turns(
         options.alternatives,
         options.rounds,
@@ -68,28 +68,28 @@ def _run(server: Server, name: str, streams: int, options: argparse.Namespace) -
 
 
 def _results(server: str, frames: int) -> int:
-    """Give how many results a server sends for a stream."""
-    # The scripted engine says at the end what has begun of a sentence.
+    """Return the number of results that a server sends for a stream."""
+    # At the end, the scripted engine returns what it has of an unfinished sentence.
     at_end = server == "scripted" and frames % _FRAMES_OF_SENTENCE > 0
     return frames // _FRAMES_OF_RESULT + at_end
 
 
 def _cells(runs: Runs) -> tuple[str, ...]:
     return (
-        shown(runs.middle("cpu_ms_per_second")),
+        shown(runs.median("cpu_ms_per_second")),
         shown_ratio(runs, "vs_handwritten"),
-        shown(runs.middle("vs_ours"), unit=" ×"),
-        shown(runs.middle("p50_ms")),
-        shown(runs.middle("p99_ms")),
-        shown(runs.most("late"), 0),
-        shown(runs.middle("memory_kb_per_stream"), 0),
-        shown(runs.most("missing"), 0),
-        shown(runs.middle("server_percent"), 0),
+        shown(runs.median("vs_ours"), unit=" ×"),
+        shown(runs.median("p50_ms")),
+        shown(runs.median("p99_ms")),
+        shown(runs.worst("late"), 0),
+        shown(runs.median("memory_kb_per_stream"), 0),
+        shown(runs.worst("missing"), 0),
+        shown(runs.median("server_percent"), 0),
     )
 
 
 def plot(path: Path, found: Mapping[int, Mapping[str, Runs]]) -> None:
-    """Draw what the alternatives cost, and how late their results are, by the number of streams."""
+    """Plot the cost and the latency of the alternatives by the number of streams."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import LogLocator
 
@@ -99,7 +99,7 @@ def plot(path: Path, found: Mapping[int, Mapping[str, Runs]]) -> None:
             points = [
                 (streams, value)
                 for streams, measured in sorted(found.items())
-                if name in measured and (value := measured[name].middle(field)) is not None
+                if name in measured and (value := measured[name].median(field)) is not None
             ]
             if points:
                 axes.plot(*zip(*points, strict=True), marker="o", label=name)
@@ -114,13 +114,15 @@ def plot(path: Path, found: Mapping[int, Mapping[str, Runs]]) -> None:
     figure.savefig(path, dpi=100)
 
 
-def _picture(text: str) -> Path:
-    """Take a file that can be drawn, before anything is measured in vain."""
+def _plot_path(text: str) -> Path:
+    """Validate the path of the plot before measuring."""
     path = Path(text)
     if path.suffix != ".png" or not path.parent.is_dir():
-        raise argparse.ArgumentTypeError(f"{text} is not a .png in a folder that is there")
+        raise argparse.ArgumentTypeError(f"{text} is not a .png file in an existing folder")
     if not find_spec("matplotlib"):
-        raise argparse.ArgumentTypeError("it needs matplotlib, of the dependency group `bench`")
+        raise argparse.ArgumentTypeError(
+            "plotting needs matplotlib, from the dependency group `bench`"
+        )
     return path
 
 
@@ -131,11 +133,11 @@ def main() -> None:
     made.add_argument("--alternatives", nargs="+", choices=_ALTERNATIVES, default=_ALTERNATIVES)
     made.add_argument("--server", choices=_SERVERS, default="load")
     made.add_argument("--uvloop", action="store_true", help="run the clients on uvloop")
-    made.add_argument("--plot", type=_picture, metavar="FILE.png", help="draw it")
+    made.add_argument("--plot", type=_plot_path, metavar="FILE.png", help="plot the results")
     options = parsed(made)
     if options.smoke:
         options.streams, options.seconds, options.rounds = [2], 0.4, 1
-    # All are to run at once for a while, also when it takes long to start them.
+    # All streams must overlap for a while, even if it takes long to start them.
     options.seconds = {
         streams: max(options.seconds, streams * STAGGER * _OF_START) for streams in options.streams
     }

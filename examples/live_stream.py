@@ -1,8 +1,8 @@
 """
-Recognize speech while it is spoken: partial results grow, final ones stay.
+Recognize speech in real time: partial results change, final results do not.
 
-A recording played in real time stands for the microphone. If the microphone went quiet, `heartbeat`
-would keep the stream alive.
+A recording played in real time stands in for a microphone. If the microphone went silent,
+`heartbeat` would keep the stream alive.
 """
 
 import asyncio

@@ -1,9 +1,9 @@
 """
-Saturate several cores: one event loop and one recognizer a process, the files split among them.
+Use several cores: one event loop and one recognizer per process, with the files split among them.
 
-An event loop runs on one core. That is enough for hundreds of streams, and a second process costs
-half a second to start; benchmarks/README.md says when it pays. A quota of the service holds for the
-whole account, so each process takes its share of it.
+An event loop runs on one core. That is enough for hundreds of streams, and a second process takes
+half a second to start; see benchmarks/README.md for when it is worth it. The quota of the service
+applies to the whole account, so each process uses its share of it.
 
     python examples/many_cores.py [FILE …]
 """
@@ -22,17 +22,17 @@ from paraformer_async import AsyncRecognizer, PoolLimits
 from paraformer_async.server import LocalServer
 
 SPEECH = sorted((Path(__file__).parent / "audio").glob("*.wav"))
-AT_ONCE = 8  # in a process: enough to keep a core busy, and no more files open than needed
+CONCURRENCY = 8  # per process: enough to keep a core busy without opening more files than needed
 
 
 def work(url: str, paths: Sequence[Path], tasks_per_second: int) -> dict[Path, str]:
-    """Transcribe a share of the files; in a process of its own."""
+    """Transcribe a share of the files, in a process of its own."""
     return asyncio.run(transcribe_all(url, paths, tasks_per_second))
 
 
 async def transcribe_all(url: str, paths: Sequence[Path], tasks_per_second: int) -> dict[Path, str]:
     texts: dict[Path, str] = {}
-    room = asyncio.Semaphore(AT_ONCE)
+    slots = asyncio.Semaphore(CONCURRENCY)
     async with AsyncRecognizer(
         endpoint=url,
         api_key=os.environ.get("DASHSCOPE_API_KEY", "any"),
@@ -40,7 +40,7 @@ async def transcribe_all(url: str, paths: Sequence[Path], tasks_per_second: int)
     ) as recognizer:
 
         async def transcribe(path: Path) -> None:
-            async with room:
+            async with slots:
                 texts[path] = (await recognizer.transcribe(path)).text
 
         async with asyncio.TaskGroup() as tasks:
@@ -55,12 +55,12 @@ async def main(paths: Sequence[Path], processes: int, quota: int) -> None:
         if not url:
             url = (await stack.enter_async_context(LocalServer("scripted"))).url
 
-        # Not "fork", which would copy an event loop that runs, and locks that other threads hold.
+        # Not "fork": it would copy the running event loop, and locks held by other threads.
         context = multiprocessing.get_context("spawn")
         pool = stack.enter_context(ProcessPoolExecutor(processes, mp_context=context))
         shares = [paths[number::processes] for number in range(processes)]
         loop = asyncio.get_running_loop()
-        begin = time.perf_counter()
+        start = time.perf_counter()
         done = await asyncio.gather(
             *(
                 loop.run_in_executor(pool, work, url, share, max(1, quota // processes))
@@ -68,18 +68,20 @@ async def main(paths: Sequence[Path], processes: int, quota: int) -> None:
                 if share
             )
         )
-        spent = time.perf_counter() - begin
+        elapsed = time.perf_counter() - start
 
     for path, text in sorted(item for texts in done for item in texts.items()):
         print(f"{path.name}: {text}")
-    print(f"{len(paths)} files with {processes} processes in {spent:.1f} s")
+    print(f"{len(paths)} files with {processes} processes in {elapsed:.1f} s")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("files", type=Path, nargs="*", default=SPEECH)
-    parser.add_argument("--times", type=int, default=1, help="how often each file is transcribed")
+    parser.add_argument(
+        "--times", type=int, default=1, help="number of times to transcribe each file"
+    )
     parser.add_argument("--processes", type=int, default=min(4, os.cpu_count() or 1))
-    parser.add_argument("--quota", type=int, default=20, help="tasks per second, of the account")
+    parser.add_argument("--quota", type=int, default=20, help="tasks per second for the account")
     options = parser.parse_args()
     asyncio.run(main(options.files * options.times, options.processes, options.quota))

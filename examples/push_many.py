@@ -1,7 +1,7 @@
 """
-A service that is handed its audio: several callers at once, each with a stream of its own.
+Push audio for several concurrent callers, each with a stream of its own.
 
-One recognizer serves them all. `send` waits when the service is slower than the audio.
+One recognizer serves all of them. `send` waits while the service is slower than the audio.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ SPEECH = sorted((Path(__file__).parent / "audio").glob("*-08[89]0.wav"))
 CHUNK = 500  # samples; any size will do
 
 
-async def speak(stream: RecognitionStream, path: Path) -> None:
+async def send_file(stream: RecognitionStream, path: Path) -> None:
     with wave.open(str(path)) as file:
         while samples := file.readframes(CHUNK):
             await stream.send(samples)
@@ -24,7 +24,7 @@ async def speak(stream: RecognitionStream, path: Path) -> None:
 
 async def call(recognizer: AsyncRecognizer, path: Path) -> None:
     async with recognizer.stream() as stream, asyncio.TaskGroup() as tasks:
-        tasks.create_task(speak(stream, path))
+        tasks.create_task(send_file(stream, path))
         async for result in stream:
             if result.is_final:
                 print(f"{path.name}: {result.text}")

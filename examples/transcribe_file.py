@@ -1,5 +1,5 @@
 """
-Transcribe a file, on this machine or with the real service.
+Transcribe a file: with the real service if DASHSCOPE_API_KEY is set, otherwise on this machine.
 
     python examples/transcribe_file.py [FILE]
 """

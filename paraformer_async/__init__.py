@@ -1,11 +1,11 @@
 """
-Asyncio-native client of Alibaba Cloud's Paraformer real-time speech recognition.
+Asyncio client for Alibaba Cloud's Paraformer real-time speech recognition.
 
     async with AsyncRecognizer() as recognizer:
         transcript = await recognizer.transcribe("meeting.mp3")
 
-The package is light: the names below are loaded on first use, and aiohttp, soundfile and numpy when
-they are first needed.
+Importing the package is cheap: the names below are loaded on first use, and aiohttp, soundfile and
+numpy only when they are needed.
 """
 
 from importlib import import_module
@@ -30,8 +30,9 @@ if TYPE_CHECKING:
         TaskFailedError,
         UsageError,
     )
+    from paraformer_async.observing import Statistics
     from paraformer_async.options.endpoint import workspace_endpoint
-    from paraformer_async.options.policies import PoolLimits, Reconnect, Retry, Timeouts
+    from paraformer_async.options.policies import PoolLimits, Reconnect, Timeouts
     from paraformer_async.recognizer import AsyncRecognizer
     from paraformer_async.results import AudioGap, Latency, RecognitionResult, Sentence, Usage, Word
     from paraformer_async.stream import RecognitionStream
@@ -58,9 +59,9 @@ __all__ = [
     "RecognitionStream",
     "Reconnect",
     "RemoteProtocolError",
-    "Retry",
     "Sentence",
     "ServiceError",
+    "Statistics",
     "TaskFailedError",
     "Timeouts",
     "Transcript",
@@ -70,7 +71,7 @@ __all__ = [
     "workspace_endpoint",
 ]
 
-_HOMES = {
+_MODULES = {
     "AsyncRecognizer": "recognizer",
     "AudioGap": "results",
     "Latency": "results",
@@ -78,8 +79,8 @@ _HOMES = {
     "RecognitionResult": "results",
     "RecognitionStream": "stream",
     "Reconnect": "options.policies",
-    "Retry": "options.policies",
     "Sentence": "results",
+    "Statistics": "observing",
     "Timeouts": "options.policies",
     "Transcript": "transcript",
     "Usage": "results",
@@ -95,7 +96,7 @@ def __getattr__(name: str) -> Any:
         return version("paraformer-async")
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES.get(name, 'errors')}"), name)
+    value = getattr(import_module(f"{__name__}.{_MODULES.get(name, 'errors')}"), name)
     globals()[name] = value
     return value
 

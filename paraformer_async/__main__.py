@@ -1,4 +1,4 @@
-"""`python -m paraformer_async` is the command `paraformer-async`."""
+"""Run the command `paraformer-async` as `python -m paraformer_async`."""
 
 from paraformer_async.cli import main
 

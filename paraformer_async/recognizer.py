@@ -3,19 +3,21 @@
 import inspect
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from anyio import AsyncContextManagerMixin
 from msgspec.structs import replace
 
-from paraformer_async._client.hub import Client, not_open
+from paraformer_async._client.hub import Hub, not_open
 from paraformer_async._core.framing import FILE_FRAME_MS, FRAME_MS
-from paraformer_async._net.pool import Pool
+from paraformer_async._net.choose import TransportOption, factory_of, require_transport
 from paraformer_async.audio.files import open_audio
 from paraformer_async.audio.source import Source, chunks
 from paraformer_async.errors import AudioError, InvalidOptionError
 from paraformer_async.middleware import Heartbeat, Latency, Middleware, Stack
+from paraformer_async.observing import Observer, Statistics
 from paraformer_async.options.checks import require_kind
 from paraformer_async.options.models import MODELS
 from paraformer_async.options.options import RATE_OF_MODEL, ApiKey, Options, Overrides
@@ -79,11 +81,16 @@ class AsyncRecognizer(AsyncContextManagerMixin):
         ssl: TLS settings; certificates are verified by the system's when not given.
         connector: Makes the connector of aiohttp, for those who need another resolver, address
             family or local address; `lambda: aiohttp.TCPConnector(limit=0, family=socket.AF_INET)`.
+        transport: What opens connections: `"aiohttp"`, `"picows"` (extra `fast`), or a callable that
+            returns a `TransportFactory` of your own.
         pool: How many connections there may be, and how fast tasks are submitted.
         middleware: Factories of middleware, outermost first, put around `Latency` and `Heartbeat`.
         reconnect: What happens when a connection breaks; `None` to fail at once.
         timeouts: The bounds of all waits.
         buffer: Seconds of audio that may wait to be sent before `send` and sources wait.
+        observe: Called with each event of `paraformer_async.observing`: connections, waits,
+            attempts, retries, ends. It must not block.
+        observe_messages: Whether raw messages are among the events.
 
     Raises:
         InvalidOptionError: A value cannot work; the message names what is allowed.
@@ -121,12 +128,15 @@ class AsyncRecognizer(AsyncContextManagerMixin):
         proxy: str | None = None,
         ssl: "SSLContext | None" = None,
         connector: "Callable[[], BaseConnector] | None" = None,
+        transport: TransportOption = "aiohttp",
         pool: PoolLimits = PoolLimits(),
         # Behavior
         middleware: Sequence[Callable[[], Middleware]] = (),
         reconnect: Reconnect | None = Reconnect(),
         timeouts: Timeouts = Timeouts(),
         buffer: float = 5.0,
+        observe: Observer | None = None,
+        observe_messages: bool = False,
     ) -> None:
         self._options = Options(
             model=model,
@@ -159,11 +169,14 @@ class AsyncRecognizer(AsyncContextManagerMixin):
             reconnect=reconnect,
             timeouts=timeouts,
             buffer=buffer,
+            observe=observe,
+            observe_messages=observe_messages,
         )
         require_kind("pool", pool, PoolLimits, "PoolLimits(…)")
         self._limits = pool
-        self._connector = connector
-        self._client: Client | None = None
+        require_transport(transport, connector)
+        self._make_factory = partial(factory_of, transport, connector)
+        self._client: Hub | None = None
 
     def __repr__(self) -> str:
         return f"<AsyncRecognizer {'open' if self._client else 'closed'} {self._options!r}>"
@@ -173,15 +186,14 @@ class AsyncRecognizer(AsyncContextManagerMixin):
         """The options of all recognitions that do not override them."""
         return self._options
 
-    @property
-    def pool(self) -> Pool:
+    def statistics(self) -> Statistics:
         """
-        The connections; its `repr` tells how many are active, idle and waited for.
+        Return what the recognizer is doing at this moment.
 
         Raises:
             UsageError: The recognizer is not open.
         """
-        return self._opened().pool
+        return self._opened().statistics()
 
     async def warm(self, connections: int = 1) -> None:
         """
@@ -258,7 +270,7 @@ class AsyncRecognizer(AsyncContextManagerMixin):
 
     @asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncGenerator[Self, None]:
-        client = Client(self._limits, self._connector)
+        client = Hub(self._limits, self._make_factory)
         await client.start()
         self._client = client
         try:
@@ -289,10 +301,10 @@ class AsyncRecognizer(AsyncContextManagerMixin):
             given.append(Heartbeat())
         latency = Latency()
         source = None if audio is None else chunks(audio)
-        session = client.session(options, Stack([*given, latency]), source, frame_ms=frame_ms)
-        return RecognitionStream(session, latency, client)
+        run = client.make_run(options, Stack([*given, latency]), source, frame_ms=frame_ms)
+        return RecognitionStream(run, latency, client)
 
-    def _opened(self) -> Client:
+    def _opened(self) -> Hub:
         if self._client is None:
             raise not_open()
         return self._client

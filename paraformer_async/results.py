@@ -1,9 +1,9 @@
 """
-The nouns of an answer: what a recognition gives back.
+Result types: what a recognition returns.
 
-Ground floor: imports nothing of ours. All times are milliseconds from the start of the
-audio that the user gave. All types are frozen and hashable by value, and the service's own
-field names are kept (`Alibaba Cloud Model Studio, Paraformer real-time API`).
+Imports nothing from the rest of the package. All times are in milliseconds from the start of the
+user's audio. All types are immutable and hashable by value. Field names are the service's own (see
+"Paraformer real-time API" in Alibaba Cloud's Model Studio documentation).
 """
 
 from msgspec import Struct
@@ -13,14 +13,14 @@ __all__ = ["AudioGap", "Latency", "RecognitionResult", "Sentence", "Usage", "Wor
 
 class Word(Struct, frozen=True, gc=False):
     """
-    One recognized word and where it was said.
+    One recognized word and its position in the audio.
 
     Attributes:
         begin_time: Start of the word in ms.
         end_time: End of the word in ms.
-        text: The word without its punctuation.
-        punctuation: The punctuation that follows the word, often empty.
-        fixed: Whether the service will still change the word; `None` when it does not say.
+        text: The word, without punctuation.
+        punctuation: The punctuation after the word; often empty.
+        fixed: The service's undocumented `fixed` flag for this word; `None` if absent.
     """
 
     begin_time: int = 0
@@ -32,21 +32,21 @@ class Word(Struct, frozen=True, gc=False):
 
 class Sentence(Struct, frozen=True, gc=False):
     """
-    One sentence, as far as it is known.
+    One sentence: all of it, or what has been recognized so far.
 
     Attributes:
         begin_time: Start of the sentence in ms.
-        end_time: End of the sentence in ms; `None` while the sentence is still being spoken.
-        text: The text with punctuation.
-        words: The words with their times.
-        sentence_end: What the service said about the end; see `is_final`.
-        heartbeat: The service's sign of life, not a result. Never reaches a user's loop.
+        end_time: End of the sentence in ms; `None` while the sentence is in progress.
+        text: The text, with punctuation.
+        words: The words, with their times.
+        sentence_end: The service's end-of-sentence flag; see `is_final`.
+        heartbeat: Marks a keepalive message. Such messages are filtered out and never returned.
         emo_tag: `positive`, `negative` or `neutral`, on final sentences of the 8 kHz v2 model.
-        emo_confidence: Confidence of `emo_tag`, 0.0 to 1.0.
-        sentence_id: The service's number of the sentence.
-        speaker_id: The speaker, when the service tells speakers apart.
-        channel_id: The channel of the audio, when the service tells.
-        stash: The unsettled rest after a semantic sentence break.
+        emo_confidence: Confidence of `emo_tag`, from 0.0 to 1.0.
+        sentence_id: The service's identifier of the sentence.
+        speaker_id: The speaker, if the service distinguishes speakers.
+        channel_id: The audio channel, if the service reports it.
+        stash: The start of the next sentence, not yet final, after a semantic sentence break.
     """
 
     begin_time: int = 0
@@ -65,20 +65,20 @@ class Sentence(Struct, frozen=True, gc=False):
     @property
     def is_final(self) -> bool:
         """
-        Whether this sentence is settled.
+        Whether this sentence is final, that is, will not change.
 
-        The service documents `sentence_end`, its own client looks for an `end_time`, and
-        its documents show final sentences without one: either sign counts.
+        The service documents `sentence_end`, the vendor's client checks for `end_time` instead, and
+        the documentation shows final sentences with only one of the two: either is sufficient.
         """
         return self.sentence_end is True or self.end_time is not None
 
 
 class Usage(Struct, frozen=True, gc=False):
     """
-    What the service bills.
+    Billing information.
 
     Attributes:
-        duration: Whole seconds of audio billed so far in this task.
+        duration: Audio billed so far in this task, in whole seconds.
     """
 
     duration: int = 0
@@ -86,12 +86,13 @@ class Usage(Struct, frozen=True, gc=False):
 
 class RecognitionResult(Struct, frozen=True, gc=False):
     """
-    One result of a recognition: a sentence that is still growing, or a final one.
+    One result of a recognition: a partial result, still subject to change, or a final one.
 
     Attributes:
-        sentence: The sentence, with times in ms of the user's audio.
-        request_id: Id of the task that recognized it; quote it to the service's support.
-        usage: What is billed so far; `None` on most partial results.
+        sentence: The sentence, with times in ms from the start of the user's audio.
+        request_id: Id of the task that produced it; include it when contacting the service's
+            support.
+        usage: Audio billed so far; `None` on most partial results.
     """
 
     sentence: Sentence
@@ -105,18 +106,19 @@ class RecognitionResult(Struct, frozen=True, gc=False):
 
     @property
     def is_final(self) -> bool:
-        """Whether the text will not change any more."""
+        """Whether this is a final result: its text will not change."""
         return self.sentence.is_final
 
 
 class Latency(Struct, frozen=True, gc=False):
     """
-    How long the service took, in seconds of a monotonic clock.
+    Latency of the service, in seconds, measured on a monotonic clock.
 
     Attributes:
-        first_packet: From the first audio sent to the first result with text; `None` until known.
-        last_packet: From the end of the audio (`finish-task`) to the last result; `None` until
+        first_packet: From sending the first audio to the first result with text; `None` until
             known.
+        last_packet: From the end of the audio (`finish-task`) to the last result with text;
+            `None` until known.
     """
 
     first_packet: float | None = None
@@ -125,13 +127,13 @@ class Latency(Struct, frozen=True, gc=False):
 
 class AudioGap(RecognitionResult, frozen=True, gc=False):
     """
-    A stretch of audio that was lost when the connection broke, in the place of its results.
+    A range of audio lost with a connection, in place of its results.
 
-    Comes only with `Reconnect(lost="gap")`. Its sentence has no text, and the times of the gap in
-    ms of the user's audio. It is final.
+    Only occurs with `Reconnect(lost="gap")`. Its sentence has no text; `begin_time` and `end_time`
+    are those of the gap, in ms from the start of the user's audio. It is final.
     """
 
     @classmethod
     def between(cls, begin_time: int, end_time: int) -> "AudioGap":
-        """Make the gap from *begin_time* to *end_time*."""
+        """Return the gap from *begin_time* to *end_time*, in ms."""
         return cls(Sentence(begin_time, end_time, sentence_end=True), request_id="")

@@ -9,8 +9,8 @@ import anyio
 from anyio import AsyncContextManagerMixin
 
 from paraformer_async import results
-from paraformer_async._client.hub import Client
-from paraformer_async._client.run import Session
+from paraformer_async._client.hub import Hub
+from paraformer_async._client.run import Run
 from paraformer_async.audio.source import Chunk, immutable
 from paraformer_async.errors import UsageError
 from paraformer_async.middleware import Latency
@@ -45,23 +45,23 @@ class RecognitionStream(AsyncContextManagerMixin):
     loop of the recognizer; any number of tasks may call them.
     """
 
-    def __init__(self, session: Session, latency: Latency, client: Client) -> None:
-        self._session = session
+    def __init__(self, run: Run, latency: Latency, hub: Hub) -> None:
+        self._run = run
         self._latency = latency
-        self._client = client
+        self._hub = hub
         self._is_begun = False
         self._is_entered = False
-        self._is_told = False
+        self._is_seen = False
 
     @property
     def request_id(self) -> str:
         """Id of the present task, known from the beginning; quote it to the service's support."""
-        return self._session.request_ids[-1]
+        return self._run.request_ids[-1]
 
     @property
     def request_ids(self) -> tuple[str, ...]:
         """Ids of all tasks: reconnections begin new ones. The present one is the last."""
-        return tuple(self._session.request_ids)
+        return self._run.request_ids
 
     @property
     def latency(self) -> results.Latency:
@@ -71,7 +71,7 @@ class RecognitionStream(AsyncContextManagerMixin):
     @property
     def usage(self) -> Usage | None:
         """What the service bills so far; `None` until it said so."""
-        return self._session.recognition.usage
+        return self._run.machine.usage
 
     @asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncGenerator[Self, None]:
@@ -80,9 +80,9 @@ class RecognitionStream(AsyncContextManagerMixin):
         try:
             yield self
         finally:
-            had_failed = self._session.failure
+            had_failed = self._run.failure
             await self.aclose()
-        if had_failed and not self._is_told:
+        if had_failed and not self._is_seen:
             raise had_failed
 
     async def send(self, audio: Chunk) -> None:
@@ -99,8 +99,12 @@ class RecognitionStream(AsyncContextManagerMixin):
             ParaformerError: The recognition has failed.
         """
         self._require_push()
-        if not await self._session.recognition.outbox.put(immutable(audio)):
-            raise self._told() or UsageError("cannot send after finish(), or after the end")
+        chunk = immutable(audio)
+        self._raise_failure()
+        try:
+            await self._run.send(chunk)
+        except UsageError as error:
+            raise self._seen_failure() or error from None
         self._raise_failure()
 
     async def finish(self) -> None:
@@ -115,21 +119,21 @@ class RecognitionStream(AsyncContextManagerMixin):
         """
         self._require_push()
         self._raise_failure()
-        self._session.recognition.outbox.end()
+        await self._run.finish()
 
     async def aclose(self) -> None:
         """End the recognition now, and wait (in bounded time) until nothing of it is left."""
-        self._session.cancel(UsageError("the stream was closed before the recognition was done"))
+        self._run.end(UsageError("the stream was closed before the recognition was done"))
         if self._is_begun:
-            with anyio.move_on_after(self._session.close_timeout + _CANCELLING, shield=True):
-                await self._session.wait()
+            with anyio.move_on_after(self._run.close_timeout + _CANCELLING, shield=True):
+                await self._run.wait()
 
     def __aiter__(self) -> AsyncIterator[RecognitionResult]:
         self._begin()
-        return _Results(self._next, None if self._is_entered else self._session)
+        return _Results(self._next, None if self._is_entered else self._run)
 
     async def _next(self, iterator: object) -> RecognitionResult:
-        inbox = self._session.recognition.inbox
+        inbox = self._run.inbox
         try:
             while not inbox.results:
                 if inbox.is_ended:
@@ -143,12 +147,12 @@ class RecognitionStream(AsyncContextManagerMixin):
 
     def _begin(self) -> None:
         if not self._is_begun:
-            self._client.spawn(self._session)
+            self._hub.spawn(self._run)
             self._is_begun = True
 
     def _require_push(self) -> None:
-        self._client.require_loop()
-        if self._session.has_source:
+        self._hub.require_loop()
+        if self._run.has_source:
             raise UsageError("this stream has a source; its audio comes from there")
         if not self._is_begun:
             raise UsageError(
@@ -156,13 +160,13 @@ class RecognitionStream(AsyncContextManagerMixin):
             )
 
     def _raise_failure(self) -> None:
-        if failure := self._told():
+        if failure := self._seen_failure():
             raise failure
 
-    def _told(self) -> Exception | None:
-        """Give the failure that the user is told of now, if there is one."""
-        failure = self._session.failure
-        self._is_told = self._is_told or failure is not None
+    def _seen_failure(self) -> BaseException | None:
+        """Return the failure, if there is one; it is about to be raised."""
+        failure = self._run.failure
+        self._is_seen = self._is_seen or failure is not None
         return failure
 
 
@@ -175,7 +179,7 @@ class _Results:
     """
 
     def __init__(
-        self, next_result: Callable[[object], Awaitable[RecognitionResult]], owned: Session | None
+        self, next_result: Callable[[object], Awaitable[RecognitionResult]], owned: Run | None
     ) -> None:
         self._next_result = next_result
         self._owned = owned
@@ -189,7 +193,7 @@ class _Results:
 
     def __del__(self) -> None:
         # May run in any thread, and after the loop.
-        session = self._owned
-        if session and not session.recognition.is_done and not self._loop.is_closed():
+        run = self._owned
+        if run and not run.inbox.is_ended and not self._loop.is_closed():
             reason = UsageError("the loop over the stream was left")
-            self._loop.call_soon_threadsafe(session.cancel, reason)
+            self._loop.call_soon_threadsafe(run.end, reason)

@@ -1,10 +1,10 @@
-"""The whole of one recognition, when it is over."""
+"""The complete result of one recognition."""
 
 import unicodedata
 
 from msgspec import Struct
 
-from paraformer_async.captions.subrip import to_srt
+from paraformer_async.captions import to_srt
 from paraformer_async.results import Latency, Sentence, Word
 
 __all__ = ["Transcript", "join"]
@@ -12,14 +12,15 @@ __all__ = ["Transcript", "join"]
 
 class Transcript(Struct, frozen=True):
     """
-    What was said in a file.
+    The transcript of an audio file.
 
     Attributes:
-        sentences: The final sentences, with times in ms of the file.
+        sentences: The final sentences, with times in ms from the start of the file; the last one is
+            partial if the service never finalized it.
         duration: Length of the audio in seconds.
-        latency: How long the service took.
-        request_id: Id of the task; quote it to the service's support.
-        billed: Seconds that the service bills; `None` when it did not say.
+        latency: First-packet and last-packet latency, in seconds.
+        request_id: Id of the task; include it when contacting the service's support.
+        billed: Seconds of audio billed; `None` if the service did not report it.
     """
 
     sentences: tuple[Sentence, ...]
@@ -30,25 +31,25 @@ class Transcript(Struct, frozen=True):
 
     @property
     def text(self) -> str:
-        """All that was said, as one text."""
+        """The text of all sentences."""
         return join([sentence.text for sentence in self.sentences])
 
     @property
     def words(self) -> tuple[Word, ...]:
-        """The words of all sentences."""
+        """The words of all sentences, in order."""
         return tuple(word for sentence in self.sentences for word in sentence.words)
 
     def to_srt(self) -> str:
-        """The sentences as SubRip captions."""
+        """Return the sentences as SubRip (.srt) captions."""
         return to_srt(self.sentences)
 
 
 def join(texts: list[str]) -> str:
-    """Put sentences together: with a space, but none beside Chinese or Japanese characters."""
+    """Join sentences with spaces, but without one next to Chinese or Japanese characters."""
     joined = ""
     for text in filter(None, (text.strip() for text in texts)):
-        between = "" if not joined or _is_unspaced(joined[-1]) or _is_unspaced(text[0]) else " "
-        joined += between + text
+        separator = "" if not joined or _is_unspaced(joined[-1]) or _is_unspaced(text[0]) else " "
+        joined += separator + text
     return joined
 
 

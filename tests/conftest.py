@@ -1,9 +1,9 @@
-"""What all tests share."""
+"""Settings and fixtures for all tests."""
 
 import pytest
 from hypothesis import settings
 
-# No deadline: how long an example takes says more of the machine than of the library.
+# No deadline: the duration of an example says more about the machine than about the library.
 settings.register_profile("tests", deadline=None)
 settings.load_profile("tests")
 

@@ -3,7 +3,7 @@ The event loops on which tests with real sockets run.
 
     from tests.loops import both_loops
 
-    anyio_backend = both_loops  # for all tests of the file, or of the folder in its conftest.py
+    anyio_backend = both_loops  # for all tests in the file, or in a conftest.py for the folder
 """
 
 import pytest
@@ -16,7 +16,7 @@ import pytest
     ],
 )
 def both_loops(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
-    """Run on asyncio in debug mode, and on uvloop where there is one."""
+    """Run on asyncio in debug mode, and on uvloop if it is installed."""
     backend: tuple[str, dict[str, bool]] = request.param
     if "use_uvloop" in backend[1]:
         pytest.importorskip("uvloop")

@@ -1,4 +1,4 @@
-"""The door: what `paraformer_async` exports, and how little it loads."""
+"""The public API: what `paraformer_async` exports, and how little it loads."""
 
 import ast
 import subprocess
@@ -14,13 +14,13 @@ import paraformer_async
 
 ROOT = Path(__file__).parent.parent
 HEAVY = ("aiohttp", "numpy", "soundfile")
-# Names of the package's modules and of what it needs itself.
+# Names in the package that are not exports: its modules, and what it imports itself.
 MODULES = {path.stem for path in Path(paraformer_async.__file__).parent.iterdir()}
 HELPERS = {"Any", "TYPE_CHECKING", "import_module"}
 
 
 def loaded_by(statement: str) -> set[str]:
-    """Give the names of all modules that a fresh interpreter has loaded after *statement*."""
+    """Return the names of all modules that a fresh interpreter has loaded after *statement*."""
     program = f"{statement}\nimport sys\nprint(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True
@@ -29,8 +29,8 @@ def loaded_by(statement: str) -> set[str]:
 
 
 def test_all_is_what_is_public() -> None:
-    """`__all__` is sorted and holds exactly the public names."""
-    # Names like "@pytest_ar" are of pytest, which rewrites the assertions of plugins.
+    """`__all__` is sorted and contains exactly the public names."""
+    # Names like "@pytest_ar" come from pytest, which rewrites the assertions of plugins.
     names = filter(str.isidentifier, dir(paraformer_async))
     public = {name for name in names if not name.startswith("_")}
     assert set(paraformer_async.__all__) == public - MODULES - HELPERS
@@ -38,7 +38,7 @@ def test_all_is_what_is_public() -> None:
 
 
 def test_checkers_see_the_same_names() -> None:
-    """What type checkers are told to import is what `__all__` exports, from the same homes."""
+    """Type checkers see the names in `__all__`, imported from the same modules."""
     tree = ast.parse(Path(paraformer_async.__file__).read_text(encoding="utf-8"))
     (block,) = (
         node
@@ -56,7 +56,7 @@ def test_checkers_see_the_same_names() -> None:
 
 @pytest.mark.parametrize("name", paraformer_async.__all__)
 def test_every_name_can_be_imported(name: str) -> None:
-    """Each exported name exists, is exported by its home too, and is documented."""
+    """Each exported name exists, is exported by its own module, too, and is documented."""
     exported = getattr(paraformer_async, name)
     assert name == exported.__name__
     assert name in import_module(exported.__module__).__all__
@@ -74,26 +74,26 @@ def test_every_name_can_be_imported(name: str) -> None:
     ],
 )
 def test_the_package_is_light(statement: str) -> None:
-    """Neither importing the package nor making a recognizer loads what only running one needs."""
+    """Neither importing the package nor creating a recognizer loads heavy dependencies."""
     loaded = loaded_by(statement)
     assert "paraformer_async" in loaded
     assert set() == loaded.intersection(HEAVY)
 
 
-def test_the_package_alone_loads_nothing_of_itself() -> None:
+def test_the_package_loads_its_modules_lazily() -> None:
     """`import paraformer_async` loads none of its modules before a name is used."""
     loaded = loaded_by("import paraformer_async")
     assert {"paraformer_async"} == {name for name in loaded if name.startswith("paraformer_async")}
 
 
 def test_unknown_names() -> None:
-    """What the package does not have is an AttributeError, like that of any module."""
+    """An unknown name raises AttributeError, as for any module."""
     with pytest.raises(AttributeError, match="module 'paraformer_async' has no attribute 'Nope'"):
         _ = paraformer_async.Nope
     assert not hasattr(paraformer_async, "_nope")
 
 
 def test_version() -> None:
-    """`__version__` is that of the installed package, which has it from pyproject.toml."""
+    """`__version__` is the version of the installed package, set in pyproject.toml."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["version"] == version("paraformer-async") == paraformer_async.__version__

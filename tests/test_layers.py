@@ -1,8 +1,8 @@
 """
-The rules that import-linter cannot state.
+Rules that import-linter cannot express.
 
-Sans-I/O rooms hold nothing that waits or ignores, and no file is in a circle of imports, imports
-for type checkers and imports on first use included.
+Sans-I/O rooms never wait and ignore no types, and no file is in an import cycle, imports for type
+checkers and imports on first use included.
 """
 
 import ast
@@ -20,7 +20,7 @@ WAITS = (ast.AsyncFor, ast.AsyncFunctionDef, ast.AsyncWith, ast.Await)
 
 
 def imported(source: str) -> set[str]:
-    """Return the top-level names of all that *source* imports, wherever in the file."""
+    """Return the top-level names of all imports in *source*, including nested ones."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
@@ -31,13 +31,13 @@ def imported(source: str) -> set[str]:
 
 
 def waits(source: str) -> list[int]:
-    """Return the lines of *source* that wait, or are made to."""
+    """Return the lines of *source* with `await` or an async statement."""
     return [node.lineno for node in ast.walk(ast.parse(source)) if isinstance(node, WAITS)]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_sans_io_file_imports_no_io(path: Path) -> None:
-    """No file of the core or of the middleware imports a clock, a socket, a loop or a thread."""
+    """No file in the core or in middleware imports a clock, socket, event loop or thread."""
     found = imported(path.read_text(encoding="utf-8")) & FORBIDDEN
 
     assert not found
@@ -45,13 +45,13 @@ def test_sans_io_file_imports_no_io(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_sans_io_file_never_waits(path: Path) -> None:
-    """No file of the core or of the middleware has anything asynchronous in it."""
+    """No file in the core or in middleware contains asynchronous code."""
     assert not waits(path.read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_sans_io_file_ignores_no_type(path: Path) -> None:
-    """No file of the core or of the middleware silences the type checker."""
+    """No file in the core or in middleware silences the type checker."""
     assert "type: ignore" not in path.read_text(encoding="utf-8")
 
 
@@ -64,18 +64,18 @@ def test_sans_io_file_ignores_no_type(path: Path) -> None:
         "def late() -> None:\n    from anyio import sleep",
     ],
 )
-def test_every_form_of_import_is_seen(source: str) -> None:
-    """The check sees an import in any form, also inside a function."""
+def test_every_form_of_import_is_found(source: str) -> None:
+    """The check finds imports in every form, even inside a function."""
     assert imported(source) & FORBIDDEN
 
 
 def test_relative_imports_are_not_mistaken() -> None:
-    """A module of ours called `time` would not be taken for the clock."""
+    """A module of our own named `time` is not mistaken for the clock."""
     assert not imported("from .time import stamp")
 
 
-def test_waiting_is_seen() -> None:
-    """The check sees a coroutine and what it waits for."""
+def test_waiting_is_found() -> None:
+    """The check finds a coroutine and its `await`."""
     assert waits("async def wait() -> None:\n    await other()") == [1, 2]
 
 
@@ -101,8 +101,8 @@ def imports_of(path: Path, known: dict[str, Path]) -> set[str]:
     return {name for name in names if name in known and known[name] != path}
 
 
-def test_no_file_is_in_a_circle() -> None:
-    """Every file can be read after those that it imports; a circle fails with its files."""
+def test_no_file_is_in_an_import_cycle() -> None:
+    """Every file can be read after those that it imports; a cycle fails with its files."""
     known = modules()
     graph = {name: imports_of(path, known) for name, path in known.items()}
     assert known.keys() == set(TopologicalSorter(graph).static_order())

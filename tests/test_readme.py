@@ -1,4 +1,4 @@
-"""What README.md says is so: its commands and programs run, and its names exist."""
+"""README.md is correct: its commands and programs run, and its names exist."""
 
 import ast
 import asyncio
@@ -54,7 +54,7 @@ CODE = set(
     re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```$", "", README, flags=re.MULTILINE | re.DOTALL))
 )
 SPEECH = (ROOT / "examples" / "audio" / "goforward.raw").read_bytes()
-SAID = (
+TEXTS = (
     "go forward ten meters",
     "dashwood had then leisure to consider",
     "he was not an ill-disposed young man",
@@ -74,13 +74,13 @@ ERRORS: tuple[ParaformerError, ...] = (
 
 
 async def microphone() -> AsyncIterator[bytes]:
-    """Give recorded speech, 100 ms at a time."""
+    """Yield recorded speech, 100 ms at a time."""
     for start in range(0, len(SPEECH), 3200):
         yield SPEECH[start : start + 3200]
 
 
 async def execute(program: str, **others: object) -> None:
-    """Run a program that may wait at its top level, with the names that README.md presumes."""
+    """Run a program with top-level `await`, with the names that README.md assumes."""
     code = compile(program, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     names: dict[str, object] = (
         {
@@ -90,16 +90,16 @@ async def execute(program: str, **others: object) -> None:
         }
         | others
     )
-    running = FunctionType(code, names)()
-    if inspect.isawaitable(running):
-        await running
+    result = FunctionType(code, names)()
+    if inspect.isawaitable(result):
+        await result
     for name, test in list(names.items()):
         if name.startswith("test_") and inspect.iscoroutinefunction(test):
             await test()
 
 
 def test_first_command() -> None:
-    """The first command installs all it needs in a fresh environment, and prints what is said."""
+    """The first command installs all it needs in a fresh environment and prints transcripts."""
     create, install, transcribe = SHELL[0].split(" && ")
 
     assert "python3 -m venv .venv" == create
@@ -107,7 +107,7 @@ def test_first_command() -> None:
     assert {"local", "cli"} <= PROJECT["optional-dependencies"].keys()
     command = transcribe.replace(".venv/bin/python", shlex.quote(sys.executable))
     done = subprocess.run(
-        ["sh", "-c", command],  # noqa: S607 - a shell, for its pattern of names
+        ["sh", "-c", command],  # noqa: S607 - a shell, to expand the wildcard
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -116,12 +116,12 @@ def test_first_command() -> None:
     )
     assert (0, "") == (done.returncode, done.stderr)
     assert all(
-        said in line.lower() for said, line in zip(SAID, done.stdout.splitlines(), strict=True)
+        text in line.lower() for text, line in zip(TEXTS, done.stdout.splitlines(), strict=True)
     )
 
 
 def test_second_command() -> None:
-    """The second command is the one that runs the tests, with the extra that they need."""
+    """The second command runs the tests, with the extra that they need."""
     install, test = SHELL[1].split(" && ")
 
     assert '.venv/bin/python -m pip install -q -e ".[dev]"' == install
@@ -134,7 +134,7 @@ def test_second_command() -> None:
 async def test_program(
     program: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Every Python block runs as it stands, against a local service; what it prints are words."""
+    """Every Python block runs unchanged against a local service; what it prints is a transcript."""
     monkeypatch.chdir(ROOT)
     async with LocalServer("scripted") as service:
         monkeypatch.setenv("DASHSCOPE_API_KEY", "any")
@@ -145,8 +145,8 @@ async def test_program(
     assert ("print(" in program) is (expected in capsys.readouterr().out.lower())
 
 
-def test_what_the_programs_presume_is_said_first() -> None:
-    """How to run the programs, and the names they leave undefined, are told before the first."""
+def test_assumptions_of_the_programs_come_first() -> None:
+    """How to run the programs, and the names they do not define, are explained before the first."""
     before = README.partition("```python")[0]
 
     assert all(f"`{code}`" in before for code in ("asyncio.run(main())", "python -m asyncio"))
@@ -154,14 +154,14 @@ def test_what_the_programs_presume_is_said_first() -> None:
 
 
 def test_programs_run_inside_a_coroutine() -> None:
-    """Each Python block is the body of a coroutine as it stands."""
+    """Each Python block can be the body of a coroutine, unchanged."""
     for program in PROGRAMS:
         compile(f"async def main():\n{indent(program, '    ')}", "README.md", "exec")
 
 
 @pytest.mark.anyio
 async def test_push_reads_while_it_sends(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The push program has its first result before its audio is complete."""
+    """The push program receives its first result before it has sent all its audio."""
     (program,) = (one for one in PROGRAMS if "stream.send(" in one)
     began = asyncio.Event()
     finished = asyncio.Event()
@@ -184,7 +184,7 @@ async def test_push_reads_while_it_sends(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.anyio
 async def test_failure_of_the_push_program(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What fails in the push program is a group with a ParaformerError, as the text below says."""
+    """A failure in the push program is a group with a ParaformerError, as the README states."""
     (program,) = (one for one in PROGRAMS if "stream.send(" in one)
     async with ScriptedServer(forever=FailTask("InvalidParameter", "no")) as service:
         monkeypatch.setenv("DASHSCOPE_API_KEY", "any")
@@ -197,7 +197,7 @@ async def test_failure_of_the_push_program(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_installations() -> None:
-    """Every `pip install` names this package or a checkout of it, and extras that there are."""
+    """Every `pip install` names this package or a checkout, and extras that exist."""
     wanted = re.findall(r"pip install (?:-q )?(?:-e )?(\S+)", "\n".join(SHELL))
 
     assert {"paraformer-async", ".", '"paraformer-async[local]"'} <= set(wanted)
@@ -208,55 +208,55 @@ def test_installations() -> None:
 
 
 def test_settings_of_the_table() -> None:
-    """The table has every setting of the three policies, each with its default."""
+    """The table lists every setting of the three policies with its default."""
     rows = re.findall(
         r"^\| `((?:Reconnect|PoolLimits|Timeouts)\..*?) \| (.*?) \|", README, re.MULTILINE
     )
-    told: dict[str, str] = {}
+    listed: dict[str, str] = {}
     for names, defaults in rows:
         policy = names.partition(".")[0]
         fields = re.findall(r"\.(\w+)", names)
         values = [value.removesuffix(" s").strip('`"') for value in defaults.split(", ")]
-        told |= {f"{policy}.{field}": value for field, value in zip(fields, values, strict=True)}
+        listed |= {f"{policy}.{field}": value for field, value in zip(fields, values, strict=True)}
 
-    made = {
+    actual = {
         f"{type(policy).__name__}.{field}": getattr(policy, field)
         for policy in (Reconnect(), PoolLimits(), Timeouts())
         for field in policy.__struct_fields__
     }
-    assert made.keys() == told.keys()
-    for name, value in made.items():
+    assert actual.keys() == listed.keys()
+    for name, value in actual.items():
         shown = "–" if value is None else getattr(value, "__name__", None) or value
-        assert told[name] == (f"{shown:g}" if isinstance(shown, float) else str(shown))
+        assert listed[name] == (f"{shown:g}" if isinstance(shown, float) else str(shown))
 
 
 def test_there_are_programs() -> None:
-    """The blocks are found: a file, a stream, push, and the local service."""
+    """The code blocks are found: a file, a stream, push, and the local service."""
     assert len(PROGRAMS) >= 4
     assert len(SHELL) >= 3
 
 
 def test_errors_of_the_table() -> None:
-    """Each error of the table exists and has the attributes that the table gives it."""
+    """Each error in the table exists and has the attributes listed for it."""
     rows = re.findall(r"^\| (`\w+Error`.*?) \|.*\| (.*?) ?\|$", README, re.MULTILINE)
-    told = {
+    listed = {
         error: re.findall(r"`(\w+)`", attributes)
         for errors, attributes in rows
         for error in re.findall(r"`(\w+)`", errors)
     }
-    made = {type(error).__name__: error for error in ERRORS}
+    actual = {type(error).__name__: error for error in ERRORS}
 
-    assert made.keys() == told.keys()
-    for name, error in made.items():
+    assert actual.keys() == listed.keys()
+    for name, error in actual.items():
         assert getattr(paraformer_async, name) is type(error)
         assert isinstance(error.hint, str)
         assert isinstance(error, ServiceError) == hasattr(error, "retryable")
-        has_all = [hasattr(error, attribute) for attribute in told[name]]
-        assert all(has_all) or name == "ConnectError"  # the attributes are those of its children
+        has_all = [hasattr(error, attribute) for attribute in listed[name]]
+        assert all(has_all) or name == "ConnectError"  # its subclasses have the attributes
 
 
 def test_options_of_the_command_line() -> None:
-    """Every option that is named is one of the command line's, and so is every command."""
+    """Every command-line option and every command in the text exists."""
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     known = {flag for one in commands.values() for each in one.params for flag in each.opts}
     named = {flag for code in CODE for flag in re.findall(r"--[a-z-]+", code)}
@@ -276,7 +276,7 @@ def test_keyword_arguments() -> None:
 
 
 def test_classes() -> None:
-    """Every class in the text is exported where a user would look."""
+    """Every class in the text is exported by a public module."""
     classes = {code for code in CODE if re.fullmatch(r"[A-Z][a-z]+[A-Za-z]*", code)}
     rooms = (paraformer_async, middleware, server, testing)
     exported = {name for room in rooms for name in room.__all__}
@@ -286,13 +286,13 @@ def test_classes() -> None:
 
 
 def test_python_version() -> None:
-    """The oldest Python is the one that the package asks for."""
+    """The oldest supported Python is the one that the package requires."""
     [(version,)] = {(one,) for one in re.findall(r"Python (3\.\d+) or newer", README)}
     assert f">={version}" == PROJECT["requires-python"]
 
 
 def test_links() -> None:
-    """Every link into the repository leads to something."""
+    """Every link into the repository has a target."""
     links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
 
     assert links

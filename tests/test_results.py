@@ -1,4 +1,4 @@
-"""The nouns of an answer."""
+"""Result types."""
 
 import pytest
 
@@ -17,26 +17,26 @@ from paraformer_async import Latency, RecognitionResult, Sentence, Usage, Word
         (Sentence(0, 900, "x", sentence_end=False), True),
     ],
 )
-def test_either_sign_makes_a_sentence_final(sentence: Sentence, expected: bool) -> None:
-    """A sentence is final when the service says so, or gives it an end."""
+def test_either_field_makes_a_sentence_final(sentence: Sentence, expected: bool) -> None:
+    """A sentence is final if the service marks it so, or if it has an end time."""
     assert expected is sentence.is_final
     assert expected is RecognitionResult(sentence, "t").is_final
 
 
-def test_a_result_is_read_without_its_sentence() -> None:
-    """A result gives the text of its sentence, and knows its task and what is billed."""
+def test_properties_of_a_result() -> None:
+    """A result has the text of its sentence, the id of its task, and the usage."""
     result = RecognitionResult(Sentence(170, 920, "好。"), "t", Usage(3))
     assert ("好。", "t", Usage(3)) == (result.text, result.request_id, result.usage)
 
 
-def test_what_is_not_known() -> None:
-    """Nouns without facts hold neutral values."""
+def test_defaults() -> None:
+    """Fields that are not set have neutral values."""
     assert (None, None) == (Latency().first_packet, Latency().last_packet)
     assert RecognitionResult(Sentence(), "t").usage is None
     assert (0, 0, "", "", None) == tuple(getattr(Word(), name) for name in Word.__struct_fields__)
 
 
-NOUNS = [
+VALUES = [
     Word(1, 2, "a", ",", fixed=True),
     Sentence(1, 2, "a", (Word(1, 2, "a"),), stash=Sentence()),
     Usage(3),
@@ -45,11 +45,11 @@ NOUNS = [
 ]
 
 
-@pytest.mark.parametrize("noun", NOUNS, ids=lambda noun: type(noun).__name__)
-def test_nouns_are_values(noun: Word | Sentence | Usage | Latency | RecognitionResult) -> None:
-    """Nouns are frozen, compared by value, and can be keys."""
-    same = type(noun)(*(getattr(noun, name) for name in noun.__struct_fields__))
-    assert noun == same
-    assert 1 == len({noun, same})
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
+def test_results_are_values(value: Word | Sentence | Usage | Latency | RecognitionResult) -> None:
+    """Result types are immutable, compare by value, and can be dictionary keys."""
+    same = type(value)(*(getattr(value, name) for name in value.__struct_fields__))
+    assert value == same
+    assert 1 == len({value, same})
     with pytest.raises(AttributeError):
-        setattr(noun, noun.__struct_fields__[0], None)
+        setattr(value, value.__struct_fields__[0], None)

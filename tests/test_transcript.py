@@ -1,4 +1,4 @@
-"""The whole of a recognition."""
+"""The complete result of a recognition."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from paraformer_async.transcript import join
 
 
 def transcript(*sentences: Sentence) -> Transcript:
-    """Give a transcript of *sentences*."""
+    """Return a transcript of *sentences*."""
     return Transcript(sentences, 3.5, Latency(0.5, 1.0), "t")
 
 
@@ -31,13 +31,13 @@ def transcript(*sentences: Sentence) -> Transcript:
         (["Привет.", "Пока."], "Привет. Пока."),
     ],
 )
-def test_sentences_are_put_together(texts: list[str], expected: str) -> None:
-    """Sentences are parted by a space, but not beside Chinese or Japanese characters."""
+def test_sentences_are_joined(texts: list[str], expected: str) -> None:
+    """Sentences are separated by a space, except next to Chinese or Japanese characters."""
     assert expected == join(texts)
 
 
 def test_text_and_words() -> None:
-    """A transcript gives the text and the words of all its sentences, in their order."""
+    """A transcript has the text and the words of all its sentences, in order."""
     first = Sentence(0, 500, "One.", (Word(0, 500, "One", "."),))
     second = Sentence(600, 900, "Two.", (Word(600, 900, "Two", "."),))
     whole = transcript(first, second)
@@ -51,12 +51,12 @@ def test_text_and_words() -> None:
     )
 
 
-def test_nothing_was_said() -> None:
-    """A transcript of silence is empty, and no error."""
+def test_silence() -> None:
+    """A transcript of silence is empty, not an error."""
     assert ("", (), "") == (transcript().text, transcript().words, transcript().to_srt())
 
 
 def test_captions() -> None:
-    """A transcript gives its sentences as SubRip captions."""
+    """A transcript can be exported as SubRip captions."""
     expected = "1\n00:00:00,000 --> 00:00:00,500\nOne.\n"
     assert expected == transcript(Sentence(0, 500, "One.")).to_srt()

@@ -2,51 +2,46 @@
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import anyio
 
-from paraformer_async._client.quota import SubmissionRate
-from paraformer_async._client.recognition import Recognition
-from paraformer_async._client.run import Session
+from paraformer_async._client.quota import Quota
+from paraformer_async._client.run import Run
 from paraformer_async._client.supervisor import Supervisor
-from paraformer_async._client.timer import Watch
+from paraformer_async._client.timer import Timer
+from paraformer_async._core.recognition import Recognition
+from paraformer_async._net.contract import TransportFactory
 from paraformer_async._net.dialer import Dialer
 from paraformer_async._net.pool import Pool
 from paraformer_async.audio.source import Chunks
 from paraformer_async.errors import UsageError
 from paraformer_async.middleware import Stack
+from paraformer_async.observing import Statistics
 from paraformer_async.options.options import Options
 from paraformer_async.options.policies import PoolLimits
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from aiohttp import BaseConnector
-
-__all__ = ["Client"]
+__all__ = ["Hub"]
 
 
-class Client:
+class Hub:
     """
     Runs recognitions, from `start` to `aclose`, in the event loop in which it is made.
 
     Args:
         limits: Of the pool, and of the submission of tasks.
-        connector: Makes aiohttp's connector; `None` for the usual one.
+        make_factory: Makes what opens connections.
 
     Attributes:
         pool: The connections.
     """
 
-    def __init__(
-        self, limits: PoolLimits, connector: "Callable[[], BaseConnector] | None" = None
-    ) -> None:
+    def __init__(self, limits: PoolLimits, make_factory: Callable[[], TransportFactory]) -> None:
         clock = time.monotonic
         self._loop = asyncio.get_running_loop()
-        self._dialer = Dialer(connector)
-        self._rate = SubmissionRate(limits.tasks_per_second, clock)
-        self._watch = Watch(clock)
+        self._dialer = Dialer(make_factory)
+        self._quota = Quota(limits.tasks_per_second, limits.wait, clock)
+        self._timer = Timer(clock)
         self._supervisor = Supervisor(self._clean_up)
         self._is_open = False
         self.pool = Pool(self._dialer.dial, limits, clock)
@@ -55,33 +50,45 @@ class Client:
         """Begin."""
         await self._supervisor.start()
         self._supervisor.start_soon(self.pool.run)
-        self._supervisor.start_soon(self._watch.run)
+        self._supervisor.start_soon(self._timer.run)
         self._is_open = True
+
+    def statistics(self) -> Statistics:
+        """Return what is going on."""
+        counts = self.pool.counts
+        return Statistics(
+            recognitions=self._timer.watched,
+            active=counts.active,
+            idle=counts.idle,
+            waiting=counts.waiting,
+            waiting_for_quota=self._quota.waiting,
+            tasks=self._quota.taken,
+        )
 
     async def aclose(self) -> None:
         """End all recognitions, and close all connections; bounded by `Timeouts.close`."""
         self._is_open = False
         await self._supervisor.aclose()
 
-    def session(
+    def make_run(
         self, options: Options, stack: Stack, source: Chunks | None, *, frame_ms: int
-    ) -> Session:
+    ) -> Run:
         """Make a recognition whose audio is sent in frames of *frame_ms*."""
         self.require_open()
-        return Session(
-            options,
+        return Run(
             Recognition(options, stack, frame_ms=frame_ms),
+            options,
             pool=self.pool,
-            rate=self._rate,
-            watch=self._watch,
+            quota=self._quota,
+            timer=self._timer,
             source=source,
             clock=time.monotonic,
         )
 
-    def spawn(self, session: Session) -> None:
-        """Let a recognition run."""
+    def spawn(self, run: Run) -> None:
+        """Start a recognition."""
         self.require_open()
-        self._supervisor.start_soon(session.run)
+        self._supervisor.start_soon(run.run)
 
     def require_open(self) -> None:
         """Refuse use after the end, or in another loop. Raises `UsageError`."""

@@ -1,31 +1,101 @@
 """How many tasks may be submitted: a limit that all recognitions of a recognizer share."""
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
 
 import anyio
 
-__all__ = ["SubmissionRate"]
+from paraformer_async.errors import DeadlineError
+
+__all__ = ["Quota"]
 
 _WINDOW = 1.0
 
 
-class SubmissionRate:
+class Quota:
     """
-    Lets at most *per_second* submissions pass within any second, in the order of asking.
+    Lets at most *per_second* submissions pass within any second, in the order of arrival.
 
-    The first that many pass at once; who comes later waits for a place.
+    A place is taken when a task is submitted: those who leave the queue take none.
+
+    Args:
+        per_second: Submissions within any second.
+        wait: Seconds that a submission waits at most.
+        clock: Seconds, monotonic.
+
+    Attributes:
+        taken: Submissions so far.
     """
 
-    def __init__(self, per_second: int, clock: Callable[[], float]) -> None:
+    def __init__(self, per_second: int, wait: float, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._slots: deque[float] = deque(maxlen=per_second)
+        self._wait = wait
+        self._times: deque[float] = deque(maxlen=per_second)
+        self._waiting: deque[asyncio.Future[float]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self.taken = 0
 
-    async def wait(self) -> None:
-        """Wait until a task may be submitted. A place that is given up by cancellation is lost."""
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+        return len(self._waiting)
+
+    async def take(self) -> float:
+        """
+        Wait until a task may be submitted, and return for how many seconds.
+
+        Cancellation is safe: no place is taken.
+
+        Raises:
+            DeadlineError: There was no place in time.
+        """
         now = self._clock()
-        is_full = len(self._slots) == self._slots.maxlen
-        slot = max(now, self._slots[0] + _WINDOW) if is_full else now
-        self._slots.append(slot)
-        if slot > now:
-            await anyio.sleep(slot - now)
+        if not self._waiting and self._next(now) <= now:
+            self._take(now)
+            return 0.0
+        waiter: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        self._schedule(now)
+        try:
+            with anyio.move_on_after(self._wait):
+                await waiter
+        except BaseException:
+            self._leave(waiter)
+            raise
+        if waiter.cancelled():
+            self._leave(waiter)
+            raise DeadlineError("quota", self._wait)
+        return self._clock() - now
+
+    def _leave(self, waiter: "asyncio.Future[float]") -> None:
+        """Leave the queue, and give a place back that was taken in this very moment."""
+        if waiter.done() and not waiter.cancelled():
+            self._times.remove(waiter.result())
+            self.taken -= 1
+        else:
+            self._waiting.remove(waiter)
+
+    def _next(self, now: float) -> float:
+        """Return when there is a place."""
+        is_full = len(self._times) == self._times.maxlen
+        return self._times[0] + _WINDOW if is_full else now
+
+    def _take(self, now: float) -> None:
+        self._times.append(now)
+        self.taken += 1
+
+    def _schedule(self, now: float) -> None:
+        if self._timer is None and self._waiting:
+            delay = max(0.0, self._next(now) - now)
+            self._timer = asyncio.get_running_loop().call_later(delay, self._let_pass)
+
+    def _let_pass(self) -> None:
+        self._timer = None
+        now = self._clock()
+        while self._waiting and self._next(now) <= now:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                self._take(now)
+                waiter.set_result(now)
+        self._schedule(now)

@@ -1,211 +1,439 @@
 """
-One recognition at work: attempt after attempt, until it is done or not worth another.
+What turns the crank of one recognition.
 
-    source ─pump→ outbox       of the recognition: each attempt goes on where the last one ended
-    outbox → attempt → inbox   over a connection of the pool, with a task of its own
+    source ─pump→ machine.send ─┐
+    user ─send──→ machine.send ─┤ flush: machine.data_to_send → transport.write
+    room, timer ────────────────┘
+    transport ─frame_received→ machine.receive → inbox; flush
 
-The pump is the only one that touches the user's source: a deadline on the user's `anext()` would
-end an async generator and lose its audio, a deadline on our own outbox does not. A failure is
-stored once, the first wins.
+Two tasks live in one task group: the pump, the only one that touches the user's source (a deadline
+on the user's `anext()` would end an async generator and lose its audio), and the one that
+connects, receives, and owns the failure: a write error stays quiet until the reader has the reason.
+What can be done without waiting is done in the step in which it is noticed, in whoever's step it
+is; the machine decides what there is to do. A failure is stored once; the first wins.
 """
 
+import asyncio
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from math import inf
+from typing import TYPE_CHECKING
 
 import anyio
 
-from paraformer_async._client.attempt import Attempt
-from paraformer_async._client.quota import SubmissionRate
-from paraformer_async._client.recognition import Recognition
-from paraformer_async._client.timer import Watch
-from paraformer_async._core.retries import Retries, Setback
-from paraformer_async._net.pool import Pool
+from paraformer_async._client.inbox import Inbox
+from paraformer_async._client.quota import Quota
+from paraformer_async._client.timer import Timer
+from paraformer_async._client.turns import Turns
+from paraformer_async._core.protocol import Phase
+from paraformer_async._core.recognition import BATCH, Again, Over, Recognition
+from paraformer_async._net.contract import OutgoingFrame
+from paraformer_async._net.pool import Pool, PooledConnection
 from paraformer_async._net.signal import Signal
 from paraformer_async.audio.source import Chunks, immutable
-from paraformer_async.errors import (
-    ConnectError,
-    ConnectionLostError,
-    DeadlineError,
-    ServiceError,
-    UsageError,
+from paraformer_async.errors import ConnectionLostError, UsageError
+from paraformer_async.observing import (
+    AttemptStarted,
+    Connected,
+    Ended,
+    Event,
+    MessageReceived,
+    MessageSent,
+    PoolWaited,
+    QuotaWaited,
+    RetryScheduled,
 )
 from paraformer_async.options.options import Options
-from paraformer_async.options.policies import Retry
-from paraformer_async.transcript import join
 
-__all__ = ["Session"]
+if TYPE_CHECKING:
+    from paraformer_async._net.contract import Transport
 
-_logger = logging.getLogger("paraformer_async.session")
+__all__ = ["Run"]
+
+_logger = logging.getLogger("paraformer_async.client")
+
+# Chunks that come faster than this one after the other, in seconds, need not leave one by one.
+_BURST = 0.001
+# A source that is never waited for must let others have their turn after so many chunks.
+_TURN = 32
+_ENDS = (Phase.DONE, Phase.FAILED)
 
 
-class Session:
+class Run:
     """
     One recognition from its first byte to its last result.
 
     Args:
-        options: The options of this recognition.
-        recognition: Its state.
+        machine: The recognition.
+        options: Its options.
         pool: Lends connections.
-        rate: Lets tasks be submitted.
-        watch: Looks after deadlines.
-        source: The user's audio; `None` when it is put into the outbox from outside.
+        quota: Lets tasks be submitted.
+        timer: Rings when a deadline has come.
+        source: The user's audio; `None` when it is sent from outside.
         clock: Seconds, monotonic.
 
     Attributes:
-        recognition: The state, with outbox and inbox.
-        request_ids: Ids of the tasks so far, the present one last.
+        machine: The recognition.
+        inbox: Where the results wait for the user.
         has_source: Whether the audio comes from a source, not from outside.
         close_timeout: How long closing may take, in seconds.
+        period: How often the timer looks at least, in seconds.
         failure: Why the recognition ended before it was done; `None` as long as all is well.
     """
 
     def __init__(
         self,
+        machine: Recognition,
         options: Options,
-        recognition: Recognition,
         *,
         pool: Pool,
-        rate: SubmissionRate,
-        watch: Watch,
+        quota: Quota,
+        timer: Timer,
         source: Chunks | None,
         clock: Callable[[], float],
     ) -> None:
-        self._options = options
-        self._pool = pool
-        self._rate = rate
-        self._watch = watch
-        self._source = source
-        self._clock = clock
-        self._tasks = anyio.create_task_group()
-        self.recognition = recognition
-        self.request_ids = [uuid.uuid4().hex]
+        self.machine = machine
+        self.inbox = Inbox()
         self.has_source = source is not None
         self.close_timeout = options.timeouts.close
-        self.failure: Exception | None = None
+        self.period = options.timeouts.send
+        self.failure: BaseException | None = None
+        self._options = options
+        self._pool = pool
+        self._quota = quota
+        self._timer = timer
+        self._source = source
+        self._clock = clock
+        self._observe = options.observe
+        self._observes_messages = options.observe is not None and options.observe_messages
+        self._began_at = clock()
+        self._turns = Turns(self._lets_pass)
+        self._tasks = anyio.create_task_group()
+        self._scope = anyio.CancelScope()  # of the current attempt
+        self._transport: Transport | None = None
+        self._broken: BaseException | None = None  # what ended the current attempt
+        self._write_error: ConnectionLostError | None = None  # of the current attempt
+        self._next_id = uuid.uuid4().hex
+        self._flushed_at = -inf
+        self._is_flush_due = False
         self._is_over = False
         self._over = Signal()
 
+    @property
+    def request_ids(self) -> tuple[str, ...]:
+        """Ids of all tasks, the current one last; one is there from the beginning."""
+        return tuple(self.machine.request_ids) or (self._next_id,)
+
     async def run(self) -> None:
-        """Recognize. Never raises but for cancellation: what went wrong is in `failure`."""
+        """Recognize. Raises nothing but cancellation: what went wrong is in `failure`."""
         try:
-            async with self._tasks as tasks:
-                if self._source is not None:
-                    tasks.start_soon(self._pump, self._source)
-                await self._recognize()
-                if not self.recognition.outbox.is_ended:  # the service was done before the source
-                    tasks.cancel_scope.cancel()
+            with self._timer.watching(self):
+                async with self._tasks as tasks:
+                    if self._source is not None:
+                        tasks.start_soon(self._pump, self._source)
+                    await self._recognize()
+                    if not self.machine.is_ended:  # the service was done before the source
+                        tasks.cancel_scope.cancel()
         finally:
-            self.cancel(UsageError("the recognizer was closed while this recognition was running"))
-            self.recognition.outbox.end()
-            self.recognition.inbox.end()
+            self.end(UsageError("the recognizer was closed while this recognition was running"))
+            self._report_end()
             self._is_over = True
             self._over.notify()
 
     async def wait(self) -> None:
-        """Wait until nothing of the session is left. It must run, or have run."""
+        """Wait until nothing of the recognition is left. It must run, or have run."""
         while not self._is_over:
             await self._over.wait()
 
-    def cancel(self, reason: Exception) -> None:
-        """End the recognition now, unless it is done. *reason* becomes its first failure."""
-        if self.recognition.is_done:
+    def end(self, reason: BaseException) -> None:
+        """End the recognition now, unless it is done. *reason* becomes its failure."""
+        if self.machine.phase is not Phase.DONE:
+            if self.failure is None:
+                self.failure = reason
+                if self.machine.phase is not Phase.FAILED:
+                    self.machine.lost(reason, self._clock())
+            self._tasks.cancel_scope.cancel()
+        self.inbox.end()
+        self._turns.pass_on()
+
+    # Audio of the user.
+
+    async def send(self, chunk: bytes) -> None:
+        """
+        Take audio; wait while the machine is full, in the order of the calls.
+
+        Cancellation is safe: the chunk was taken whole or not at all.
+
+        Raises:
+            UsageError: The audio or the recognition has ended.
+        """
+        if self._turns.waiting or self.machine.is_full:
+            await self._turns.wait()
+        try:
+            self._take(chunk)
+        finally:
+            self._turns.pass_on()
+
+    async def finish(self) -> None:
+        """Mark the end of the audio, after all calls of `send` that wait."""
+        if self._turns.waiting:
+            await self._turns.wait()
+        now = self._clock()
+        self.machine.finish(now)
+        self.flush(now)
+        self._turns.pass_on()
+
+    async def mark_seam(self, options: Options | None) -> None:
+        """End the task here; the next one takes what follows, maybe with other *options*."""
+        if self._turns.waiting:
+            await self._turns.wait()
+        now = self._clock()
+        if options is None:
+            self.machine.flush(now)
+        else:
+            self.machine.update(options, now)
+        self.flush(now)
+        self._turns.pass_on()
+
+    def _take(self, chunk: bytes) -> None:
+        now = self._clock()
+        self.machine.send(chunk, now)
+        if self._is_flush_due:
             return
-        if self.failure is None and isinstance(reason, ServiceError):
-            self._describe(reason)
-        self.failure = self.failure or reason
-        self.recognition.outbox.end()
-        self.recognition.inbox.end()
-        self._tasks.cancel_scope.cancel()
+        if now - self._flushed_at < _BURST:  # what follows at once leaves together
+            self._is_flush_due = True
+            asyncio.get_running_loop().call_soon(self._flush_burst)
+        else:
+            self._flushed_at = now
+            self.flush(now)
+
+    def _flush_burst(self) -> None:
+        self._is_flush_due = False
+        self._flushed_at = now = self._clock()
+        self.flush(now)
+
+    def _lets_pass(self) -> bool:
+        return self.machine.has_room or self.machine.phase in _ENDS
 
     async def _pump(self, source: Chunks) -> None:
-        outbox = self.recognition.outbox
+        taken = 0
         try:
             async with aclosing(source):
                 async for given in source:
                     chunk = given if type(given) is bytes else immutable(given)
-                    if not outbox.offer(chunk) and not await outbox.put(chunk):
-                        break  # a source that never waits could not be canceled
-            outbox.end()
-        except anyio.get_cancelled_exc_class():
-            if anyio.current_effective_deadline() > -inf:  # not by us
-                self.cancel(UsageError("the audio source was canceled"))
-            raise
-        except Exception as error:  # noqa: BLE001 - the user's source may raise anything
-            self.cancel(error)
+                    if self._turns.waiting or self.machine.is_full:
+                        await self._turns.wait()
+                    self._take(chunk)  # raises at the end: a source may never wait to be canceled
+                    taken += 1
+                    if taken % _TURN == 0:
+                        await asyncio.sleep(0)
+            await self.finish()
+        except BaseException as error:
+            if _is_ours(error):
+                raise
+            self.end(_as_failure(error, "the audio source"))
+
+    # The connection.
 
     async def _recognize(self) -> None:
-        retries = Retries(self._options.reconnect)
-        is_first = True
+        """Try, until it is done or not worth another attempt."""
         try:
-            while (setback := await self._attempt(is_first=is_first)) is not None:
-                if self.recognition.is_complete_despite(setback.failure):
-                    self.recognition.is_done = True
+            while (broken := await self._attempt()) is not None:
+                verdict = self.machine.lost(broken, self._clock())
+                if isinstance(verdict, Over):
+                    if verdict.error is not None:
+                        self.end(verdict.error)
                     break
-                delay = retries.delay(setback)
-                if delay is None or not self.recognition.is_resumable:
-                    self._explain(setback.failure)
-                    self.cancel(setback.failure)
-                    return
-                self._announce(setback.failure, retries.failures, delay)
-                await anyio.sleep(delay)
-                self.request_ids.append(uuid.uuid4().hex)
-                is_first = False
-            # Only now, so that who sees the end finds the connection free for the next recognition.
-            self.recognition.inbox.end()
-        except Exception as error:  # noqa: BLE001 - the user's middleware may raise anything
-            self.cancel(error)
+                self._announce(verdict)
+                await anyio.sleep(verdict.after)
+        except BaseException as error:
+            if _is_ours(error):
+                raise
+            self.end(_as_failure(error, "a hook of the reconnection"))
+        # Only now, so that who sees the end finds the connection free for the next recognition.
+        self.inbox.end()
 
-    async def _attempt(self, *, is_first: bool) -> Setback | None:
-        """Try; give what came between, or `None` when all is done."""
-        attempt: Attempt | None = None
-        has_waited = False
-        reach = self.recognition.reach
+    async def _attempt(self) -> BaseException | None:
+        """Recognize over one connection. Return what broke it; `None` when all is done."""
+        self._forget_attempt()
+        with anyio.CancelScope() as self._scope:
+            try:
+                began = self._clock()
+                await self._pool.take_place()
+                try:
+                    self._emit(PoolWaited(self.request_ids[0], self._clock() - began))
+                    connection = await self._connect()
+                except BaseException:
+                    self._pool.leave()
+                    raise
+                await self._use(connection)
+            except BaseException as error:
+                if _is_ours(error):
+                    raise
+                self._note_broken(error, "the way to a connection")
+        # A write error stays quiet until the reader has the reason. When the connection is half
+        # open, the reader has none, and the deadline of the scope comes.
+        return self._broken or self._write_error
+
+    def _forget_attempt(self) -> None:
+        self._broken = self._write_error = None
+
+    async def _connect(self) -> PooledConnection:
+        began = self._clock()
+        connection = await self._pool.connect(self._options)
+        seconds = 0.0 if connection.is_reused else self._clock() - began
+        self._emit(Connected(self.request_ids[0], seconds, connection.is_reused))
+        return connection
+
+    async def _use(self, connection: PooledConnection) -> None:
         try:
-            await self._rate.wait()
-            async with self._pool.lend(self._options) as connection:
-                has_waited = connection.has_waited
-                attempt = Attempt(
-                    self.recognition,
-                    connection,
-                    request_id=self.request_ids[-1],
-                    is_first=is_first,
-                    watch=self._watch,
-                    timeouts=self._options.timeouts,
-                    clock=self._clock,
-                )
-                await attempt.run()
-        except ServiceError as failure:
-            started_at = attempt.started_at if attempt else None
-            # A connection that went stale may also just be silent.
-            was_lost = isinstance(failure, ConnectionLostError | DeadlineError)
-            return Setback(
-                failure,
-                was_connected=attempt is not None,
-                was_stale=has_waited and started_at is None and was_lost,
-                ran_for=attempt.ran_for if attempt else 0.0,
-                progressed=self.recognition.reach > reach,
-            )
-        return None
+            await self._follow(connection)
+        finally:
+            self._transport = None
+            phase = self.machine.phase
+            is_stale = connection.is_reused and phase is Phase.STARTING
+            self._pool.release(connection, is_clean=phase is Phase.DONE, was_stale=is_stale)
 
-    def _announce(self, failure: ServiceError, attempt: int, delay: float) -> None:
-        self._describe(failure)
-        _logger.info("another attempt in %.2f s after: %s", delay, failure)
-        policy = self._options.reconnect
-        if policy and policy.on_retry:
-            policy.on_retry(Retry(failure, attempt, delay, self.recognition.unsettled))
+    async def _follow(self, connection: PooledConnection) -> None:
+        """Run one task, and the tasks after its seams, over a connection."""
+        transport, machine = connection.transport, self.machine
+        while True:
+            waited = await self._quota.take()
+            self._emit(QuotaWaited(self.request_ids[0], waited))
+            now = self._clock()
+            machine.connected(self._next_id, now, is_reused=connection.is_reused)
+            self._next_id = uuid.uuid4().hex
+            ids = machine.request_ids
+            self._emit(AttemptStarted(ids[0], ids[-1], len(ids)))
+            self._transport = transport
+            self.flush(now)
+            if self._broken is None:
+                await transport.receive(self)
+            if self._broken is not None or machine.phase is not Phase.WAITING:
+                return
+            self._transport = None  # at a seam
 
-    def _describe(self, failure: ServiceError) -> None:
-        """Add to a failure what only the session knows."""
-        failure.request_ids = tuple(self.request_ids)
-        failure.recognized = join(self.recognition.text)
-        failure.unsettled = self.recognition.unsettled
-        if not failure.request_id and not isinstance(failure, ConnectError):
-            failure.request_id = self.request_ids[-1]
+    def flush(self, now: float) -> None:
+        """Write what may leave now, and look after the next deadline."""
+        transport, machine = self._transport, self.machine
+        try:
+            if transport is not None and self._write_error is None:
+                while not transport.is_full and (frames := machine.data_to_send(now)):
+                    transport.write(frames)
+                    if self._observes_messages:
+                        self._report_sent(frames)
+                    if len(frames) < BATCH:
+                        break
+                if transport.is_full:
+                    machine.blocked(transport.unsent(), now)
+            if machine.has_nearer_deadline:
+                machine.has_nearer_deadline = False
+                self._timer.nudge(machine.deadline())
+        except ConnectionLostError as error:
+            self._write_error = error
+            self._scope.deadline = anyio.current_time() + self.close_timeout
+        except BaseException as error:  # noqa: BLE001 - the user's middleware may raise anything
+            self._break(error)
+        if self._turns.waiting:
+            self._turns.pass_on()
 
-    def _explain(self, failure: ServiceError) -> None:
-        """Say why a failure that is worth another try got none."""
-        if failure.retryable and self._options.reconnect and not self.recognition.is_resumable:
-            failure.hint = f"a stream of {self._options.format} cannot be taken up again, pcm can"
+    def _break(self, error: BaseException) -> None:
+        """End the current attempt."""
+        self._note_broken(error, "middleware")
+        self._scope.cancel()
+
+    def _note_broken(self, error: BaseException, whose: str) -> None:
+        """Keep what ended the current attempt; the first wins."""
+        if self._broken is None:
+            self._broken = _as_failure(error, whose)
+
+    # What the transport calls.
+
+    def frame_received(self, frame: str | bytes) -> bool:
+        """Take a message; see `Receiver`."""
+        machine = self.machine
+        now = self._clock()
+        try:
+            if self._observes_messages:
+                self._emit(MessageReceived(machine.request_ids[0], frame))
+            results = machine.receive(frame, now)
+        except BaseException as error:  # noqa: BLE001 - the user's middleware may raise anything
+            self._note_broken(error, "middleware")
+            return True
+        for result in results:
+            self.inbox.put(result)
+        if machine.has_data or machine.has_nearer_deadline:
+            self.flush(now)
+        return machine.phase is Phase.DONE or machine.phase is Phase.WAITING
+
+    def writable(self) -> None:
+        """Go on writing; see `Receiver`."""
+        self.machine.unblocked()
+        self.flush(self._clock())
+
+    # What the timer calls.
+
+    def deadline(self) -> float:
+        """Return when to ring; see `Watched`."""
+        try:
+            return self.machine.deadline()
+        except BaseException as error:  # noqa: BLE001 - the user's middleware may raise anything
+            self._break(error)
+            return inf
+
+    def ring(self, now: float) -> None:
+        """The deadline has come; see `Watched`."""
+        try:
+            transport = self._transport
+            if transport is not None and transport.is_full:
+                self.machine.blocked(transport.unsent(), now)
+            self.machine.expired(now)
+        except BaseException as error:  # noqa: BLE001 - the user's middleware may raise anything
+            self._break(error)
+        else:
+            self.flush(now)
+
+    # What the observer sees.
+
+    def _announce(self, again: Again) -> None:
+        failure = again.failure
+        if failure is not None:
+            _logger.info("another attempt in %.2f s after: %s", again.after, failure)
+            unsettled = self.machine.unsettled
+            recognition, failures = self.request_ids[0], again.failures
+            self._emit(RetryScheduled(recognition, failure, failures, again.after, unsettled))
+
+    def _emit(self, event: Event) -> None:
+        if self._observe is not None:
+            self._observe(event)
+
+    def _report_sent(self, frames: Sequence[OutgoingFrame]) -> None:
+        for frame in frames:
+            message = frame if isinstance(frame, str) else bytes(frame)
+            self._emit(MessageSent(self.machine.request_ids[0], message))
+
+    def _report_end(self) -> None:
+        machine = self.machine
+        seconds = self._clock() - self._began_at
+        ids = self.request_ids
+        try:
+            self._emit(Ended(ids[0], ids, seconds, machine.finals, machine.usage, self.failure))
+        except BaseException:  # there is no recognition left that it could end
+            _logger.exception("the observer failed at the end of a recognition")
+
+
+def _is_ours(error: BaseException) -> bool:
+    """Whether *error* is a cancellation that comes from outside of the user's code."""
+    is_cancellation = isinstance(error, anyio.get_cancelled_exc_class())
+    return is_cancellation and anyio.current_effective_deadline() == -inf
+
+
+def _as_failure(error: BaseException, whose: str) -> BaseException:
+    """Return *error* as it is raised to the user: a cancellation would look like their own."""
+    if isinstance(error, anyio.get_cancelled_exc_class()):
+        failure = UsageError(f"{whose} was canceled")
+        failure.__cause__ = error
+        return failure
+    return error

@@ -1,4 +1,4 @@
-"""What is waited for, and the timer that looks after it."""
+"""The one timer of all recognitions of a recognizer."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,41 +7,7 @@ from typing import Protocol
 
 import anyio
 
-from paraformer_async.options.policies import Timeouts
-
-__all__ = ["Waits", "Watch", "Watched"]
-
-
-class Waits:
-    """What the session is waiting for, by the names of `Timeouts`, and until when."""
-
-    def __init__(self, timeouts: Timeouts) -> None:
-        self._timeouts = timeouts
-        self._until: dict[str, float] = {}
-
-    def begin(self, phase: str, now: float) -> None:
-        """Wait for *phase* from *now* on; again, when it has begun already."""
-        self._until[phase] = now + self.limit(phase)
-
-    def end(self, phase: str) -> None:
-        """Do not wait for *phase* any more."""
-        self._until.pop(phase, None)
-
-    def __contains__(self, phase: str) -> bool:
-        return phase in self._until
-
-    def deadline(self) -> float:
-        """When the first wait runs out; infinity when there is none."""
-        return min(self._until.values()) if self._until else inf
-
-    def overdue(self, now: float) -> str | None:
-        """Give a wait that has run out."""
-        return next((phase for phase, until in self._until.items() if until <= now), None)
-
-    def limit(self, phase: str) -> float:
-        """How long *phase* may take, in seconds."""
-        limit: float = getattr(self._timeouts, phase)
-        return limit
+__all__ = ["Timer", "Watched"]
 
 
 class Watched(Protocol):
@@ -61,9 +27,9 @@ class Watched(Protocol):
         ...
 
 
-class Watch:
+class Timer:
     """
-    The one timer of all recognitions of a recognizer.
+    Rings when a deadline has come.
 
     Deadlines move with every frame; a timer armed anew for each would cost more than the frame,
     and one for each recognition would still crowd the loop's heap. So one task sleeps until the
@@ -78,6 +44,11 @@ class Watch:
         self._watched: dict[Watched, None] = {}
         self._until = inf
         self._nudged = anyio.Event()
+
+    @property
+    def watched(self) -> int:
+        """How many are watched."""
+        return len(self._watched)
 
     @contextmanager
     def watching(self, one: Watched) -> Iterator[None]:

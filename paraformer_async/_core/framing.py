@@ -40,32 +40,33 @@ class Framer:
 
     Attributes:
         size: Bytes of a frame: so much s16le mono audio, kept within 1 to 16 KB.
+        rest: What does not fill a frame yet; always the same object.
     """
 
     def __init__(self, sample_rate: int, frame_ms: int = FRAME_MS) -> None:
         size = sample_rate * frame_ms // 1000 * SAMPLE_WIDTH
         self.size: int = min(max(size, SMALLEST_FRAME), LARGEST_FRAME)
-        self._rest = bytearray()
+        self.rest = bytearray()
 
     def feed(self, chunk: bytes) -> Iterable[bytes | memoryview]:
         """Take a chunk, and give the frames that are full now; all of them are to be taken."""
-        if len(chunk) == self.size and not self._rest:
+        if len(chunk) == self.size and not self.rest:
             return (chunk,)
         return self._cut(chunk)
 
     def _cut(self, chunk: bytes) -> Iterator[bytes | memoryview]:
         view = memoryview(chunk)
-        if self._rest:
-            missing = self.size - len(self._rest)
-            self._rest += view[:missing]
+        if self.rest:
+            missing = self.size - len(self.rest)
+            self.rest += view[:missing]
             view = view[missing:]
-            if len(self._rest) < self.size:
+            if len(self.rest) < self.size:
                 return
             yield self.flush()
         full = len(view) - len(view) % self.size
         for start in range(0, full, self.size):
             yield view[start : start + self.size]
-        self._rest += view[full:]
+        self.rest += view[full:]
 
     def flush(self, *, whole_samples: bool = False) -> bytes:
         """
@@ -74,10 +75,11 @@ class Framer:
         Args:
             whole_samples: Whether to hold half a sample back, because more audio comes.
         """
-        size = len(self._rest)
+        size = len(self.rest)
         if whole_samples:
             size -= size % SAMPLE_WIDTH
-        rest, self._rest = bytes(self._rest[:size]), self._rest[size:]
+        rest = bytes(self.rest[:size])
+        del self.rest[:size]
         return rest
 
 
@@ -86,16 +88,22 @@ class Splitter:
     Passes chunks of compressed audio on as they come, those above 16 KB in pieces.
 
     Such a chunk has no length in time, and holding some of it back could hold back seconds.
+
+    Attributes:
+        size: 0: no size of chunk is that of a frame.
+        rest: Nothing.
     """
+
+    size = 0
+    rest = bytearray()
 
     def feed(self, chunk: bytes) -> Iterable[bytes | memoryview]:
         """Take a chunk, and give it in pieces that the service takes."""
         if len(chunk) <= LARGEST_FRAME:
             return (chunk,) if chunk else ()
         view = memoryview(chunk)
-        return (
-            view[start : start + LARGEST_FRAME] for start in range(0, len(chunk), LARGEST_FRAME)
-        )
+        starts = range(0, len(chunk), LARGEST_FRAME)
+        return (view[start : start + LARGEST_FRAME] for start in starts)
 
     def flush(self, *, whole_samples: bool = False) -> bytes:
         """Nothing is held back."""

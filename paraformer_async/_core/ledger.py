@@ -92,6 +92,11 @@ class Ledger:
         return self.is_resumable and not self._is_empty and self.lost is None and not self._kept
 
     @property
+    def is_fresh(self) -> bool:
+        """Whether the present task was sent no audio."""
+        return self._sent == 0
+
+    @property
     def lost(self) -> Span | None:
         """What of the unsettled audio was too much to keep, and a restart would leave out."""
         if self._bytes_per_ms is None:
@@ -138,6 +143,17 @@ class Ledger:
         else:
             self._unsaid = max(self._unsaid, sentence.begin_time)
         return result if sentence is said else ResultGenerated(sentence, result.usage)
+
+    def seal(self) -> None:
+        """The task is complete: all that was sent is settled, covered by a result or not."""
+        if self._bytes_per_ms is None:
+            self._is_empty = True
+            self._sent = 0
+            return
+        self._kept.clear()
+        self._kept_size = 0
+        self._kept_begin = self._given
+        self._settled = max(self._settled, round(self._given / self._bytes_per_ms))
 
     def restart(self) -> list[Audio]:
         """

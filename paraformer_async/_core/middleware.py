@@ -7,11 +7,12 @@ What must wait (pacing, resampling, a remote voice detector) belongs into an aud
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import ClassVar, TypeVar
+from contextvars import Context, copy_context
+from typing import Any, ClassVar, TypeVar
 
 from paraformer_async._core.wire import Command, Event
 
-__all__ = ["Middleware", "Stack"]
+__all__ = ["Middleware", "Stack", "through"]
 
 Message = TypeVar("Message", Command, Event)
 
@@ -32,9 +33,12 @@ class Middleware:
     Attributes:
         hurries: Whether a message that passes may bring the deadline nearer. A middleware whose
             deadline audio and results only put off says `False`, which spares a look after each.
+        uses_context: Whether its methods see the context variables of who opened the stream. A
+            middleware that needs none says `False`, which spares a switch for each message.
     """
 
     hurries: ClassVar[bool] = True
+    uses_context: ClassVar[bool] = True
 
     def outgoing(self, command: Command, now: float) -> Iterable[Command]:
         """Take a command on its way to the service; give what goes on in its place."""
@@ -56,6 +60,9 @@ class Middleware:
         return ()
 
 
+Step = Callable[[Message, float], Iterable[Message]]
+
+
 class Stack:
     """
     Several middlewares as one, listed outermost (nearest to the user) first.
@@ -64,34 +71,32 @@ class Stack:
     middleware does not override costs nothing.
 
     Attributes:
-        outgoing: Takes a command of the user's and the time; gives what is to be sent.
-        incoming: Takes an event of the service's and the time; gives what the user is to see.
+        outgoing_steps: What a command passes, one after the other.
+        incoming_steps: What an event passes.
         hurries: Whether audio or a result that passes may bring the deadline nearer.
     """
 
     def __init__(self, middlewares: Sequence[Middleware]) -> None:
-        self.outgoing = _chain([one.outgoing for one in middlewares if _overrides(one, "outgoing")])
-        self.incoming = _chain(
-            [one.incoming for one in reversed(middlewares) if _overrides(one, "incoming")]
-        )
+        context = copy_context()
+        self.outgoing_steps = _steps(middlewares, "outgoing", context)
+        self.incoming_steps = _steps(middlewares[::-1], "incoming", context)
         self._timed = [
-            (
-                one,
-                _chain(
-                    [
-                        inner.outgoing
-                        for inner in middlewares[place + 1 :]
-                        if _overrides(inner, "outgoing")
-                    ]
-                ),
-            )
-            for place, one in enumerate(middlewares)
+            (one, _steps(middlewares[place:], "outgoing", context))
+            for place, one in enumerate(middlewares, 1)
             if _overrides(one, "deadline")
         ]
         self.hurries = any(one.hurries for one, _ in self._timed)
 
+    def outgoing(self, command: Command, now: float) -> Iterable[Command]:
+        """Take a command of the user; return what is to be sent."""
+        return through(self.outgoing_steps, (command,), now)
+
+    def incoming(self, event: Event, now: float) -> Iterable[Event]:
+        """Take an event of the service; return what the user is to see."""
+        return through(self.incoming_steps, (event,), now)
+
     def deadline(self) -> float | None:
-        """When `expired` is to be called next; `None` for not at all."""
+        """Return when `expired` is to be called next; `None` for not at all."""
         soonest: float | None = None
         for one, _ in self._timed:
             when = one.deadline()
@@ -100,40 +105,39 @@ class Stack:
         return soonest
 
     def expired(self, now: float) -> Sequence[Command]:
-        """Give what those want sent whose deadline has come. It passes those further in."""
+        """Return what those want sent whose deadline has come. It passes those further in."""
         sent: list[Command] = []
         for one, inner in self._timed:
             when = one.deadline()
             if when is None or when > now:
                 continue
-            for command in one.expired(now):
-                sent.extend(inner(command, now))
+            sent.extend(through(inner, one.expired(now), now))
         return sent
 
 
-def _chain(
-    steps: Sequence[Callable[[Message, float], Iterable[Message]]],
-) -> Callable[[Message, float], Iterable[Message]]:
-    """Make one step of *steps*."""
-    if not steps:
-        return _unchanged
-    first = steps[0]
-    if len(steps) == 1:
-        return first
-    then = _chain(steps[1:])
-
-    def pass_through(message: Message, now: float) -> Iterable[Message]:
-        messages = tuple(first(message, now))
-        if len(messages) == 1:  # nearly always
-            return then(messages[0], now)
-        return [passed for each in messages for passed in then(each, now)]
-
-    return pass_through
+def through(
+    steps: Sequence[Step[Message]], messages: Iterable[Message], now: float
+) -> Iterable[Message]:
+    """Return what is left of *messages* after all *steps*."""
+    for step in steps:
+        messages = [each for one in messages for each in step(one, now)]
+    return messages
 
 
-def _unchanged(message: Message, now: float) -> Iterable[Message]:
-    del now
-    return (message,)
+def _steps(middlewares: Sequence[Middleware], method: str, context: Context) -> list[Step[Any]]:
+    """Return the methods of that name, those that want it within *context*."""
+    return [
+        _within(context, getattr(one, method)) if one.uses_context else getattr(one, method)
+        for one in middlewares
+        if _overrides(one, method)
+    ]
+
+
+def _within(context: Context, step: Step[Message]) -> Step[Message]:
+    def run(message: Message, now: float) -> Iterable[Message]:
+        return context.run(lambda: tuple(step(message, now)))  # it may be a generator
+
+    return run
 
 
 def _overrides(middleware: Middleware, method: str) -> bool:

@@ -19,7 +19,7 @@ __all__ = ["Retries", "Setback"]
 _STABLE = 5.0
 _FRUITLESS = 3
 _PATIENCE = 5
-# Who is told to wait longer, in seconds, is told so.
+# Longest Retry-After to honor, in seconds; beyond it the error is raised.
 _LONGEST_WAIT = 60.0
 
 

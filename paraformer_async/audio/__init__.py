@@ -1,1 +1,5 @@
-"""What yields audio: a user's sources, and files. Knows neither protocol nor session."""
+"""
+Audio sources: user-supplied iterables and readers, audio files, and (`decoding/`) decoders.
+
+Yields bytes and knows nothing of the protocol, of connections or of recognitions.
+"""

@@ -1,8 +1,8 @@
-"""What a file seems to be, by its first bytes. For error messages: it must know no decoder."""
+"""Guess the format of a file from its first bytes. For error messages only: needs no decoder."""
 
-__all__ = ["seems_to_be"]
+__all__ = ["guess_format"]
 
-# (offset, bytes, name); the first row that fits speaks.
+# (offset, magic bytes, name); the first matching row wins.
 _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (4, b"ftyp", "MP4/M4A (AAC)"),
     (0, b"#!AMR-WB", "AMR-WB"),
@@ -22,8 +22,8 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
 _HTML = (b"<!doctype", b"<html", b"<head", b"<?xml")
 
 
-def seems_to_be(head: bytes) -> str:
-    """Name the format whose first 64 bytes or more are `head`, in words fit for a sentence."""
+def guess_format(head: bytes) -> str:
+    """Return a readable name for the format of a file, from its first 64 bytes or more."""
     for offset, magic, name in _MAGIC:
         if head.startswith(magic, offset):
             return name
@@ -42,7 +42,7 @@ def _is_text(head: bytes) -> bool:
     try:
         text = head.decode()
     except UnicodeDecodeError as error:
-        if error.start < len(head) - 3:  # more than a character that the cut went through
+        if error.start < len(head) - 3:  # not just a character cut at the end
             return False
         text = head[: error.start].decode()
     return all(char.isprintable() or char.isspace() for char in text)

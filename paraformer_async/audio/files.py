@@ -1,7 +1,7 @@
 """
-Audio files as a source of frames: whatever soundfile reads (WAV, FLAC, Ogg Vorbis/Opus, MP3, …).
+Audio files as audio sources: every format soundfile reads (WAV, FLAC, Ogg Vorbis/Opus, MP3, …).
 
-Files are read in worker threads, a chunk at a time, so that the event loop never waits for a disk.
+Files are read in worker threads, one chunk at a time, so the event loop never blocks on the disk.
 """
 
 import logging
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from anyio import to_thread
 
-from paraformer_async.audio._sniffing import seems_to_be
+from paraformer_async.audio._sniffing import guess_format
 from paraformer_async.audio.decoding.samples import float_to_s16le, native_dtype, open_sequential
 from paraformer_async.errors import AudioError
 
@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 __all__ = ["AudioFile", "open_audio"]
 
 _log = logging.getLogger("paraformer_async")
-# libsndfile does not say how much it read before it met damage: samples read at a time.
+# Samples per read. libsndfile does not report how much it read before hitting damaged data, so
+# small reads bound what is lost.
 _BLOCK = 1024
-_WHAT_TO_DO = (
+_CONVERT_HINT = (
     "convert it to wav, flac, ogg or mp3, for example: ffmpeg -i {name} -ac 1 -ar 16000 {stem}.wav"
 )
 
@@ -35,19 +36,19 @@ async def open_audio(
     path: str | os.PathLike[str], *, chunk_ms: int = 1000
 ) -> AsyncGenerator["AudioFile", None]:
     """
-    Open an audio file for reading; it is closed on leaving, however that happens.
+    Open an audio file for reading, and close it on exit.
 
     Args:
-        path: The file. It must hold one channel.
-        chunk_ms: Length in ms of the chunks in which it is read.
+        path: The file. Must be mono.
+        chunk_ms: Length of each chunk in ms.
 
     Raises:
-        FileNotFoundError, IsADirectoryError, PermissionError: As `open` raises them.
-        AudioError: The file cannot be decoded, holds no audio, or more than one channel.
+        FileNotFoundError, IsADirectoryError, PermissionError: As raised by `open`.
+        AudioError: The file cannot be decoded, contains no audio, or has more than one channel.
 
-    Cancellation is taken between reads of the disk.
+    Can be canceled between disk reads; the file is closed then, too.
     """
-    opened: list[AudioFile] = []  # filled in the thread: a canceled call does not return its value
+    opened: list[AudioFile] = []  # filled by the thread: a canceled call returns nothing
     try:
         await to_thread.run_sync(lambda: opened.append(AudioFile(_open(Path(path)), chunk_ms)))
         yield opened[0]
@@ -58,15 +59,18 @@ async def open_audio(
 
 class AudioFile:
     """
-    An open audio file: `async for chunk in audio` gives its audio once, as s16le mono bytes.
+    An open audio file: `async for chunk in audio` yields its audio once, as s16le mono bytes.
+
+    If the file is damaged, iterating raises `AudioError` after yielding the intact audio before the
+    damage. If the file is shorter than it declares, a warning is logged.
 
     Attributes:
-        sample_rate: Hz.
+        sample_rate: Sample rate in Hz.
         channels: Number of channels; always 1 for now.
-        frames: Number of samples as the file declares it; a damaged file may hold fewer.
+        frames: Number of samples declared by the file; a damaged file may contain fewer.
         duration: `frames` in seconds.
-        format: Container by libsndfile's name, for example `WAV`, `FLAC`, `OGG`, `MP3`.
-        subtype: Encoding by libsndfile's name, for example `PCM_16`, `OPUS`.
+        format: Container as named by libsndfile, for example `WAV`, `FLAC`, `OGG`, `MP3`.
+        subtype: Encoding as named by libsndfile, for example `PCM_16`, `OPUS`.
     """
 
     def __init__(self, file: "SoundFile", chunk_ms: int) -> None:
@@ -88,14 +92,14 @@ class AudioFile:
             done += len(pcm) // 2
         if done < self.frames:
             _log.warning(
-                "%s ends early: it declares %.2f s of audio and holds %.2f s",
+                "%s ends early: it declares %.2f s of audio but contains %.2f s",
                 self._file.name,
                 self.duration,
                 done / self.sample_rate,
             )
 
     def _read(self, done: int) -> bytes:
-        """Read the next chunk; of a damaged one what comes before the damage, then raise."""
+        """Read the next chunk: the part before any damage first; then raise."""
         import soundfile
 
         parts: list[bytes] = []
@@ -125,7 +129,7 @@ class AudioFile:
         return float_to_s16le(samples) if width == 4 else samples
 
     def close(self) -> None:
-        """Close the file. May be called twice; `open_audio` does it."""
+        """Close the file; idempotent. `open_audio` calls this on exit."""
         self._file.close()
 
 
@@ -135,15 +139,15 @@ def _open(path: Path) -> "SoundFile":
     with path.open("rb") as plain:
         head = plain.read(512)
     if not head:
-        raise AudioError(f"{path} holds no audio: the file is empty")
+        raise AudioError(f"{path} contains no audio: the file is empty")
     if path.suffix.lower() == ".raw":
-        raise AudioError(f"{path} seems to be raw samples", hint="open it and pass it to stream()")
+        raise AudioError(f"{path} looks like raw samples", hint="open it and pass it to stream()")
     try:
         file = open_sequential(path)
     except soundfile.LibsndfileError as error:
-        hint = _WHAT_TO_DO.format(name=path.name, stem=path.stem)
+        hint = _CONVERT_HINT.format(name=path.name, stem=path.stem)
         raise AudioError(
-            f"{path} cannot be decoded: it seems to be {seems_to_be(head)}", hint=hint
+            f"{path} cannot be decoded: it looks like {guess_format(head)}", hint=hint
         ) from error
     try:
         _check(file, path)
@@ -155,9 +159,9 @@ def _open(path: Path) -> "SoundFile":
 
 def _check(file: "SoundFile", path: Path) -> None:
     if file.frames == 0:
-        raise AudioError(f"{path} holds no audio: it has a header and no samples")
+        raise AudioError(f"{path} contains no audio: it has a header but no samples")
     if file.channels > 1:
         raise AudioError(
-            f"{path} has {file.channels} channels, and recognition takes one",
-            hint=f"downmix it, for example: ffmpeg -i {path.name} -ac 1 {path.stem}-mono.wav",
+            f"{path} has {file.channels} channels; recognition needs mono audio",
+            hint=f"downmix it first, for example: ffmpeg -i {path.name} -ac 1 {path.stem}-mono.wav",
         )

@@ -1,4 +1,4 @@
-"""One shape for every source of audio that a user may give."""
+"""Turn every supported kind of audio source into one async iterator."""
 
 import inspect
 from collections.abc import (
@@ -21,20 +21,22 @@ from paraformer_async.errors import InvalidOptionError
 __all__ = ["Chunk", "Chunks", "Source", "chunks", "immutable"]
 
 Chunk = bytes | bytearray | memoryview
+"""A piece of audio: PCM (s16le mono), or a part of an encoded stream."""
 Source = AsyncIterable[Chunk] | Iterable[Chunk] | IO[bytes] | Chunk
+"""Everything that `chunks` accepts as an audio source."""
 
-# What is asked of a file at a time: a pipe gives what it has, a file on disk gives all of it.
+# Bytes per read: a pipe returns what is available, a file on disk returns all of it.
 _BLOCK = 65536
-_CLOSING = 2.0
-# What the elements of a memoryview may be: bytes and 16-bit samples, but not floats.
-_INTEGERS = ("B", "b", "c", "h", "H", "<h", "<H")
+_CLOSE_TIMEOUT = 2.0  # seconds
+# Accepted memoryview element types: bytes and 16-bit samples, but not floats.
+_SAMPLE_FORMATS = ("B", "b", "c", "h", "H", "<h", "<H")
 
 
 class Chunks:
     """
-    The audio of a source, as it comes: an async iterable of whatever the source gives.
+    The chunks of an audio source, as the source yields them.
 
-    Iterating is iterating over the source itself, so that it costs no more than that.
+    Iterates over the source itself and adds no overhead.
     """
 
     def __init__(self, iterator: AsyncIterator[Any]) -> None:
@@ -44,28 +46,32 @@ class Chunks:
         return self._iterator
 
     async def aclose(self) -> None:
-        """Close the source if it is a generator, in bounded time; all else stays open."""
-        has_ended = getattr(self._iterator, "ag_frame", self) is None
-        if isinstance(self._iterator, AsyncGenerator) and not has_ended:
-            with anyio.move_on_after(_CLOSING, shield=True):
+        """
+        Close the source if it is a generator, within 2 s; leave anything else open.
+
+        Shielded from cancellation.
+        """
+        is_exhausted = getattr(self._iterator, "ag_frame", self) is None
+        if isinstance(self._iterator, AsyncGenerator) and not is_exhausted:
+            with anyio.move_on_after(_CLOSE_TIMEOUT, shield=True):
                 await self._iterator.aclose()
 
 
 def chunks(source: Source) -> Chunks:
     """
-    Give the audio of *source* as it comes. Each chunk is to be made `immutable`.
+    Return an async iterable over the audio of *source*; pass each chunk to `immutable`.
 
-    Takes bytes, a binary file, a list or tuple, an async reader or iterable, or any other iterable.
-    Files and the last are read in a thread of their own, so they may block. Generators are closed
-    with the chunks, everything else stays open.
+    Accepts bytes, a binary file, a list or tuple, an async reader or iterable, or any other
+    iterable. Files and plain iterables are read in a dedicated thread, so they may block. Closing
+    the chunks closes a generator; any other source stays open.
 
     Raises:
-        InvalidOptionError: *source* is none of these. Raised at once, not on the first chunk.
+        InvalidOptionError: *source* is none of these. Raised immediately, not on the first chunk.
     """
-    given: object = source
-    if isinstance(given, str | PathLike):
+    candidate: object = source
+    if isinstance(candidate, str | PathLike):
         raise InvalidOptionError(
-            "audio", f"{source!r} is a path, not audio", hint="transcribe(path) recognizes files"
+            "audio", f"{source!r} is a path, not audio", hint="use transcribe(path) for files"
         )
     if isinstance(source, bytes | bytearray | memoryview):
         return Chunks(_from_sequence((immutable(source),)))
@@ -73,7 +79,7 @@ def chunks(source: Source) -> Chunks:
         return Chunks(_from_sequence(source))
     read = getattr(source, "read1", None) or getattr(source, "read", None)
     if hasattr(source, "readline") and inspect.iscoroutinefunction(read):
-        return Chunks(_from_reader(read))  # iterating it would wait for the ends of lines
+        return Chunks(_from_reader(read))  # iterating would wait for line breaks
     if isinstance(source, AsyncIterable):
         return Chunks(aiter(source))
     if read:
@@ -96,15 +102,20 @@ async def _from_sequence(source: Iterable[Chunk]) -> AsyncGenerator[Chunk, None]
 
 
 def immutable(chunk: object) -> bytes:
-    """Give *chunk* as bytes that nobody can change; a copy only if it is needed."""
+    """
+    Return *chunk* as bytes, copying only a mutable buffer, which its owner may reuse.
+
+    Raises:
+        InvalidOptionError: *chunk* is not bytes-like, or a memoryview of another element type.
+    """
     if isinstance(chunk, bytes):
         return chunk
     if isinstance(chunk, bytearray) or (
-        isinstance(chunk, memoryview) and chunk.format in _INTEGERS
+        isinstance(chunk, memoryview) and chunk.format in _SAMPLE_FORMATS
     ):
         return bytes(chunk)
     raise InvalidOptionError(
         "audio",
         f"must be bytes, not {type(chunk).__name__}",
-        hint="PCM is 16-bit little-endian mono; an int16 array gives it by .tobytes()",
+        hint="audio is 16-bit little-endian mono PCM; convert an int16 array with .tobytes()",
     )

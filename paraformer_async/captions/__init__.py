@@ -1,1 +1,9 @@
-"""Captions out of sentences: one format a file. Knows nothing of how sentences came about."""
+"""
+Caption files from sentences: one format per module.
+
+Depends only on results; knows nothing of how the sentences were recognized.
+"""
+
+from paraformer_async.captions.subrip import to_srt
+
+__all__ = ["to_srt"]

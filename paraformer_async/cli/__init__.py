@@ -1,4 +1,4 @@
-"""The command line. An edge: uses the door and the local service like anybody else."""
+"""The command line: uses only the public API of the client and of the local service."""
 
 import io
 import os
@@ -13,7 +13,7 @@ def main() -> None:
     """Run the command `paraformer-async`."""
     try:
         _run()
-    except KeyboardInterrupt:  # while modules are loaded
+    except KeyboardInterrupt:  # while modules are loading
         sys.exit(_INTERRUPTED)
 
 
@@ -26,17 +26,17 @@ def _run() -> None:
         from paraformer_async.errors import MissingExtraError
 
         sys.exit(f"paraformer-async: {MissingExtraError('the command line', 'cli')}")
-    _let_stdout_take_all()
+    _configure_stdout()
     app()
 
 
-def _let_stdout_take_all() -> None:
+def _configure_stdout() -> None:
     """
-    Let no text be unprintable: a pipe or file gets UTF-8, a terminal escapes what it cannot show.
+    Make any text printable: UTF-8 into a pipe or file, escapes for what a terminal cannot show.
 
-    Windows gives pipes an encoding of its own, which has no Chinese. PYTHONIOENCODING is respected.
+    The default encoding of a pipe on Windows cannot represent Chinese. PYTHONIOENCODING wins.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
-        is_chosen = sys.stdout.isatty() or "PYTHONIOENCODING" in os.environ
-        encoding = sys.stdout.encoding if is_chosen else "utf-8"
+        keeps_encoding = sys.stdout.isatty() or "PYTHONIOENCODING" in os.environ
+        encoding = sys.stdout.encoding if keeps_encoding else "utf-8"
         sys.stdout.reconfigure(encoding=encoding, errors="backslashreplace")

@@ -1,8 +1,8 @@
 """
 Commands and exit codes.
 
-0: all done. 1: something failed. 2: called so that it cannot work, nothing was done. 130:
-interrupted; a service that is told to stop has done all it should, so its code is 0.
+0: success. 1: something failed. 2: wrong usage, nothing was done. 130: interrupted; for `serve`, an
+interrupt is the normal way to stop, and the exit code is 0.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ import anyio
 import typer
 
 import paraformer_async
-from paraformer_async.cli.output import Format, report_error
+from paraformer_async.cli.output import OutputFormat, report_error
 from paraformer_async.cli.serve import run_service
 from paraformer_async.cli.transcribe import transcribe_files
 from paraformer_async.errors import InvalidOptionError, ParaformerError
@@ -26,15 +26,15 @@ from paraformer_async.errors import InvalidOptionError, ParaformerError
 __all__ = ["app"]
 
 _FAILED = 1
-_MISUSED = 2
+_USAGE_ERROR = 2
 _INTERRUPTED = 130
-_ENGINE = "moonshine"
+_DEFAULT_ENGINE = "moonshine"
 _KEY = "DASHSCOPE_API_KEY"
 
 app: typer.Typer = typer.Typer(
     name="paraformer-async",
     help="Real-time speech recognition with Paraformer, or with an engine on this machine.",
-    epilog="Exit codes: 0 all done, 1 something failed, 2 wrong usage, 130 interrupted.",
+    epilog="Exit codes: 0 success, 1 something failed, 2 wrong usage, 130 interrupted.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -42,8 +42,8 @@ app: typer.Typer = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-# Not shown as an option's default, because `transcribe` has to know whether it was given.
-Engine = Annotated[
+# The default is not typer's: `transcribe` must know whether the option was given.
+EngineOption = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
@@ -51,7 +51,7 @@ Engine = Annotated[
         " scripted (for tests).",
     ),
 ]
-ModelDir = Annotated[
+ModelDirOption = Annotated[
     Path | None,
     typer.Option(
         metavar="DIR", help="Folder of a streaming Paraformer model, for --engine paraformer."
@@ -63,7 +63,7 @@ ModelDir = Annotated[
 def root(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
-    """Show the version, if that is all that is asked for."""
+    """Print the version if requested."""
     if version:
         typer.echo(f"paraformer-async {paraformer_async.__version__}")
         raise typer.Exit
@@ -81,31 +81,31 @@ def transcribe(
         bool, typer.Option("--local", help="Recognize on this machine; needs no key.")
     ] = False,
     format: Annotated[
-        Format,
-        typer.Option(metavar="FORMAT", help="What to print: txt, json or srt (captions)."),
-    ] = Format.TXT,
+        OutputFormat,
+        typer.Option(metavar="FORMAT", help="Output format: txt, json or srt (captions)."),
+    ] = OutputFormat.TXT,
     output_dir: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Write a file for each FILE into this folder."),
+        typer.Option(metavar="DIR", help="Write one file per FILE into this folder."),
     ] = None,
     model: Annotated[
-        str, typer.Option(metavar="NAME", help="Model of the service.")
+        str, typer.Option(metavar="NAME", help="Name of the model.")
     ] = "paraformer-realtime-v2",
     endpoint: Annotated[
-        str | None, typer.Option(metavar="URL", help="Address of the service, ws:// or wss://.")
+        str | None, typer.Option(metavar="URL", help="URL of the service, ws:// or wss://.")
     ] = None,
     language: Annotated[
         list[str] | None,
-        typer.Option(metavar="CODE", help="A language that may be spoken: zh, en...; repeatable."),
+        typer.Option(metavar="CODE", help="Language spoken: zh, en...; repeatable."),
     ] = None,
-    engine: Engine = None,
-    model_dir: ModelDir = None,
+    engine: EngineOption = None,
+    model_dir: ModelDirOption = None,
 ) -> None:
     """
-    Print what is said in audio files.
+    Transcribe audio files.
 
-    The service's API key comes from DASHSCOPE_API_KEY. With --local, the files are recognized on
-    this machine: by default in English, by an engine that is not Paraformer.
+    The API key is read from DASHSCOPE_API_KEY. With --local, files are recognized on this machine,
+    by default in English and by an engine that is not Paraformer.
     """
 
     async def run() -> int:
@@ -115,7 +115,7 @@ def transcribe(
             {"model": model, "endpoint": endpoint, "language_hints": language or None},
             format=format,
             output_dir=output_dir,
-            local=(engine or _ENGINE, model_dir) if local else None,
+            local=(engine or _DEFAULT_ENGINE, model_dir) if local else None,
         )
 
     _exit_with(run)
@@ -126,31 +126,35 @@ def serve(
     host: Annotated[
         str,
         typer.Option(
-            metavar="ADDRESS", help="Address to listen on; only this machine reaches the default."
+            metavar="ADDRESS", help="Address to listen on; the default is for this machine only."
         ),
     ] = "127.0.0.1",
     port: Annotated[
         int,
         typer.Option(
-            metavar="NUMBER", help="Port to listen on; 0 for any that is free.", min=0, max=65535
+            metavar="NUMBER", help="Port to listen on; 0 for any free port.", min=0, max=65535
         ),
     ] = 8765,
-    engine: Engine = None,
-    model_dir: ModelDir = None,
+    engine: EngineOption = None,
+    model_dir: ModelDirOption = None,
     api_key: Annotated[
         str | None,
         typer.Option(
             metavar="KEY",
-            help="The key that clients must send; any key will do without.",
+            help="Key that clients must send; by default, any key is accepted.",
             envvar="PARAFORMER_ASYNC_SERVE_KEY",
         ),
     ] = None,
 ) -> None:
-    """Run the local service until it is interrupted."""
+    """Run the local service until interrupted."""
 
     async def run() -> int:
         return await run_service(
-            host=host, port=port, engine=engine or _ENGINE, model_dir=model_dir, api_key=api_key
+            host=host,
+            port=port,
+            engine=engine or _DEFAULT_ENGINE,
+            model_dir=model_dir,
+            api_key=api_key,
         )
 
     _exit_with(run, when_stopped=0)
@@ -159,43 +163,43 @@ def serve(
 def _check_service(
     *, local: bool, endpoint: str | None, engine: str | None, model_dir: Path | None
 ) -> None:
-    """Refuse options that contradict each other; without --local, a key is needed."""
+    """Raise `InvalidOptionError` for contradictory options, or for a missing key."""
     if local and endpoint:
-        raise InvalidOptionError("--endpoint", "it is another service than that of --local")
+        raise InvalidOptionError("--endpoint", "cannot be combined with --local")
     if local:
         return
     for flag, value in (("--engine", engine), ("--model-dir", model_dir)):
         if value is not None:
-            raise InvalidOptionError(flag, "it is for the local service: add --local")
+            raise InvalidOptionError(flag, "needs the local service: add --local")
     if not os.environ.get(_KEY):
         raise InvalidOptionError(
             _KEY,
-            "there is no API key",
-            hint="set this variable to your key, or add --local to recognize on this machine",
+            "no API key is set",
+            hint="set this variable to your API key, or add --local to recognize on this machine",
         )
 
 
 def _exit_with(run: Callable[[], Awaitable[int]], *, when_stopped: int = _INTERRUPTED) -> NoReturn:
-    """Run, and leave with its exit code. An error is one line; a signal gives *when_stopped*."""
+    """Run and exit. Errors print one line; a signal exits with the code *when_stopped*."""
     try:
         code = anyio.run(_until_stopped, run, when_stopped)
     except InvalidOptionError as error:
         report_error(error)
-        code = _MISUSED
-    except BrokenPipeError:  # who reads stdout has enough
+        code = _USAGE_ERROR
+    except BrokenPipeError:  # the reader of stdout has closed it
         _drop_stdout()
         code = _FAILED
-    except (ParaformerError, OSError, RuntimeError) as error:  # the last: an engine's, of its model
+    except (ParaformerError, OSError, RuntimeError) as error:  # RuntimeError: engine
         report_error(error)
         _drop_stdout()
         code = _FAILED
-    except KeyboardInterrupt:  # before the loop runs; on Windows, always
+    except KeyboardInterrupt:  # before the loop runs; always on Windows
         code = when_stopped
     sys.exit(code)
 
 
 async def _until_stopped(run: Callable[[], Awaitable[int]], when_stopped: int) -> int:
-    """Run to the end, or until SIGINT or SIGTERM cancel it. Gives the exit code."""
+    """Run until done, or until SIGINT or SIGTERM; return the exit code."""
     loop = asyncio.get_running_loop()
     with anyio.CancelScope() as scope:
         with suppress(NotImplementedError):  # Windows; Ctrl-C raises KeyboardInterrupt there
@@ -206,6 +210,6 @@ async def _until_stopped(run: Callable[[], Awaitable[int]], when_stopped: int) -
 
 
 def _drop_stdout() -> None:
-    """Let the interpreter find nothing to complain of when it flushes a stdout that has failed."""
+    """Point a failed stdout at the null device, so that the final flush does not fail again."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""What the command line prints: results on stdout, everything else on stderr."""
+"""Output of the command line: results on stdout, everything else on stderr."""
 
 import sys
 from collections.abc import Iterator
@@ -13,23 +13,24 @@ from rich.live import Live
 from rich.text import Text
 
 from paraformer_async.errors import InvalidOptionError
-from paraformer_async.options.policies import Retry
+from paraformer_async.observing import Event, RetryScheduled
 from paraformer_async.results import RecognitionResult
 from paraformer_async.transcript import Transcript
 
 __all__ = [
-    "Display",
-    "Format",
+    "OutputFormat",
+    "ProgressDisplay",
     "describe",
-    "emit",
+    "error_text",
+    "printable",
     "render",
     "render_json",
     "report_error",
-    "shown",
-    "tell",
+    "write_message",
+    "write_result",
 ]
 
-# The library's names of what has another name on the command line.
+# Options of the library and their flags on the command line.
 _FLAGS = {
     "endpoint": "--endpoint",
     "engine": "--engine",
@@ -39,36 +40,36 @@ _FLAGS = {
 }
 
 
-class Format(Enum):
-    """What to print of a transcript."""
+class OutputFormat(Enum):
+    """How to print a transcript."""
 
     TXT = "txt"
     JSON = "json"
     SRT = "srt"
 
 
-def emit(text: str) -> None:
-    """Put *text* on stdout, now."""
+def write_result(text: str) -> None:
+    """Write *text* to stdout and flush it."""
     sys.stdout.write(text)
     sys.stdout.flush()
 
 
-def tell(message: str) -> None:
-    """Put *message* on stderr, in one line."""
+def write_message(message: str) -> None:
+    """Write *message* to stderr as one line."""
     print(f"paraformer-async: {' '.join(message.split())}", file=sys.stderr, flush=True)
 
 
 def report_error(error: Exception, path: Path | None = None) -> None:
-    """Tell what went wrong, with the file where it did."""
-    said = explain(error)
-    if path is None or said.startswith(str(path)):
-        tell(said)
+    """Write *error* to stderr, preceded by the file it concerns."""
+    text = error_text(error)
+    if path is None or text.startswith(str(path)):
+        write_message(text)
     else:
-        tell(f"{shown(path)}: {said}")
+        write_message(f"{printable(path)}: {text}")
 
 
-def explain(error: Exception) -> str:
-    """Give what *error* says, in the words of the command line."""
+def error_text(error: Exception) -> str:
+    """Return the message of *error*, with flags in place of the names of options."""
     if isinstance(error, InvalidOptionError) and error.option in _FLAGS:
         return _FLAGS[error.option] + str(error).removeprefix(error.option)
     if isinstance(error, OSError) and error.strerror:
@@ -76,34 +77,34 @@ def explain(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def shown(path: Path | str) -> str:
-    """Give a file's name in one line that any terminal shows: what is not printable is escaped."""
+def printable(path: Path | str) -> str:
+    """Return *path* on one line, with unprintable characters escaped."""
     return "".join(
-        one if one.isprintable() else one.encode("unicode_escape").decode() for one in str(path)
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in str(path)
     )
 
 
-def render(transcript: Transcript, form: Format, path: Path) -> str:
-    """Give *transcript* as the text of a file of its own."""
-    match form:
-        case Format.TXT:
+def render(transcript: Transcript, format: OutputFormat, path: Path) -> str:
+    """Return *transcript* of the file *path* as a complete document."""
+    match format:
+        case OutputFormat.TXT:
             return f"{transcript.text}\n"
-        case Format.SRT:
+        case OutputFormat.SRT:
             return transcript.to_srt()
-        case Format.JSON:
+        case OutputFormat.JSON:
             return render_json([describe(path, transcript)])
 
 
 def render_json(documents: list[dict[str, Any]]) -> str:
-    """Give *documents* as one JSON document: a list of objects."""
+    """Return *documents* as one JSON document: a list of objects."""
     return msgspec.json.format(msgspec.json.encode(documents)).decode() + "\n"
 
 
 def describe(path: Path, outcome: Transcript | Exception) -> dict[str, Any]:
-    """Give what is to be known of one file, for JSON."""
+    """Return the JSON object for one file: its transcript, or its error."""
     name = _encodable(str(path))
     if isinstance(outcome, Exception):
-        return {"path": name, "text": "", "sentences": [], "error": _encodable(explain(outcome))}
+        return {"path": name, "text": "", "sentences": [], "error": _encodable(error_text(outcome))}
     return {
         "path": name,
         "text": outcome.text,
@@ -116,43 +117,44 @@ def describe(path: Path, outcome: Transcript | Exception) -> dict[str, Any]:
 
 
 def _encodable(text: str) -> str:
-    """Escape the bytes of a file's name that are no UTF-8: JSON cannot hold them."""
+    """Escape bytes of a file name that are not valid UTF-8: JSON cannot represent them."""
     return text.encode(errors="backslashreplace").decode()
 
 
-class Display:
-    """Progress and partial text, live on a terminal; nothing when stderr is no terminal."""
+class ProgressDisplay:
+    """Live progress and partial text on stderr; nothing unless it is a terminal."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True)
-        # Not `console.is_terminal`: FORCE_COLOR makes that true of a pipe.
+        # Not `console.is_terminal`, which FORCE_COLOR makes true for a pipe.
         self._is_live = sys.stderr.isatty() and not self._console.is_dumb_terminal
         self._live: Live | None = None
         self._heading = ""
-        self._said = ""
+        self._partial = ""
 
     @contextmanager
     def show(self, heading: str) -> Iterator[None]:
-        """Show *heading* and what is being said, as long as the context lasts."""
+        """Show *heading* and the latest result while the context is active."""
         if not self._is_live:
             yield
             return
-        self._heading, self._said = heading, ""
+        self._heading, self._partial = heading, ""
         try:
-            with Live(self._picture(), console=self._console, transient=True) as self._live:
+            with Live(self._content(), console=self._console, transient=True) as self._live:
                 yield
         finally:
             self._live = None
 
     def update(self, result: RecognitionResult) -> None:
-        """Show a result."""
+        """Show the text of *result*."""
         if self._live is not None:
-            self._said = result.text
-            self._live.update(self._picture())
+            self._partial = result.text
+            self._live.update(self._content())
 
-    def retry(self, retry: Retry) -> None:
-        """Tell that the service failed, and that it is tried again."""
-        tell(f"{explain(retry.failure)}; trying again in {retry.delay:.1f} s")
+    def observe(self, event: Event) -> None:
+        """Report a failure of the service that is about to be retried; see `observing`."""
+        if isinstance(event, RetryScheduled):
+            write_message(f"{error_text(event.failure)}; trying again in {event.delay:.1f} s")
 
-    def _picture(self) -> Text:
-        return Text.assemble((self._heading, "bold"), " ", (self._said, "dim"))
+    def _content(self) -> Text:
+        return Text.assemble((self._heading, "bold"), " ", (self._partial, "dim"))

@@ -1,4 +1,4 @@
-"""`paraformer-async transcribe`."""
+"""The command `paraformer-async transcribe`."""
 
 import os
 from collections.abc import AsyncGenerator
@@ -11,18 +11,17 @@ from paraformer_async import (
     AudioError,
     InvalidOptionError,
     ParaformerError,
-    Reconnect,
     Transcript,
 )
 from paraformer_async.cli.output import (
-    Display,
-    Format,
+    OutputFormat,
+    ProgressDisplay,
     describe,
-    emit,
+    printable,
     render,
     render_json,
     report_error,
-    shown,
+    write_result,
 )
 from paraformer_async.server import LocalServer, make_engine
 
@@ -33,53 +32,55 @@ async def transcribe_files(
     files: list[Path],
     options: dict[str, Any],
     *,
-    format: Format,
+    format: OutputFormat,
     output_dir: Path | None,
     local: tuple[str, Path | None] | None,
 ) -> int:
     """
-    Transcribe *files* one after the other, and print or write each. One bad file spoils no other.
+    Transcribe *files* one at a time, and print or write each. A bad file does not stop the others.
+
+    Cancellation ends the current recognition and propagates; files already written remain.
 
     Args:
         files: The audio files.
-        options: Options of the recognizer.
-        format: What to print.
-        output_dir: Folder for a file each; `None` to print.
-        local: Engine and model folder of a local service to use; `None` for the real one.
+        options: Options for the recognizer.
+        format: Output format.
+        output_dir: Folder to write one file per input to; `None` to print.
+        local: Engine and model folder of the local service; `None` for the real service.
 
     Returns:
-        The exit code: 1 when a file failed.
+        The exit code: 1 if any file failed.
 
     Raises:
-        InvalidOptionError: An option cannot work.
-        OSError: The folder cannot be made, or stdout takes no more.
-        ParaformerError: The local service cannot run.
+        InvalidOptionError: An option is invalid.
+        OSError: The folder cannot be created, or stdout cannot be written.
+        ParaformerError: The local service cannot start.
     """
     targets = _targets(files, output_dir, format)
-    display = Display()
+    display = ProgressDisplay()
     outcomes: list[tuple[Path, Transcript | Exception]] = []
     async with _recognizer(options, local, display) as recognizer:
         for number, (path, target) in enumerate(zip(files, targets, strict=True), 1):
-            with display.show(f"[{number}/{len(files)}] {shown(path.name)}"):
+            with display.show(f"[{number}/{len(files)}] {printable(path.name)}"):
                 outcome = await _outcome(recognizer, path, display)
             if isinstance(outcome, Transcript) and target is not None:
                 outcome = _write(target, outcome, format, path)
             if isinstance(outcome, Exception):
                 report_error(outcome, path)
-            elif target is None and format is not Format.JSON:
-                label = f"{shown(path)}: " if len(files) > 1 else ""
-                emit(label + render(outcome, format, path))
+            elif target is None and format is not OutputFormat.JSON:
+                label = f"{printable(path)}: " if len(files) > 1 else ""
+                write_result(label + render(outcome, format, path))
             outcomes.append((path, outcome))
-    if format is Format.JSON and output_dir is None:
-        emit(render_json([describe(path, outcome) for path, outcome in outcomes]))
+    if format is OutputFormat.JSON and output_dir is None:
+        write_result(render_json([describe(path, outcome) for path, outcome in outcomes]))
     return int(any(isinstance(outcome, Exception) for _, outcome in outcomes))
 
 
-def _targets(files: list[Path], output_dir: Path | None, format: Format) -> list[Path | None]:
-    """Give the file to write for each of *files*, `None` to print; make the folder."""
+def _targets(files: list[Path], output_dir: Path | None, format: OutputFormat) -> list[Path | None]:
+    """Return the output file for each of *files*, or `None` to print; create the folder."""
     if output_dir is None:
-        if format is Format.SRT and len(files) > 1:
-            raise InvalidOptionError("--format", "captions of several files need --output-dir")
+        if format is OutputFormat.SRT and len(files) > 1:
+            raise InvalidOptionError("--format", "captions for several files need --output-dir")
         return [None] * len(files)
     sources: dict[str, Path] = {}
     targets: list[Path | None] = []
@@ -89,18 +90,19 @@ def _targets(files: list[Path], output_dir: Path | None, format: Format) -> list
         if len(sources) == len(targets):
             raise InvalidOptionError(
                 "--output-dir",
-                f"{shown(other)} and {shown(path)} would both be written to {shown(target)}",
+                f"{printable(other)} and {printable(path)} would both be written to"
+                f" {printable(target)}",
             )
         targets.append(target)
     if output_dir.exists() and not output_dir.is_dir():
-        raise InvalidOptionError("--output-dir", f"{shown(output_dir)} is not a folder")
+        raise InvalidOptionError("--output-dir", f"{printable(output_dir)} is not a folder")
     output_dir.mkdir(parents=True, exist_ok=True)
     return targets
 
 
 @asynccontextmanager
 async def _recognizer(
-    options: dict[str, Any], local: tuple[str, Path | None] | None, display: Display
+    options: dict[str, Any], local: tuple[str, Path | None] | None, display: ProgressDisplay
 ) -> AsyncGenerator[AsyncRecognizer, None]:
     async with AsyncExitStack() as stack:
         if local is not None:
@@ -108,24 +110,24 @@ async def _recognizer(
             with display.show("loading the engine"):
                 await stack.enter_async_context(server)
             options = options | {"endpoint": server.url, "api_key": "local"}
-        recognizer = AsyncRecognizer(**options, reconnect=Reconnect(on_retry=display.retry))
-        _ = recognizer.options.url  # refuses a wrong address now, not at each file
+        recognizer = AsyncRecognizer(**options, observe=display.observe)
+        _ = recognizer.options.url  # raise for a wrong URL now, not for each file
         yield await stack.enter_async_context(recognizer)
 
 
 async def _outcome(
-    recognizer: AsyncRecognizer, path: Path, display: Display
+    recognizer: AsyncRecognizer, path: Path, display: ProgressDisplay
 ) -> Transcript | Exception:
     try:
         return await recognizer.transcribe(path, on_result=display.update)
     except (ParaformerError, OSError) as error:
         return error
     except UnicodeEncodeError:
-        return AudioError("the file's name is not valid text", hint="rename it")
+        return AudioError("the file name is not valid text", hint="rename the file")
 
 
 def _write(
-    target: Path, transcript: Transcript, format: Format, path: Path
+    target: Path, transcript: Transcript, format: OutputFormat, path: Path
 ) -> Transcript | Exception:
     try:
         target.write_text(render(transcript, format, path), encoding="utf-8")

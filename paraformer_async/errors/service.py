@@ -165,7 +165,7 @@ class DeadlineError(ServiceError, TimeoutError):
 
     Attributes:
         phase: What was waited for: `connect`, `started`, `send` or `finish`, as in `Timeouts`, or
-            `pool`, a free connection.
+            `pool`, a free connection, or `quota`, a place in the account's quota.
         seconds: How long it was waited for.
     """
 

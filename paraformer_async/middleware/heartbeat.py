@@ -40,6 +40,7 @@ class Heartbeat(Middleware):
     """
 
     hurries = False
+    uses_context = False
 
     # Silence beyond that which ends a sentence, in ms.
     _MARGIN = 200

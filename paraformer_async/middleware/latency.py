@@ -22,6 +22,8 @@ class Latency(Middleware):
         measured: What is known so far, in seconds.
     """
 
+    uses_context = False
+
     def __init__(self) -> None:
         self.measured = results.Latency()
         self._is_waiting = True  # for a result that tells something: the first, or the last

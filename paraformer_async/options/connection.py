@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from paraformer_async.errors import InvalidOptionError
 from paraformer_async.options.checks import (
     require_address,
+    require_flag,
+    require_function,
     require_json,
     require_kind,
     require_mapping,
@@ -88,6 +90,11 @@ def _check_reconnect(name: str, value: object) -> None:
         require_kind(name, value, Reconnect, "Reconnect(…), or None")
 
 
+def _check_observer(name: str, value: object) -> None:
+    if value is not None:
+        require_function(name, value, "an event")
+
+
 def _check_timeouts(name: str, value: object) -> None:
     require_kind(name, value, Timeouts, "Timeouts(…)")
 
@@ -106,4 +113,6 @@ CHECKS: Mapping[str, Callable[[str, object], None]] = {
     "reconnect": _check_reconnect,
     "timeouts": _check_timeouts,
     "buffer": require_seconds,
+    "observe": _check_observer,
+    "observe_messages": require_flag,
 }

@@ -15,6 +15,7 @@ from msgspec import Struct
 from msgspec.structs import force_setattr
 
 from paraformer_async.errors import InvalidOptionError
+from paraformer_async.observing import Observer
 from paraformer_async.options.checks import require_json
 from paraformer_async.options.connection import CHECKS
 from paraformer_async.options.endpoint import endpoint_of_environment, shown_address
@@ -88,6 +89,8 @@ class Options(Struct, frozen=True, kw_only=True):
     reconnect: Reconnect | None = Reconnect()
     timeouts: Timeouts = Timeouts()
     buffer: float = 5.0
+    observe: Observer | None = None
+    observe_messages: bool = False
 
     def __post_init__(self) -> None:
         for name, check_option in CHECKS.items():
@@ -194,6 +197,8 @@ class Overrides(TypedDict, total=False):
     reconnect: Reconnect | None
     timeouts: Timeouts
     buffer: float
+    observe: Observer | None
+    observe_messages: bool
 
 
 class _Hidden:

@@ -18,7 +18,7 @@ from paraformer_async.options.checks import (
 )
 from paraformer_async.options.service import TASKS_PER_SECOND
 
-__all__ = ["PoolLimits", "Reconnect", "Retry", "Timeouts", "full_jitter"]
+__all__ = ["PoolLimits", "Reconnect", "Timeouts", "full_jitter"]
 
 
 class Timeouts(Struct, frozen=True, kw_only=True):
@@ -49,23 +49,6 @@ class Timeouts(Struct, frozen=True, kw_only=True):
                 require_seconds(f"timeouts.{name}", getattr(self, name))
 
 
-class Retry(Struct, frozen=True):
-    """
-    Another attempt that is about to be made, for the hook of `Reconnect`.
-
-    Attributes:
-        failure: Why the last one ended.
-        attempt: Number of consecutive failures.
-        delay: Seconds until the next attempt.
-        unsettled: Seconds of audio that will be sent again; `None` for compressed audio.
-    """
-
-    failure: Exception
-    attempt: int
-    delay: float
-    unsettled: float | None
-
-
 def full_jitter(attempt: int) -> float:
     """
     Return a random number of seconds up to an exponential bound.
@@ -90,20 +73,16 @@ class Reconnect(Struct, frozen=True, kw_only=True):
         keep: Seconds of audio that are kept for this at most.
         lost: What is done when more than that is unsettled: `raise` an `AudioLostError`, or
             continue with an `AudioGap` in the results (`gap`).
-        on_retry: Called before each further attempt.
     """
 
     attempts: int = 6
     backoff: Callable[[int], float] = full_jitter
     keep: float = 60.0
     lost: Literal["raise", "gap"] = "raise"
-    on_retry: Callable[[Retry], object] | None = None
 
     def __post_init__(self) -> None:
         require_count("reconnect.attempts", self.attempts)
         require_function("reconnect.backoff", self.backoff, "the number of consecutive failures")
-        if self.on_retry is not None:
-            require_function("reconnect.on_retry", self.on_retry, "a Retry")
         require_seconds("reconnect.keep", self.keep)
         require_choice("reconnect.lost", self.lost, ("raise", "gap"))
 

@@ -17,7 +17,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint_if_cancelled
 
-from paraformer_async._core.protocol import ServerProtocol, State
+from paraformer_async._core.protocol import Phase, ServerProtocol
 from paraformer_async._core.wire import (
     Audio,
     Command,
@@ -199,7 +199,7 @@ class Connection:
     def _next_clock(self) -> "tuple[float, TaskFailure | _Gone]":
         """Give when the first clock runs out if nothing happens, and what that means."""
         clocks, task = self._clocks, self._task
-        if not self._is_reading or self._protocol.state is State.FINISHING:
+        if not self._is_reading or self._protocol.phase is Phase.FINISHING:
             return inf, _Gone()
         if task is None:
             return self._heard_at + clocks.idle, _Gone()

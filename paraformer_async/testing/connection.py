@@ -11,7 +11,7 @@ from typing import NoReturn, cast
 import anyio
 from aiohttp import WebSocketError, WSMsgType
 
-from paraformer_async._core.protocol import ServerProtocol, State
+from paraformer_async._core.protocol import Phase, ServerProtocol
 from paraformer_async._core.wire import (
     Audio,
     Command,
@@ -153,9 +153,9 @@ class Connection:
     def _next_clock(self) -> tuple[float, TaskFailed | None]:
         """Give when the first clock runs out if the client sends nothing, and what it is told."""
         clocks = self._clocks
-        if self._protocol.state is State.IDLE:
+        if self._protocol.phase is Phase.IDLE:
             return self._heard_at + clocks.idle, None
-        if self._task is None or self._protocol.state is not State.RUNNING:
+        if self._task is None or self._protocol.phase is not Phase.RUNNING:
             return inf, None
         seconds = f"{clocks.message:g}"
         message = TaskFailed("CLIENT_ERROR", f"request timeout after {seconds} seconds.")

@@ -1,4 +1,4 @@
-"""Reading in a thread: how far ahead, what wakes whom, and how it ends."""
+"""Reading in a thread: reading ahead, waking the loop, and stopping."""
 
 import asyncio
 import queue
@@ -14,16 +14,16 @@ from paraformer_async.audio.blocking import read_in_thread
 
 pytestmark = pytest.mark.anyio
 
-AHEAD = 16
+READ_AHEAD = 16
 
 
 class Source:
-    """An endless iterator that tells how often it was asked, and can be told to wait."""
+    """An endless iterator that counts its calls and can be paused."""
 
     def __init__(self) -> None:
-        self.asked = 0
-        self.may_go_on = threading.Event()
-        self.may_go_on.set()
+        self.calls = 0
+        self.may_continue = threading.Event()
+        self.may_continue.set()
         self._changed = threading.Condition()
 
     def __iter__(self) -> Iterator[bytes]:
@@ -31,58 +31,58 @@ class Source:
 
     def __next__(self) -> bytes:
         with self._changed:
-            self.asked += 1
+            self.calls += 1
             self._changed.notify_all()
-        assert self.may_go_on.wait(10)
-        return b"%d" % self.asked
+        assert self.may_continue.wait(10)
+        return b"%d" % self.calls
 
-    async def until_asked(self, times: int) -> None:
-        """Wait until it was asked so often."""
+    async def until_called(self, times: int) -> None:
+        """Wait until `next` has been called that many times."""
 
         def wait() -> None:
             with self._changed:
-                assert self._changed.wait_for(lambda: self.asked >= times, 5)
+                assert self._changed.wait_for(lambda: self.calls >= times, 5)
 
         await anyio.to_thread.run_sync(wait)
 
 
 def threads() -> list[threading.Thread]:
-    """Give the threads that read."""
+    """Return the reading threads."""
     return [thread for thread in threading.enumerate() if thread.name == "audio source"]
 
 
 async def until_ended() -> None:
-    """Wait until no thread reads."""
+    """Wait until all reading threads have ended."""
     for thread in threads():
         await anyio.to_thread.run_sync(thread.join, 5)
     assert [] == threads()
 
 
-async def test_all_comes_in_order() -> None:
-    """Whatever is faster, the thread or the loop, every chunk comes once and in order."""
-    given = [b"%d" % number for number in range(1000)]
+async def test_chunks_come_in_order() -> None:
+    """Whether the thread or the loop is faster, every chunk arrives once and in order."""
+    chunks = [b"%d" % number for number in range(1000)]
     read = []
-    async for chunk in read_in_thread(iter(given), bytes):
+    async for chunk in read_in_thread(iter(chunks), bytes):
         read.append(chunk)
         if len(read) % 100 == 0:
             await asyncio.sleep(0.001)
-    assert given == read
+    assert chunks == read
     await until_ended()
 
 
-async def test_it_is_read_ahead_only_so_far() -> None:
-    """Of a source that is faster than its reader, only a few chunks wait."""
+async def test_read_ahead_is_bounded() -> None:
+    """From a source that is faster than its reader, only a few chunks are read ahead."""
     source = Source()
     async with aclosing(read_in_thread(source, bytes)) as chunks:
         for number in range(1, 101):
             assert b"%d" % number == await anext(chunks)
-        await source.until_asked(100 + AHEAD // 2)
+        await source.until_called(100 + READ_AHEAD // 2)
     await until_ended()
-    assert source.asked <= 100 + AHEAD + 1
+    assert source.calls <= 100 + READ_AHEAD + 1
 
 
-async def test_a_chunk_comes_while_the_next_is_waited_for() -> None:
-    """A chunk is given when it is there, though the thread already waits for another."""
+async def test_a_chunk_arrives_while_the_thread_waits_for_the_next() -> None:
+    """A chunk is yielded as soon as it is read, even while the thread waits for the next one."""
     live: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     async with aclosing(read_in_thread(iter(live.get, b"end"), bytes)) as chunks:
         for chunk in (b"a", b"b", b"c"):
@@ -94,21 +94,21 @@ async def test_a_chunk_comes_while_the_next_is_waited_for() -> None:
             await anext(chunks)
 
 
-async def test_leaving_does_not_wait_for_a_source_that_waits() -> None:
-    """A thread that is held up in the source is left behind, and ends as soon as it can."""
+async def test_closing_does_not_wait_for_a_blocked_source() -> None:
+    """A thread blocked in the source is not waited for, and ends as soon as it can."""
     source = Source()
-    source.may_go_on.clear()
+    source.may_continue.clear()
     with anyio.fail_after(2), anyio.CancelScope() as scope:
         scope.cancel()
         await anext(read_in_thread(source, bytes))
     assert 1 == len(threads())
-    source.may_go_on.set()
+    source.may_continue.set()
     await until_ended()
-    assert 1 == source.asked
+    assert 1 == source.calls
 
 
-async def test_what_the_end_of_a_generator_raises() -> None:
-    """An exception of the source's own clean-up reaches its reader."""
+async def test_exception_from_closing_a_generator() -> None:
+    """An exception raised by the source's cleanup reaches the reader."""
 
     def source() -> Generator[bytes, None, None]:
         try:
@@ -130,7 +130,7 @@ async def test_what_the_end_of_a_generator_raises() -> None:
 
 
 async def test_the_source_runs_in_the_context_of_its_reader() -> None:
-    """Context variables are seen in the thread."""
+    """The thread runs with the reader's context variables."""
     variable = ContextVar("variable", default=b"nobody's")
     variable.set(b"the reader's")
 
@@ -140,10 +140,10 @@ async def test_the_source_runs_in_the_context_of_its_reader() -> None:
     assert [b"the reader's"] == [chunk async for chunk in read_in_thread(source(), bytes)]
 
 
-def test_a_loop_that_has_gone() -> None:
-    """A thread whose loop was closed ends quietly."""
+def test_closed_loop() -> None:
+    """A thread whose event loop has been closed ends without an error."""
     source = Source()
-    source.may_go_on.clear()
+    source.may_continue.clear()
 
     async def leave() -> None:
         with anyio.CancelScope() as scope:
@@ -152,6 +152,6 @@ def test_a_loop_that_has_gone() -> None:
 
     asyncio.run(leave())
     (thread,) = threads()
-    source.may_go_on.set()
+    source.may_continue.set()
     thread.join(5)
     assert not thread.is_alive()

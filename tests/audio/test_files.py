@@ -1,4 +1,4 @@
-"""Audio files as a source: exact samples, clear refusals, nothing left open."""
+"""Audio files as sources: exact samples, clear errors, no open files left."""
 
 import errno
 import os
@@ -47,14 +47,14 @@ async def read(path: Path, **options: int) -> np.ndarray:
     ],
 )
 async def test_lossless(tmp_path: Path, format: str, subtype: str) -> None:
-    """Every encoding of 16 bits or more gives back the very samples that were written."""
+    """Every encoding of 16 bits or more returns exactly the samples that were written."""
     samples = RAMP / 32768.0 if subtype in {"FLOAT", "DOUBLE"} else RAMP
     assert np.array_equal(await read(write(tmp_path / "a", samples, subtype, format)), RAMP)
 
 
 @pytest.mark.parametrize(("subtype", "error"), [("PCM_U8", 256), ("ULAW", 1024), ("ALAW", 1024)])
 async def test_eight_bits(tmp_path: Path, subtype: str, error: int) -> None:
-    """Encodings of 8 bits come out at full scale, off by no more than their step."""
+    """8-bit encodings are decoded at full scale, off by no more than their quantization step."""
     got = await read(write(tmp_path / "a.wav", RAMP, subtype))
     assert np.abs(got.astype(int) - RAMP).max() <= error
 
@@ -63,7 +63,7 @@ async def test_eight_bits(tmp_path: Path, subtype: str, error: int) -> None:
     ("format", "subtype"), [("OGG", "VORBIS"), ("OGG", "OPUS"), ("MP3", "MPEG_LAYER_III")]
 )
 async def test_lossy(tmp_path: Path, format: str, subtype: str) -> None:
-    """Short chunks of a lossy file are together the decoding of the whole at full scale."""
+    """Reading a lossy file in short chunks equals decoding all of it at once, at full scale."""
     path = write(tmp_path / "a", TONE, subtype, format)
     whole, _ = soundfile.read(path, dtype="float32")
     expected = np.clip(np.rint(whole * 32768.0), -32768, 32767)
@@ -80,8 +80,8 @@ async def test_float_clips(tmp_path: Path) -> None:
     assert got.tolist() == [32767, -32768, 32767, -32768, 0]
 
 
-async def test_facts_and_chunks(tmp_path: Path) -> None:
-    """The file's facts are at hand, and chunks are as long as was asked for."""
+async def test_attributes_and_chunks(tmp_path: Path) -> None:
+    """An open file has its properties as attributes, and chunks have the requested length."""
     async with open_audio(write(tmp_path / "a.wav", TONE, "PCM_16"), chunk_ms=700) as audio:
         assert (audio.sample_rate, audio.channels, audio.frames) == (RATE, 1, len(TONE))
         assert (audio.duration, audio.format, audio.subtype) == (3.0, "WAV", "PCM_16")
@@ -90,14 +90,14 @@ async def test_facts_and_chunks(tmp_path: Path) -> None:
 
 
 async def test_stereo(tmp_path: Path) -> None:
-    """More than one channel is refused, and the sentence says so."""
+    """A file with more than one channel is refused with an error that says so."""
     path = write(tmp_path / "a.wav", np.stack([TONE, TONE], axis=1), "PCM_16")
     with pytest.raises(AudioError, match="2 channels"):
         await read(path)
 
 
 async def test_missing(tmp_path: Path) -> None:
-    """A missing file and a folder are the errors that `open` has for them."""
+    """A missing file and a folder raise the same errors as `open`."""
     with pytest.raises(FileNotFoundError):
         await read(tmp_path / "none.wav")
     with pytest.raises(IsADirectoryError if sys.platform != "win32" else PermissionError):
@@ -105,7 +105,7 @@ async def test_missing(tmp_path: Path) -> None:
 
 
 async def test_forbidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file that may not be read is a PermissionError, as the system raises it."""
+    """An unreadable file raises PermissionError, unchanged."""
     path = write(tmp_path / "a.wav", TONE, "PCM_16")
 
     def refuse(self: Path, *_: object) -> None:
@@ -118,7 +118,7 @@ async def test_forbidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 async def test_empty(tmp_path: Path) -> None:
-    """An empty file and a header without samples are both said to hold no audio."""
+    """An empty file and a header without samples are both reported to contain no audio."""
     (tmp_path / "empty.wav").touch()
     with pytest.raises(AudioError, match="no audio"):
         await read(tmp_path / "empty.wav")
@@ -143,7 +143,7 @@ async def test_empty(tmp_path: Path) -> None:
     ],
 )
 async def test_not_audio(tmp_path: Path, head: bytes, name: str) -> None:
-    """What soundfile cannot read is named, with the command that converts it."""
+    """A format that soundfile cannot read is named, along with a command that converts it."""
     path = tmp_path / "speech.m4a"
     path.write_bytes(head)
     with pytest.raises(AudioError, match=name) as caught:
@@ -152,7 +152,7 @@ async def test_not_audio(tmp_path: Path, head: bytes, name: str) -> None:
 
 
 async def test_raw(tmp_path: Path) -> None:
-    """Samples without a header are refused with a word on where they go."""
+    """Samples without a header are refused with a hint about how to use them."""
     (tmp_path / "a.raw").write_bytes(TONE.tobytes())
     with pytest.raises(AudioError, match="raw samples"):
         await read(tmp_path / "a.raw")
@@ -160,7 +160,7 @@ async def test_raw(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("format", ["WAV", "FLAC", "MP3", "OGG"])
 async def test_truncated(tmp_path: Path, format: str, caplog: pytest.LogCaptureFixture) -> None:
-    """A file cut in half gives what of it is whole, and says so where its header knew more."""
+    """A truncated file yields its intact part, with a warning if its header declares more."""
     path = tmp_path / "a"
     noise = np.random.default_rng(3).normal(0, 3000, 9 * RATE).astype(np.int16)
     soundfile.write(path, noise, RATE, format=format)
@@ -183,7 +183,7 @@ async def test_truncated(tmp_path: Path, format: str, caplog: pytest.LogCaptureF
 
 
 async def test_closed(tmp_path: Path) -> None:
-    """The file is closed after an error of the body, and after cancellation."""
+    """The file is closed after an exception in the body and after cancellation."""
     path = write(tmp_path / "a.wav", TONE, "PCM_16")
     kept: list[AudioFile] = []
 

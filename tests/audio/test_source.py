@@ -1,4 +1,4 @@
-"""Every source that a user may give becomes chunks of bytes; whoever made it, closes it."""
+"""Every supported source becomes chunks of bytes; its owner remains responsible for closing it."""
 
 import asyncio
 import io
@@ -25,42 +25,42 @@ async def collect(source: Any) -> list[bytes]:
 
 
 async def read_one(source: Any) -> None:
-    """Read one chunk of *source*, and leave."""
+    """Read one chunk of *source*, then close the chunks."""
     audio = chunks(source)
     assert b"ab" == await anext(aiter(audio))
     await audio.aclose()
 
 
 class Numbers:
-    """An async iterator that is no generator; it counts how often it was asked."""
+    """An async iterator that is not a generator; counts its calls."""
 
     def __init__(self) -> None:
-        self.asked = 0
+        self.calls = 0
 
     def __aiter__(self) -> "Numbers":
         return self
 
     async def __anext__(self) -> bytes:
-        if self.asked == 3:
+        if self.calls == 3:
             raise StopAsyncIteration
-        self.asked += 1
+        self.calls += 1
         await checkpoint()
         return b"ab"
 
 
 class Recording:
-    """An async iterable that makes a generator each time, and knows how each one ended."""
+    """An async iterable that creates a generator each time, and counts those that were closed."""
 
-    def __init__(self, farewell: Callable[[], object] = checkpoint) -> None:
+    def __init__(self, cleanup: Callable[[], object] = checkpoint) -> None:
         self.ended = 0
-        self._farewell = farewell
+        self._cleanup = cleanup
 
     async def __aiter__(self) -> AsyncGenerator[bytes, None]:
         try:
             for _ in range(3):
                 yield b"ab"
         finally:
-            await self._farewell()  # type: ignore[misc]
+            await self._cleanup()  # type: ignore[misc]
             self.ended += 1
 
 
@@ -81,13 +81,13 @@ class Recording:
     ],
     ids=repr,
 )
-async def test_audio_at_hand(source: object, expected: list[bytes]) -> None:
-    """Bytes in any shape, lists, iterators and binary files give their bytes in order."""
+async def test_synchronous_sources(source: object, expected: list[bytes]) -> None:
+    """Bytes of any type, lists, iterators and binary files yield their bytes in order."""
     assert expected == await collect(source)
 
 
 async def test_async_sources() -> None:
-    """An async generator, and an async iterator of any other kind, give their bytes in order."""
+    """Async generators and other async iterators yield their bytes in order."""
 
     async def generate() -> AsyncIterator[bytearray]:
         yield bytearray(b"ab")
@@ -99,8 +99,8 @@ async def test_async_sources() -> None:
     assert [b"ab"] * 3 == await collect(Recording())
 
 
-async def test_a_buffer_may_be_used_again() -> None:
-    """A chunk stays as it was when its owner writes the next audio into the same buffer."""
+async def test_a_buffer_may_be_reused() -> None:
+    """A chunk does not change when its owner writes new audio into the same buffer."""
     buffer = bytearray(2)
 
     async def record() -> AsyncIterator[bytearray]:
@@ -118,27 +118,27 @@ async def test_a_buffer_may_be_used_again() -> None:
 
 
 async def test_bytes_are_not_copied() -> None:
-    """Bytes pass as they are; only what somebody could change is copied."""
+    """Bytes are passed on as they are; only mutable buffers are copied."""
     audio = b"abcd"
     assert audio is immutable(audio)
     assert [audio] == await collect(audio)
 
 
 async def test_generator_is_closed() -> None:
-    """An async generator that is not read to its end is closed with the chunks, and waited for."""
+    """Closing the chunks closes a partially read async generator and waits for it."""
     recording = Recording()
     await read_one(recording)
     assert 1 == recording.ended
 
-    given = aiter(recording)
-    await read_one(given)
+    generator = aiter(recording)
+    await read_one(generator)
     assert 2 == recording.ended
     with pytest.raises(StopAsyncIteration):
-        await anext(given)
+        await anext(generator)
 
 
-async def test_generator_is_closed_by_cancellation() -> None:
-    """A canceled reader closes the generator too, and lets it wait for its own end."""
+async def test_cancellation_closes_the_generator() -> None:
+    """A canceled reader closes the generator, too, and its cleanup may wait."""
     recording = Recording()
     with anyio.CancelScope() as scope:
         audio = chunks(recording)
@@ -154,16 +154,16 @@ async def test_generator_is_closed_by_cancellation() -> None:
 
 
 async def test_generator_that_does_not_close(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A generator that waits for ever in its `finally` is given up after a bounded time."""
-    monkeypatch.setattr(module, "_CLOSING", 0.01)
-    recording = Recording(farewell=anyio.sleep_forever)
+    """A generator that waits forever in its `finally` is abandoned after a bounded time."""
+    monkeypatch.setattr(module, "_CLOSE_TIMEOUT", 0.01)
+    recording = Recording(cleanup=anyio.sleep_forever)
     with anyio.fail_after(2):
         await read_one(recording)
     assert 0 == recording.ended
 
 
-async def test_exception_of_an_async_source() -> None:
-    """What an async source raises passes as it is, after the audio before it."""
+async def test_exception_from_an_async_source() -> None:
+    """An exception from an async source propagates unchanged, after the audio before it."""
 
     async def fail() -> AsyncIterator[bytes]:
         yield b"ab"
@@ -176,10 +176,10 @@ async def test_exception_of_an_async_source() -> None:
 
 
 async def test_other_sources_stay_open(tmp_path: Path) -> None:
-    """Iterators and files that were not read to their end stay open, for their owner to close."""
+    """Partially read iterators and files stay open, for their owner to close."""
     numbers = Numbers()
     await read_one(numbers)
-    assert 1 == numbers.asked
+    assert 1 == numbers.calls
     assert b"ab" == await anext(numbers)
 
     words = iter([b"ab"] * 100)
@@ -194,7 +194,7 @@ async def test_other_sources_stay_open(tmp_path: Path) -> None:
 
 
 async def test_blocking_generator_does_not_block_the_loop() -> None:
-    """While a blocking iterable waits, the loop goes on: here it must, to end that wait."""
+    """While a blocking iterable waits, the loop keeps running: here, to end that wait."""
     ticked = threading.Event()
     waiting = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -219,7 +219,7 @@ async def test_blocking_generator_does_not_block_the_loop() -> None:
 
 
 async def test_blocking_generator_is_closed() -> None:
-    """A generator that is not read to its end is closed, so that its `finally` runs at once."""
+    """A partially read generator is closed, so that its `finally` runs at once."""
     closed = []
 
     def source() -> Iterator[bytes]:
@@ -235,8 +235,8 @@ async def test_blocking_generator_is_closed() -> None:
     assert [True] == closed
 
 
-async def test_blocked_read_does_not_hold_cancellation() -> None:
-    """A reader of a source that blocks for long is canceled at once; the thread ends later."""
+async def test_blocked_read_does_not_delay_cancellation() -> None:
+    """The reader of a blocked source is canceled at once; the thread ends later."""
     release = threading.Event()
     waiting = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -257,8 +257,8 @@ async def test_blocked_read_does_not_hold_cancellation() -> None:
         release.set()
 
 
-async def test_exception_of_a_blocking_source() -> None:
-    """What a blocking source raises passes as it is, after the audio before it."""
+async def test_exception_from_a_blocking_source() -> None:
+    """An exception from a blocking source propagates unchanged, after the audio before it."""
 
     def fail() -> Iterator[bytes]:
         yield b"ab"
@@ -270,8 +270,8 @@ async def test_exception_of_a_blocking_source() -> None:
         await anext(audio)
 
 
-async def test_blocking_generator_may_give_nothing_or_none() -> None:
-    """An empty chunk is no end, and `None` is no chunk."""
+async def test_empty_chunk_and_none() -> None:
+    """An empty chunk is not the end of the audio, and `None` is not a chunk."""
     assert [b"", b"ab"] == await collect(iter([b"", b"ab"]))
     with pytest.raises(InvalidOptionError, match="NoneType"):
         await collect(iter([None]))
@@ -279,14 +279,14 @@ async def test_blocking_generator_may_give_nothing_or_none() -> None:
 
 @pytest.mark.parametrize("path", ["speech.wav", Path("speech.wav")])
 async def test_path(path: object) -> None:
-    """A path is refused at once, with a word on what takes paths."""
+    """A path is refused at once, with a hint about what accepts paths."""
     with pytest.raises(InvalidOptionError, match=r"transcribe\(path\)"):
         chunks(path)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("source", [42, None, object(), float], ids=repr)
-async def test_no_source(source: Any) -> None:
-    """What gives no audio is refused at once, by its type."""
+async def test_unsupported_source(source: Any) -> None:
+    """An object that cannot yield audio is refused at once, and its type is named."""
     with pytest.raises(InvalidOptionError, match=type(source).__name__) as caught:
         chunks(source)
     assert "audio" == caught.value.option
@@ -297,7 +297,7 @@ async def test_no_source(source: Any) -> None:
     [["text"], iter([3]), io.StringIO("text"), [array("h", [1])]],
     ids=["text", "numbers", "text file", "array"],
 )
-async def test_no_bytes(source: Any) -> None:
-    """A source that gives something else than bytes is told what is wanted."""
-    with pytest.raises(InvalidOptionError, match="int16 array gives it by"):
+async def test_source_that_does_not_yield_bytes(source: Any) -> None:
+    """A source that yields anything but bytes is refused with an error that says what is needed."""
+    with pytest.raises(InvalidOptionError, match="convert an int16 array"):
         await collect(source)

@@ -1,4 +1,4 @@
-"""SubRip captions: whole text, sound times, a bearable length."""
+"""SubRip captions: complete text, valid times, readable length."""
 
 import re
 
@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paraformer_async import Sentence, Word
-from paraformer_async.captions.subrip import to_srt
+from paraformer_async.captions import to_srt
 
 HOUR = 3_600_000
 
 
-def parsed(srt: str) -> list[tuple[int, int, str]]:
-    """Read *srt* as a player does: (begin ms, end ms, text) of each caption."""
+def parse_srt(srt: str) -> list[tuple[int, int, str]]:
+    """Parse *srt* as a player does: (begin ms, end ms, text) of each caption."""
     captions = []
     blocks = srt.split("\n\n") if srt else []
     for number, block in enumerate(blocks, 1):
@@ -32,8 +32,8 @@ def parsed(srt: str) -> list[tuple[int, int, str]]:
     return captions
 
 
-def spoken(text: str, begin: int = 0, each: int = 300) -> Sentence:
-    """Give a sentence whose words, parted by spaces, take *each* ms."""
+def sentence_of(text: str, begin: int = 0, each: int = 300) -> Sentence:
+    """Return a sentence whose words, separated by spaces, take *each* ms."""
     words = tuple(
         Word(begin + place * each, begin + (place + 1) * each, word.rstrip(",."), word[-1:])
         for place, word in enumerate(text.split())
@@ -62,8 +62,8 @@ def spoken(text: str, begin: int = 0, each: int = 300) -> Sentence:
     ],
     ids=["nothing", "no text", "blank text", "Chinese", "hours", "a hundred hours"],
 )
-def test_form(sentences: list[Sentence], expected: str) -> None:
-    """Captions are numbered, timed to the millisecond and parted by an empty line."""
+def test_format(sentences: list[Sentence], expected: str) -> None:
+    """Captions are numbered, timed to the millisecond and separated by a blank line."""
     assert expected == to_srt(sentences)
 
 
@@ -77,63 +77,63 @@ def test_form(sentences: list[Sentence], expected: str) -> None:
     ],
     ids=["end of the last word", "no end", "no span", "end before beginning"],
 )
-def test_sentences_without_a_sound_end(sentence: Sentence, expected: tuple[int, int, str]) -> None:
-    """A sentence without an end is shown to its last word, and never for no time at all."""
-    assert [expected] == parsed(to_srt([sentence]))
+def test_sentences_without_a_valid_end(sentence: Sentence, expected: tuple[int, int, str]) -> None:
+    """A sentence without an end lasts until its last word, and at least 1 ms."""
+    assert [expected] == parse_srt(to_srt([sentence]))
 
 
 def test_captions_do_not_overlap() -> None:
-    """A caption begins no earlier than the one before it ends."""
+    """A caption never begins before the previous one ends."""
     sentences = [Sentence(0, 2000, "a"), Sentence(1500, 1800, "b"), Sentence(1900, 3000, "c")]
-    assert [(0, 2000, "a"), (2000, 2001, "b"), (2001, 3000, "c")] == parsed(to_srt(sentences))
+    assert [(0, 2000, "a"), (2000, 2001, "b"), (2001, 3000, "c")] == parse_srt(to_srt(sentences))
 
 
 def test_long_text_is_split_between_words() -> None:
-    """A sentence of more than two lines becomes several captions, by the times of its words."""
+    """A sentence of more than two lines becomes several captions, timed by its words."""
     text = ", ".join(f"word{number}" for number in range(30)) + "."
-    captions = parsed(to_srt([spoken(text, begin=1000, each=100)]))
+    captions = parse_srt(to_srt([sentence_of(text, begin=1000, each=100)]))
     assert len(captions) > 1
-    assert all(len(said) <= 84 for _, _, said in captions)
-    assert text == " ".join(said for _, _, said in captions)
+    assert all(len(part) <= 84 for _, _, part in captions)
+    assert text == " ".join(part for _, _, part in captions)
     assert (1000, 4000) == (captions[0][0], captions[-1][1])
-    assert all(re.fullmatch(r"word\d.*[,.]", said) for _, _, said in captions)
+    assert all(re.fullmatch(r"word\d.*[,.]", part) for _, _, part in captions)
 
 
 def test_slow_speech_is_split_by_time() -> None:
-    """No caption stays longer than 7 s when its words allow a cut."""
-    captions = parsed(to_srt([spoken("one two three four five six", each=3000)]))
-    assert ["one two", "three four", "five six"] == [said for _, _, said in captions]
+    """No caption lasts longer than 7 s if it can be split between words."""
+    captions = parse_srt(to_srt([sentence_of("one two three four five six", each=3000)]))
+    assert ["one two", "three four", "five six"] == [part for _, _, part in captions]
     assert [(0, 6000), (6000, 12_000), (12_000, 18_000)] == [times[:2] for times in captions]
 
 
-def test_a_bearable_sentence_is_kept() -> None:
+def test_a_short_sentence_is_not_split() -> None:
     """A sentence of up to two lines and 7 s is one caption."""
-    assert 1 == len(parsed(to_srt([spoken("x" * 84, each=7000)])))
+    assert 1 == len(parse_srt(to_srt([sentence_of("x" * 84, each=7000)])))
 
 
-def test_a_long_sentence_without_words_is_kept() -> None:
-    """Without words there is nowhere to cut, and nothing is lost."""
-    assert [(0, 20_000, "x" * 200)] == parsed(to_srt([Sentence(0, 20_000, "x" * 200)]))
+def test_a_long_sentence_without_words_is_not_split() -> None:
+    """A sentence without words cannot be split, and nothing is lost."""
+    assert [(0, 20_000, "x" * 200)] == parse_srt(to_srt([Sentence(0, 20_000, "x" * 200)]))
 
 
 def test_long_chinese_is_split_between_words() -> None:
-    """Text without spaces is cut between its words too, with the punctuation where it belongs."""
+    """Text without spaces is split between words, too, and punctuation stays with its word."""
     words = tuple(Word(at * 200, at * 200 + 200, "你好", "，") for at in range(40))
     text = "你好，" * 40
-    captions = parsed(to_srt([Sentence(0, 8000, text, words)]))
-    assert text == "".join(said for _, _, said in captions)
-    assert all(re.fullmatch(r"(你好，)+", said) for _, _, said in captions)
+    captions = parse_srt(to_srt([Sentence(0, 8000, text, words)]))
+    assert text == "".join(part for _, _, part in captions)
+    assert all(re.fullmatch(r"(你好，)+", part) for _, _, part in captions)
     assert all(end - begin <= 7000 for begin, end, _ in captions)
 
 
-def test_words_that_the_text_writes_in_another_way() -> None:
-    """Numbers that the text has in digits are no reason for an empty caption or lost text."""
-    said = ["nineteen", "hundred", "and", "ninety", "nine"]
-    words = tuple(Word(at * 4000, at * 4000 + 4000, word) for at, word in enumerate(said))
-    assert [(0, 20_000, "1999")] == parsed(to_srt([Sentence(0, 20_000, "1999", words)]))
+def test_words_spelled_differently_in_the_text() -> None:
+    """Numbers written as digits in the text cause neither an empty caption nor lost text."""
+    spoken_words = ["nineteen", "hundred", "and", "ninety", "nine"]
+    words = tuple(Word(at * 4000, at * 4000 + 4000, word) for at, word in enumerate(spoken_words))
+    assert [(0, 20_000, "1999")] == parse_srt(to_srt([Sentence(0, 20_000, "1999", words)]))
     mixed = (*words, Word(20_000, 24_000, "was"), Word(24_000, 28_000, "good", "."))
-    captions = parsed(to_srt([Sentence(0, 28_000, "1999 was good.", mixed)]))
-    assert "1999 was good." == " ".join(said for _, _, said in captions)
+    captions = parse_srt(to_srt([Sentence(0, 28_000, "1999 was good.", mixed)]))
+    assert "1999 was good." == " ".join(part for _, _, part in captions)
 
 
 WORDS = st.lists(
@@ -145,20 +145,20 @@ WORDS = st.lists(
 
 
 @given(st.lists(st.tuples(st.integers(0, 10_000), st.none() | st.integers(0, 99_999), WORDS)))
-def test_whatever_the_times(
-    given_: list[tuple[int, int | None, list[tuple[int, int, str]]]],
+def test_arbitrary_times(
+    generated: list[tuple[int, int | None, list[tuple[int, int, str]]]],
 ) -> None:
-    """Whatever times and words the service gives: no empty or overlapping span, no text lost."""
+    """Whatever the service's times and words: no empty or overlapping caption, and no lost text."""
     sentences = []
-    for begin, end, marks in given_:
+    for begin, end, marks in generated:
         words = [Word(begin + at, begin + at + span, text, ".") for at, span, text in marks]
         text = " ".join(word.text for word in words)
         sentences.append(Sentence(begin, end, text, tuple(words)))
-    captions = parsed(to_srt(sentences))
+    captions = parse_srt(to_srt(sentences))
     previous = 0
-    for begin, end, said in captions:
+    for begin, end, part in captions:
         assert previous <= begin < end
-        assert said.strip()
+        assert part.strip()
         previous = end
     expected = "".join(sentence.text for sentence in sentences).replace(" ", "")
-    assert expected == "".join(said for _, _, said in captions).replace(" ", "")
+    assert expected == "".join(part for _, _, part in captions).replace(" ", "")

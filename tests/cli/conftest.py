@@ -1,4 +1,4 @@
-"""What tests of the command line share: the command as a process, and a service to hold it."""
+"""Fixtures for the command line tests: the command as a process, and a service to hold it up."""
 
 import os
 import subprocess
@@ -20,7 +20,7 @@ from paraformer_async.server import LocalServer
 
 ROOT = Path(__file__).parents[2]
 COMMAND = (sys.executable, "-m", "paraformer_async")
-# Runs the command where the packages named first, with commas between, are not installed.
+# Runs the command as if the packages in the first argument (comma-separated) were not installed.
 WITHOUT = """
 import sys
 sys.modules |= dict.fromkeys(sys.argv.pop(1).split(","))
@@ -28,40 +28,40 @@ from paraformer_async.cli import main
 main()
 """
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
-Call = Callable[..., "Ended"]
+Call = Callable[..., "Outcome"]
 
 
 class Gate:
-    """An engine that says a partial result at once, and the final one when it is opened."""
+    """An engine that returns a partial result at once, and the final one when the gate opens."""
 
     sample_rate = 16000
 
     def __init__(self) -> None:
-        self.heard = anyio.Event()
+        self.has_audio = anyio.Event()
         self.opened = anyio.Event()
 
     async def open(self, settings: ListenerSettings) -> "Gate":
-        """Open the listener, which is the engine itself."""
+        """Return the listener, which is the engine itself."""
         return self
 
     async def feed(self, pcm: bytes) -> Sequence[Sentence]:
-        """Say half of the sentence at the first audio."""
-        said = () if self.heard.is_set() else (Sentence(0, None, "half of"),)
-        self.heard.set()
-        return said
+        """Return half of the sentence on the first audio."""
+        partial = () if self.has_audio.is_set() else (Sentence(0, None, "half of"),)
+        self.has_audio.set()
+        return partial
 
     async def finish(self) -> Sequence[Sentence]:
-        """Say all of the sentence when told to."""
+        """Return the whole sentence once the gate is open."""
         await self.opened.wait()
         return (Sentence(0, 1000, "half of the sentence."),)
 
     async def aclose(self) -> None:
-        """Hold nothing."""
+        """Do nothing."""
 
 
 @pytest.fixture
 def environment() -> dict[str, str]:
-    """Give an environment without key, proxy or wish for color, and a way to cover processes."""
+    """Return an environment without our variables and without color settings."""
     ours = ("DASHSCOPE_", "PARAFORMER_", "FORCE_COLOR", "NO_COLOR", "TTY_", "PYTHONIOENCODING")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return kept | {"TERM": "xterm", "COLUMNS": "80"}
@@ -69,7 +69,7 @@ def environment() -> dict[str, str]:
 
 @pytest.fixture
 def run(environment: dict[str, str], tmp_path: Path) -> Run:
-    """Give a function that runs the command in an empty folder, and waits for its end."""
+    """Return a function that runs the command in an empty folder and waits for it to exit."""
 
     def run(*arguments: object, command: Sequence[str] = COMMAND, **env: str) -> object:
         return subprocess.run(
@@ -86,8 +86,8 @@ def run(environment: dict[str, str], tmp_path: Path) -> Run:
     return run  # type: ignore[return-value]
 
 
-class Ended(NamedTuple):
-    """What a run of the command in this process came to."""
+class Outcome(NamedTuple):
+    """The outcome of a run of the command in this process."""
 
     returncode: object
     stdout: str
@@ -101,42 +101,42 @@ def call(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Call:
-    """Give a function that runs the command here: for what ends before anything is done."""
+    """Return a function that runs the command in this process, for runs that exit early."""
     for name in os.environ.keys() - environment.keys():
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 
-    def call(*arguments: object, **env: str) -> Ended:
+    def call(*arguments: object, **env: str) -> Outcome:
         for name, value in env.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setattr(sys, "argv", ["paraformer-async", *map(str, arguments)])
         with pytest.raises(SystemExit) as caught:
             main()
-        return Ended(caught.value.code, *capsys.readouterr())
+        return Outcome(caught.value.code, *capsys.readouterr())
 
     return call
 
 
-def _argument(given: object) -> str | bytes:
-    return given if isinstance(given, bytes) else str(given)
+def _argument(value: object) -> str | bytes:
+    return value if isinstance(value, bytes) else str(value)
 
 
 @pytest.fixture
 def one_second(tmp_path: Path) -> Path:
-    """Give a wav file of 1 s, in which the scripted engine hears five words."""
+    """Return a 1 s wav file, in which the scripted engine recognizes five words."""
     return silence(tmp_path / "one second.wav")
 
 
 @pytest.fixture
 def anyio_portal() -> Iterator[BlockingPortal]:
-    """Give a loop in a thread beside the test."""
+    """Return a portal to an event loop in another thread."""
     with start_blocking_portal() as portal:
         yield portal
 
 
 @pytest.fixture
 def gate(anyio_portal: BlockingPortal) -> Iterator[tuple[Gate, str]]:
-    """Give an engine that waits, and the address of a service over it."""
+    """Return an engine that waits, and the address of a service that uses it."""
     gate = Gate()
     with anyio_portal.wrap_async_context_manager(LocalServer(gate)) as server:
         yield gate, server.url

@@ -1,4 +1,4 @@
-"""The command itself: its help, its version, and its words for what goes wrong."""
+"""The command itself: help, version, and error messages."""
 
 import shutil
 import sys
@@ -10,7 +10,14 @@ import pytest
 import paraformer_async
 from paraformer_async import AudioError, InvalidOptionError, Latency, Sentence, Transcript
 from paraformer_async.cli import app as command
-from paraformer_async.cli.output import Format, describe, explain, render, render_json, shown
+from paraformer_async.cli.output import (
+    OutputFormat,
+    describe,
+    error_text,
+    printable,
+    render,
+    render_json,
+)
 from tests.cli.conftest import WITHOUT, Call, Run
 
 TRANSCRIPT = Transcript(
@@ -43,7 +50,7 @@ def test_script(run: Run) -> None:
 
 @pytest.mark.parametrize("arguments", [("-h",), ("transcribe", "--help"), ("serve", "--help")])
 def test_help(run: Run, arguments: tuple[str, ...]) -> None:
-    """Help is plain ASCII of at most 80 columns, so that any console shows it as it is."""
+    """Help is plain ASCII in at most 80 columns, so any console displays it correctly."""
     done = run(*arguments)
 
     assert (0, "") == (done.returncode, done.stderr)
@@ -52,8 +59,8 @@ def test_help(run: Run, arguments: tuple[str, ...]) -> None:
     assert "Show this message and exit." in done.stdout
 
 
-def test_nothing_asked(call: Call) -> None:
-    """Without a command, the help is shown; the code says that nothing was done."""
+def test_without_a_command(call: Call) -> None:
+    """Without a command, the help is printed, and the exit code reports wrong usage."""
     done = call()
 
     assert 2 == done.returncode
@@ -62,7 +69,7 @@ def test_nothing_asked(call: Call) -> None:
 
 @pytest.mark.parametrize("missing", ["typer", "rich"])
 def test_without_the_extra_cli(run: Run, missing: str) -> None:
-    """Without the packages of the extra `cli`, one line names the extra."""
+    """Without the packages of the extra `cli`, the command prints one line that names the extra."""
     done = run(missing, "--version", command=(sys.executable, "-c", WITHOUT))
 
     assert (1, "") == (done.returncode, done.stdout)
@@ -71,7 +78,7 @@ def test_without_the_extra_cli(run: Run, missing: str) -> None:
 
 
 def test_other_missing_module_is_not_mistaken(run: Run) -> None:
-    """A missing module that is no matter of the extra is not blamed on it."""
+    """A missing module that the extra does not provide is not blamed on the extra."""
     done = run("msgspec", "--version", command=(sys.executable, "-c", WITHOUT))
 
     assert "ModuleNotFoundError" in done.stderr
@@ -79,7 +86,7 @@ def test_other_missing_module_is_not_mistaken(run: Run) -> None:
 
 
 def test_interrupted_while_modules_load(run: Run) -> None:
-    """Ctrl-C before the command has begun ends with code 130 and no traceback."""
+    """Ctrl-C before the command has started exits with code 130 and no traceback."""
     interrupting = """
 import sys
 class Finder:
@@ -96,10 +103,10 @@ main()
 
 
 def test_chinese_into_a_pipe(run: Run) -> None:
-    """A pipe gets UTF-8 whatever the platform's own encoding is; PYTHONIOENCODING rules."""
+    """A pipe receives UTF-8 whatever the platform's encoding; PYTHONIOENCODING takes precedence."""
     program = """
-from paraformer_async.cli import _let_stdout_take_all
-_let_stdout_take_all()
+from paraformer_async.cli import _configure_stdout
+_configure_stdout()
 print("\\u4f60\\u597d \\udcff")
 """
     command = (sys.executable, "-c", program)
@@ -111,20 +118,20 @@ print("\\u4f60\\u597d \\udcff")
 
 def test_render_text() -> None:
     """A transcript as text is one line."""
-    assert "你好。Hello.\n" == render(TRANSCRIPT, Format.TXT, Path("a.wav"))
+    assert "你好。Hello.\n" == render(TRANSCRIPT, OutputFormat.TXT, Path("a.wav"))
 
 
 def test_render_captions() -> None:
     """A transcript as captions is SubRip."""
-    assert TRANSCRIPT.to_srt() == render(TRANSCRIPT, Format.SRT, Path("a.wav"))
+    assert TRANSCRIPT.to_srt() == render(TRANSCRIPT, OutputFormat.SRT, Path("a.wav"))
     assert "00:00:00,900 --> 00:00:01,500\nHello." in TRANSCRIPT.to_srt()
 
 
 def test_render_documents() -> None:
-    """A transcript as JSON is a list of one object, with Chinese as it is."""
+    """A transcript as JSON is a list of one object, with unescaped Chinese."""
     import msgspec
 
-    text = render(TRANSCRIPT, Format.JSON, Path("a.wav"))
+    text = render(TRANSCRIPT, OutputFormat.JSON, Path("a.wav"))
 
     assert render_json([describe(Path("a.wav"), TRANSCRIPT)]) == text
     assert "你好。" in text
@@ -143,19 +150,19 @@ def test_render_documents() -> None:
 
 
 def test_describe_a_failure() -> None:
-    """What went wrong with a file stands in `error`; what is no UTF-8 is escaped."""
-    described = describe(Path("\udcff.wav"), AudioError("\udcff.wav holds no audio"))
+    """The failure of a file is in `error`; bytes that are not UTF-8 are escaped."""
+    described = describe(Path("\udcff.wav"), AudioError("\udcff.wav contains no audio"))
 
     assert {
         "path": "\\udcff.wav",
         "text": "",
         "sentences": [],
-        "error": "\\udcff.wav holds no audio",
+        "error": "\\udcff.wav contains no audio",
     } == described
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "text"),
     [
         (InvalidOptionError("language_hints", "no", hint="do"), "--language: no (do)"),
         (InvalidOptionError("other", "no"), "other: no"),
@@ -165,13 +172,13 @@ def test_describe_a_failure() -> None:
         (OSError(), "OSError"),
     ],
 )
-def test_explain(error: Exception, said: str) -> None:
-    """Errors speak the words of the command line, without error numbers."""
-    assert said == explain(error)
+def test_error_text(error: Exception, text: str) -> None:
+    """Error messages name flags of the command line and contain no error numbers."""
+    assert text == error_text(error)
 
 
 @pytest.mark.parametrize(
-    ("error", "code", "said"),
+    ("error", "code", "message"),
     [
         (BrokenPipeError(32, "Broken pipe"), 1, ""),
         (OSError(28, "It is full"), 1, "paraformer-async: It is full\n"),
@@ -185,11 +192,11 @@ def test_explain(error: Exception, said: str) -> None:
 def test_exit_codes(
     error: BaseException,
     code: int,
-    said: str,
+    message: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Each kind of end has its code, and at most one line on stderr."""
+    """Each kind of failure has its exit code and prints at most one line on stderr."""
 
     async def run() -> int:
         raise error
@@ -199,10 +206,10 @@ def test_exit_codes(
         command._exit_with(run, when_stopped=7)
 
     assert code == caught.value.code
-    assert ("", said) == capsys.readouterr()
+    assert ("", message) == capsys.readouterr()
 
 
-def test_shown() -> None:
-    """A file's name is shown in one line, and cannot command the terminal."""
-    assert "两 a.wav" == shown(Path("两 a.wav"))
-    assert "\\n\\x1b[2J\\udcff" == shown("\n\x1b[2J\udcff")
+def test_printable() -> None:
+    """A file name is printed on one line and cannot control the terminal."""
+    assert "两 a.wav" == printable(Path("两 a.wav"))
+    assert "\\n\\x1b[2J\\udcff" == printable("\n\x1b[2J\udcff")

@@ -1,4 +1,4 @@
-"""`paraformer-async serve`, as a program that is started and stopped."""
+"""`paraformer-async serve` as a process that is started and stopped."""
 
 import os
 import signal
@@ -21,7 +21,7 @@ from tests.cli.test_transcribe import assert_one_line, posix
 def service(
     environment: dict[str, str], *arguments: str, **env: str
 ) -> Iterator[tuple["subprocess.Popen[str]", str]]:
-    """Run the service over the scripted engine; give its process and address."""
+    """Run the service with the scripted engine; yield its process and address."""
     with subprocess.Popen(
         [*COMMAND, "serve", "--engine", "scripted", "--port", "0", *arguments],
         env=environment | env,
@@ -43,7 +43,7 @@ def service(
 def test_stopped(
     run: Run, one_second: Path, environment: dict[str, str], number: signal.Signals
 ) -> None:
-    """The service takes any key, and ends with exit code 0 and no complaint when it is told to."""
+    """The service accepts any key, and a signal stops it with exit code 0 and no output."""
     with service(environment) as (process, url):
         done = run("transcribe", "--endpoint", url, one_second, DASHSCOPE_API_KEY="any at all")
         process.send_signal(number)
@@ -58,7 +58,7 @@ def test_stopped(
 @pytest.mark.anyio
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_stopped_while_it_starts(number: signal.Signals) -> None:
-    """A signal counts from the beginning, also while the model is loaded."""
+    """A signal takes effect from the start, even while the model is loading."""
 
     async def load() -> int:
         os.kill(os.getpid(), number)
@@ -70,7 +70,7 @@ async def test_stopped_while_it_starts(number: signal.Signals) -> None:
 
 
 def test_key(run: Run, one_second: Path, environment: dict[str, str]) -> None:
-    """A key that is set must be sent: another is refused in one line that does not show it."""
+    """If a key is set, any other key is refused in one line that does not contain it."""
     variable = {"PARAFORMER_ASYNC_SERVE_KEY": "overruled by the option"}
     with service(environment, "--api-key", "right", **variable) as (_, url):
         right = run("transcribe", "--endpoint", url, one_second, DASHSCOPE_API_KEY="right")
@@ -81,8 +81,8 @@ def test_key(run: Run, one_second: Path, environment: dict[str, str]) -> None:
     assert "wrong-one" not in wrong.stderr
 
 
-def test_key_of_the_environment(call: Call) -> None:
-    """The key may come from the environment, where others do not see it; an empty one is none."""
+def test_key_from_the_environment(call: Call) -> None:
+    """The key may come from the environment, where others cannot see it; it must not be empty."""
     assert "api-key" in call("serve", PARAFORMER_ASYNC_SERVE_KEY=" ").stderr
 
 
@@ -95,12 +95,12 @@ def test_open_to_others_without_a_key(call: Call) -> None:
             for host in ("0.0.0.0", "localhost")
         )
 
-    assert "anyone who reaches 0.0.0.0 can use this service" in everywhere.stderr
+    assert "anyone who can reach 0.0.0.0 can use this service" in everywhere.stderr
     assert "anyone" not in named.stderr
 
 
 def test_port_taken(run: Run) -> None:
-    """A port that is taken is one line that names it."""
+    """A port in use is reported in one line that names it."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = run("serve", "--engine", "scripted", "--port", port)
@@ -118,10 +118,10 @@ def test_port_taken(run: Run) -> None:
         (("--engine", "scripted", "--api-key", ""), ("--api-key: ", "empty")),
     ],
 )
-def test_what_cannot_work_is_refused_in_one_line(
+def test_invalid_options_are_refused_in_one_line(
     call: Call, arguments: tuple[str, ...], parts: tuple[str, ...]
 ) -> None:
-    """Options that cannot work are refused by their names, with code 2."""
+    """Invalid options are refused by name, with exit code 2."""
     done = call("serve", *arguments)
 
     assert (2, "") == (done.returncode, done.stdout)
@@ -129,7 +129,7 @@ def test_what_cannot_work_is_refused_in_one_line(
 
 
 def test_without_the_extra_local(run: Run) -> None:
-    """Without the packages of the extra `local`, the default engine names the extra."""
+    """Without the packages of the extra `local`, the default engine prints a line that names it."""
     done = run("sherpa_onnx", "serve", "--port", 0, command=(sys.executable, "-c", WITHOUT))
 
     assert (1, "") == (done.returncode, done.stdout)
@@ -138,7 +138,7 @@ def test_without_the_extra_local(run: Run) -> None:
 
 @pytest.mark.parametrize("command", [("serve", "--port", "0"), ("transcribe", "--local", "a.wav")])
 def test_damaged_model(run: Run, tmp_path: Path, command: tuple[str, ...]) -> None:
-    """A model that cannot be read is one line, in the words of the engine's runtime."""
+    """A damaged model is reported in one line, with the message of the engine's runtime."""
     for name in ("tokens.txt", "encoder.onnx", "decoder.onnx"):
         (tmp_path / name).write_text("no model", encoding="utf-8")
 

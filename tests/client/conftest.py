@@ -8,12 +8,12 @@ import anyio
 import pytest
 from anyio.abc import TaskGroup
 
-from paraformer_async._client.quota import SubmissionRate
-from paraformer_async._client.recognition import Recognition
-from paraformer_async._client.run import Session
-from paraformer_async._client.timer import Watch
+from paraformer_async._client.quota import Quota
+from paraformer_async._client.run import Run
+from paraformer_async._client.timer import Timer
+from paraformer_async._core.recognition import Recognition
+from paraformer_async._net.contract import Transport
 from paraformer_async._net.pool import Pool
-from paraformer_async._net.transport import Transport
 from paraformer_async.audio.source import Source, chunks
 from paraformer_async.middleware import Heartbeat, Latency, Middleware, Stack
 from paraformer_async.options.options import Options
@@ -30,9 +30,9 @@ class Here:
     def __init__(self, tasks: TaskGroup) -> None:
         self._tasks = tasks
 
-    def spawn(self, session: Session) -> None:
+    def spawn(self, run: Run) -> None:
         """Let a recognition run."""
-        self._tasks.start_soon(session.run)
+        self._tasks.start_soon(run.run)
 
     def require_loop(self) -> None:
         """There is one loop only."""
@@ -54,13 +54,13 @@ def peers(peer: Peer) -> list[Peer]:
 async def streams(peers: list[Peer]) -> AsyncIterator[Open]:
     """Give a function that makes a stream whose connections lead to *peers*."""
     dialled = iter(peers)
-    watch = Watch(time.monotonic)
+    timer = Timer(time.monotonic)
 
     async def dial(_: Options) -> Transport:
         return next(dialled)
 
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(watch.run)
+        tasks.start_soon(timer.run)
 
         def open_stream(
             audio: Source | None = None,
@@ -72,16 +72,18 @@ async def streams(peers: list[Peer]) -> AsyncIterator[Open]:
             checked = Options(**options)  # type: ignore[arg-type]
             latency = Latency()
             heartbeat = [Heartbeat(0.05)] if checked.heartbeat else []
-            session = Session(
-                checked,
+            pool = Pool(dial, PoolLimits(), time.monotonic)
+            tasks.start_soon(pool.run)
+            run = Run(
                 Recognition(checked, Stack([*middleware, *heartbeat, latency])),
-                pool=Pool(dial, PoolLimits(), time.monotonic),
-                rate=SubmissionRate(20, time.monotonic),
-                watch=watch,
+                checked,
+                pool=pool,
+                quota=Quota(20, 60, time.monotonic),
+                timer=timer,
                 source=None if audio is None else chunks(audio),
                 clock=time.monotonic,
             )
-            return RecognitionStream(session, latency, Here(tasks))  # type: ignore[arg-type]
+            return RecognitionStream(run, latency, Here(tasks))  # type: ignore[arg-type]
 
         yield open_stream
         tasks.cancel_scope.cancel()

@@ -7,7 +7,7 @@ import anyio
 
 from paraformer_async._core.protocol import ServerProtocol
 from paraformer_async._core.wire import Command, Event, ResultGenerated, TaskFinished, TaskStarted
-from paraformer_async._net.transport import Frame, Listener
+from paraformer_async._net.contract import OutgoingFrame, Receiver
 from paraformer_async.errors import ConnectionLostError
 from paraformer_async.results import Sentence
 
@@ -17,49 +17,67 @@ class Peer:
 
     def __init__(self) -> None:
         self.protocol = ServerProtocol()
-        self.heard: list[Command] = []
-        self.calls = 0  # of `send`
+        self.received: list[Command] = []
+        self.calls = 0  # of `write`
         self.is_closed = False
         self.is_open = True
         self.takes_audio = True
+        self._receiver: Receiver | None = None
+        self._held: deque[OutgoingFrame] = deque()
         self._frames: deque[str | bytes | ConnectionLostError] = deque()
         self._arrival = anyio.Event()
-        self._heard_more = anyio.Event()
+        self._received_more = anyio.Event()
 
-    async def send(self, frames: Sequence[Frame]) -> None:
-        """Take frames of the client's; see `Transport`."""
-        self.calls += 1
-        for frame in frames:
-            await self._take(frame)
-
-    async def _take(self, frame: Frame) -> None:
-        if not self.takes_audio and not isinstance(frame, str):
-            await anyio.sleep_forever()
-        if self._frames and isinstance(self._frames[-1], ConnectionLostError):
-            raise ConnectionLostError(1006)
-        command = self.protocol.receive(frame if isinstance(frame, str) else bytes(frame))
-        assert command is not None
-        self.heard.append(command)
-        self._heard_more.set()
-        self._heard_more = anyio.Event()
+    @property
+    def is_full(self) -> bool:
+        """Whether audio waits that is not taken; see `Transport`."""
+        return bool(self._held)
 
     def unsent(self) -> int:
-        """Always something: every frame goes through the sender; see `Transport`."""
-        return 1
+        """How much of it; see `Transport`."""
+        return sum(map(len, self._held))
 
-    def listen(self, listener: Listener | None) -> None:
-        """Every frame goes through the receiver; see `Transport`."""
-        del listener
+    def write(self, frames: Sequence[OutgoingFrame]) -> None:
+        """Take frames of the client; see `Transport`."""
+        self.calls += 1
+        for frame in frames:
+            if self._frames and isinstance(self._frames[-1], ConnectionLostError):
+                raise ConnectionLostError(1006)
+            if self._held or not (self.takes_audio or isinstance(frame, str)):
+                self._held.append(frame)
+            else:
+                self._take(frame)
 
-    async def receive(self) -> str | bytes:
-        """Give the client the next frame; see `Transport`."""
-        while not self._frames:
-            await self._arrival.wait()
-        frame = self._frames[0]
-        if isinstance(frame, ConnectionLostError):
-            raise frame
-        self._frames.popleft()
-        return frame
+    def _take(self, frame: OutgoingFrame) -> None:
+        command = self.protocol.receive(frame if isinstance(frame, str) else bytes(frame))
+        assert command is not None
+        self.received.append(command)
+        self._received_more.set()
+        self._received_more = anyio.Event()
+
+    def take_audio(self) -> None:
+        """Take what was held back, and all that follows."""
+        self.takes_audio = True
+        while self._held:
+            self._take(self._held.popleft())
+        if self._receiver is not None:
+            self._receiver.writable()
+
+    async def receive(self, receiver: Receiver) -> None:
+        """Pass the service's frames on; see `Transport`."""
+        self._receiver = receiver
+        try:
+            while True:
+                while not self._frames:
+                    await self._arrival.wait()
+                frame = self._frames[0]
+                if isinstance(frame, ConnectionLostError):
+                    raise frame
+                self._frames.popleft()
+                if receiver.frame_received(frame):
+                    return
+        finally:
+            self._receiver = None
 
     async def aclose(self) -> None:
         """Note that the client closed."""
@@ -85,12 +103,12 @@ class Peer:
     async def hear(self, kind: type[Command]) -> Command:
         """Wait for the next command of *kind*, and take all up to it."""
         while True:
-            for place, command in enumerate(self.heard):
+            for place, command in enumerate(self.received):
                 if isinstance(command, kind):
-                    del self.heard[: place + 1]
+                    del self.received[: place + 1]
                     return command
             with anyio.fail_after(5):
-                await self._heard_more.wait()
+                await self._received_more.wait()
 
     def say_final(self, text: str, end_time: int = 1000) -> None:
         """Send a final result."""

@@ -6,7 +6,6 @@ from contextvars import ContextVar
 import anyio
 import pytest
 from anyio.lowlevel import checkpoint
-from paraformer_async._client import attempt as module
 
 from paraformer_async import (
     AudioLostError,
@@ -17,6 +16,7 @@ from paraformer_async import (
     TaskFailedError,
     Timeouts,
 )
+from paraformer_async._client import attempt as module
 from paraformer_async._core.wire import (
     Audio,
     Command,
@@ -338,14 +338,14 @@ class TestDirect:
             peer.start()
             await anyio.wait_all_tasks_blocked()
             await stream.send(b"\x02" * 3200)
-            assert [Audio(b"\x01" * 3200), Audio(b"\x02" * 3200)] == peer.heard
+            assert [Audio(b"\x01" * 3200), Audio(b"\x02" * 3200)] == peer.received
             peer.is_full = True
             await stream.send(b"\x03" * 3200)
-            assert 2 == len(peer.heard)
+            assert 2 == len(peer.received)
             peer.is_full = False
             await stream.send(b"\x04" * 3200)
             await anyio.wait_all_tasks_blocked()
-            assert [Audio(bytes([n]) * 3200) for n in (1, 2, 3, 4)] == peer.heard
+            assert [Audio(bytes([n]) * 3200) for n in (1, 2, 3, 4)] == peer.received
 
     async def test_a_burst_leaves_together(
         self, open_stream: Open, peer: Direct, monkeypatch: pytest.MonkeyPatch
@@ -359,9 +359,9 @@ class TestDirect:
             calls = peer.calls
             for number in range(5):
                 await stream.send(bytes([number]) * 3200)
-            assert [Audio(b"\x00" * 3200)] == peer.heard
+            assert [Audio(b"\x00" * 3200)] == peer.received
             await anyio.wait_all_tasks_blocked()
-            assert [Audio(bytes([number]) * 3200) for number in range(5)] == peer.heard
+            assert [Audio(bytes([number]) * 3200) for number in range(5)] == peer.received
             assert calls + 1 == peer.calls
 
     async def test_results_are_seen_in_the_step_in_which_they_come(
@@ -438,7 +438,7 @@ class TestDirect:
             peer.start()
             await anyio.wait_all_tasks_blocked()
             await stream.send(FRAME)
-            assert [FinishTask()] == peer.heard
+            assert [FinishTask()] == peer.received
             with anyio.fail_after(2), pytest.raises(DeadlineError) as caught:
                 async for _ in stream:
                     pass

@@ -39,7 +39,7 @@ async def test_audio_waits_for_task_started(open_stream: Open, peer: Peer) -> No
         await peer.hear(RunTask)
         await anyio.wait_all_tasks_blocked()
 
-        assert [] == peer.heard
+        assert [] == peer.received
 
         peer.start()
         assert Audio(FRAME) == await peer.hear(Audio)

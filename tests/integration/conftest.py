@@ -1,4 +1,4 @@
-"""What tests with real sockets share: a service in process, and proof that nothing is left."""
+"""Fixtures for tests with real sockets: a service in this process, and a check for leaks."""
 
 import asyncio
 import gc
@@ -18,14 +18,14 @@ AUDIO = Path(__file__).parents[2] / "examples" / "audio"
 
 @pytest.fixture
 async def server() -> AsyncIterator[LocalServer]:
-    """The local service over the scripted engine."""
+    """Run the local service with the scripted engine."""
     async with LocalServer("scripted") as server:
         yield server
 
 
 @pytest.fixture
 async def nothing_left() -> AsyncIterator[None]:
-    """Fail when the test leaves a task, a thread or an open file (sockets are files) behind."""
+    """Fail if the test leaves a task, a thread or an open file (sockets are files) behind."""
     tasks, threads, files = _tasks(), _threads(), _files()
     yield
     gc.collect()
@@ -39,14 +39,16 @@ async def nothing_left() -> AsyncIterator[None]:
 
 
 def _tasks() -> set[asyncio.Task[object]]:
-    """All tasks but those in which anyio runs tests and fixtures."""
+    """Return all tasks except those in which anyio runs tests and fixtures."""
     return {task for task in asyncio.all_tasks() if "TestRunner" not in str(task.get_coro())}
 
 
 def _threads() -> set[str]:
-    """Names of threads; anyio keeps idle workers for reuse, asyncio's resolver too."""
+    """Return the names of threads; anyio and asyncio's resolver keep idle workers for reuse."""
     return {
-        one.name for one in threading.enumerate() if not one.name.startswith(("AnyIO", "asyncio_"))
+        thread.name
+        for thread in threading.enumerate()
+        if not thread.name.startswith(("AnyIO", "asyncio_"))
     }
 
 
@@ -59,5 +61,5 @@ def _files() -> set[str]:
 
 @pytest.fixture
 def speech() -> bytes:
-    """2.8 s of speech: s16le mono at 16 kHz."""
+    """Return 2.8 s of speech: s16le mono at 16 kHz."""
     return (AUDIO / "goforward.raw").read_bytes()

@@ -1,6 +1,7 @@
-"""What the tests with marked audio share: 10 s of it, and the proof that all of it was said."""
+"""Helpers for tests with marked audio: 10 s of it, and a check that all of it was recognized."""
 
 from paraformer_async import AsyncRecognizer, RecognitionResult, Reconnect, Timeouts
+from paraformer_async.observing import Event, Observer, RetryScheduled
 from paraformer_async.testing import ScriptedServer, marked, marks_of
 
 LENGTH = 10_000  # ms
@@ -9,7 +10,7 @@ TOLERANCE = 40  # ms
 
 
 def soon(_: int) -> float:
-    """Wait next to nothing before another attempt."""
+    """Back off for next to no time."""
     return 0.01
 
 
@@ -19,13 +20,29 @@ BRIEF = Timeouts(connect=2, started=0.5, send=0.5, finish=0.5, close=0.3)
 
 
 def recognizer_for(server: ScriptedServer, **options: object) -> AsyncRecognizer:
-    """Give a recognizer whose service is *server*."""
+    """Return a recognizer that uses *server*."""
     options = {"reconnect": AGAIN, "timeouts": PATIENT} | options
     return AsyncRecognizer(endpoint=server.url, api_key="any", **options)  # type: ignore[arg-type]
 
 
+def noting(retries: list[RetryScheduled]) -> Observer:
+    """Return an observer that adds each retry to *retries*."""
+
+    def observe(event: Event) -> None:
+        if isinstance(event, RetryScheduled):
+            retries.append(event)
+
+    return observe
+
+
+def connections_of(recognizer: AsyncRecognizer) -> tuple[int, int, int]:
+    """Return how many connections are active and idle, and how many recognitions wait for one."""
+    now = recognizer.statistics()
+    return now.active, now.idle, now.waiting
+
+
 def assert_complete(results: list[RecognitionResult], blocks: list[int] = BLOCKS) -> None:
-    """Every block was said once, in order, and at its own time."""
+    """Assert that every block was recognized once, in order, and at its own time."""
     assert blocks == marks_of(results)
     words = [word for result in results if result.is_final for word in result.sentence.words]
     for word in words:
@@ -36,7 +53,7 @@ def assert_complete(results: list[RecognitionResult], blocks: list[int] = BLOCKS
 async def results_of(
     server: ScriptedServer, audio: object = None, **options: object
 ) -> list[RecognitionResult]:
-    """Recognize 10 s of marked audio, or other *audio*."""
+    """Recognize *audio*, by default 10 s of marked audio."""
     async with recognizer_for(server, **options) as recognizer:
         source = marked(LENGTH) if audio is None else audio
         return [result async for result in recognizer.stream(source)]  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Canceling a recognition anywhere leaves nothing behind, and swallows no cancellation."""
+"""Canceling a recognition anywhere leaves nothing behind, and no cancellation is swallowed."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
@@ -23,7 +23,7 @@ async def pull(recognizer: AsyncRecognizer) -> None:
 
 
 async def push(recognizer: AsyncRecognizer) -> None:
-    """Send audio by hand, then read."""
+    """Push all audio, then read the results."""
     async with recognizer.stream() as stream:
         for start in range(0, len(AUDIO), 3200):
             await stream.send(AUDIO[start : start + 3200])
@@ -33,7 +33,7 @@ async def push(recognizer: AsyncRecognizer) -> None:
 
 
 async def pull_slowly(recognizer: AsyncRecognizer) -> None:
-    """Read a stream whose source waits, in an `async with`."""
+    """Read a stream whose source waits, inside `async with`."""
 
     async def source() -> AsyncIterator[bytes]:
         for start in range(0, len(AUDIO), 3200):
@@ -46,7 +46,7 @@ async def pull_slowly(recognizer: AsyncRecognizer) -> None:
 
 
 async def recognize_once(server: ScriptedServer, recognize: Recognize) -> None:
-    """Make a recognizer, use it, close it."""
+    """Create a recognizer, use it, and close it."""
     async with AsyncRecognizer(
         endpoint=server.url,
         api_key="any",
@@ -56,8 +56,8 @@ async def recognize_once(server: ScriptedServer, recognize: Recognize) -> None:
         await recognize(recognizer)
 
 
-class CancelledAt:
-    """Awaits a coroutine, and cancels its task at the n-th time that it waits."""
+class CanceledAt:
+    """Awaits a coroutine, and cancels its task the n-th time that it waits."""
 
     def __init__(self, work: Coroutine[Any, Any, None], number: int) -> None:
         self.work = work
@@ -80,17 +80,17 @@ class CancelledAt:
             value, error = None, None
             try:
                 value = yield waited_for
-            except BaseException as thrown:  # noqa: BLE001 - handed on to the coroutine
+            except BaseException as thrown:  # noqa: BLE001 - thrown into the coroutine
                 error = thrown
 
 
-async def run_cancelled_at(work: Coroutine[Any, Any, None], number: int) -> bool:
-    """Give whether *work* was canceled at its *number*-th await; it ended by itself otherwise."""
+async def run_canceled_at(work: Coroutine[Any, Any, None], number: int) -> bool:
+    """Return whether *work* was canceled at its *number*-th await, or False if it ended before."""
 
     async def run() -> None:
         await at
 
-    at = CancelledAt(work, number)
+    at = CanceledAt(work, number)
     task = asyncio.ensure_future(run())
     with anyio.fail_after(5):
         await asyncio.wait([task])
@@ -101,8 +101,8 @@ async def run_cancelled_at(work: Coroutine[Any, Any, None], number: int) -> bool
     return True
 
 
-async def run_cancelled_after(work: Coroutine[Any, Any, None], turns: int) -> bool:
-    """Give whether *work* was canceled after so many turns of the loop."""
+async def run_canceled_after(work: Coroutine[Any, Any, None], turns: int) -> bool:
+    """Return whether *work* was canceled after *turns* iterations of the event loop."""
     loop = asyncio.get_running_loop()
     task = asyncio.ensure_future(work)
 
@@ -122,41 +122,37 @@ async def run_cancelled_after(work: Coroutine[Any, Any, None], turns: int) -> bo
 
 
 @pytest.mark.parametrize("recognize", [pull, push, pull_slowly])
-async def test_cancelled_at_every_await(recognize: Recognize) -> None:
+async def test_canceled_at_every_await(recognize: Recognize) -> None:
     """Canceling at the n-th await of the user's task, for every n, leaves nothing open."""
     async with ScriptedServer() as server:
         number = 1
-        while await run_cancelled_at(recognize_once(server, recognize), number):
+        while await run_canceled_at(recognize_once(server, recognize), number):
             number += 1
         assert number > 3
         with anyio.fail_after(2):
-            while server.connections.open:  # noqa: ASYNC110 - the server tells a number only
+            while server.connections.open:  # noqa: ASYNC110 - the server only has a counter
                 await anyio.sleep(0.01)
 
 
 @pytest.mark.parametrize("fault", [None, Drop(after_ms=700)], ids=["good", "drop"])
 @pytest.mark.parametrize("recognize", [pull, push])
-async def test_cancelled_at_every_turn_of_the_loop(
-    recognize: Recognize, fault: Drop | None
-) -> None:
+async def test_canceled_at_every_turn_of_the_loop(recognize: Recognize, fault: Drop | None) -> None:
     """Canceling at any moment, whatever the inner tasks are doing, leaves nothing open."""
     async with ScriptedServer(forever=fault) as server:
-        was_cancelled = False
+        was_canceled = False
         for turns in range(0, 400, 3):
             if fault is not None:
-                # One drop for each recognition, then a good task.
+                # One drop per recognition, then a task without faults.
                 server_of_turn = ScriptedServer(faults=[fault])
                 async with server_of_turn as one:
-                    was_cancelled |= await run_cancelled_after(
-                        recognize_once(one, recognize), turns
-                    )
+                    was_canceled |= await run_canceled_after(recognize_once(one, recognize), turns)
             else:
-                was_cancelled |= await run_cancelled_after(recognize_once(server, recognize), turns)
-        assert was_cancelled
+                was_canceled |= await run_canceled_after(recognize_once(server, recognize), turns)
+        assert was_canceled
 
 
-async def test_a_recognizer_goes_on_after_a_cancelled_recognition() -> None:
-    """A recognition that was canceled does no harm to the next of the same recognizer."""
+async def test_a_recognizer_goes_on_after_a_canceled_recognition() -> None:
+    """A canceled recognition does not affect the next one of the same recognizer."""
     async with ScriptedServer() as server:
         async with AsyncRecognizer(endpoint=server.url, api_key="any") as recognizer:
             for _ in range(5):
@@ -167,7 +163,7 @@ async def test_a_recognizer_goes_on_after_a_cancelled_recognition() -> None:
 
 
 async def test_a_peer_that_reads_nothing_takes_bounded_memory() -> None:
-    """A source that never stops is stopped by back-pressure when the service never reads."""
+    """Back-pressure holds an endless source if the service never reads."""
     taken = 0
 
     async def endless() -> AsyncIterator[bytes]:
@@ -189,4 +185,4 @@ async def test_a_peer_that_reads_nothing_takes_bounded_memory() -> None:
                 async for _ in recognizer.stream(endless()):
                     pass
     assert "send" == caught.value.phase
-    assert taken < 20_000_000  # most of it in the buffers of the system's sockets
+    assert taken < 20_000_000  # most of it in the system's socket buffers

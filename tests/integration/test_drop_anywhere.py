@@ -1,4 +1,4 @@
-"""One drop, wherever it comes, loses no word."""
+"""A single drop loses no word, wherever it occurs."""
 
 import anyio
 import pytest
@@ -11,13 +11,13 @@ pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
 
 @pytest.fixture
 def anyio_backend() -> tuple[str, dict[str, bool]]:
-    """300 recognitions of 10 s are enough for one loop, and too many for its debug mode."""
+    """Use one event loop without debug mode: 300 recognitions of 10 s are too slow for more."""
     return ("asyncio", {"debug": False})
 
 
 @pytest.mark.parametrize("before_final", [None, True, False])
 async def test_one_drop_anywhere(before_final: bool | None) -> None:
-    """One drop at any 100 ms of the stream, around a final result or not, loses nothing."""
+    """A drop at any 100 ms of the stream, before or after a final result, loses nothing."""
     limiter = anyio.CapacityLimiter(10)
 
     async def survive(after_ms: int) -> None:
@@ -27,7 +27,7 @@ async def test_one_drop_anywhere(before_final: bool | None) -> None:
         ):
             assert_complete(await results_of(server))
             assert 1 == len(server.happened)
-            assert len(server.received) <= 2  # one, when all had been said before the drop
+            assert len(server.received) <= 2  # one, if all audio was covered before the drop
             assert [] == server.violations
 
     async with anyio.create_task_group() as tasks:

@@ -1,4 +1,4 @@
-"""Every end of a recognition is clean: over real sockets, whatever ends it."""
+"""Every recognition ends cleanly, whatever ends it; with real sockets."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -26,20 +26,20 @@ SECOND = bytes(32000)
 
 
 async def endless() -> AsyncIterator[bytes]:
-    """Give silence for ever, twenty times as fast as it would be heard."""
+    """Yield silence forever, at twenty times real time."""
     while True:
         yield SECOND[:3200]
         await anyio.sleep(0.005)
 
 
 def recognizer_for(server: LocalServer, **options: object) -> AsyncRecognizer:
-    """Give a recognizer whose service is *server*."""
+    """Return a recognizer that uses *server*."""
     options = {"reconnect": None} | options
     return AsyncRecognizer(endpoint=server.url, api_key="any", **options)  # type: ignore[arg-type]
 
 
 async def test_normal_end(server: LocalServer) -> None:
-    """A source that ends gives all its results, and nothing is left."""
+    """A source that ends produces all its results, and nothing is left behind."""
     async with recognizer_for(server) as recognizer:
         results = [result async for result in recognizer.stream(SECOND * 4)]
 
@@ -49,7 +49,7 @@ async def test_normal_end(server: LocalServer) -> None:
 
 
 async def test_early_break(server: LocalServer) -> None:
-    """A loop that is left early ends its recognition; the recognizer goes on."""
+    """Breaking out of the loop ends its recognition; the recognizer remains usable."""
     async with recognizer_for(server) as recognizer:
         async for _ in recognizer.stream(endless()):
             break
@@ -57,7 +57,7 @@ async def test_early_break(server: LocalServer) -> None:
 
 
 async def test_early_break_in_async_with(server: LocalServer) -> None:
-    """Leaving the `async with` of an unfinished stream ends its recognition within the bound."""
+    """Exiting the `async with` of an unfinished stream ends its recognition in bounded time."""
     async with recognizer_for(server) as recognizer:
         with anyio.fail_after(3):
             async with recognizer.stream(endless()) as stream:
@@ -66,7 +66,7 @@ async def test_early_break_in_async_with(server: LocalServer) -> None:
 
 
 async def test_exception_in_the_loop(server: LocalServer) -> None:
-    """The user's exception leaves loop, stream and recognizer as itself."""
+    """An exception in the user's loop leaves stream and recognizer unchanged."""
     with pytest.raises(ZeroDivisionError):
         async with recognizer_for(server) as recognizer:
             async for _ in recognizer.stream(endless()):
@@ -74,7 +74,7 @@ async def test_exception_in_the_loop(server: LocalServer) -> None:
 
 
 async def test_exit_of_the_program_in_the_loop(server: LocalServer) -> None:
-    """`sys.exit()` leaves the recognizer as itself, not in a group."""
+    """`SystemExit` leaves the recognizer unchanged, not in a group."""
     with pytest.raises(SystemExit):
         async with recognizer_for(server) as recognizer:
             async for _ in recognizer.stream(endless()):
@@ -82,7 +82,7 @@ async def test_exit_of_the_program_in_the_loop(server: LocalServer) -> None:
 
 
 async def test_exception_in_the_source(server: LocalServer) -> None:
-    """An exception of the source leaves loop and recognizer as itself."""
+    """An exception in the source leaves loop and recognizer unchanged."""
 
     async def source() -> AsyncIterator[bytes]:
         yield SECOND
@@ -95,7 +95,7 @@ async def test_exception_in_the_source(server: LocalServer) -> None:
 
 
 async def test_cancellation(server: LocalServer) -> None:
-    """A canceled task leaves within the bound, and its cancellation is not swallowed."""
+    """A canceled task ends in bounded time, and its cancellation is not swallowed."""
 
     async def recognize() -> None:
         async with recognizer_for(server) as recognizer:
@@ -111,7 +111,7 @@ async def test_cancellation(server: LocalServer) -> None:
 
 
 async def test_deadline_of_the_user(server: LocalServer) -> None:
-    """`asyncio.timeout` around a loop works as around anything else."""
+    """`asyncio.timeout` around a loop works as it does anywhere else."""
     async with recognizer_for(server) as recognizer:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.1):
@@ -120,26 +120,26 @@ async def test_deadline_of_the_user(server: LocalServer) -> None:
 
 
 async def test_recognizer_closed_under_a_running_stream(server: LocalServer) -> None:
-    """Leaving the recognizer ends the streams of other tasks, which are told so."""
-    told: list[Exception] = []
+    """Closing the recognizer ends the streams of other tasks with an error that says so."""
+    raised: list[Exception] = []
 
     async def recognize(recognizer: AsyncRecognizer) -> None:
         try:
             async for _ in recognizer.stream(endless()):
                 running.set()
         except UsageError as error:
-            told.append(error)
+            raised.append(error)
 
     running = anyio.Event()
     async with anyio.create_task_group() as tasks, recognizer_for(server) as recognizer:
         tasks.start_soon(recognize, recognizer)
         await running.wait()
 
-    assert "the recognizer was closed" in str(told[0])
+    assert "the recognizer was closed" in str(raised[0])
 
 
 async def test_a_stream_needs_an_open_recognizer(server: LocalServer) -> None:
-    """Before and after its `async with`, a recognizer refuses to recognize, and says what to do."""
+    """Before and after its `async with`, a recognizer refuses streams with a helpful error."""
     recognizer = recognizer_for(server)
     with pytest.raises(UsageError, match="async with"):
         recognizer.stream(SECOND)
@@ -150,9 +150,9 @@ async def test_a_stream_needs_an_open_recognizer(server: LocalServer) -> None:
 
 
 async def test_server_gone() -> None:
-    """A service that goes away in mid-task raises `ConnectionLostError`, worth another try."""
+    """A service that disappears during a task raises a retryable `ConnectionLostError`."""
     running = anyio.Event()
-    told: list[ConnectionLostError] = []
+    raised: list[ConnectionLostError] = []
 
     async def recognize(server: LocalServer) -> None:
         async with recognizer_for(server) as recognizer:
@@ -160,17 +160,17 @@ async def test_server_gone() -> None:
                 async for _ in recognizer.stream(endless()):
                     running.set()
             except ConnectionLostError as error:
-                told.append(error)
+                raised.append(error)
 
     async with anyio.create_task_group() as tasks, LocalServer("scripted") as server:
         tasks.start_soon(recognize, server)
         await running.wait()
 
-    assert told[0].retryable
+    assert raised[0].retryable
 
 
-async def test_nobody_there() -> None:
-    """A port where nobody listens raises `ConnectError` at once."""
+async def test_unreachable_service() -> None:
+    """A port without a listener raises `ConnectError` at once."""
     async with LocalServer("scripted") as server:
         recognizer = recognizer_for(server)
     async with recognizer:
@@ -180,8 +180,8 @@ async def test_nobody_there() -> None:
     assert caught.value.retryable
 
 
-async def test_a_peer_that_never_answers() -> None:
-    """A peer that accepts and says nothing is given up after `Timeouts.connect`."""
+async def test_a_peer_that_never_responds() -> None:
+    """A peer that accepts but never responds times out after `Timeouts.connect`."""
 
     async def mute(stream: anyio.abc.SocketStream) -> None:
         async with stream:
@@ -205,7 +205,7 @@ async def test_a_peer_that_never_answers() -> None:
 
 
 async def test_bad_key() -> None:
-    """A refused key raises `AuthenticationError` with status and body, and without the key."""
+    """A rejected key raises `AuthenticationError` with status and body, but without the key."""
     async with LocalServer("scripted", api_key="right") as server:
         async with AsyncRecognizer(endpoint=server.url, api_key="wrong-secret") as recognizer:
             with anyio.fail_after(2), pytest.raises(AuthenticationError) as caught:
@@ -222,7 +222,7 @@ async def test_bad_key() -> None:
 
 
 async def test_no_key(server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a key anywhere, the error says where to put one; nothing is sent."""
+    """Without any key, the error says where to set one, and nothing is sent."""
     monkeypatch.delenv("DASHSCOPE_API_KEY", raising=False)
     async with AsyncRecognizer(endpoint=server.url) as recognizer:
         with pytest.raises(InvalidOptionError, match="DASHSCOPE_API_KEY"):
@@ -231,27 +231,27 @@ async def test_no_key(server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 async def test_key_from_a_callable(server: LocalServer) -> None:
-    """A callable, sync or async, is asked for the key at each connection."""
-    asked = 0
+    """A callable key, sync or async, is called for each connection."""
+    calls = 0
 
-    def give() -> str:
-        nonlocal asked
-        asked += 1
+    def key() -> str:
+        nonlocal calls
+        calls += 1
         return "a key"
 
-    async def give_async() -> str:
-        return give()
+    async def async_key() -> str:
+        return key()
 
-    for callable_key in (give, give_async):
+    for callable_key in (key, async_key):
         async with AsyncRecognizer(endpoint=server.url, api_key=callable_key) as recognizer:
             for _ in range(2):
                 async for _ in recognizer.stream(endless()):
-                    break  # an unfinished recognition leaves no connection for the next
-    assert 4 == asked
+                    break  # an unfinished recognition does not return its connection to the pool
+    assert 4 == calls
 
 
 async def test_wrong_path(server: LocalServer) -> None:
-    """An address that is no service's raises `HandshakeError` with what was answered."""
+    """A URL that is not the service's raises `HandshakeError` with the response."""
     async with AsyncRecognizer(endpoint=server.url + "x", api_key="any") as recognizer:
         with pytest.raises(HandshakeError, match="404"):
             async for _ in recognizer.stream(SECOND):
@@ -259,7 +259,7 @@ async def test_wrong_path(server: LocalServer) -> None:
 
 
 async def test_quiet_source_without_heartbeat() -> None:
-    """Without heartbeat, a source that is quiet too long dies by an error that says what to do."""
+    """Without heartbeat, a source that is silent for too long fails with a helpful error."""
 
     async def source() -> AsyncIterator[bytes]:
         yield SECOND

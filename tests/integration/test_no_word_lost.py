@@ -1,8 +1,8 @@
 """
-No word is lost, none comes twice: marked audio through all that can happen to a connection.
+No word is lost or repeated: marked audio through everything that can happen to a connection.
 
-Each 20 ms block of the audio carries its number, the scripted service says the numbers that it
-hears; see `paraformer_async.testing`.
+Each 20 ms block of the audio carries its number, and the scripted service recognizes these numbers;
+see `paraformer_async.testing`.
 """
 
 from collections.abc import AsyncIterator
@@ -21,11 +21,11 @@ from paraformer_async import (
     PoolLimits,
     RecognitionResult,
     Reconnect,
-    Retry,
     TaskFailedError,
     Timeouts,
 )
 from paraformer_async.middleware import Heartbeat
+from paraformer_async.observing import Event, RetryScheduled
 from paraformer_async.server import Clocks
 from paraformer_async.testing import (
     Drop,
@@ -49,6 +49,8 @@ from tests.integration.marked import (
     BRIEF,
     LENGTH,
     assert_complete,
+    connections_of,
+    noting,
     recognizer_for,
     results_of,
     soon,
@@ -87,7 +89,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
     ids=str,
 )
 async def test_nothing_is_lost(faults: list[object]) -> None:
-    """Whatever happens to the connection, each block is said once, in order and in time."""
+    """Whatever happens to the connection, each block is recognized once, in order and on time."""
     async with ScriptedServer(faults=faults) as server:  # type: ignore[arg-type]
         with anyio.fail_after(10):
             assert_complete(await results_of(server, timeouts=BRIEF))
@@ -96,21 +98,21 @@ async def test_nothing_is_lost(faults: list[object]) -> None:
 
 @pytest.mark.parametrize("fault", [Unknown(after_ms=2300), Late(0.1)], ids=str)
 async def test_what_is_no_failure_costs_no_attempt(fault: object) -> None:
-    """Unknown events and late results are put up with, without another task."""
+    """Unknown events and late results are tolerated, without another task."""
     async with ScriptedServer(faults=[fault]) as server:  # type: ignore[list-item]
         assert_complete(await results_of(server))
         assert 1 == len(server.received)
 
 
 async def test_only_task_finished_is_missing() -> None:
-    """When all audio is covered by final results, a lost `task-finished` costs no other task."""
+    """If final results cover all audio, a lost `task-finished` does not require another task."""
     async with ScriptedServer(faults=[Drop(at="finished")]) as server:
         assert_complete(await results_of(server))
         assert 1 == len(server.received)
 
 
 async def test_a_rest_of_silence_is_no_failure() -> None:
-    """When the rest that a new task hears is no speech, the recognition was complete."""
+    """If the rest sent to a new task contains no speech, the recognition is complete."""
     faults = [Drop(at="finished"), FailTask("NO_VALID_AUDIO_ERROR", "no speech", at="finish")]
     async with ScriptedServer(faults=faults) as server:
         assert_complete(await results_of(server, marked(LENGTH) + bytes(3200)))
@@ -118,9 +120,12 @@ async def test_a_rest_of_silence_is_no_failure() -> None:
 
 
 async def test_a_service_that_stalls_is_noticed_by_pings() -> None:
-    """A peer that takes audio into the system's buffers, and does nothing, is lost in time."""
+    """Pings detect a peer that accepts audio into the system's buffers but does nothing."""
     retried = anyio.Event()
-    policy = Reconnect(backoff=soon, on_retry=lambda _: retried.set())
+
+    def observe(event: Event) -> None:
+        if isinstance(event, RetryScheduled):
+            retried.set()
 
     async def speech_then_wait() -> AsyncIterator[bytes]:
         yield marked(5000)
@@ -132,14 +137,14 @@ async def test_a_service_that_stalls_is_noticed_by_pings() -> None:
             results = await results_of(
                 server,
                 speech_then_wait(),
-                reconnect=policy,
+                observe=observe,
                 timeouts=Timeouts(ping=0.4, close=0.3),
             )
     assert_complete(results)
 
 
 async def test_malformed_json_is_no_reason_to_try_again() -> None:
-    """What is no event ends the recognition by `RemoteProtocolError`, with what was said so far."""
+    """An invalid message ends the recognition with `RemoteProtocolError` and the text so far."""
     from paraformer_async import RemoteProtocolError
 
     async with ScriptedServer(faults=[Malformed(after_ms=2300)]) as server:
@@ -149,7 +154,7 @@ async def test_malformed_json_is_no_reason_to_try_again() -> None:
 
 
 async def test_a_drop_in_silence() -> None:
-    """A drop while nothing is said loses nothing of what was said before or is said after."""
+    """A drop during silence loses none of the speech before or after it."""
     audio = marked(2000) + bytes(32 * 3000) + marked(5000, first=250)
     async with ScriptedServer(faults=[Drop(after_ms=3500)]) as server:
         results = await results_of(server, audio)
@@ -175,7 +180,7 @@ async def test_injected_silence_moves_no_time() -> None:
 
 
 async def test_odd_chunks_and_push_mode() -> None:
-    """Audio that is pushed in pieces of any size survives drops like any other."""
+    """Audio pushed in chunks of any size survives drops like any other."""
     audio = marked(LENGTH)
     results: list[RecognitionResult] = []
     async with ScriptedServer(faults=[Drop(after_ms=1500), Drop(after_ms=4000)]) as server:
@@ -195,7 +200,7 @@ async def test_odd_chunks_and_push_mode() -> None:
 
 
 async def test_a_reader_that_stalls() -> None:
-    """A user who does not read for a while loses no final result, over a drop or not."""
+    """A reader that pauses loses no final result, with or without a drop."""
     async with ScriptedServer(faults=[Drop(after_ms=2300)]) as server:
         async with recognizer_for(server) as recognizer:
             results = []
@@ -207,24 +212,22 @@ async def test_a_reader_that_stalls() -> None:
 
 
 async def test_a_stale_connection_costs_no_word() -> None:
-    """A connection that died while it waited is noticed, and replaced without a failed attempt."""
-    retries: list[Retry] = []
-    policy = Reconnect(backoff=soon, on_retry=retries.append)
+    """A connection lost while idle is detected, and replaced without a failed attempt."""
+    retries: list[RetryScheduled] = []
     async with ScriptedServer(faults=[Drop(at="idle"), None]) as server:
-        async with recognizer_for(server, reconnect=policy) as recognizer:
+        async with recognizer_for(server, observe=noting(retries)) as recognizer:
             for _ in range(2):
                 results = [one async for one in recognizer.stream(marked(LENGTH))]
                 assert_complete(results)
     assert 2 == server.connections.accepted
-    assert [] == [retry for retry in retries if retry.attempt]
+    assert [] == [retry for retry in retries if retry.failures]
 
 
-async def test_every_attempt_is_told() -> None:
-    """The hook is told of each further attempt: why, when, and how much is heard again."""
-    retries: list[Retry] = []
-    policy = Reconnect(backoff=soon, on_retry=retries.append)
+async def test_every_retry_is_observed() -> None:
+    """An observer sees each retry: its reason, its delay, and the audio to resend."""
+    retries: list[RetryScheduled] = []
     async with ScriptedServer(faults=[Drop(after_ms=2300), Throttle()]) as server:
-        await results_of(server, reconnect=policy)
+        await results_of(server, observe=noting(retries))
 
     first, second = retries
     assert isinstance(first.failure, ConnectionLostError)
@@ -236,7 +239,7 @@ async def test_every_attempt_is_told() -> None:
 
 
 async def test_reconnection_can_be_switched_off() -> None:
-    """With `reconnect=None` the first failure is the end, with all facts."""
+    """With `reconnect=None`, the first failure is raised, with all its attributes."""
     async with ScriptedServer(faults=[Drop(after_ms=2300, code=1011)]) as server:
         with pytest.raises(ConnectionLostError) as caught:
             await results_of(server, reconnect=None)
@@ -249,20 +252,20 @@ async def test_reconnection_can_be_switched_off() -> None:
 
 
 async def test_compressed_audio_says_that_it_cannot_be_resumed() -> None:
-    """A stream of compressed audio that breaks raises the reason, and says what can be resumed."""
+    """A lost stream of compressed audio raises the reason, and says what can be resumed."""
     async with ScriptedServer(faults=[Drop(after_ms=2300)]) as server:
         with pytest.raises(ConnectionLostError, match="mp3 cannot be taken up again"):
             await results_of(server, format="mp3")
 
 
 async def test_compressed_audio_is_tried_again_before_any_was_sent() -> None:
-    """As long as nothing was sent, compressed audio has all its attempts."""
+    """Until audio has been sent, a compressed stream has all its attempts."""
     async with ScriptedServer(faults=[Refuse(503), Throttle()]) as server:
         assert_complete(await results_of(server, format="mp3"))
 
 
 async def test_more_unsettled_audio_than_is_kept_is_told() -> None:
-    """When more was unsettled than is kept, the error names the range that is gone."""
+    """If more audio is unsettled than is kept, the error names the range that is lost."""
     policy = Reconnect(backoff=soon, keep=1.0)
     script = marks(sentence_ms=60_000)
     async with ScriptedServer(script, faults=[Drop(after_ms=5000)]) as server:
@@ -273,7 +276,7 @@ async def test_more_unsettled_audio_than_is_kept_is_told() -> None:
 
 
 async def test_more_unsettled_audio_than_is_kept_can_be_a_gap() -> None:
-    """If so chosen, the stream goes on, with a gap in the place of what is gone."""
+    """With `lost="gap"`, the stream continues, with a gap in place of the lost audio."""
     policy = Reconnect(backoff=soon, keep=1.0, lost="gap")
     script = marks(sentence_ms=60_000)
     async with ScriptedServer(script, faults=[Drop(after_ms=5000)]) as server:
@@ -296,7 +299,7 @@ async def test_a_refused_key_is_not_tried_again(status: int) -> None:
 
 
 async def test_a_refused_parameter_is_not_tried_again() -> None:
-    """Parameter errors are raised at once, with the service's own words."""
+    """Parameter errors are raised at once, with the service's own message."""
     async with ScriptedServer(forever=FailTask("InvalidParameter", "no such format")) as server:
         with anyio.fail_after(1), pytest.raises(TaskFailedError, match="no such format"):
             await results_of(server)
@@ -318,7 +321,7 @@ async def test_a_refused_parameter_is_not_tried_again() -> None:
     ids=str,
 )
 async def test_a_service_that_always_fails_ends_it(fault: object, error: type[Exception]) -> None:
-    """When every attempt fails, the budget ends it with the service's own reason."""
+    """If every attempt fails, the retry budget runs out and the service's own reason is raised."""
     policy = Reconnect(backoff=soon, attempts=3)
     async with ScriptedServer(forever=fault) as server:  # type: ignore[arg-type]
         with anyio.fail_after(8), pytest.raises(error) as caught:
@@ -328,31 +331,31 @@ async def test_a_service_that_always_fails_ends_it(fault: object, error: type[Ex
 
 
 async def test_a_quiet_source_dies_in_the_end() -> None:
-    """Without heartbeat, a source that stays quiet is given up in the end, with a hint."""
+    """Without heartbeat, a source that remains silent eventually fails, with a hint."""
 
-    async def quiet() -> AsyncIterator[bytes]:
+    async def silent() -> AsyncIterator[bytes]:
         yield marked(1000)
         await anyio.sleep(30)
 
     async with ScriptedServer(clocks=Clocks(message=0.2)) as server:
         with anyio.fail_after(5), pytest.raises(TaskFailedError, match="heartbeat=True"):
-            await results_of(server, quiet())
+            await results_of(server, silent())
 
 
 async def test_one_connection_carries_task_after_task() -> None:
-    """200 recognitions in a row pay for one handshake."""
+    """200 consecutive recognitions need one handshake."""
     limits = PoolLimits(tasks_per_second=1000)
     async with ScriptedServer() as server, recognizer_for(server, pool=limits) as recognizer:
         for number in range(200):
             results = [one async for one in recognizer.stream(marked(100, first=number))]
             assert list(range(number, number + 5)) == marks_of(results)
-        assert "<Pool: 0 active, 1 idle, 0 waiting>" == repr(recognizer.pool)
+        assert (0, 1, 0) == connections_of(recognizer)
         assert 1 == server.connections.accepted
         assert [] == server.violations
 
 
 async def test_sixty_at_once() -> None:
-    """60 recognitions at once, over connections that are never shared, all succeed."""
+    """60 concurrent recognitions, on connections that are never shared, all succeed."""
     async with ScriptedServer() as server:
         async with recognizer_for(server, pool=PoolLimits(tasks_per_second=100)) as recognizer:
             async with anyio.create_task_group() as tasks:
@@ -368,19 +371,19 @@ async def test_sixty_at_once() -> None:
 
 
 async def test_the_pool_is_bounded() -> None:
-    """No more recognitions run at once than there may be connections; the others wait, bounded."""
+    """Recognitions beyond the limit of connections wait, in bounded time."""
     limits = PoolLimits(connections=2, wait=0.2)
 
-    async def quiet() -> AsyncIterator[bytes]:
+    async def silent() -> AsyncIterator[bytes]:
         yield marked(100)
         await anyio.sleep(30)
 
     async with ScriptedServer() as server, recognizer_for(server, pool=limits) as recognizer:
-        async with recognizer.stream(quiet()) as one, recognizer.stream(quiet()) as two:
+        async with recognizer.stream(silent()) as one, recognizer.stream(silent()) as two:
             for stream in (one, two):
                 async for _ in stream:
                     break
-            assert "<Pool: 2 active, 0 idle, 0 waiting>" == repr(recognizer.pool)
+            assert (2, 0, 0) == connections_of(recognizer)
             with pytest.raises(DeadlineError, match="PoolLimits"):
                 async for _ in recognizer.stream(marked(100)):
                     pass
@@ -388,21 +391,21 @@ async def test_the_pool_is_bounded() -> None:
 
 
 async def test_connections_are_made_ahead_and_closed_when_idle() -> None:
-    """`warm` makes connections that the next recognitions use; idle ones are closed in time."""
+    """`warm` opens connections that the next recognitions use; idle ones are closed in time."""
     limits = PoolLimits(idle_seconds=0.3)
     async with ScriptedServer() as server, recognizer_for(server, pool=limits) as recognizer:
         await recognizer.warm(3)
-        assert "<Pool: 0 active, 3 idle, 0 waiting>" == repr(recognizer.pool)
+        assert (0, 3, 0) == connections_of(recognizer)
         assert [one async for one in recognizer.stream(marked(100))]
         assert 3 == server.connections.accepted
         with anyio.fail_after(3):
-            while server.connections.open:  # noqa: ASYNC110 - the server tells a number only
+            while server.connections.open:  # noqa: ASYNC110 - the server only has a counter
                 await anyio.sleep(0.02)
-        assert "<Pool: 0 active, 0 idle, 0 waiting>" == repr(recognizer.pool)
+        assert (0, 0, 0) == connections_of(recognizer)
 
 
 async def test_other_credentials_get_another_connection() -> None:
-    """A connection is not lent to a recognition with another key."""
+    """A connection is not reused for a recognition with another key."""
     async with ScriptedServer() as server, recognizer_for(server) as recognizer:
         for key in ("one", "two"):
             assert [one async for one in recognizer.stream(marked(100), api_key=key)]
@@ -411,7 +414,7 @@ async def test_other_credentials_get_another_connection() -> None:
 
 
 async def test_submissions_are_paced() -> None:
-    """No more than the quota of tasks is submitted within a second."""
+    """No more tasks than the quota are submitted within a second."""
     limits = PoolLimits(tasks_per_second=5)
     async with ScriptedServer() as server, recognizer_for(server, pool=limits) as recognizer:
         begin = anyio.current_time()
@@ -426,7 +429,7 @@ async def test_submissions_are_paced() -> None:
 
 
 async def test_a_wav_stream_is_resumed() -> None:
-    """A WAV stream that breaks goes on with its header and what was unsettled."""
+    """A lost WAV stream is resumed with its header and the unsettled audio."""
     audio = marked(4000)
     header = (
         b"RIFF\xff\xff\xff\xffWAVEfmt \x10\0\0\0\x01\0\x01\0\x80\x3e\0\0\0\x7d\0\0\x02\0\x10\0data"
@@ -440,6 +443,6 @@ async def test_a_wav_stream_is_resumed() -> None:
     assert second.audio.startswith(header)
     resumed = second.audio[len(header) :]
     assert audio.endswith(resumed)
-    # This service counts the 44 bytes of the header as audio.
+    # The scripted service counts the 44 bytes of the header as audio.
     assert 2000 * 32 == pytest.approx(len(audio) - len(resumed), abs=64)
     assert first.parameters == second.parameters

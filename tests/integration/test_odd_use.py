@@ -1,4 +1,4 @@
-"""Use that no example shows, and that programs make all the same."""
+"""Usage that no example shows but that programs do have."""
 
 import asyncio
 import sys
@@ -37,33 +37,33 @@ pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
 
 
 def recognizer_for(server: ScriptedServer) -> AsyncRecognizer:
-    """Give a recognizer whose service is *server*."""
+    """Return a recognizer that uses *server*."""
     return AsyncRecognizer(endpoint=server.url, api_key="any")
 
 
 class Microphone:
-    """Gives audio for ever, and counts it."""
+    """Yields audio forever, and counts its chunks."""
 
     def __init__(self) -> None:
-        self.given = 0
+        self.chunks = 0
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while True:
-            self.given += 1
+            self.chunks += 1
             yield marked(20)
             await asyncio.sleep(0.002)
 
 
 async def assert_ended(microphone: Microphone) -> None:
-    """No more audio is taken."""
+    """Assert that no more audio is read."""
     await asyncio.sleep(0.05)
-    given = microphone.given
+    chunks = microphone.chunks
     await asyncio.sleep(0.1)
-    assert given == microphone.given
+    assert chunks == microphone.chunks
 
 
 async def test_an_exception_that_is_kept_does_not_keep_the_recognition() -> None:
-    """A loop that was left by an exception is over, even while the exception is being handled."""
+    """A loop left by an exception is over, even while the exception is being handled."""
     microphone = Microphone()
     async with ScriptedServer() as server, recognizer_for(server) as recognizer:
         try:
@@ -72,11 +72,11 @@ async def test_an_exception_that_is_kept_does_not_keep_the_recognition() -> None
                     pass
         except TimeoutError:
             await assert_ended(microphone)
-            assert repr(recognizer.pool).startswith("<Pool: 0 active")
+            assert 0 == recognizer.statistics().active
 
 
-async def test_a_cancelled_task_that_is_kept_does_not_keep_the_recognition() -> None:
-    """A loop in a task that was canceled is over, even when the task is referred to."""
+async def test_a_canceled_task_that_is_kept_does_not_keep_the_recognition() -> None:
+    """A loop in a canceled task is over, even if the task is still referenced."""
     microphone = Microphone()
     async with ScriptedServer() as server, recognizer_for(server) as recognizer:
 
@@ -93,7 +93,7 @@ async def test_a_cancelled_task_that_is_kept_does_not_keep_the_recognition() -> 
 
 
 async def test_a_recognizer_may_be_left_in_another_task() -> None:
-    """Fixtures and lifespans enter and leave in different tasks; that is nobody's business."""
+    """A recognizer may be entered and exited in different tasks, as fixtures and lifespans do."""
     async with ScriptedServer() as server:
         recognizer = recognizer_for(server)
         await asyncio.ensure_future(recognizer.__aenter__())
@@ -103,7 +103,7 @@ async def test_a_recognizer_may_be_left_in_another_task() -> None:
 
 
 async def test_an_async_generator_may_hold_a_recognizer() -> None:
-    """A generator that holds a recognizer and is left early cancels nobody."""
+    """Closing a generator that holds a recognizer early cancels no other task."""
     async with ScriptedServer() as server:
 
         async def texts() -> AsyncGenerator[str, None]:
@@ -120,8 +120,8 @@ async def test_an_async_generator_may_hold_a_recognizer() -> None:
 
 
 async def test_another_loop_is_refused() -> None:
-    """A recognizer belongs to its event loop; in another one it says so, and takes no harm."""
-    told: list[BaseException] = []
+    """A recognizer refuses to be used in another event loop, and remains usable in its own."""
+    raised: list[BaseException] = []
     async with ScriptedServer() as server, recognizer_for(server) as recognizer:
         async with recognizer.stream() as stream:
 
@@ -135,22 +135,22 @@ async def test_another_loop_is_refused() -> None:
                     try:
                         await use()
                     except UsageError as error:
-                        told.append(error)
+                        raised.append(error)
                 try:
                     recognizer.stream(b"")
                 except UsageError as error:
-                    told.append(error)
+                    raised.append(error)
 
             thread = threading.Thread(target=asyncio.run, args=(elsewhere(),))
             thread.start()
             await anyio.to_thread.run_sync(thread.join)
         assert list(range(5)) == marks_of([one async for one in recognizer.stream(marked(100))])
-    assert 5 == len(told)
-    assert all("another event loop" in str(error) for error in told)
+    assert 5 == len(raised)
+    assert all("another event loop" in str(error) for error in raised)
 
 
 async def test_a_stream_after_the_recognizer_was_closed() -> None:
-    """A stream that was made in time, and is begun too late, says what is wrong."""
+    """A stream that is started after its recognizer was closed raises an error that says so."""
     async with ScriptedServer() as server:
         async with recognizer_for(server) as recognizer:
             stream = recognizer.stream(marked(100))
@@ -162,8 +162,8 @@ async def test_a_stream_after_the_recognizer_was_closed() -> None:
                 pass
 
 
-async def test_a_source_that_is_cancelled_by_others() -> None:
-    """A source whose own task was canceled elsewhere ends by an error that says so."""
+async def test_a_source_that_is_canceled_elsewhere() -> None:
+    """A source whose own task was canceled elsewhere fails with an error that says so."""
 
     async def source() -> AsyncIterator[bytes]:
         yield marked(100)
@@ -176,7 +176,7 @@ async def test_a_source_that_is_cancelled_by_others() -> None:
 
 
 async def test_the_smallest_buffer() -> None:
-    """A buffer of next to nothing is slow, and does not hang."""
+    """A tiny buffer is slow but does not hang."""
     async with ScriptedServer() as server, recognizer_for(server) as recognizer:
         with anyio.fail_after(5):
             results = [one async for one in recognizer.stream(marked(1000), buffer=1e-9)]
@@ -184,7 +184,7 @@ async def test_the_smallest_buffer() -> None:
 
 
 async def test_blocking_sources_do_not_share_threads() -> None:
-    """More blocking sources than a shared pool has threads are read at the same time."""
+    """More blocking sources than a shared thread pool could serve are read concurrently."""
 
     def blocking() -> Iterator[bytes]:
         for number in range(5):
@@ -219,7 +219,7 @@ async def test_an_async_hook_is_refused() -> None:
 
 
 async def test_a_thread_without_a_loop_is_refused() -> None:
-    """From a thread that runs no event loop, a recognizer cannot be used either, and says so."""
+    """A recognizer refuses to be used in a thread without an event loop, too."""
     async with ScriptedServer() as server, recognizer_for(server) as recognizer:
         with pytest.raises(UsageError, match="another event loop"):
             await anyio.to_thread.run_sync(recognizer.stream, b"")
@@ -227,7 +227,7 @@ async def test_a_thread_without_a_loop_is_refused() -> None:
 
 @pytest.mark.parametrize("fault", [Stall(at="started"), FailTask("InvalidParameter", "no")])
 async def test_a_source_that_never_waits_can_be_ended(fault: Fault) -> None:
-    """An async source that always has audio ends with the recognition, and holds nothing up."""
+    """An async source that never waits ends with the recognition and blocks nothing."""
 
     async def source() -> AsyncIterator[bytes]:
         while True:
@@ -245,27 +245,27 @@ async def test_a_source_that_never_waits_can_be_ended(fault: Fault) -> None:
 
 
 async def test_audio_that_is_not_taken_is_refused() -> None:
-    """Who waits in `send` when another task says that there is no more is told that it was late."""
+    """A `send` that is waiting when another task calls `finish` raises an error that says so."""
     async with ScriptedServer(forever=NeverStart()) as server, recognizer_for(server) as recognizer:
         async with recognizer.stream(buffer=0.1) as stream:
             await stream.send(bytes(3200))
-            told = []
+            raised: list[UsageError] = []
 
             async def send() -> None:
                 with pytest.raises(UsageError) as caught:
                     await stream.send(bytes(3200))
-                told.append(caught.value)
+                raised.append(caught.value)
 
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(send)
                 await anyio.wait_all_tasks_blocked()
-                assert not told
+                assert not raised
                 await stream.finish()
-    assert "cannot send after finish()" in str(told[0])
+    assert "cannot send after finish()" in str(raised[0])
 
 
 async def test_sending_ends_when_the_service_has_ended() -> None:
-    """When middleware ends the audio early, who goes on to send is told so, and never waits."""
+    """If middleware ends the audio early, further calls of `send` raise and never wait."""
 
     class Enough(Middleware):
         def __init__(self) -> None:
@@ -292,8 +292,8 @@ async def test_sending_ends_when_the_service_has_ended() -> None:
 
 
 @pytest.mark.parametrize("drop", [False, True], ids=["unbroken", "broken"])
-async def test_middleware_may_give_the_end_later(drop: bool) -> None:
-    """An end that middleware keeps back, to send something before it, comes when it is given."""
+async def test_middleware_may_delay_the_end(drop: bool) -> None:
+    """A `finish-task` that middleware delays, to send audio before it, is sent when released."""
 
     class Trailing(Middleware):
         def __init__(self) -> None:
@@ -320,8 +320,8 @@ async def test_middleware_may_give_the_end_later(drop: bool) -> None:
         assert 1 + drop == server.connections.accepted
 
 
-async def test_middleware_that_never_gives_the_end() -> None:
-    """An end that middleware swallows is missed as soon as one that the service does not answer."""
+async def test_middleware_that_drops_the_end() -> None:
+    """A `finish-task` that middleware drops times out like one that the service does not answer."""
 
     class Swallowing(Middleware):
         def outgoing(self, command: Command, now: float) -> tuple[Command, ...]:
@@ -336,7 +336,7 @@ async def test_middleware_that_never_gives_the_end() -> None:
 
 
 async def test_a_deadline_that_is_no_time_fails_its_own_recognition_only() -> None:
-    """When middleware gives nonsense as its deadline, no other recognition is touched."""
+    """An invalid deadline from middleware does not affect any other recognition."""
 
     class Vague(Middleware):
         def deadline(self) -> Any:
@@ -353,7 +353,7 @@ async def test_a_deadline_that_is_no_time_fails_its_own_recognition_only() -> No
 
 
 async def test_audio_of_no_use_fails_after_a_hiccup_too() -> None:
-    """That there was no speech at all is a failure, even if a task before failed to hear any."""
+    """Audio without any speech is a failure, even after a task that was retried."""
     faults = [Throttle(), FailTask("NO_VALID_AUDIO_ERROR", "none", at="finish")]
     async with ScriptedServer(faults=faults) as server:
         recognizer = AsyncRecognizer(
@@ -366,7 +366,7 @@ async def test_audio_of_no_use_fails_after_a_hiccup_too() -> None:
 
 
 async def test_one_result_may_be_asked_for() -> None:
-    """`anext` of an iterator that nobody else holds gives a result, and ends the recognition."""
+    """`anext` on a temporary iterator returns a result and ends the recognition."""
     microphone = Microphone()
     async with ScriptedServer() as server, recognizer_for(server) as recognizer:
         with anyio.fail_after(5):
@@ -375,7 +375,7 @@ async def test_one_result_may_be_asked_for() -> None:
 
 
 async def test_asking_for_results_again_and_again() -> None:
-    """Who asks for a result with a short patience leaves nothing behind each time."""
+    """Repeatedly waiting for a result with a short timeout leaves nothing behind."""
     async with ScriptedServer() as server, recognizer_for(server) as recognizer:
         async with recognizer.stream() as stream:
             results = aiter(stream)
@@ -387,7 +387,7 @@ async def test_asking_for_results_again_and_again() -> None:
 
 @pytest.mark.parametrize("lines", [0, 10], ids=["silence", "with line ends"])
 async def test_a_pipe_of_asyncio(lines: int) -> None:
-    """What a process writes is taken as it comes, whatever bytes it has."""
+    """The output of a process is read as it arrives, whatever bytes it contains."""
     audio = bytes(96_000) + b"\n\x00" * lines
     program = f"import sys; sys.stdout.buffer.write({len(audio) - 2 * lines} * b'\\0')"
     program += f"; sys.stdout.buffer.write({lines} * b'\\n\\0')"

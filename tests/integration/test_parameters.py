@@ -1,4 +1,4 @@
-"""What is set arrives in run-task, over a real socket, and nothing else does."""
+"""Parameters that are set, and no others, arrive in run-task over a real socket."""
 
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ ALWAYS = {"format": "pcm", "sample_rate": 16000}
     ids=str,
 )
 async def test_a_parameter_arrives_as_set(given: dict[str, Any]) -> None:
-    """A parameter arrives under its own name with its value; what was not set is absent."""
+    """A parameter arrives under its own name with its value; a parameter not set is absent."""
     async with ScriptedServer() as server:
         async with AsyncRecognizer(endpoint=server.url, api_key="any") as recognizer:
             async for _ in recognizer.stream(marked(100), **given):
@@ -45,7 +45,7 @@ async def test_a_parameter_arrives_as_set(given: dict[str, Any]) -> None:
 
 
 async def test_the_handshake_carries_what_was_set() -> None:
-    """Key, workspace and further headers are in the handshake; the query of the address is kept."""
+    """The handshake has the key, the workspace and extra headers; the query of the URL is kept."""
     async with ScriptedServer() as server:
         async with AsyncRecognizer(
             endpoint=f"{server.url}?a=1",
@@ -62,7 +62,7 @@ async def test_the_handshake_carries_what_was_set() -> None:
 
 
 async def test_a_file_goes_in_larger_frames_than_a_stream() -> None:
-    """A file, whose frames nobody waits for, is sent as by the vendor: 400 ms at a time."""
+    """A file, for which latency is irrelevant, is sent in 400 ms frames, like the vendor does."""
     speech = Path(__file__).parents[2] / "examples" / "audio" / "goforward.wav"
     sizes: list[int] = []
 

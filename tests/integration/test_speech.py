@@ -1,4 +1,4 @@
-"""Real speech through the real protocol and a real engine: what this library is for."""
+"""Real speech through the real protocol and a real engine."""
 
 import re
 from collections.abc import AsyncIterator
@@ -31,13 +31,13 @@ SPOKEN = {
 
 @pytest.fixture
 def anyio_backend() -> tuple[str, dict[str, bool]]:
-    """One loop is enough for what takes an engine's time."""
+    """Use one event loop: the engine takes most of the time."""
     return ("asyncio", {"debug": False})
 
 
 @pytest.fixture
 async def recognizer() -> AsyncIterator[AsyncRecognizer]:
-    """A recognizer whose service is the local one with its default engine."""
+    """Return a recognizer that uses the local service with its default engine."""
     async with (
         LocalServer() as server,
         AsyncRecognizer(endpoint=server.url, api_key="any") as recognizer,
@@ -46,13 +46,13 @@ async def recognizer() -> AsyncIterator[AsyncRecognizer]:
 
 
 def spoken_words(text: str) -> str:
-    """Give *text* as a transcriber would write it down: words, no punctuation, no abbreviation."""
+    """Normalize *text*: words only, without punctuation or abbreviations."""
     words = re.sub(r"[^\w\s']", " ", text.lower()).split()
     return " ".join("mister" if word == "mr" else word for word in words)
 
 
 async def paced(audio: bytes) -> AsyncIterator[bytes]:
-    """Give *audio* as a microphone would: 100 ms at a time, each when it is spoken."""
+    """Yield *audio* like a microphone: 100 ms at a time, in real time."""
     begin = anyio.current_time()
     for number, start in enumerate(range(0, len(audio), 3200), 1):
         await anyio.sleep_until(begin + number * 0.1)
@@ -60,24 +60,26 @@ async def paced(audio: bytes) -> AsyncIterator[bytes]:
 
 
 def samples(name: str) -> bytes:
-    """Give the samples of a wav file."""
+    """Return the samples of a wav file."""
     return (AUDIO / name).read_bytes()[44:]
 
 
 async def test_words_of_all_clips(recognizer: AsyncRecognizer) -> None:
-    """The bundled recordings are transcribed with a word error rate of at most 10 % together."""
-    heard = {name: await recognizer.transcribe(AUDIO / name) for name in SPOKEN}
+    """The bundled recordings are transcribed with an overall word error rate of at most 10 %."""
+    transcripts = {name: await recognizer.transcribe(AUDIO / name) for name in SPOKEN}
 
-    rate = jiwer.wer(list(SPOKEN.values()), [spoken_words(heard[name].text) for name in SPOKEN])
+    rate = jiwer.wer(
+        list(SPOKEN.values()), [spoken_words(transcripts[name].text) for name in SPOKEN]
+    )
     assert rate <= 0.10
-    for transcript in heard.values():
+    for transcript in transcripts.values():
         assert transcript.words
         assert transcript.sentences[-1].end_time <= transcript.duration * 1000 + 1
         assert transcript.billed == pytest.approx(transcript.duration, abs=1)
 
 
 async def test_partials_come_while_the_speech_goes_on(recognizer: AsyncRecognizer) -> None:
-    """Paced in real time, partial results come before the speech ends, then the final one."""
+    """In real time, partial results arrive before the speech ends, followed by a final result."""
     speech = samples("sense_and_sensibility_01_austen_64kb-0870.wav")
     begin = anyio.current_time()
     stream = recognizer.stream(paced(speech))
@@ -95,7 +97,7 @@ async def test_partials_come_while_the_speech_goes_on(recognizer: AsyncRecognize
 
 
 async def test_push_gives_the_same_as_pull(recognizer: AsyncRecognizer, speech: bytes) -> None:
-    """Audio sent by hand gives the same final words as the same audio from a source."""
+    """Pushed audio yields the same final words as the same audio from a source."""
     pulled = [result async for result in recognizer.stream(speech) if result.is_final]
     pushed: list[RecognitionResult] = []
     async with recognizer.stream() as stream, anyio.create_task_group() as tasks:
@@ -115,7 +117,7 @@ async def test_push_gives_the_same_as_pull(recognizer: AsyncRecognizer, speech: 
 
 
 async def test_a_long_silence_is_survived_and_moves_no_time() -> None:
-    """A source that is quiet longer than both clocks stays alive; its words keep their times."""
+    """A stream stays alive through a silence beyond both limits; its words keep their times."""
     clip = samples("sense_and_sensibility_01_austen_64kb-0880.wav")
     clip_ms = len(clip) // BYTES_PER_MS
     finals: list[RecognitionResult] = []
@@ -145,7 +147,7 @@ async def test_a_long_silence_is_survived_and_moves_no_time() -> None:
 
 
 async def test_silent_audio_without_heartbeat_dies_with_a_hint() -> None:
-    """Without heartbeat, a minute (scaled) of silent audio ends in an error with a hint."""
+    """Without heartbeat, a minute (scaled) of silent audio ends with an error and a hint."""
     async with (
         LocalServer(clocks=Clocks(message=0.5, silence=1.2)) as server,
         AsyncRecognizer(endpoint=server.url, api_key="any", reconnect=None) as recognizer,

@@ -20,10 +20,10 @@ import trustme
 from aiohttp import ClientWSTimeout, WSMsgType
 from anyio import wait_all_tasks_blocked
 from anyio.lowlevel import checkpoint
-from paraformer_async._net import websocket as module
 
 from paraformer_async import AsyncRecognizer, ConnectionLostError, Timeouts
-from paraformer_async._net.dialer import Dialer
+from paraformer_async._net import websocket as module
+from paraformer_async._net.old_dialer import Dialer
 from paraformer_async._net.transport import Frame
 from paraformer_async._net.websocket import LARGEST_MESSAGE, Socket, WebSocket
 from paraformer_async.options.options import Options

@@ -204,6 +204,8 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"ssl": "x"}, "ssl", "must be an ssl.SSLContext"),
     ({"ssl": object()}, "ssl", "must be an ssl.SSLContext"),
     # Behavior
+    ({"observe": 3}, "observe", "3 must be a function of an event"),
+    ({"observe_messages": 1}, "observe_messages", "1 is neither True nor False"),
     ({"middleware": Latency}, "middleware", "a list of factories, like [Latency]"),
     ({"middleware": [Latency()]}, "middleware", "pass the class, not an instance"),
 ]

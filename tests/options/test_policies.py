@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from paraformer_async import InvalidOptionError
+from paraformer_async.options.options import Options
 from paraformer_async.options.policies import Reconnect, full_jitter
 
 
@@ -14,9 +15,6 @@ from paraformer_async.options.policies import Reconnect, full_jitter
     [
         ({"backoff": 3}, "reconnect.backoff"),
         ({"backoff": None}, "reconnect.backoff"),
-        ({"on_retry": 3}, "reconnect.on_retry"),
-        ({"on_retry": "print"}, "reconnect.on_retry"),
-        ({"backoff": 3, "on_retry": 3}, "reconnect.backoff"),
     ],
 )
 def test_what_is_called_must_be_callable(given: dict[str, Any], option: str) -> None:
@@ -38,19 +36,20 @@ class Late:
 
 
 @pytest.mark.parametrize("hook", [late, partial(late), Late()])
-@pytest.mark.parametrize("name", ["backoff", "on_retry"])
-def test_coroutine_functions_are_refused(name: str, hook: Any) -> None:
+def test_coroutine_functions_are_refused(hook: Any) -> None:
     """A coroutine function would never be awaited, so it is refused at once."""
     with pytest.raises(InvalidOptionError, match="is called, not awaited") as caught:
-        Reconnect(**{name: hook})
-    assert f"reconnect.{name}" == caught.value.option
+        Reconnect(backoff=hook)
+    assert "reconnect.backoff" == caught.value.option
+    with pytest.raises(InvalidOptionError, match="observe: is called, not awaited"):
+        Options(observe=hook)
 
 
 def test_functions_are_accepted() -> None:
-    """Functions are kept as they were given; a hook may be left out."""
-    made = Reconnect(backoff=float, on_retry=print)
-    assert (float, print) == (made.backoff, made.on_retry)
-    assert (full_jitter, None) == (Reconnect().backoff, Reconnect(on_retry=None).on_retry)
+    """Functions are kept as they were given."""
+    assert float is Reconnect(backoff=float).backoff
+    assert full_jitter is Reconnect().backoff
+    assert print is Options(observe=print).observe
 
 
 @pytest.mark.parametrize(("attempt", "bound"), [(1, 0.5), (2, 1.0), (5, 8.0), (10_000, 8.0)])

@@ -32,7 +32,7 @@ def defaults_of_options() -> Mapping[str, Any]:
 def recognizer_parameters() -> list[inspect.Parameter]:
     """Return the parameters of the recognizer that are options of a recognition."""
     given = inspect.signature(AsyncRecognizer).parameters
-    return [one for name, one in given.items() if name not in ("connector", "pool")]
+    return [one for name, one in given.items() if name not in ("connector", "transport", "pool")]
 
 
 def test_the_options_are_the_rows() -> None:
@@ -120,6 +120,8 @@ def test_the_recognizer_hands_its_options_on() -> None:
         "reconnect": Reconnect(attempts=3),
         "timeouts": Timeouts(close=1.0),
         "buffer": 2.0,
+        "observe": print,
+        "observe_messages": True,
     }
     assert list(Options.__struct_fields__) == list(given)
     options = AsyncRecognizer(**given).options

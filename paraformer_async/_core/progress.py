@@ -1,0 +1,57 @@
+"""How far a recognition has come: its text, its reach into the audio, and what it costs."""
+
+from paraformer_async._core.ledger import end_of
+from paraformer_async._core.wire import ResultGenerated
+from paraformer_async.results import Sentence, Usage
+
+__all__ = ["Progress"]
+
+
+class Progress:
+    """
+    What all tasks of a recognition have brought.
+
+    Attributes:
+        text: Final sentences, one entry each.
+        has_started: Whether a task has started.
+    """
+
+    def __init__(self) -> None:
+        self.text: list[str] = []
+        self.has_started = False
+        self._last: Sentence | None = None
+        self._reached = 0  # before the current task
+        self._billed: Usage | None = None  # in the current task
+        self._billed_before = 0  # in the tasks before
+
+    @property
+    def reach(self) -> int:
+        """How far into the user's audio results have come, in ms."""
+        return max(self._reached, end_of(self._last) if self._last else 0)
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the service bills for all tasks so far; `None` until it has reported any."""
+        if self._billed is None and not self._billed_before:
+            return None
+        return Usage(self._billed_before + (self._billed.duration if self._billed else 0))
+
+    def note(self, result: ResultGenerated) -> None:
+        """Note a result whose times are the user's."""
+        sentence = result.sentence
+        if sentence is not None and not sentence.heartbeat:
+            self._last = sentence
+            if sentence.is_final:
+                self.text.append(sentence.text)
+        if result.usage is not None:
+            self._billed = result.usage
+
+    def note_usage(self, usage: Usage | None) -> None:
+        """Note what the service bills for the current task, if it reported that."""
+        self._billed = usage or self._billed
+
+    def begin_task(self) -> None:
+        """Another task begins: what the one before was billed stays, and so does its reach."""
+        self._reached = self.reach
+        self._billed_before += self._billed.duration if self._billed else 0
+        self._billed = None

@@ -1,0 +1,211 @@
+"""
+A WebSocket of aiohttp as a `Transport`, by documented calls only: works with any aiohttp 3.
+
+aiohttp's calls for sending are coroutines. Most return without suspending, so `write` runs the
+first step of one in place. What suspends (aiohttp waits for the peer after 64 KB, or a version of
+it waits for something else) goes on in callbacks of whatever it waits for, and later frames wait
+behind it. No task is needed, so cancellation of a caller cannot end a write halfway.
+"""
+
+import asyncio
+import socket as sockets
+from collections import deque
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
+from typing import Any
+
+import anyio
+from aiohttp import ClientError, ClientWebSocketResponse, WSMessage, WSMsgType
+
+from paraformer_async._net.contract import OutgoingFrame, Receiver
+from paraformer_async.errors import ConnectionLostError
+
+__all__ = ["SEND_BUFFER", "DocumentedTransport", "cut_off", "keep_send_buffer_small"]
+
+SEND_BUFFER = 64 * 1024
+"""Bytes that the operating system may hold of what was sent: 2 s of audio at 16 kHz."""
+
+_NO_STATUS = 1005
+_ABNORMAL_CLOSURE = 1006
+_TEXT, _BINARY = WSMsgType.TEXT, WSMsgType.BINARY
+
+
+class DocumentedTransport:
+    """
+    `Transport` over a WebSocket of aiohttp.
+
+    Args:
+        socket: A WebSocket that nothing else uses.
+        close_timeout: Seconds that closing may take.
+
+    Attributes:
+        is_full: Whether a write is suspended.
+    """
+
+    __slots__ = (
+        "_close_timeout",
+        "_closed",
+        "_error",
+        "_queue",
+        "_raw_socket",
+        "_receiver",
+        "_socket",
+        "_suspended",
+        "is_full",
+    )
+
+    def __init__(self, socket: ClientWebSocketResponse, close_timeout: float) -> None:
+        self._socket = socket
+        self._raw_socket = socket.get_extra_info("socket")
+        self._close_timeout = close_timeout
+        self._closed: anyio.Event | None = None
+        self._receiver: Receiver | None = None
+        self._suspended: Coroutine[Any, Any, None] | None = None
+        self._queue: deque[OutgoingFrame] = deque()  # behind the suspended write, its frame first
+        self._error: BaseException | None = None  # why a suspended write failed
+        self.is_full = False
+        keep_send_buffer_small(self._raw_socket)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether neither side has closed, as far as is known without reading."""
+        is_there = self._socket.get_extra_info("peername") is not None
+        return is_there and self._error is None and not self._socket.closed
+
+    def unsent(self) -> int:
+        """Return the bytes behind a suspended write; what aiohttp has buffered is not known."""
+        return sum(map(len, self._queue))
+
+    def write(self, frames: Sequence[OutgoingFrame]) -> None:
+        """Send frames, see `Transport`."""
+        if self._suspended is not None:
+            if self._socket.closed:
+                raise self._lost()
+            self._queue.extend(frames)
+            return
+        for position, frame in enumerate(frames):
+            sending = self._sending(frame)
+            try:
+                blocker = sending.send(None)
+            except StopIteration:
+                continue
+            except (OSError, ClientError) as error:
+                raise self._lost() from error
+            self._queue.extend(frames[position:])
+            self._suspend(sending, blocker)
+            return
+
+    async def receive(self, receiver: Receiver) -> None:
+        """Pass messages to *receiver*, see `Transport`."""
+        self._receiver = receiver
+        next_message = self._socket.receive
+        try:
+            while True:
+                message = await next_message()
+                if message.type is not _TEXT and message.type is not _BINARY:
+                    raise self._ended_by(message)
+                if receiver.frame_received(message.data):
+                    return
+        except (OSError, ClientError) as error:  # a pong could not be sent
+            raise self._lost() from error
+        finally:
+            self._receiver = None
+
+    async def aclose(self) -> None:
+        """
+        Send a close frame and wait for the answer, at most the time that closing may take.
+
+        Then the connection is cut: a peer that reads nothing would keep it open for what is unsent.
+        """
+        if self._closed is not None:
+            await self._closed.wait()
+            return
+        self._closed = anyio.Event()
+        try:
+            with anyio.move_on_after(self._close_timeout, shield=True):
+                await self._socket.close()
+        finally:
+            self._abort()
+            if self._suspended is not None:
+                self._suspended.close()
+                self._suspended = None
+            self._queue.clear()
+            self._closed.set()
+
+    def _sending(self, frame: OutgoingFrame) -> Coroutine[Any, Any, None]:
+        if isinstance(frame, str):
+            return self._socket.send_str(frame)
+        return self._socket.send_bytes(frame)  # type: ignore[arg-type]  # its annotation is too narrow
+
+    def _suspend(
+        self, sending: Coroutine[Any, Any, None], blocker: "asyncio.Future[Any] | None"
+    ) -> None:
+        """Let *sending* go on when *blocker* is done; `None` is a bare yield, as of `sleep(0)`."""
+        self._suspended = sending
+        self.is_full = True
+        if blocker is None:
+            asyncio.get_running_loop().call_soon(self._resume)
+        else:
+            blocker.add_done_callback(self._resume)
+
+    def _resume(self, _: object = None) -> None:
+        sending = self._suspended
+        if sending is None:  # closed meanwhile
+            return
+        try:
+            blocker = sending.send(None)
+        except StopIteration:
+            self._suspended = None
+            self._queue.popleft()
+            self._write_queue()
+        except BaseException as error:  # noqa: BLE001 - any error of a write ends the connection
+            self._fail(error)
+        else:
+            self._suspend(sending, blocker)
+
+    def _write_queue(self) -> None:
+        waiting = tuple(self._queue)
+        self._queue.clear()
+        try:
+            self.write(waiting)
+        except ConnectionLostError as error:
+            self._fail(error.__cause__ or error)
+        if self._suspended is None:
+            self.is_full = False
+            if self._receiver is not None:
+                self._receiver.writable()
+
+    def _fail(self, error: BaseException) -> None:
+        """End the connection, so that `receive` raises."""
+        self._error = error
+        self._suspended = None
+        self._queue.clear()
+        self._abort()
+
+    def _abort(self) -> None:
+        cut_off(self._raw_socket)
+
+    def _ended_by(self, message: WSMessage) -> ConnectionLostError:
+        reason = message.extra if isinstance(message.extra, str) else ""
+        if message.type is WSMsgType.CLOSE and not message.data:
+            return ConnectionLostError(_NO_STATUS, reason)
+        lost = self._lost(reason)
+        broken = message.data if isinstance(message.data, Exception) else None
+        lost.__cause__ = broken or self._error or self._socket.exception()
+        return lost
+
+    def _lost(self, reason: str = "") -> ConnectionLostError:
+        return ConnectionLostError(self._socket.close_code or _ABNORMAL_CLOSURE, reason)
+
+
+def keep_send_buffer_small(raw_socket: Any) -> None:
+    """Bound what the operating system takes of what is sent, so that bytes in flight are known."""
+    with suppress(OSError, AttributeError):
+        raw_socket.setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, SEND_BUFFER)
+
+
+def cut_off(raw_socket: Any) -> None:
+    """End a connection below its protocol: the socket that asyncio shows cannot be closed."""
+    with suppress(OSError, AttributeError, ValueError):
+        with sockets.socket(fileno=sockets.dup(raw_socket.fileno())) as same:
+            same.shutdown(sockets.SHUT_RDWR)

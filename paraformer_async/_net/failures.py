@@ -1,0 +1,172 @@
+"""
+Why there is no connection: one sentence for each cause, what to do, and whether to try again.
+
+The sentence says what is at the other end. It is built from facts; what a library says itself has
+addresses and headers in it. What cannot pass by itself is not worth another try.
+"""
+
+import os
+import socket
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from paraformer_async._net.contract import Handshake
+from paraformer_async._net.redaction import Secrets, printable
+from paraformer_async.errors import AuthenticationError, ConnectError, HandshakeError
+
+__all__ = ["Failures", "Where"]
+
+_KEY_REFUSED = frozenset({401, 403})
+_PROXY_AUTHENTICATION = 407
+_SERVER_FAULT = 500
+_SHOWN = 40  # characters of what another protocol answers
+_TLS_ALERT = b"\x15\x03"
+# `getaddrinfo` knows no such name. Anything else it says may pass.
+_UNKNOWN_NAME = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
+
+
+class Where(NamedTuple):
+    """Whom a connection was opened to: the service or a proxy."""
+
+    host: str
+    port: int
+    is_proxy: bool = False
+
+
+class Failures:
+    """
+    Makes the errors of a factory.
+
+    It keeps which hosts were reached: where a name was known before, and is not now, the network
+    is down, and it is worth another try.
+    """
+
+    def __init__(self) -> None:
+        self._reached: set[str | None] = set()
+
+    def reached(self, handshake: Handshake) -> None:
+        """Note that the hosts of *handshake* exist."""
+        self._reached.add(urlsplit(handshake.url).hostname)
+        if handshake.proxy:
+            self._reached.add(urlsplit(handshake.proxy).hostname)
+
+    @staticmethod
+    def cause(handshake: Handshake, error: Exception) -> Exception | None:
+        """Return *error* as a cause that may be shown, or `None`."""
+        return None if Secrets(handshake).are_in(error) else error
+
+    @staticmethod
+    def refusal(status: int, body: str, retry_after: str = "") -> HandshakeError:
+        """Return the error for an HTTP answer in place of a WebSocket."""
+        kind = AuthenticationError if status in _KEY_REFUSED else HandshakeError
+        seconds = float(retry_after) if retry_after.isdecimal() and retry_after.isascii() else 0.0
+        return kind(status, body, retry_after=seconds)
+
+    @staticmethod
+    def redacted(handshake: Handshake, refusal: HandshakeError) -> HandshakeError:
+        """Return *refusal* without secrets in its body."""
+        refusal.body = Secrets(handshake).hide(refusal.body)
+        if refusal.status == _PROXY_AUTHENTICATION:
+            refusal.hint = _proxy_hint(refusal.status)
+        return refusal
+
+    def no_websocket(self, handshake: Handshake, why: str) -> ConnectError:
+        """Return the error for a 101 that is no handshake of a WebSocket."""
+        return _error(
+            handshake,
+            f"the answer to the WebSocket handshake is wrong: {why.lower()}",
+            hint="a proxy or gateway on the way may support no WebSockets; see endpoint= and proxy=",
+        )
+
+    def no_http(self, handshake: Handshake, beginning: bytes) -> ConnectError:
+        """Return the error for an answer that is not HTTP, of which *beginning* is known."""
+        hint = "check the host and the port of endpoint= and proxy="
+        if beginning.startswith(_TLS_ALERT):
+            reason = "the answer is TLS, not HTTP"
+            hint = "use wss:// instead of ws://, or https:// instead of http:// in proxy="
+        elif shown := printable(beginning.decode("ascii", "replace"))[:_SHOWN]:
+            reason = f'the answer is not HTTP, it begins with "{shown}"'
+        else:
+            reason = "the answer is not HTTP"
+        return _error(handshake, reason, hint=hint)
+
+    def refused_by_proxy(self, handshake: Handshake, status: int) -> ConnectError:
+        """Return the error for a proxy that refuses CONNECT."""
+        reason = f"the proxy refused with HTTP {status}"
+        hint = _proxy_hint(status)
+        return _error(handshake, reason, retryable=status >= _SERVER_FAULT, hint=hint)
+
+    def no_address(self, handshake: Handshake) -> ConnectError:
+        """Return the error for an address that is invalid, though it looked well."""
+        return _error(handshake, "the address is invalid", hint="check endpoint= and proxy=")
+
+    def hung_up(self, handshake: Handshake) -> ConnectError:
+        """Return the error for a peer that closes without an answer."""
+        return _error(handshake, "the peer closed the connection without an answer", retryable=True)
+
+    def of_system(
+        self, handshake: Handshake, error: OSError, where: Where | None = None
+    ) -> ConnectError:
+        """Return the error for *error* of the operating system, of the resolver, or of TLS."""
+        import ssl
+
+        ended = (ssl.SSLEOFError, ssl.SSLSyscallError, ssl.SSLZeroReturnError)
+        where = where or Where(urlsplit(handshake.url).hostname or "", 0)
+        if isinstance(error, ssl.SSLError) and not isinstance(error, ended):
+            return _of_tls(handshake, error, where)
+        if isinstance(error, socket.gaierror):
+            is_unknown = error.errno in _UNKNOWN_NAME and where.host not in self._reached
+            return _error(
+                handshake,
+                f"the name {where.host} cannot be resolved: {_words(error)}",
+                retryable=not is_unknown,
+                hint="check the name in endpoint= or proxy=, and the DNS" if is_unknown else "",
+            )
+        reason = _words(error)
+        if where.is_proxy:
+            reason = f"no connection to the proxy {where.host}:{where.port}: {reason}"
+        return _error(handshake, reason, retryable=True)
+
+
+def _of_tls(handshake: Handshake, error: OSError, where: Where) -> ConnectError:
+    from ssl import SSLCertVerificationError
+
+    if isinstance(error, SSLCertVerificationError):
+        why = getattr(error, "verify_message", "") or type(error).__name__
+        reason = f"the certificate of {where.host} is not valid: {why.rstrip('.')}"
+        return _error(
+            handshake,
+            reason,
+            hint="to trust an authority of your own, pass an ssl.SSLContext as ssl=",
+        )
+    why = (getattr(error, "reason", None) or type(error).__name__).replace("_", " ")
+    is_proxy = where.host != urlsplit(handshake.url).hostname
+    plain = "http:// instead of https:// in proxy=" if is_proxy else "ws:// instead of wss://"
+    return _error(
+        handshake,
+        f"TLS with {where.host} failed: {why.lower()}",
+        hint=f"if it speaks no TLS, use {plain}; for other settings of TLS, see ssl=",
+    )
+
+
+def _proxy_hint(status: int) -> str:
+    if status == _PROXY_AUTHENTICATION:
+        return 'pass its credentials: proxy="http://user:password@host:port"'
+    return "ask who runs the proxy whether it allows the service's host, or set NO_PROXY"
+
+
+def _error(
+    handshake: Handshake, reason: str, *, retryable: bool = False, hint: str = ""
+) -> ConnectError:
+    host = urlsplit(handshake.url).hostname or ""
+    shown = Secrets(handshake).hide(reason)
+    return ConnectError(f"no connection to {host}: {shown}", retryable=retryable, hint=hint)
+
+
+def _words(error: OSError) -> str:
+    """Return the operating system's words, without the addresses that asyncio adds."""
+    if error.errno and not isinstance(error, socket.gaierror):
+        words = os.strerror(error.errno)
+        if not words.startswith("Unknown error"):
+            return words
+    return error.strerror or type(error).__name__
