@@ -14,11 +14,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paraformer_async.audio.decoding.stream import (
-    StreamDecoder,
-    UndecodableAudio,
-    UnsupportedFormat,
-)
+from paraformer_async.audio.decoding import StreamDecoder, UndecodableAudio, UnsupportedFormat
 
 pytestmark = pytest.mark.anyio
 
@@ -115,6 +111,16 @@ async def test_start_byte_by_byte(format: str, subtype: str) -> None:
     check(await decode(format, pieces), format, subtype)
 
 
+@pytest.mark.parametrize("subtype", WAV_SUBTYPES)
+@pytest.mark.parametrize("name", ["WAV", "WAVEX"])
+@settings(max_examples=15, deadline=None)
+@given(sizes=st.lists(st.integers(1, 13), min_size=1, max_size=5))
+def test_wav_blocks_cut_anywhere(name: str, subtype: str, sizes: list[int]) -> None:
+    """Samples of any width and of two channels are put together again wherever they were cut."""
+    data = encode(name, subtype, STEREO[:90])
+    assert anyio.run(decode, "wav", cut(data, sizes)) == anyio.run(decode, "wav", [data])
+
+
 @pytest.mark.parametrize(
     ("format", "name", "subtype"),
     [
@@ -181,7 +187,7 @@ def test_raw_is_light() -> None:
     """Raw PCM and 16-bit WAV at the engine's rate load neither numpy nor soundfile nor soxr."""
     code = (
         "import anyio, sys, struct\n"
-        "from paraformer_async.audio.decoding.stream import StreamDecoder\n"
+        "from paraformer_async.audio.decoding import StreamDecoder\n"
         "head = b'RIFF' + bytes(4) + b'WAVEfmt ' + struct.pack('<IHHIIHH', 16, 1, 1, 16000, "
         "32000, 2, 16) + b'data' + bytes(4)\n"
         "async def main():\n"
@@ -377,3 +383,23 @@ async def test_blocked_streams_do_not_block_others() -> None:
         assert await decode("flac", [FILES["flac", "PCM_16"]]) == SPEECHLIKE.tobytes()
     for decoder in stuck:
         await decoder.aclose()
+
+
+async def test_the_threads_of_the_program_are_left_alone() -> None:
+    """With a limiter of its own, a decoder neither uses nor waits for the program's threads."""
+    release = threading.Event()
+    program = anyio.to_thread.current_default_thread_limiter()
+    program.total_tokens = 1
+    own = anyio.CapacityLimiter(1)
+    try:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(anyio.to_thread.run_sync, release.wait)
+            with anyio.fail_after(10):
+                decoder = StreamDecoder("flac", RATE, RATE, limiter=own)
+                pcm = await decoder.feed(FILES["flac", "PCM_16"]) + await decoder.finish()
+                await decoder.aclose()
+            release.set()
+    finally:
+        release.set()
+        program.total_tokens = 40
+    assert pcm == SPEECHLIKE.tobytes()
