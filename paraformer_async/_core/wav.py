@@ -83,17 +83,20 @@ class WavHeader:
             The samples in it. A piece that follows a complete or an invalid header is returned as
             it is.
         """
-        if self.is_complete or self.problem:
+        if self._is_over():
             return piece
         view = memoryview(piece)
         at = 0
-        while at < len(view) and not (self.is_complete or self.problem):
+        while at < len(view) and not self._is_over():
             at += self._advance(view[at:])
         if self._limit is not None:
             self._kept += view[: at if self.is_complete else None]
             if len(self._kept) > self._limit:
                 self._refuse(f"the WAV header is longer than {self._limit} bytes")
         return piece[at:] if self.is_complete else b""
+
+    def _is_over(self) -> bool:
+        return self.is_complete or bool(self.problem)
 
     def _advance(self, view: memoryview) -> int:
         """Read some of *view*; return how many bytes that was."""

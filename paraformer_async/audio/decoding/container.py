@@ -64,6 +64,11 @@ class ContainerStage:
         """Whether decoded samples were left by the last call."""
         return self._file.full
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread.is_alive()
+
     def push(self, data: bytes) -> bytes:
         """Decode more bytes; raise `UndecodableAudio` for bytes of another format."""
         if data and self._dtype and self._file.backlog > _MAX_BACKLOG:

@@ -9,7 +9,7 @@ class RawStage:
     """Returns raw s16le mono as it is; half a sample is held back until its other half arrives."""
 
     cheap = True
-    more = False
+    more = is_running = False
 
     def __init__(self, rate: int) -> None:
         self.rate = rate

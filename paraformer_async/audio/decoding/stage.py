@@ -36,6 +36,11 @@ class Stage(Protocol):
         """Whether the last call left PCM that needs no further bytes."""
         ...
 
+    @property
+    def is_running(self) -> bool:
+        """Whether `join` has something to wait for."""
+        ...
+
     def push(self, data: bytes) -> bytes:
         """Decode more bytes, and return the PCM that they made available."""
         ...

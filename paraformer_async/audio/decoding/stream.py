@@ -18,7 +18,7 @@ from paraformer_async.audio.decoding.wav import WavStage
 
 __all__ = ["StreamDecoder"]
 
-_MAX_PCM: Final = 16 << 20  # bytes returned by one call, about, however much the stream expands
+_MAX_PCM: Final = 4 << 20  # bytes returned by one call, about, however much the stream expands
 _CONTAINERS: Final = {"mp3": "mp3", "ogg": "ogg", "opus": "ogg", "flac": "flac"}
 
 
@@ -66,7 +66,7 @@ class StreamDecoder:
         Decode the next bytes.
 
         Returns:
-            The PCM that they made available: s16le mono, possibly empty, about 16 MiB at most.
+            The PCM that they made available: s16le mono, possibly empty, about 4 MiB at most.
             `feed(b"")` returns more of bytes that expand beyond that.
 
         Raises:
@@ -83,7 +83,7 @@ class StreamDecoder:
         End the stream. Call it until it returns `b""`.
 
         Returns:
-            More of the rest of the PCM, about 16 MiB at most.
+            More of the rest of the PCM, about 4 MiB at most.
 
         Raises:
             UndecodableAudio: Bytes were fed, and there was no audio in them.
@@ -96,6 +96,8 @@ class StreamDecoder:
     async def aclose(self) -> None:
         """Stop, and wait for the decoder's thread to end. May be called at any time, and twice."""
         self._stage.close()
+        if not self._stage.is_running:
+            return
         with anyio.CancelScope(shield=True):
             await to_thread.run_sync(self._stage.join, limiter=self._limiter)
 

@@ -15,7 +15,7 @@ _ENCODINGS = {
 class WavStage:
     """Converts a WAV stream of PCM or float samples to s16le mono, averaging the channels."""
 
-    more = False
+    more = is_running = False
 
     def __init__(self, rate: int) -> None:
         self.rate = rate
@@ -34,11 +34,7 @@ class WavStage:
         header = self._header
         self._is_begun |= bool(data)
         if not header.is_complete:
-            data = bytes(header.feed(data))
-            if header.problem:
-                raise UndecodableAudio(header.problem)
-            if header.is_complete:
-                self._begin()
+            data = self._read_header(data)
         return self._convert(self._blocks(data)) if header.is_complete else b""
 
     def end(self) -> bytes:
@@ -53,6 +49,15 @@ class WavStage:
 
     def join(self) -> None:
         """Return at once: nothing was started."""
+
+    def _read_header(self, data: bytes) -> bytes:
+        """Return the samples that follow the header in *data*."""
+        samples = bytes(self._header.feed(data))
+        if self._header.problem:
+            raise UndecodableAudio(self._header.problem)
+        if self._header.is_complete:
+            self._begin()
+        return samples
 
     @property
     def _is_s16_mono(self) -> bool:
