@@ -1,15 +1,14 @@
 """
-One connection of a client to the local service: task after task, from the protocol's table.
+One connection of the local service: what moves its frames and runs its tasks.
 
-The reader is the only one that reads, and hands audio to the running task; the task writes results.
-The clocks look on. Whatever the client does wrong ends as `task-failed` and a closed connection.
+The reader is the only one that reads, and passes audio to the running task; the task writes its
+results; a third one watches the clocks. Any failure ends as task-failed and a closed connection.
 """
 
 import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from math import inf
 from typing import Any, cast
 
 import anyio
@@ -17,37 +16,45 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint_if_cancelled
 
-from paraformer_async._core.protocol import ServerProtocol, State
+from paraformer_async._core.clocks import Clocks
+from paraformer_async._core.service import (
+    Closing,
+    ConnectionEnded,
+    ServiceConnection,
+    TaskFailure,
+)
 from paraformer_async._core.wire import (
     Audio,
     Command,
     Event,
-    ResultGenerated,
     RunTask,
+    TaskFailed,
     TaskFinished,
     TaskStarted,
 )
 from paraformer_async.engines.base import Engine
-from paraformer_async.errors import RemoteProtocolError
-from paraformer_async.server.clocks import Clocks
-from paraformer_async.server.task import Task, TaskFailure
+from paraformer_async.results import Sentence
+from paraformer_async.server._task import LocalTask
 
-__all__ = ["Connection"]
-
+__all__ = ["LocalConnection"]
 
 _logger = logging.getLogger("paraformer_async.server")
+_INTERNAL_ERROR = TaskFailed("InternalError", "the local service failed; see its log")
+# The clocks are looked at this often at most, in seconds.
+_SHORTEST_LOOK = 0.01
 
 
-class _Gone(Exception):
-    """The connection is over, and there is nothing to be told."""
+class LocalConnection:
+    """
+    Serves one WebSocket.
 
-    def __init__(self, code: WSCloseCode = WSCloseCode.OK) -> None:
-        super().__init__(code)
-        self.code = code
-
-
-class Connection:
-    """Serves one WebSocket."""
+    Args:
+        socket: The WebSocket.
+        transport: The TCP connection below it; `None` when that is lost already.
+        engine: Recognizes the audio.
+        clocks: The time limits.
+        decoding: Bounds the threads of all decoders.
+    """
 
     def __init__(
         self,
@@ -55,20 +62,20 @@ class Connection:
         transport: asyncio.Transport | None,
         engine: Engine,
         clocks: Clocks,
+        decoding: anyio.CapacityLimiter,
     ) -> None:
         self._socket = socket
         self._transport = transport
         self._engine = engine
         self._clocks = clocks
-        self._protocol = ServerProtocol()
-        self._task: Task | None = None
-        self._heard_at = self._spoken_at = time.monotonic()
-        self._is_reading = False
-        self._end: TaskFailure | _Gone | None = None
+        self._decoding = decoding
+        self._service = ServiceConnection(clocks, time.monotonic())
+        self._task: LocalTask | None = None
+        self._closing: Closing | None = None
         self._scope = anyio.CancelScope()
 
     async def serve(self) -> None:
-        """Serve until the client leaves, fails or idles; no task or listener is left behind."""
+        """Serve until the client leaves, fails or idles; release all that its task held."""
         try:
             with self._scope:
                 async with anyio.create_task_group() as tasks:
@@ -79,33 +86,19 @@ class Connection:
                 await self._leave()
 
     def stop(self) -> None:
-        """The server goes down: end what runs, and close."""
-        self._stop(_Gone(WSCloseCode.GOING_AWAY))
+        """End what runs, and close: the server is closing."""
+        self._stop(Closing(code=WSCloseCode.GOING_AWAY))
 
     async def _read(self, tasks: TaskGroup) -> None:
         while True:
-            message = await self._receive()
+            self._service.wait(time.monotonic())
+            message = await self._socket.receive()
             if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
-                raise _Gone
-            try:
-                command = self._protocol.receive(message.data)
-            except RemoteProtocolError as error:
-                raise TaskFailure("CLIENT_ERROR", error.message) from error
-            await self._obey(command, tasks)
+                raise ConnectionEnded
+            await self._handle(self._service.receive(message.data, time.monotonic()), tasks)
 
-    async def _receive(self) -> Any:
-        """Wait for the client's next message. The clocks stand still while nobody waits here."""
-        now = time.monotonic()
-        self._spoken_at = min(now, self._spoken_at + now - self._heard_at)
-        self._heard_at = now
-        self._is_reading = True
-        message = await self._socket.receive()
-        self._is_reading = False
-        self._heard_at = time.monotonic()
-        return message
-
-    async def _obey(self, command: Command | None, tasks: TaskGroup) -> None:
-        task = cast("Task", self._task)  # the protocol lets nothing but run-task through without
+    async def _handle(self, command: Command, tasks: TaskGroup) -> None:
+        task = cast("LocalTask", self._task)  # without one the protocol allows run-task only
         match command:
             case RunTask():
                 await self._begin(command, tasks)
@@ -115,101 +108,79 @@ class Connection:
                 task.finish()
 
     async def _begin(self, request: RunTask, tasks: TaskGroup) -> None:
-        task = self._task = await Task.open(request, self._engine, self._say)
+        task = self._task = await LocalTask.open(request, self._engine, self._emit, self._decoding)
         await self._send(TaskStarted())
-        self._spoken_at = time.monotonic()
         tasks.start_soon(self._guarded, self._run, task)
 
-    async def _run(self, task: Task) -> None:
+    async def _run(self, task: LocalTask) -> None:
         await task.run()
-        # All is given back before the client knows, so that its next task finds a free listener.
+        # Released before the client is notified, so that its next task finds a free stream.
         await task.aclose()
         self._task = None
-        self._heard_at = time.monotonic()
         await self._send(TaskFinished())
 
     async def _guarded(self, work: Callable[..., Awaitable[None]], *args: Any) -> None:
-        """Do *work*; its failure is the end of the connection. The one place that catches all."""
+        """Do *work*; its failure ends the connection. The only place that catches everything."""
         try:
             await work(*args)
-        except (TaskFailure, _Gone) as end:
-            self._stop(end)
+        except TaskFailure as failure:
+            self._stop(Closing(failure.event))
+        except ConnectionEnded:
+            self._stop(Closing())
         except Exception:
             _logger.exception("the task failed by an error of the engine or of the service")
-            self._stop(TaskFailure("InternalError", "the local service failed; see its log"))
+            self._stop(Closing(_INTERNAL_ERROR))
 
-    def _stop(self, end: "TaskFailure | _Gone") -> None:
-        self._end = self._end or end
+    def _stop(self, closing: Closing) -> None:
+        self._closing = self._closing or closing
         self._scope.cancel()
 
-    async def _say(self, result: ResultGenerated) -> None:
-        if result.sentence and not result.sentence.heartbeat:
-            self._spoken_at = time.monotonic()
-        await self._send(result)
+    async def _emit(self, sentence: Sentence, seconds: float) -> None:
+        await self._send(self._service.result(sentence, seconds, time.monotonic()))
 
     async def _send(self, event: Event) -> None:
-        # A task hears of its end at its next wait only; the protocol has gone on without it.
+        # A canceled task continues up to its next wait; the protocol has moved on by then.
         await checkpoint_if_cancelled()
-        frame = cast("str", self._protocol.send(event))
+        frame = self._service.send(event, time.monotonic())
         is_taken = False
         try:
             with anyio.fail_after(self._clocks.send):
                 await self._socket.send_str(frame)
             is_taken = True
         except OSError as error:  # a timeout is one, too
-            raise _Gone from error
+            raise ConnectionEnded from error
         finally:
-            # After a write that was given up, aiohttp's next one would end in a cancellation that
-            # nobody asked for (its drain waiter stays canceled): there is none.
+            # aiohttp's next write after a canceled one would end in a cancellation that nobody
+            # requested (its drain waiter stays canceled): there is none.
             if not is_taken:
-                self._cut_off()
+                self._abort()
 
     async def _leave(self) -> None:
-        """Give back what the task held, tell why it failed, and close; all in bounded time."""
+        """Release what the task held, send why it failed, and close; all in bounded time."""
         if self._task:
             await self._guarded(self._task.aclose)
         try:
             with anyio.move_on_after(self._clocks.close):
-                await self._part()
+                await self._close(self._closing or Closing())
         finally:
-            self._cut_off()
+            self._abort()
 
-    def _cut_off(self) -> None:
-        """End the connection, whatever the client thinks of it."""
+    async def _close(self, closing: Closing) -> None:
+        if closing.failure is not None:
+            await self._guarded(self._send, closing.failure)
+        await self._socket.close(code=closing.code)
+
+    def _abort(self) -> None:
         if self._transport is not None:
             self._transport.abort()
 
-    async def _part(self) -> None:
-        end = self._end
-        if isinstance(end, TaskFailure):
-            await self._guarded(self._send, end.event)
-        await self._socket.close(code=end.code if isinstance(end, _Gone) else WSCloseCode.OK)
-
     async def _watch_clocks(self) -> None:
         clocks = self._clocks
-        # No clock that is set while this sleeps runs out before it wakes.
-        longest_sleep = min(clocks.message, clocks.silence, clocks.idle)
+        # No clock that starts during a sleep expires before its end.
+        longest = max(_SHORTEST_LOOK, min(clocks.message, clocks.silence, clocks.idle))
         while True:
             now = time.monotonic()
-            when, end = self._next_clock()
-            if when <= now:
-                self._stop(end)
-            await anyio.sleep(max(0.0, min(when - now, longest_sleep)))
-
-    def _next_clock(self) -> "tuple[float, TaskFailure | _Gone]":
-        """Give when the first clock runs out if nothing happens, and what that means."""
-        clocks, task = self._clocks, self._task
-        if not self._is_reading or self._protocol.state is State.FINISHING:
-            return inf, _Gone()
-        if task is None:
-            return self._heard_at + clocks.idle, _Gone()
-        message = (
-            self._heard_at + clocks.message,
-            TaskFailure("CLIENT_ERROR", f"request timeout after {clocks.message:g} seconds."),
-        )
-        silent_since = self._heard_at if task.heartbeat else self._spoken_at
-        silence = (
-            silent_since + clocks.silence,
-            TaskFailure("ResponseTimeout", "Response timeout!"),
-        )
-        return min(message, silence, key=lambda clock: clock[0])
+            closing = self._service.expired(now)
+            if closing is not None:
+                self._stop(closing)
+            await anyio.sleep(max(0.0, min(self._service.deadline() - now, longest)))

@@ -10,7 +10,7 @@ import anyio
 import msgspec
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from paraformer_async.server.clocks import Clocks
+from paraformer_async._core.clocks import Clocks
 
 __all__ = ["Gone", "Link"]
 

@@ -11,6 +11,7 @@ from typing import NoReturn, cast
 import anyio
 from aiohttp import WebSocketError, WSMsgType
 
+from paraformer_async._core.clocks import Clocks
 from paraformer_async._core.protocol import ServerProtocol, State
 from paraformer_async._core.wire import (
     Audio,
@@ -21,7 +22,6 @@ from paraformer_async._core.wire import (
     TaskStarted,
 )
 from paraformer_async.errors import RemoteProtocolError
-from paraformer_async.server.clocks import Clocks
 from paraformer_async.testing._flaws import flaw_of_request, flaws_of_audio
 from paraformer_async.testing._link import Gone, Link
 from paraformer_async.testing._task import Task

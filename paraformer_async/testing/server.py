@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 from anyio import AsyncContextManagerMixin, CancelScope, move_on_after
 
-from paraformer_async.server.clocks import Clocks
+from paraformer_async._core.clocks import Clocks
 from paraformer_async.testing.faults import Fault
 from paraformer_async.testing.marking import marks
 from paraformer_async.testing.records import Connections, ReceivedTask, Records

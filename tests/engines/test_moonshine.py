@@ -18,9 +18,9 @@ import jiwer
 import pytest
 
 from paraformer_async.engines import MoonshineEngine
-from paraformer_async.engines._listener import Decoder
 from paraformer_async.engines._segment import Segment
-from paraformer_async.engines.base import EngineBusy, ListenerSettings
+from paraformer_async.engines._stream import SegmentDecoder
+from paraformer_async.engines.base import EngineBusy, StreamSettings
 from paraformer_async.errors import MissingExtraError, UsageError
 from paraformer_async.results import Sentence
 
@@ -66,12 +66,12 @@ async def hear(
     engine: MoonshineEngine, pcm: bytes, *, step: int = PIECE, silence: int = 800
 ) -> list[Sentence]:
     """All results for the audio, fed in pieces of `step` bytes."""
-    listener = await engine.open(ListenerSettings(max_sentence_silence=silence))
+    stream = await engine.open(StreamSettings(max_sentence_silence=silence))
     results: list[Sentence] = []
     for start in range(0, len(pcm), step):
-        results += await listener.feed(pcm[start : start + step])
-    results += await listener.finish()
-    await listener.aclose()
+        results += await stream.feed(pcm[start : start + step])
+    results += await stream.finish()
+    await stream.aclose()
     return results
 
 
@@ -95,14 +95,14 @@ async def test_the_words_are_right(step: int) -> None:
 
 async def test_partials_come_while_the_speaker_speaks() -> None:
     """Partial results come at most every 500 ms, long before the end, and belong to the final."""
-    listener = await MoonshineEngine().open(ListenerSettings())
+    stream = await MoonshineEngine().open(StreamSettings())
     pcm = clip(AUSTEN.format("0870"))
     said: list[tuple[int, Sentence]] = []
     for start in range(0, len(pcm), PIECE):
-        results = await listener.feed(pcm[start : start + PIECE])
+        results = await stream.feed(pcm[start : start + PIECE])
         assert len(results) <= 1
         said += [(start, sentence) for sentence in results]
-    (final,) = await listener.finish()
+    (final,) = await stream.finish()
     assert said[0][0] < 2 * SECOND
     assert len(said) >= 6
     assert all(later - sooner >= 0.4 * SECOND for (sooner, _), (later, _) in pairwise(said))
@@ -155,11 +155,11 @@ async def test_the_pause_that_ends_a_sentence_is_the_tasks(silence: int, sentenc
 
 async def test_a_sentence_ends_while_the_audio_goes_on() -> None:
     """A final result comes as soon as the pause is long enough, not at the end of the audio."""
-    listener = await MoonshineEngine().open(ListenerSettings(max_sentence_silence=800))
-    await listener.feed(clip("goforward.wav"))
-    results = await listener.feed(bytes(SECOND))
+    stream = await MoonshineEngine().open(StreamSettings(max_sentence_silence=800))
+    await stream.feed(clip("goforward.wav"))
+    results = await stream.feed(bytes(SECOND))
     assert [sentence.is_final for sentence in results] == [True]
-    assert not await listener.finish()
+    assert not await stream.finish()
 
 
 @pytest.mark.parametrize(
@@ -180,14 +180,14 @@ async def test_punctuation_can_be_left_out() -> None:
     (with_marks,) = finals(await hear(engine, pcm))
     assert with_marks.text == "Go forward ten meters."
     assert (with_marks.words[-1].text, with_marks.words[-1].punctuation) == ("meters", ".")
-    listener = await engine.open(ListenerSettings(punctuation=False))
-    without = [*await listener.feed(pcm), *await listener.finish()][-1]
+    stream = await engine.open(StreamSettings(punctuation=False))
+    without = [*await stream.feed(pcm), *await stream.finish()][-1]
     assert without.text == "Go forward ten meters"
     assert without.words[-1].punctuation == ""
 
 
-async def test_listeners_do_not_mix() -> None:
-    """Two listeners at the same time each hear their own audio."""
+async def test_streams_do_not_mix() -> None:
+    """Two streams at the same time each hear their own audio."""
     engine = MoonshineEngine()
     names = [AUSTEN.format("0880"), "goforward.wav"]
     heard: dict[str, str] = {}
@@ -202,34 +202,34 @@ async def test_listeners_do_not_mix() -> None:
 
 
 async def test_a_full_engine_is_busy() -> None:
-    """One listener too many is refused, and a closed one makes room, even if closed twice."""
-    engine = MoonshineEngine(max_listeners=1)
-    listener = await engine.open(ListenerSettings())
-    with pytest.raises(EngineBusy, match="all 1 listeners"):
-        await engine.open(ListenerSettings())
-    await listener.aclose()
-    await listener.aclose()
-    await engine.open(ListenerSettings())
+    """One stream too many is refused, and a closed one makes room, even if closed twice."""
+    engine = MoonshineEngine(max_streams=1)
+    stream = await engine.open(StreamSettings())
+    with pytest.raises(EngineBusy, match="all 1 streams are open"):
+        await engine.open(StreamSettings())
+    await stream.aclose()
+    await stream.aclose()
+    await engine.open(StreamSettings())
     with pytest.raises(EngineBusy):
-        await engine.open(ListenerSettings())
+        await engine.open(StreamSettings())
 
 
 class Interrupted(MoonshineEngine):
     """An engine whose first decoding is canceled when it has begun."""
 
     def __init__(self, scope: anyio.CancelScope) -> None:
-        super().__init__(max_listeners=1)
+        super().__init__(max_streams=1)
         self.scope = scope
         self.threads: set[int] = set()
 
-    def _decoder(self, model: Any) -> Decoder:
+    def _decoder(self, model: Any) -> SegmentDecoder:
         return InterruptedDecoder(self, super()._decoder(model))
 
 
 class InterruptedDecoder:
     """Cancels the scope from its worker thread, and goes on decoding."""
 
-    def __init__(self, engine: Interrupted, decoder: Decoder) -> None:
+    def __init__(self, engine: Interrupted, decoder: SegmentDecoder) -> None:
         self.engine = engine
         self.partial = decoder.partial
         self.decode = decoder.final
@@ -245,13 +245,13 @@ async def test_closing_while_decoding() -> None:
     """A recognition canceled in the middle of decoding ends cleanly and frees its place."""
     scope = anyio.CancelScope()
     engine = Interrupted(scope)
-    listener = await engine.open(ListenerSettings())
+    stream = await engine.open(StreamSettings())
     with scope:
-        await listener.feed(clip("goforward.wav") + bytes(SECOND))
+        await stream.feed(clip("goforward.wav") + bytes(SECOND))
     assert scope.cancelled_caught
     assert engine.threads
     assert get_ident() not in engine.threads
-    await listener.aclose()
+    await stream.aclose()
     assert words_of(await hear(engine, clip("goforward.wav"))) == SPOKEN["goforward.wav"]
     await engine.aclose()
 
@@ -259,29 +259,29 @@ async def test_closing_while_decoding() -> None:
 async def test_an_ended_listener_takes_no_audio() -> None:
     """After `finish` or `aclose` audio is refused, and a second `finish` says nothing."""
     engine = MoonshineEngine()
-    finished, closed = [await engine.open(ListenerSettings()) for _ in range(2)]
+    finished, closed = [await engine.open(StreamSettings()) for _ in range(2)]
     await finished.finish()
     await closed.aclose()
     assert not await finished.finish()
-    for listener in (finished, closed):
+    for stream in (finished, closed):
         with pytest.raises(UsageError):
-            await listener.feed(b"\0\0")
+            await stream.feed(b"\0\0")
 
 
-async def test_a_closed_engine_opens_no_listeners() -> None:
-    """Closing an engine, which may happen twice, lets open listeners go on but no new ones in."""
+async def test_a_closed_engine_opens_no_streams() -> None:
+    """Closing an engine, which may happen twice, lets open streams go on but no new ones in."""
     engine = MoonshineEngine()
-    listener = await engine.open(ListenerSettings())
+    stream = await engine.open(StreamSettings())
     await engine.aclose()
     await engine.aclose()
-    assert not await listener.feed(bytes(SECOND))
+    assert not await stream.feed(bytes(SECOND))
     with pytest.raises(UsageError):
-        await engine.open(ListenerSettings())
+        await engine.open(StreamSettings())
 
 
 async def test_the_weights_package_is_not_imported() -> None:
     """Only the files of the package with the weights are used."""
-    await MoonshineEngine().open(ListenerSettings())
+    await MoonshineEngine().open(StreamSettings())
     assert "moonshine_voice" not in sys.modules
 
 
@@ -291,10 +291,10 @@ async def test_a_missing_package_names_the_extra(
 ) -> None:
     """Without its packages the engine names the extra that brings them, and keeps no place."""
     monkeypatch.setitem(sys.modules, module, None)
-    engine = MoonshineEngine(max_listeners=1)
+    engine = MoonshineEngine(max_streams=1)
     for _ in range(2):
         with pytest.raises(MissingExtraError, match=r"paraformer-async\[local\]"):
-            await engine.open(ListenerSettings())
+            await engine.open(StreamSettings())
 
 
 @pytest.mark.parametrize("instead", ["no_such_package", "anyio"])
@@ -308,4 +308,4 @@ async def test_missing_weights_name_the_extra(
 
     monkeypatch.setattr("paraformer_async.engines._sherpa.find_spec", package_instead)
     with pytest.raises(MissingExtraError, match=r"paraformer-async\[local\]"):
-        await MoonshineEngine().open(ListenerSettings())
+        await MoonshineEngine().open(StreamSettings())

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from paraformer_async.engines import ParaformerEngine, make_engine
-from paraformer_async.engines.base import ListenerSettings
+from paraformer_async.engines.base import StreamSettings
 from paraformer_async.errors import InvalidOptionError, MissingExtraError
 from paraformer_async.results import Sentence
 
@@ -141,12 +141,12 @@ async def hear(
     engine: ParaformerEngine, pcm: bytes, *, step: int = SECOND // 10, silence: int = 800
 ) -> list[Sentence]:
     """All results for the audio, fed in pieces of `step` bytes."""
-    listener = await engine.open(ListenerSettings(max_sentence_silence=silence))
+    stream = await engine.open(StreamSettings(max_sentence_silence=silence))
     results: list[Sentence] = []
     for start in range(0, len(pcm), step):
-        results += await listener.feed(pcm[start : start + step])
-    results += await listener.finish()
-    await listener.aclose()
+        results += await stream.feed(pcm[start : start + step])
+    results += await stream.finish()
+    await stream.aclose()
     return results
 
 
@@ -251,4 +251,4 @@ async def test_a_missing_package_names_the_extra(
     """Without sherpa-onnx the engine names the extra that brings it."""
     monkeypatch.setitem(sys.modules, "sherpa_onnx", None)
     with pytest.raises(MissingExtraError, match=r"paraformer-async\[local\]"):
-        await ParaformerEngine(model_dir).open(ListenerSettings())
+        await ParaformerEngine(model_dir).open(StreamSettings())

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from paraformer_async.engines import MoonshineEngine, ScriptedEngine, make_engine
-from paraformer_async.engines.base import ListenerSettings
+from paraformer_async.engines.base import StreamSettings
 from paraformer_async.errors import InvalidOptionError
 from paraformer_async.results import Sentence, Word
 
@@ -31,28 +31,28 @@ async def said(
     engine: ScriptedEngine, ms: int, step: int
 ) -> tuple[list[Sentence], Sequence[Sentence]]:
     """What is said while `ms` of audio come in pieces of `step` ms, and at the end."""
-    listener = await engine.open(ListenerSettings())
+    stream = await engine.open(StreamSettings())
     sentences: list[Sentence] = []
     for _ in range(ms // step):
-        sentences += await listener.feed(silence(step, engine.sample_rate))
-    return sentences, await listener.finish()
+        sentences += await stream.feed(silence(step, engine.sample_rate))
+    return sentences, await stream.finish()
 
 
 async def test_a_sentence_is_said_as_the_audio_reaches_it() -> None:
     """A partial comes at the end of a word, the final at the end of the sentence, none earlier."""
-    listener = await ScriptedEngine((HELLO,)).open(ListenerSettings())
-    assert not await listener.feed(silence(399))
-    (partial,) = await listener.feed(silence(1))
+    stream = await ScriptedEngine((HELLO,)).open(StreamSettings())
+    assert not await stream.feed(silence(399))
+    (partial,) = await stream.feed(silence(1))
     assert (partial.text, partial.begin_time, partial.end_time) == ("Hello,", 100, None)
     assert (partial.words, partial.is_final, partial.sentence_id) == (HELLO.words[:1], False, 1)
-    (longer,) = await listener.feed(silence(400))
+    (longer,) = await stream.feed(silence(400))
     assert longer.text == "Hello, world."
-    assert not await listener.feed(silence(99))
-    (final,) = await listener.feed(silence(1))
+    assert not await stream.feed(silence(99))
+    (final,) = await stream.feed(silence(1))
     assert (final.text, final.end_time, final.words) == (HELLO.text, 900, HELLO.words)
     assert final.sentence_end
-    assert not await listener.feed(silence(5000))
-    assert not await listener.finish()
+    assert not await stream.feed(silence(5000))
+    assert not await stream.finish()
 
 
 @pytest.mark.parametrize("step", [10, 100, 600, 3000])
@@ -109,20 +109,20 @@ async def test_the_sample_rate_counts() -> None:
 async def test_a_closed_listener_says_nothing() -> None:
     """After closing, which may happen twice, nothing is said."""
     engine = ScriptedEngine()
-    listener = await engine.open(ListenerSettings())
-    await listener.feed(silence(300))
-    await listener.aclose()
-    await listener.aclose()
-    assert not await listener.finish()
+    stream = await engine.open(StreamSettings())
+    await stream.feed(silence(300))
+    await stream.aclose()
+    await stream.aclose()
+    assert not await stream.finish()
     await engine.aclose()
 
 
 async def test_finishing_twice_says_it_once() -> None:
     """The rest is said by the first `finish` only."""
-    listener = await ScriptedEngine((HELLO,)).open(ListenerSettings())
-    await listener.feed(silence(300))
-    assert await listener.finish()
-    assert not await listener.finish()
+    stream = await ScriptedEngine((HELLO,)).open(StreamSettings())
+    await stream.feed(silence(300))
+    assert await stream.finish()
+    assert not await stream.finish()
 
 
 @pytest.mark.parametrize(

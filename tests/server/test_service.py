@@ -21,7 +21,7 @@ from anyio.lowlevel import checkpoint
 from paraformer_async.engines import ScriptedEngine
 from paraformer_async.errors import MissingExtraError
 from paraformer_async.results import Sentence, Word
-from paraformer_async.server import Clocks, EngineBusy, Listener, ListenerSettings, LocalServer
+from paraformer_async.server import Clocks, EngineBusy, EngineStream, LocalServer, StreamSettings
 
 pytestmark = pytest.mark.anyio
 
@@ -154,7 +154,7 @@ async def nothing() -> None:
 
 
 class Watched:
-    """The endless script with hooks, and a count of the listeners that are open."""
+    """The endless script with hooks, and a count of the streams that are open."""
 
     sample_rate = 16000
 
@@ -173,46 +173,46 @@ class Watched:
         self.on_close = on_close
         self.script = ScriptedEngine()
         self.said = said
-        self.listeners: set[WatchedListener] = set()
+        self.streams: set[WatchedStream] = set()
         self.fed = anyio.Event()
         self.is_closed = False
         self._loaded = False
         self._all_closed = anyio.Event()
 
-    async def open(self, settings: ListenerSettings) -> Listener:
-        """Open a listener; the first one is the server's own, without the hook."""
-        if len(self.listeners) >= self.limit:
+    async def open(self, settings: StreamSettings) -> EngineStream:
+        """Open a stream; the first one is the server's own, without the hook."""
+        if len(self.streams) >= self.limit:
             raise EngineBusy
         if self._loaded:
             await self.on_open()
         self._loaded = True
-        listener = WatchedListener(self, await self.script.open(settings))
-        self.listeners.add(listener)
-        return listener
+        stream = WatchedStream(self, await self.script.open(settings))
+        self.streams.add(stream)
+        return stream
 
     async def aclose(self) -> None:
         """Note it."""
         self.is_closed = True
 
     async def all_closed(self) -> None:
-        """Wait until no listener is open."""
+        """Wait until no stream is open."""
         with anyio.fail_after(PATIENCE):
-            while self.listeners:
+            while self.streams:
                 await self._all_closed.wait()
 
-    def closed(self, listener: "WatchedListener") -> None:
-        """Note that a listener was closed."""
-        self.listeners.discard(listener)
+    def closed(self, stream: "WatchedStream") -> None:
+        """Note that a stream was closed."""
+        self.streams.discard(stream)
         self._all_closed.set()
         self._all_closed = anyio.Event()
 
 
-class WatchedListener:
-    """A listener of `Watched`."""
+class WatchedStream:
+    """A stream of `Watched`."""
 
-    def __init__(self, engine: Watched, listener: Listener) -> None:
+    def __init__(self, engine: Watched, stream: EngineStream) -> None:
         self.engine = engine
-        self.listener = listener
+        self.stream = stream
 
     async def feed(self, pcm: bytes) -> Sequence[Sentence]:
         """Note it, call the hook, go on."""
@@ -220,12 +220,12 @@ class WatchedListener:
         await self.engine.on_feed()
         if self.engine.said is not None:
             return self.engine.said
-        return await self.listener.feed(pcm)
+        return await self.stream.feed(pcm)
 
     async def finish(self) -> Sequence[Sentence]:
         """Call the hook, and go on."""
         await self.engine.on_finish()
-        return await self.listener.finish()
+        return await self.stream.finish()
 
     async def aclose(self) -> None:
         """Count down, and call the hook if there was a task."""
@@ -379,14 +379,14 @@ def _word(begin: int, end: int, text: str, punctuation: str) -> Answer:
 
 
 async def test_one_task_after_another() -> None:
-    """A socket carries many tasks, each beginning at zero; the one listener is free for each."""
+    """A socket carries many tasks, each beginning at zero; the one stream is free for each."""
     engine = Watched(limit=1)
     stream = encoded("flac", 16000, 1, seconds=0.5)
     async with serving(engine) as peer:
         for _ in range(5):
             (final,) = await peer.recognize(stream, format="flac")
             assert (final["begin_time"], final["end_time"]) == (0, 500)
-            assert not engine.listeners
+            assert not engine.streams
             assert not decoder_threads()
 
 
@@ -419,11 +419,11 @@ async def test_an_empty_frame_is_nothing() -> None:
 
 
 async def test_settings_reach_the_engine() -> None:
-    """What a task asks for is what its listener gets."""
-    seen: list[ListenerSettings] = []
+    """What a task asks for is what its stream gets."""
+    seen: list[StreamSettings] = []
 
     class Engine(ScriptedEngine):
-        async def open(self, settings: ListenerSettings) -> Listener:
+        async def open(self, settings: StreamSettings) -> EngineStream:
             seen.append(settings)
             return await super().open(settings)
 
@@ -436,7 +436,7 @@ async def test_settings_reach_the_engine() -> None:
             punctuation_prediction_enabled=False,
             unknown={"is": "ignored"},
         )
-    assert seen[1:] == [ListenerSettings(), ListenerSettings(400, ("en",), punctuation=False)]
+    assert seen[1:] == [StreamSettings(), StreamSettings(400, ("en",), punctuation=False)]
 
 
 async def test_signs_of_life() -> None:
@@ -505,10 +505,10 @@ async def test_a_stream_that_expands_beyond_measure() -> None:
     heard = 0
 
     class Engine(Watched):
-        async def open(self, settings: ListenerSettings) -> Listener:
+        async def open(self, settings: StreamSettings) -> EngineStream:
             return Counting(self, await self.script.open(settings))
 
-    class Counting(WatchedListener):
+    class Counting(WatchedStream):
         async def feed(self, pcm: bytes) -> Sequence[Sentence]:
             nonlocal heard
             heard += len(pcm)
@@ -540,7 +540,7 @@ async def test_many_connections() -> None:
             for number in range(100):
                 tasks.start_soon(client, number)
         assert finals == {number: (number + 1) * 100 for number in range(100)}
-        assert not engine.listeners
+        assert not engine.streams
 
 
 # The clocks.
@@ -622,7 +622,7 @@ async def test_the_clocks_wait_for_the_engine() -> None:
 
 
 async def test_the_clocks_wait_for_the_model() -> None:
-    """A listener that opens late does not make the connection idle."""
+    """A stream that opens late does not make the connection idle."""
     gate = anyio.Event()
     opening = anyio.Event()
 
@@ -867,7 +867,7 @@ async def test_a_missing_extra() -> None:
 
 @pytest.mark.parametrize("kind", ["pcm", "flac", "mp3"])
 async def test_a_client_that_vanishes(kind: str, caplog: pytest.LogCaptureFixture) -> None:
-    """A connection that breaks in mid-task leaves no listener, decoder or task behind."""
+    """A connection that breaks in mid-task leaves no stream, decoder or task behind."""
     engine = Watched()
     stream = bytes(SECOND) if kind == "pcm" else encoded(kind, 16000, 1, seconds=2)
     async with LocalServer(engine, clocks=QUICK) as server:
@@ -921,7 +921,7 @@ async def test_a_client_that_reads_nothing() -> None:
         with anyio.fail_after(PATIENCE):
             await left.wait()
             assert 0.2 <= anyio.current_time() - began < 2
-            assert not engine.listeners
+            assert not engine.streams
             while (await peer.socket.receive()).type is WSMsgType.TEXT:
                 pass
         assert peer.socket.close_code == 1006
@@ -1001,7 +1001,7 @@ async def test_the_server_goes_down(is_cancelled: bool, caplog: pytest.LogCaptur
         assert await closing == 1001
     assert scope.cancelled_caught == is_cancelled
     assert engine.is_closed
-    assert not engine.listeners
+    assert not engine.streams
     await anyio.wait_all_tasks_blocked()
     assert asyncio.all_tasks() <= before
     assert not caplog.records
@@ -1016,7 +1016,7 @@ async def test_a_result_that_comes_too_late(caplog: pytest.LogCaptureFixture) ->
             (connection,) = server._connections
             await peer.command("dance-task", {"input": {}})
             with anyio.fail_after(PATIENCE, shield=True):  # as in a worker thread
-                while not connection._end:
+                while not connection._closing:
                     await checkpoint()
 
         engine.on_feed = on_feed
