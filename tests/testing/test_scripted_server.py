@@ -210,7 +210,7 @@ class Counter:
         self.rate = parameters["sample_rate"]
         self.bytes = 0
 
-    def hear(self, audio: bytes) -> list[Sentence]:
+    def feed(self, audio: bytes) -> list[Sentence]:
         """Say nothing."""
         self.bytes += len(audio)
         return []
@@ -233,7 +233,7 @@ async def test_script_of_ones_own() -> None:
 class Chatterbox(Counter):
     """A script that says more than any buffer holds."""
 
-    def hear(self, audio: bytes) -> list[Sentence]:
+    def feed(self, audio: bytes) -> list[Sentence]:
         """Say 10 MB."""
         return [Sentence(text="word " * 200_000)] * 10
 
@@ -359,18 +359,18 @@ async def test_moment_that_is_none(kind: Callable[..., Any]) -> None:
 @pytest.mark.parametrize("script", ["text", "", b"bytes", HELLO, ["text"], [HELLO, None], 5])
 async def test_script_that_is_none(script: Any) -> None:
     """What is no script is refused on creation, by a TypeError that says what is one."""
-    with pytest.raises(TypeError, match="script: give a list of Sentence, or what makes a Speaker"):
+    with pytest.raises(TypeError, match="script: must be a list of Sentence, or a callable"):
         ScriptedServer(script)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"faults": [5]}, "faults: 5 is no fault, like Drop"),
-        ({"faults": [None, Stall]}, "faults: .*Stall.* is no fault"),
-        ({"faults": Throttle()}, "faults: give a list of faults, not Throttle"),
-        ({"faults": None}, "faults: give a list of faults, not None"),
-        ({"forever": "Drop"}, "forever: 'Drop' is no fault"),
+        ({"faults": [5]}, "faults: 5 is not a fault, like Drop"),
+        ({"faults": [None, Stall]}, "faults: .*Stall.* is not a fault"),
+        ({"faults": Throttle()}, "faults: must be a list of faults, not Throttle"),
+        ({"faults": None}, "faults: must be a list of faults, not None"),
+        ({"forever": "Drop"}, "forever: 'Drop' is not a fault"),
     ],
 )
 async def test_fault_that_is_none(options: dict[str, Any], message: str) -> None:
@@ -682,9 +682,9 @@ async def wrong_format(peer: Peer) -> None:
         (wrong_interleaving, "run-task may not come while running"),
         (wrong_task, "finish-task names another task"),
         (wrong_json, "cannot read the message"),
-        (wrong_model, "run-task without a model"),
-        (wrong_rate, "run-task without a sample_rate"),
-        (wrong_format, "run-task without a format"),
+        (wrong_model, "model is missing"),
+        (wrong_rate, "sample_rate must be a rate in Hz"),
+        (wrong_format, "format is missing"),
     ],
 )
 async def test_violation_that_ends_the_task(misbehave: Callable[[Peer], Any], text: str) -> None:
@@ -765,7 +765,7 @@ async def test_bad_handshakes_are_noted() -> None:
                 pass
 
         assert server.violations[:2] == [
-            "a request that is no WebSocket handshake",
+            "a request that is not a WebSocket handshake",
             "a handshake without an API key",
         ]
         assert len(server.violations) == 3
