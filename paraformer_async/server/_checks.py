@@ -38,21 +38,21 @@ def check_options(
         raise InvalidOptionError("max_connections", "must be a whole number above 0")
 
 
-def require_engine(given: Engine) -> Engine:
+def require_engine(value: Engine) -> Engine:
     """
-    Return *given* if it is an engine. A class of engines is none.
+    Return *value* if it is an engine. A class of engines is none.
 
     Raises:
         InvalidOptionError: It is not.
     """
-    if isinstance(given, type) or not all(hasattr(given, name) for name in _ENGINE):
+    if isinstance(value, type) or not all(hasattr(value, name) for name in _ENGINE):
         raise InvalidOptionError(
             "engine",
-            f"{given!r} is neither the name of an engine ('moonshine', 'scripted') nor an object "
+            f"{value!r} is neither the name of an engine ('moonshine', 'scripted') nor an object "
             "with sample_rate, open() and aclose()",
             hint='make_engine("paraformer", model_dir) returns one for a model of yours',
         )
-    return given
+    return value
 
 
 def _check_host(host: object) -> None:
@@ -67,7 +67,7 @@ def _check_host(host: object) -> None:
 def _is_name(host: str) -> bool:
     try:
         host.encode("idna")
-    except UnicodeError:  # a part that is empty or too long
+    except UnicodeError:  # an empty label, or one that is too long
         return False
     return bool(host) and host.isprintable() and not set(host) & set(" /@[]")
 

@@ -27,6 +27,7 @@ from paraformer_async._core.wire import (
     Audio,
     Command,
     Event,
+    FinishTask,
     RunTask,
     TaskFailed,
     TaskFinished,
@@ -104,7 +105,7 @@ class LocalConnection:
                 await self._begin(command, tasks)
             case Audio(data=data):
                 await task.put(bytes(data))
-            case _:
+            case FinishTask():
                 task.finish()
 
     async def _begin(self, request: RunTask, tasks: TaskGroup) -> None:

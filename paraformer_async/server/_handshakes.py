@@ -7,6 +7,7 @@ header, would hold its connection for ever.
 
 import asyncio
 from collections.abc import Callable
+from typing import cast
 
 __all__ = ["Handshakes"]
 
@@ -25,14 +26,14 @@ class Handshakes:
     def __init__(self, *, limit: int, seconds: float) -> None:
         self._limit = limit
         self._seconds = seconds
-        self._pending: dict[asyncio.BaseTransport, float] = {}  # oldest first: when its time is up
+        self._pending: dict[asyncio.Transport, float] = {}  # oldest first: when its time is up
         self._timer: asyncio.TimerHandle | None = None
 
     def watched(self, make: Callable[[], asyncio.Protocol]) -> Callable[[], asyncio.Protocol]:
         """Return a protocol factory for `loop.create_server` that watches what *make* makes."""
         return lambda: _Arrival(self, make)
 
-    def discard(self, transport: asyncio.BaseTransport | None) -> None:
+    def discard(self, transport: asyncio.Transport | None) -> None:
         """Stop watching a connection: its handshake is done."""
         if transport is not None:
             self._pending.pop(transport, None)
@@ -44,7 +45,7 @@ class Handshakes:
             self._timer.cancel()
             self._timer = None
 
-    def admit(self, transport: asyncio.BaseTransport) -> bool:
+    def admit(self, transport: asyncio.Transport) -> bool:
         """Start watching a connection; return whether there is room for it."""
         if len(self._pending) >= self._limit:
             self._pending = {
@@ -67,8 +68,7 @@ class Handshakes:
                 self._timer = loop.call_at(when, self._expire)
                 return
             del self._pending[transport]
-            if isinstance(transport, asyncio.WriteTransport):
-                transport.abort()
+            transport.abort()
 
 
 class _Arrival(asyncio.Protocol):
@@ -79,11 +79,13 @@ class _Arrival(asyncio.Protocol):
         self._make = make
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if not self._handshakes.admit(transport):
-            if isinstance(transport, asyncio.WriteTransport):
-                transport.write(_REFUSAL)
-            transport.close()
+        """Admit the connection, or refuse it."""
+        # By its methods, since uvloop's transports are not instances of asyncio's classes.
+        stream = cast("asyncio.Transport", transport)
+        if not self._handshakes.admit(stream):
+            stream.write(_REFUSAL)
+            stream.close()
             return
         protocol = self._make()
-        transport.set_protocol(protocol)
-        protocol.connection_made(transport)
+        stream.set_protocol(protocol)
+        protocol.connection_made(stream)

@@ -105,8 +105,8 @@ class LocalServer(AsyncContextManagerMixin):
         app = web.Application()
         app.router.add_get(PATH, self._handle)
         app.on_shutdown.append(self._stop_connections)
-        patience = self._clocks.close + _GRACE
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=patience)
+        timeout = self._clocks.close + _GRACE
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=timeout)
         listening: asyncio.Server | None = None
         try:
             await self._load_engine()
@@ -168,8 +168,8 @@ class LocalServer(AsyncContextManagerMixin):
         if scheme.lower() != "bearer" or not key:
             return False
         # aiohttp escapes bytes that are no UTF-8 so.
-        given = key.encode(errors="surrogateescape")
-        return self._api_key is None or hmac.compare_digest(given, self._api_key.encode())
+        received = key.encode(errors="surrogateescape")
+        return self._api_key is None or hmac.compare_digest(received, self._api_key.encode())
 
     async def _stop_connections(self, _app: "web.Application") -> None:
         for connection in self._connections:

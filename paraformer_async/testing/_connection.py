@@ -12,7 +12,14 @@ from aiohttp import WebSocketError, WSMsgType
 
 from paraformer_async._core.clocks import Clocks
 from paraformer_async._core.service import ConnectionEnded, ServiceConnection, TaskFailure
-from paraformer_async._core.wire import Audio, Command, RunTask, TaskFinished, TaskStarted
+from paraformer_async._core.wire import (
+    Audio,
+    Command,
+    FinishTask,
+    RunTask,
+    TaskFinished,
+    TaskStarted,
+)
 from paraformer_async.testing._flaws import flaws_of_audio
 from paraformer_async.testing._link import Link
 from paraformer_async.testing._responder import Responder
@@ -108,7 +115,7 @@ class ScriptedConnection:
                 await self._begin(command)
             case Audio(data=data):
                 await self._feed(bytes(data), task)
-            case _:
+            case FinishTask():
                 await self._finish(task)
 
     async def _begin(self, request: RunTask) -> None:

@@ -68,7 +68,7 @@ class TimedFault(Struct, frozen=True, kw_only=True):
     def _require_moment(self, *, is_needed: bool) -> None:
         name, given = type(self).__name__, (self.after_ms is not None) + (self.at is not None)
         if given > 1 or (is_needed and not given):
-            raise ValueError(f"{name}: give either after_ms= or at=")
+            raise ValueError(f"{name}: set either after_ms= or at=")
         if self.at is not None and self.at not in _MOMENTS:
             allowed = ", ".join(map(repr, _MOMENTS))
             raise ValueError(f"{name}: at={self.at!r} is not one of {allowed}")

@@ -98,7 +98,7 @@ def no_thread_left() -> Iterator[None]:
 @settings(max_examples=8, deadline=None)
 @given(sizes=SIZES)
 def test_chunkings(format: str, subtype: str, sizes: list[int]) -> None:
-    """However a stream is cut, it gives the very samples of the whole file."""
+    """However a stream is cut, its samples are those of the whole file."""
     data = FILES[format, subtype]
     check(anyio.run(decode, format, cut(data, sizes)), format, subtype)
 
@@ -212,7 +212,7 @@ async def test_resampling(rate: int, target: int) -> None:
 
 
 async def test_rate_in_the_file_wins() -> None:
-    """A container's own rate is believed over the declared one."""
+    """A container's own rate overrides the declared one."""
     pytest.importorskip("soxr")
     data = encode("FLAC", "PCM_16", SPEECHLIKE, 8000)
     assert abs(len(await decode("flac", [data], RATE, RATE)) // 2 - 2 * len(SPEECHLIKE)) <= 1
@@ -226,7 +226,7 @@ async def test_missing_soxr(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def header(size: int, extra: bytes = b"", tag: int = 1, rate: int = RATE, bits: int = 16) -> bytes:
-    """Make a WAV header of a stream whose data is said to have `size` bytes."""
+    """Return the WAV header of a stream that declares `size` bytes of samples."""
     fmt = struct.pack("<IHHIIHH", 16, tag, 1, rate, rate * bits // 8, bits // 8, bits)
     riff = b"RIFF" + struct.pack("<I", 0xFFFFFFFF) + b"WAVE"
     return riff + extra + b"fmt " + fmt + extra + b"data" + struct.pack("<I", size)
@@ -304,7 +304,7 @@ async def test_nothing_fed(format: str) -> None:
     ("format", "subtype"), [("mp3", "MPEG_LAYER_III"), ("flac", "PCM_16"), ("opus", "OPUS")]
 )
 async def test_cut_off(format: str, subtype: str) -> None:
-    """A stream that breaks off gives what came of it."""
+    """A stream that breaks off is decoded as far as it came."""
     data = FILES[format, subtype]
     got = await decode(format, cut(data[: len(data) * 3 // 4], [500]))
     assert len(got) > len(SPEECHLIKE)
@@ -345,7 +345,7 @@ async def test_backlog(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_closing() -> None:
-    """A decoder may be closed at any time and twice, and its thread is gone then."""
+    """A decoder may be closed at any time and twice, and its thread has ended then."""
     data = FILES["ogg", "VORBIS"]
     for fed in (0, 3, 200, 9000, len(data)):
         decoder = StreamDecoder("ogg", RATE, RATE)

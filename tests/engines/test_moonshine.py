@@ -62,7 +62,7 @@ def plain(text: str) -> str:
     return re.sub(r"\bmr\b", "mister", bare).replace("metres", "meters")
 
 
-async def hear(
+async def recognize(
     engine: MoonshineEngine, pcm: bytes, *, step: int = PIECE, silence: int = 800
 ) -> list[Sentence]:
     """All results for the audio, fed in pieces of `step` bytes."""
@@ -89,25 +89,25 @@ def words_of(results: list[Sentence]) -> str:
 async def test_the_words_are_right(step: int) -> None:
     """The clips' words come with at most 10 % errors, however the audio is cut into pieces."""
     engine = MoonshineEngine()
-    heard = [words_of(await hear(engine, clip(name), step=step)) for name in SPOKEN]
-    assert jiwer.wer(list(SPOKEN.values()), heard) <= 0.10
+    recognized = [words_of(await recognize(engine, clip(name), step=step)) for name in SPOKEN]
+    assert jiwer.wer(list(SPOKEN.values()), recognized) <= 0.10
 
 
-async def test_partials_come_while_the_speaker_speaks() -> None:
+async def test_partials_come_during_speech() -> None:
     """Partial results come at most every 500 ms, long before the end, and belong to the final."""
     stream = await MoonshineEngine().open(StreamSettings())
     pcm = clip(AUSTEN.format("0870"))
-    said: list[tuple[int, Sentence]] = []
+    partials: list[tuple[int, Sentence]] = []
     for start in range(0, len(pcm), PIECE):
         results = await stream.feed(pcm[start : start + PIECE])
         assert len(results) <= 1
-        said += [(start, sentence) for sentence in results]
+        partials += [(start, sentence) for sentence in results]
     (final,) = await stream.finish()
-    assert said[0][0] < 2 * SECOND
-    assert len(said) >= 6
-    assert all(later - sooner >= 0.4 * SECOND for (sooner, _), (later, _) in pairwise(said))
-    assert all(one.text != two.text for (_, one), (_, two) in pairwise(said))
-    for start, partial in said:
+    assert partials[0][0] < 2 * SECOND
+    assert len(partials) >= 6
+    assert all(later - sooner >= 0.4 * SECOND for (sooner, _), (later, _) in pairwise(partials))
+    assert all(one.text != two.text for (_, one), (_, two) in pairwise(partials))
+    for start, partial in partials:
         assert partial.end_time is None
         assert partial.sentence_end is False
         assert (partial.sentence_id, partial.begin_time) == (final.sentence_id, final.begin_time)
@@ -115,10 +115,10 @@ async def test_partials_come_while_the_speaker_speaks() -> None:
 
 
 async def test_long_audio_is_cut_into_sentences() -> None:
-    """Forty seconds of speech with pauses give each sentence once, in order, inside the audio."""
+    """Forty seconds of speech with pauses bring each sentence once, in order, inside the audio."""
     pcm = (bytes(SECOND) + b"".join(clip(name) + bytes(SECOND) for name in SPOKEN)) * 2
     assert len(pcm) > 40 * SECOND
-    results = finals(await hear(MoonshineEngine(), pcm, step=SECOND))
+    results = finals(await recognize(MoonshineEngine(), pcm, step=SECOND))
     assert jiwer.wer(" ".join([*SPOKEN.values()] * 2), words_of(results)) <= 0.10
     assert [sentence.sentence_id for sentence in results] == list(range(1, len(SPOKEN) * 2 + 1))
     times = [
@@ -136,9 +136,9 @@ async def test_long_audio_is_cut_into_sentences() -> None:
 
 
 async def test_speech_without_pauses_is_cut_between_words() -> None:
-    """A sentence ends after 15 s even when nobody pauses, and no word is lost by that."""
+    """A sentence ends after 15 s even without a pause, and no word is lost by that."""
     pcm = b"".join(clip(name) for name in SPOKEN) * 2
-    results = finals(await hear(MoonshineEngine(), pcm, step=2 * SECOND, silence=6000))
+    results = finals(await recognize(MoonshineEngine(), pcm, step=2 * SECOND, silence=6000))
     assert len(results) >= 3
     assert all((one.end_time or 0) <= two.begin_time for one, two in pairwise(results))
     assert jiwer.wer(" ".join([*SPOKEN.values()] * 2), words_of(results)) <= 0.10
@@ -148,7 +148,7 @@ async def test_speech_without_pauses_is_cut_between_words() -> None:
 async def test_the_pause_that_ends_a_sentence_is_the_tasks(silence: int, sentences: int) -> None:
     """A pause of a second ends a sentence when it is longer than `max_sentence_silence` only."""
     pcm = clip("goforward.wav") + bytes(SECOND // 10) + clip("goforward.wav")
-    results = finals(await hear(MoonshineEngine(), pcm, silence=silence))
+    results = finals(await recognize(MoonshineEngine(), pcm, silence=silence))
     assert len(results) == sentences
     assert words_of(results) == "go forward ten meters go forward ten meters"
 
@@ -168,8 +168,8 @@ async def test_a_sentence_ends_while_the_audio_goes_on() -> None:
     ids=["silence", "noise", "a click in silence", "nothing"],
 )
 async def test_nothing_is_made_up(pcm: bytes) -> None:
-    """Silence, a click, or no audio at all give no words."""
-    assert await hear(MoonshineEngine(), pcm) == []
+    """Silence, a click, or no audio at all bring no words."""
+    assert await recognize(MoonshineEngine(), pcm) == []
 
 
 async def test_punctuation_can_be_left_out() -> None:
@@ -177,7 +177,7 @@ async def test_punctuation_can_be_left_out() -> None:
     engine = MoonshineEngine()
     pcm = clip("goforward.wav")
     assert engine.sample_rate == 16000
-    (with_marks,) = finals(await hear(engine, pcm))
+    (with_marks,) = finals(await recognize(engine, pcm))
     assert with_marks.text == "Go forward ten meters."
     assert (with_marks.words[-1].text, with_marks.words[-1].punctuation) == ("meters", ".")
     stream = await engine.open(StreamSettings(punctuation=False))
@@ -187,18 +187,18 @@ async def test_punctuation_can_be_left_out() -> None:
 
 
 async def test_streams_do_not_mix() -> None:
-    """Two streams at the same time each hear their own audio."""
+    """Two streams at the same time each recognize their own audio."""
     engine = MoonshineEngine()
     names = [AUSTEN.format("0880"), "goforward.wav"]
-    heard: dict[str, str] = {}
+    recognized: dict[str, str] = {}
 
     async def one(name: str) -> None:
-        heard[name] = words_of(await hear(engine, clip(name)))
+        recognized[name] = words_of(await recognize(engine, clip(name)))
 
     async with anyio.create_task_group() as tasks:
         for name in names:
             tasks.start_soon(one, name)
-    assert heard == {name: SPOKEN[name] for name in names}
+    assert recognized == {name: SPOKEN[name] for name in names}
 
 
 async def test_a_full_engine_is_busy() -> None:
@@ -252,12 +252,12 @@ async def test_closing_while_decoding() -> None:
     assert engine.threads
     assert get_ident() not in engine.threads
     await stream.aclose()
-    assert words_of(await hear(engine, clip("goforward.wav"))) == SPOKEN["goforward.wav"]
+    assert words_of(await recognize(engine, clip("goforward.wav"))) == SPOKEN["goforward.wav"]
     await engine.aclose()
 
 
 async def test_an_ended_listener_takes_no_audio() -> None:
-    """After `finish` or `aclose` audio is refused, and a second `finish` says nothing."""
+    """After `finish` or `aclose` audio is refused, and a second `finish` returns nothing."""
     engine = MoonshineEngine()
     finished, closed = [await engine.open(StreamSettings()) for _ in range(2)]
     await finished.finish()

@@ -19,14 +19,16 @@ from paraformer_async.server import (
     LocalServer,
     StreamSettings,
 )
+from tests.loops import both_loops
 
 pytestmark = pytest.mark.anyio
+anyio_backend = both_loops  # its own protocol factory meets the loop's transports
 
 QUICK = Clocks(close=0.2)
 
 
 class Noting(ScriptedEngine):
-    """An engine that notes what becomes of it."""
+    """An engine that records its calls."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,7 +61,7 @@ async def accepts(server: LocalServer) -> bool:
 
 
 async def test_the_address_is_known_once_it_is_entered() -> None:
-    """Any free port is taken by default, on the loopback; after leaving, nobody listens."""
+    """Any free port is taken by default, on the loopback; after leaving, it is closed."""
     async with LocalServer("scripted", clocks=QUICK) as server:
         assert server.url.startswith("ws://127.0.0.1:")
         assert server.url.endswith("/api-ws/v1/inference")
@@ -127,13 +129,13 @@ def test_what_is_no_engine(engine: Any) -> None:
 
 
 def test_the_docstring_names_all_engines() -> None:
-    """The docstring tells how to get each engine that there is."""
-    told = LocalServer.__doc__ or ""
-    assert all(f"`{name}`" in told for name in ("moonshine", "paraformer", "scripted"))
-    assert 'make_engine("paraformer", model_dir)' in told
+    """The docstring shows how to get each engine."""
+    docstring = LocalServer.__doc__ or ""
+    assert all(f"`{name}`" in docstring for name in ("moonshine", "paraformer", "scripted"))
+    assert 'make_engine("paraformer", model_dir)' in docstring
 
 
-async def test_repr_tells_the_address() -> None:
+async def test_repr_shows_the_address() -> None:
     """A server shows its address while it is open, and that it is closed before and after."""
     server = LocalServer("scripted", clocks=QUICK)
     assert repr(server) == "<LocalServer closed>"
@@ -153,7 +155,7 @@ async def test_the_engine_is_loaded_on_entering() -> None:
 
 
 async def test_an_engine_that_cannot_be_loaded() -> None:
-    """What loading raises comes out as it is, and nobody listens."""
+    """What loading raises comes out as it is, and the server does not listen."""
 
     class Broken(Noting):
         async def open(self, settings: StreamSettings) -> EngineStream:

@@ -1,4 +1,4 @@
-"""The local service on the wire: a raw WebSocket client says right and wrong things to it."""
+"""The local service on the wire: a raw WebSocket client sends it right and wrong frames."""
 
 import asyncio
 import io
@@ -12,6 +12,7 @@ from typing import Any
 
 import aiohttp
 import anyio
+import anyio.to_thread
 import numpy as np
 import pytest
 import soundfile
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.anyio
 
 SECOND = 32000  # bytes of s16le mono at 16 kHz
 MEGABYTE = 1 << 20
-PATIENCE = 20  # seconds until a test gives up
+LIMIT = 20  # seconds until a test gives up
 QUICK = Clocks(close=0.2)
 HELLO = Sentence(
     begin_time=100,
@@ -41,7 +42,7 @@ Headers = dict[str, str]
 
 
 class Peer:
-    """A client that does what a test tells it, right or wrong."""
+    """A client that sends what a test wants, right or wrong."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self.socket = socket
@@ -83,14 +84,14 @@ class Peer:
 
     async def answer(self) -> Answer:
         """Receive the next event."""
-        with anyio.fail_after(PATIENCE):
+        with anyio.fail_after(LIMIT):
             message = await self.socket.receive()
         assert message.type is WSMsgType.TEXT, message
         answer: Answer = json.loads(message.data)
         return answer
 
     async def results(self) -> list[Answer]:
-        """Receive the results until task-finished; give their sentences."""
+        """Receive the results until task-finished; return their sentences."""
         sentences = []
         while (answer := await self.answer())["header"]["event"] == "result-generated":
             sentences.append(answer["payload"]["output"]["sentence"])
@@ -98,7 +99,7 @@ class Peer:
         return sentences
 
     async def recognize(self, audio: bytes, **parameters: Any) -> list[Answer]:
-        """Do a whole task; give its final sentences."""
+        """Run a whole task; return its final sentences."""
         await self.begin(**parameters)
         await self.audio(audio)
         await self.finish()
@@ -115,13 +116,13 @@ class Peer:
 
     async def close_code(self) -> int:
         """Receive the end of the connection."""
-        with anyio.fail_after(PATIENCE):
+        with anyio.fail_after(LIMIT):
             message = await self.socket.receive()
         assert message.type is WSMsgType.CLOSE, message
         return int(message.data)
 
     def vanish(self) -> None:
-        """Be gone, without a word."""
+        """Cut the connection, without a close frame."""
         connection = self.socket._response.connection
         assert connection is not None
         assert connection.transport is not None
@@ -166,13 +167,13 @@ class Watched:
         on_feed: Callable[[], Awaitable[None]] = nothing,
         on_finish: Callable[[], Awaitable[None]] = nothing,
         on_close: Callable[[], Awaitable[None]] = nothing,
-        said: Sequence[Sentence] | None = None,
+        results: Sequence[Sentence] | None = None,
     ) -> None:
         self.limit = limit
         self.on_open, self.on_feed, self.on_finish = on_open, on_feed, on_finish
         self.on_close = on_close
         self.script = ScriptedEngine()
-        self.said = said
+        self.results = results
         self.streams: set[WatchedStream] = set()
         self.fed = anyio.Event()
         self.is_closed = False
@@ -196,7 +197,7 @@ class Watched:
 
     async def all_closed(self) -> None:
         """Wait until no stream is open."""
-        with anyio.fail_after(PATIENCE):
+        with anyio.fail_after(LIMIT):
             while self.streams:
                 await self._all_closed.wait()
 
@@ -218,8 +219,8 @@ class WatchedStream:
         """Note it, call the hook, go on."""
         self.engine.fed.set()
         await self.engine.on_feed()
-        if self.engine.said is not None:
-            return self.engine.said
+        if self.engine.results is not None:
+            return self.engine.results
         return await self.stream.feed(pcm)
 
     async def finish(self) -> Sequence[Sentence]:
@@ -440,7 +441,7 @@ async def test_settings_reach_the_engine() -> None:
 
 
 async def test_signs_of_life() -> None:
-    """With `heartbeat`, each second in which nothing is said brings a result that says so."""
+    """With `heartbeat`, each second without speech brings a heartbeat result."""
     async with serving(ScriptedEngine((HELLO,))) as peer:
         await peer.begin(heartbeat=True)
         await peer.audio(bytes(SECOND), size=SECOND)
@@ -459,7 +460,7 @@ async def test_signs_of_life() -> None:
 
 
 async def test_silence_without_heartbeat() -> None:
-    """Without `heartbeat`, nothing is said about silence."""
+    """Without `heartbeat`, silence brings no result."""
     async with serving(ScriptedEngine(())) as peer:
         assert await peer.recognize(bytes(SECOND * 5)) == []
 
@@ -497,12 +498,12 @@ async def test_containers(kind: str, rate: int, channels: int) -> None:
 
 
 async def test_a_stream_that_expands_beyond_measure() -> None:
-    """Silence packed a thousandfold is heard to its end, all of its 30 minutes."""
+    """Silence compressed a thousandfold is recognized to its end, all of its 30 minutes."""
     file = io.BytesIO()
     soundfile.write(file, np.zeros(16000 * 1800, np.int16), 16000, format="FLAC")
     stream = file.getvalue()
     assert len(stream) < MEGABYTE
-    heard = 0
+    fed = 0
 
     class Engine(Watched):
         async def open(self, settings: StreamSettings) -> EngineStream:
@@ -510,8 +511,8 @@ async def test_a_stream_that_expands_beyond_measure() -> None:
 
     class Counting(WatchedStream):
         async def feed(self, pcm: bytes) -> Sequence[Sentence]:
-            nonlocal heard
-            heard += len(pcm)
+            nonlocal fed
+            fed += len(pcm)
             return ()
 
     async with serving(Engine()) as peer:
@@ -519,7 +520,55 @@ async def test_a_stream_that_expands_beyond_measure() -> None:
         await peer.audio(stream, size=len(stream))
         await peer.finish()
         await peer.results()
-    assert heard == 1800 * SECOND
+    assert fed == 1800 * SECOND
+
+
+@pytest.mark.parametrize("kind", ["mp3", "opus"])
+async def test_decoding_does_not_hold_up_the_loop(kind: str) -> None:
+    """While many clients send all their compressed audio at once, the event loop goes on."""
+    stream = encoded(kind, 16000, 1, seconds=60)
+    longest = 0.0
+
+    async def watch() -> None:
+        nonlocal longest
+        while True:
+            began = anyio.current_time()
+            await anyio.sleep(0.01)
+            longest = max(longest, anyio.current_time() - began)
+
+    async def client(server: LocalServer) -> None:
+        async with connected(server) as peer:
+            await peer.begin(format=kind)
+            await peer.audio(stream, size=len(stream))
+            await peer.finish()
+            assert await peer.results() == []
+
+    async with LocalServer(ScriptedEngine(()), clocks=QUICK) as server:
+        async with anyio.create_task_group() as watching:
+            watching.start_soon(watch)
+            async with anyio.create_task_group() as clients:
+                for _ in range(12):
+                    clients.start_soon(client, server)
+            watching.cancel_scope.cancel()
+    assert longest < 0.5
+
+
+async def test_the_threads_of_the_program_are_left_alone() -> None:
+    """Decoding goes on while all of anyio's worker threads are taken by the program."""
+    release = threading.Event()
+    limiter = anyio.to_thread.current_default_thread_limiter()
+    threads, limiter.total_tokens = limiter.total_tokens, 1
+    try:
+        async with serving() as peer, anyio.create_task_group() as tasks:
+            tasks.start_soon(anyio.to_thread.run_sync, release.wait)
+            with anyio.fail_after(LIMIT):
+                stream = encoded("flac", 16000, 2, seconds=2)
+                finals = await peer.recognize(stream, format="flac", sample_rate=16000)
+            release.set()
+    finally:
+        release.set()
+        limiter.total_tokens = threads
+    assert [final["text"] for final in finals] == ["Hello, world."]
 
 
 async def test_many_connections() -> None:
@@ -532,8 +581,8 @@ async def test_many_connections() -> None:
             url, headers = server.url, {"Authorization": "Bearer any"}
             async with session.ws_connect(url, headers=headers) as websocket:
                 audio = bytes(SECOND * (number + 1) // 10)
-                said = await Peer(websocket).recognize(audio)
-                finals[number] = said[-1]["end_time"]
+                sentences = await Peer(websocket).recognize(audio)
+                finals[number] = sentences[-1]["end_time"]
 
         session.connector._limit = 0  # type: ignore[union-attr]
         async with anyio.create_task_group() as tasks:
@@ -552,7 +601,7 @@ def test_the_clocks_are_those_of_the_service() -> None:
     assert (clocks.message, clocks.silence, clocks.idle) == (23, 60, 60)
 
 
-async def test_a_client_that_says_nothing() -> None:
+async def test_a_client_that_sends_nothing() -> None:
     """A running task without a message from the client fails, a finished one does not."""
     async with serving(Watched(), Clocks(message=0.2, close=0.2)) as peer:
         await peer.recognize(bytes(SECOND))
@@ -584,7 +633,7 @@ async def test_silent_audio_with_heartbeat() -> None:
 
 
 async def test_speech_keeps_the_task_alive() -> None:
-    """Whatever is said winds the clock of silence up again."""
+    """Every result with speech resets the silence clock."""
     async with serving(ScriptedEngine(), Clocks(silence=0.4, close=0.2)) as peer:
         await peer.begin()
         await keep_sending(peer, seconds=1)
@@ -593,7 +642,7 @@ async def test_speech_keeps_the_task_alive() -> None:
 
 
 async def keep_sending(peer: Peer, seconds: float) -> None:
-    """Send audio for so long, faster than it would be spoken."""
+    """Send audio for so many seconds, faster than real time."""
     end = anyio.current_time() + seconds
     while anyio.current_time() < end:
         await peer.audio(bytes(3200))
@@ -601,9 +650,9 @@ async def keep_sending(peer: Peer, seconds: float) -> None:
 
 
 async def test_the_clocks_wait_for_the_engine() -> None:
-    """While the service takes no audio, since its engine is behind, nobody is too late."""
+    """While the service reads nothing because its engine is behind, no clock expires."""
     gate = anyio.Event()
-    engine = Watched(on_feed=gate.wait, said=())
+    engine = Watched(on_feed=gate.wait, results=())
     async with serving(engine, Clocks(message=0.3, silence=0.8, close=0.2)) as peer:
         await peer.begin()
         async with anyio.create_task_group() as tasks:
@@ -849,7 +898,7 @@ async def test_an_engine_that_fails(where: str, caplog: pytest.LogCaptureFixture
 
 
 async def test_a_missing_extra() -> None:
-    """What has to be installed for a task is told to the client."""
+    """The client learns what has to be installed for its task."""
 
     async def on_feed() -> None:
         raise MissingExtraError("resampling", "local")
@@ -862,7 +911,7 @@ async def test_a_missing_extra() -> None:
         assert "resampling" in message
 
 
-# Ends that nobody planned.
+# Unplanned ends.
 
 
 @pytest.mark.parametrize("kind", ["pcm", "flac", "mp3"])
@@ -902,7 +951,7 @@ FLOOD = (Sentence(0, 100, "x" * MEGABYTE),) * 40  # more than any socket buffers
 
 async def test_a_client_that_reads_nothing() -> None:
     """A client that takes no results is cut off in time, and does not hold the server."""
-    engine = Watched(said=FLOOD)
+    engine = Watched(results=FLOOD)
     clocks = Clocks(send=0.2, close=0.2)
     left = anyio.Event()
 
@@ -918,7 +967,7 @@ async def test_a_client_that_reads_nothing() -> None:
         await peer.audio(bytes(3200))
         await engine.fed.wait()
         began = anyio.current_time()
-        with anyio.fail_after(PATIENCE):
+        with anyio.fail_after(LIMIT):
             await left.wait()
             assert 0.2 <= anyio.current_time() - began < 2
             assert not engine.streams
@@ -954,7 +1003,7 @@ async def test_a_failure_that_nobody_reads() -> None:
             began = anyio.current_time()
             await stream.send(b"\x82\x82\0\0\0\0ab")  # audio before the start
             received = b""
-            with anyio.fail_after(PATIENCE):
+            with anyio.fail_after(LIMIT):
                 try:
                     while True:
                         received += await stream.receive()
@@ -987,7 +1036,7 @@ async def test_the_server_goes_down(is_cancelled: bool, caplog: pytest.LogCaptur
                 engine.on_feed = anyio.sleep_forever
                 await busy.audio(bytes(3200))
                 await engine.fed.wait()
-                engine.on_feed, engine.said, engine.fed = nothing, FLOOD, anyio.Event()
+                engine.on_feed, engine.results, engine.fed = nothing, FLOOD, anyio.Event()
                 stuck = await connect()
                 await stuck.begin()
                 await stuck.audio(bytes(3200))
@@ -1008,14 +1057,14 @@ async def test_the_server_goes_down(is_cancelled: bool, caplog: pytest.LogCaptur
 
 
 async def test_a_result_that_comes_too_late(caplog: pytest.LogCaptureFixture) -> None:
-    """What an engine says after the task has failed is dropped, and no error of the service."""
+    """Results of an engine after the task has failed are dropped, and are not an error."""
     engine = Watched()
     async with LocalServer(engine, clocks=QUICK) as server, connected(server) as peer:
 
         async def on_feed() -> None:
             (connection,) = server._connections
             await peer.command("dance-task", {"input": {}})
-            with anyio.fail_after(PATIENCE, shield=True):  # as in a worker thread
+            with anyio.fail_after(LIMIT, shield=True):  # as in a worker thread
                 while not connection._closing:
                     await checkpoint()
 

@@ -57,7 +57,7 @@ def frames(
 
 @given(blocks=st.integers(0, 200), first=st.integers(0, 65000), rate=RATES, cuts=CUTS)
 def test_audio_in_any_pieces_is_read(blocks: int, first: int, rate: int, cuts: list[float]) -> None:
-    """Each block is said once and in order, into whatever pieces of bytes the audio is cut."""
+    """Each block is recognized once and in order, however the audio is cut into pieces."""
     audio = marked(blocks * 20, sample_rate=rate, first=first)
 
     assert marks_of(recognized(begin(rate), pieces(audio, cuts))) == [*range(first, first + blocks)]
@@ -91,7 +91,7 @@ def test_results_do_not_depend_on_the_frames(
     silences=SILENCES,
     sentence_ms=st.sampled_from([20, 100, 1000]),
 )
-def test_replay_from_the_last_final_says_each_block_once(
+def test_replay_from_the_last_final_brings_each_block_once(
     blocks: int,
     rate: int,
     deaths: list[float],
@@ -101,7 +101,7 @@ def test_replay_from_the_last_final_says_each_block_once(
 ) -> None:
     """Connections that die anywhere, each replayed from the last final's end: once each word."""
     user = marked(blocks * 20, sample_rate=rate)
-    told: list[Sentence] = []
+    recognized_so_far: list[Sentence] = []
     settled = 0  # ms of the user's audio
     for death in [*deaths, None]:
         run = begin(rate, sentence_ms=sentence_ms)
@@ -109,18 +109,18 @@ def test_replay_from_the_last_final_says_each_block_once(
         origin = settled
         sent = frames(user[origin * rate // 1000 * 2 :], rate, cuts, silences)
         size = sum(len(one.data) for one in sent)
-        heard = size if death is None else int(death * size) // 2 * 2
+        rest = size if death is None else int(death * size) // 2 * 2
         now: list[Sentence] = []
         for one in sent:
-            data = bytes(one.data)[:heard]
-            heard -= len(data)
+            data = bytes(one.data)[:rest]
+            rest -= len(data)
             ledger.record(Audio(data, one.injected))
             for sentence in run.feed(data):
                 settled = origin + ledger_end(ledger, sentence, settled - origin)
                 now.append(sentence)
-        told += finals(now if death is not None else [*now, *run.finish()])
+        recognized_so_far += finals(now if death is not None else [*now, *run.finish()])
 
-    assert marks_of(told) == [*range(blocks)]
+    assert marks_of(recognized_so_far) == [*range(blocks)]
 
 
 def ledger_end(ledger: Ledger, sentence: Sentence, settled: int) -> int:
@@ -181,14 +181,14 @@ def test_sentence_ends_by_silence() -> None:
 
 
 def test_partial_results_grow() -> None:
-    """Partial results come every 200 ms, and say all words of the sentence so far."""
+    """Partial results come every 200 ms, and have all words of the sentence so far."""
     partials = [one for one in recognized(begin(), [marked(1000)]) if not one.is_final]
 
     assert [len(one.words) for one in partials] == [1, 11, 21, 31, 41]
     assert all(one.end_time is None and one.begin_time == 0 for one in partials)
 
 
-def test_block_cut_short_is_not_said() -> None:
+def test_block_cut_short_is_not_recognized() -> None:
     """Less than two thirds of a block is no word, and two thirds are one."""
     audio = marked(40)
 
