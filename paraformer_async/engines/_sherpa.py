@@ -13,7 +13,7 @@ import anyio.to_thread
 from paraformer_async.engines._segment import SAMPLE_RATE
 from paraformer_async.engines._stream import SegmentDecoder, SegmentStream
 from paraformer_async.engines._vad import Segmenter
-from paraformer_async.engines.base import EngineBusy, EngineStream, StreamSettings
+from paraformer_async.engines.base import EngineBusy, EngineStream, StreamSettings, require_whole
 from paraformer_async.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
@@ -50,9 +50,13 @@ class SherpaEngine(ABC):
 
     Attributes:
         max_streams: As above.
+
+    Raises:
+        InvalidOptionError: A number of streams that can never work.
     """
 
     def __init__(self, *, max_streams: int, partial_every: int) -> None:
+        require_whole("max_streams", max_streams, least=1)
         self.max_streams = max_streams
         self._partial_every = partial_every
         self._streams = 0

@@ -10,9 +10,16 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from paraformer_async.errors import InvalidOptionError
 from paraformer_async.results import Sentence
 
-__all__ = ["Engine", "EngineBusy", "EngineStream", "StreamSettings"]
+__all__ = ["Engine", "EngineBusy", "EngineStream", "StreamSettings", "require_whole"]
+
+
+def require_whole(option: str, value: object, *, least: int) -> None:
+    """Raise `InvalidOptionError` unless *value* is a whole number, *least* or above."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise InvalidOptionError(option, f"must be a whole number, {least} or above")
 
 
 class EngineBusy(Exception):

@@ -43,6 +43,9 @@ class MoonshineEngine(SherpaEngine):
             15 MB beside the model's 200 MB; with more streams than the cores can serve, partial
             results become rarer, and then final ones later.
 
+    Raises:
+        InvalidOptionError: A number of streams that can never work.
+
     Example:
         ```python
         async with LocalServer(MoonshineEngine()) as server:

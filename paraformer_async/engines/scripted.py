@@ -7,7 +7,7 @@ from math import ceil, inf
 from msgspec.structs import replace
 
 from paraformer_async.engines._words import join_words
-from paraformer_async.engines.base import EngineStream, StreamSettings
+from paraformer_async.engines.base import EngineStream, StreamSettings, require_whole
 from paraformer_async.errors import InvalidOptionError
 from paraformer_async.results import Sentence, Word
 
@@ -35,7 +35,8 @@ class ScriptedEngine:
         sample_rate: Rate in Hz of the audio that its streams are fed.
 
     Raises:
-        InvalidOptionError: A sentence has no `end_time`, or begins before the last one ended.
+        InvalidOptionError: A sentence has no `end_time`, or begins before the last one ended; or a
+            number can never work.
 
     Example:
         ```python
@@ -50,6 +51,8 @@ class ScriptedEngine:
         partial_interval: int = 200,
         sample_rate: int = 16000,
     ) -> None:
+        require_whole("partial_interval", partial_interval, least=0)
+        require_whole("sample_rate", sample_rate, least=1000)
         self._sentences = None if sentences is None else _checked(sentences)
         self._partial_interval = partial_interval
         self._sample_rate = sample_rate

@@ -73,12 +73,8 @@ def _is_name(host: str) -> bool:
 
 
 def _is_key(key: object) -> bool:
-    if not isinstance(key, str) or not key.isprintable() or key != key.strip():
-        return False
-    try:
-        return bool(key.encode())
-    except UnicodeError:  # half a surrogate pair
-        return False
+    # Half a surrogate pair, which cannot be encoded, is not printable.
+    return isinstance(key, str) and key != "" and key.isprintable() and key == key.strip()
 
 
 def _is_int(value: object) -> TypeGuard[int]:

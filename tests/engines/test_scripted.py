@@ -1,6 +1,7 @@
 """The engine with a script."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -159,3 +160,18 @@ def test_the_model_folder_must_fit(name: str, model_dir: str | None, problem: st
     with pytest.raises(InvalidOptionError, match=problem) as caught:
         make_engine(name, model_dir)
     assert caught.value.option == "model_dir"
+
+
+@pytest.mark.parametrize("wrong", [-1, 1.5, True, "1", None])
+def test_numbers_that_can_never_work(wrong: Any) -> None:
+    """A number at the edge is refused on creation, by an error that names its option."""
+    with pytest.raises(InvalidOptionError) as caught:
+        ScriptedEngine(partial_interval=wrong)
+    assert caught.value.option == "partial_interval"
+    with pytest.raises(InvalidOptionError) as caught:
+        ScriptedEngine(sample_rate=wrong)
+    assert caught.value.option == "sample_rate"
+    for count in (0, wrong):
+        with pytest.raises(InvalidOptionError) as caught:
+            MoonshineEngine(max_streams=count)
+        assert caught.value.option == "max_streams"

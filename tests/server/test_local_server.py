@@ -261,6 +261,26 @@ async def test_a_connection_without_a_handshake_is_cut_off(sent: bytes) -> None:
             assert 0.15 < anyio.current_time() - began < 2
 
 
+async def test_each_connection_has_its_own_time_for_the_handshake() -> None:
+    """Silent connections are cut off one after another, each in its own time."""
+    async with LocalServer("scripted", clocks=Clocks(idle=0.3, close=0.2)) as server:
+        ends: list[float] = []
+        began = anyio.current_time()
+
+        async def connect(after: float) -> None:
+            await anyio.sleep(after)
+            async with await anyio.connect_tcp("127.0.0.1", port_of(server)) as stream:
+                await read_to_end(stream)
+                ends.append(anyio.current_time() - began - after)
+
+        with anyio.fail_after(20):
+            async with anyio.create_task_group() as tasks:
+                for after in (0.0, 0.1, 0.2):
+                    tasks.start_soon(connect, after)
+        assert all(0.25 < end < 2 for end in ends)
+        assert len(ends) == 3
+
+
 async def test_connections_without_a_handshake_are_bounded() -> None:
     """Silent TCP connections take no more places than there are, and leave them when they end."""
     async with LocalServer("scripted", clocks=QUICK, max_connections=2) as server:
