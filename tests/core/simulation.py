@@ -99,7 +99,7 @@ class Service:
                 heard = self.tasks[-1]
                 before = max(0, self._header - len(heard))
                 heard += data
-                self._say(self._reader.hear(bytes(data)[before:]))
+                self._say(self._reader.feed(bytes(data)[before:]))
             case FinishTask():
                 self._say(self._reader.finish())
                 if self.tasks[-1]:
