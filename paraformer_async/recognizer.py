@@ -16,7 +16,7 @@ from paraformer_async._net.choose import TransportOption, factory_of, require_tr
 from paraformer_async.audio.files import open_audio
 from paraformer_async.audio.source import Source, chunks
 from paraformer_async.errors import AudioError, InvalidOptionError
-from paraformer_async.middleware import Heartbeat, Latency, Middleware, Stack
+from paraformer_async.middleware import Heartbeat, LatencyMeter, Middleware, Stack
 from paraformer_async.observing import Observer, Statistics
 from paraformer_async.options.checks import require_kind
 from paraformer_async.options.models import MODELS
@@ -84,7 +84,7 @@ class AsyncRecognizer(AsyncContextManagerMixin):
         transport: What opens connections: `"aiohttp"`, `"picows"` (extra `fast`), or a callable that
             returns a `TransportFactory` of your own.
         pool: How many connections there may be, and how fast tasks are submitted.
-        middleware: Factories of middleware, outermost first, put around `Latency` and `Heartbeat`.
+        middleware: Factories of middleware, outermost first, put around `LatencyMeter` and `Heartbeat`.
         reconnect: What happens when a connection breaks; `None` to fail at once.
         timeouts: The bounds of all waits.
         buffer: Seconds of audio that may wait to be sent before `send` and sources wait.
@@ -299,7 +299,7 @@ class AsyncRecognizer(AsyncContextManagerMixin):
             options = replace(options, heartbeat=True)
         elif options.heartbeat:
             given.append(Heartbeat())
-        latency = Latency()
+        latency = LatencyMeter()
         source = None if audio is None else chunks(audio)
         run = client.make_run(options, Stack([*given, latency]), source, frame_ms=frame_ms)
         return RecognitionStream(run, latency, client)

@@ -76,7 +76,7 @@ def _check_ssl(name: str, value: object) -> None:
 
 
 def _check_middleware(name: str, value: object) -> None:
-    for factory in require_sequence(name, value, "a list of factories, like [Latency]"):
+    for factory in require_sequence(name, value, "a list of factories, like [Heartbeat]"):
         if not callable(factory):
             raise InvalidOptionError(
                 name,

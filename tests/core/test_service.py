@@ -24,6 +24,7 @@ from paraformer_async.options.models import rate_of
 from paraformer_async.results import Sentence, Usage
 
 ID = "0" * 32
+V2 = "paraformer-realtime-v2"
 WORD = Sentence(text="word")
 MODELS = (
     *(f"paraformer-realtime-{name}" for name in ("v1", "v2", "8k-v1", "8k-v2")),
@@ -108,8 +109,8 @@ def test_any_model_is_accepted(model: str) -> None:
         ({"sample_rate": "16000"}, "sample_rate: "),
         ({"sample_rate": True}, "sample_rate: "),
         ({"sample_rate": 999}, "sample_rate: "),
-        ({"max_sentence_silence": 199}, "max_sentence_silence: "),
-        ({"max_sentence_silence": 6001}, "max_sentence_silence: "),
+        ({"model": V2, "max_sentence_silence": 199}, "max_sentence_silence: "),
+        ({"model": V2, "max_sentence_silence": 6001}, "max_sentence_silence: "),
         ({"max_sentence_silence": "800"}, "max_sentence_silence: "),
         ({"language_hints": "en"}, "language_hints: "),
         ({"language_hints": [1]}, "language_hints: "),

@@ -12,7 +12,7 @@ from msgspec.structs import force_setattr
 
 from paraformer_async import AsyncRecognizer
 from paraformer_async.errors import InvalidOptionError
-from paraformer_async.middleware import Latency
+from paraformer_async.middleware import LatencyMeter
 from paraformer_async.options.endpoint import workspace_endpoint
 from paraformer_async.options.models import MODELS
 from paraformer_async.options.options import Options
@@ -206,8 +206,8 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     # Behavior
     ({"observe": 3}, "observe", "3 must be a function of an event"),
     ({"observe_messages": 1}, "observe_messages", "1 is neither True nor False"),
-    ({"middleware": Latency}, "middleware", "a list of factories, like [Latency]"),
-    ({"middleware": [Latency()]}, "middleware", "pass the class, not an instance"),
+    ({"middleware": LatencyMeter}, "middleware", "a list of factories, like [Heartbeat]"),
+    ({"middleware": [LatencyMeter()]}, "middleware", "pass the class, not an instance"),
 ]
 
 
@@ -251,7 +251,7 @@ ACCEPTED: list[dict[str, Any]] = [
     {"endpoint": "wss://[::1]:65535/x"},
     {"parameters": {"x": [1.5, None, True, {"y": "z"}]}},
     {"proxy": PROXY, "headers": {"x-a": "b c"}, "ssl": ssl.create_default_context()},
-    {"middleware": [Latency, Latency], "timeouts": Timeouts(connect=1e6), "buffer": 0.1},
+    {"middleware": [LatencyMeter, LatencyMeter], "timeouts": Timeouts(connect=1e6), "buffer": 0.1},
 ]
 
 

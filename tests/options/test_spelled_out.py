@@ -9,7 +9,7 @@ from typing import Any, get_type_hints
 import pytest
 
 from paraformer_async import AsyncRecognizer, PoolLimits, Reconnect, Timeouts, middleware
-from paraformer_async.middleware import Latency
+from paraformer_async.middleware import LatencyMeter
 from paraformer_async.options.options import RATE_OF_MODEL, Options, Overrides
 from paraformer_async.options.parameters import PARAMETERS
 
@@ -116,7 +116,7 @@ def test_the_recognizer_hands_its_options_on() -> None:
         "headers": {"a": "b"},
         "proxy": "http://user:pass@proxy.example:3128",
         "ssl": ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-        "middleware": [Latency],
+        "middleware": [LatencyMeter],
         "reconnect": Reconnect(attempts=3),
         "timeouts": Timeouts(close=1.0),
         "buffer": 2.0,

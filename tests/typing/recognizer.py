@@ -12,7 +12,7 @@ from paraformer_async import (
     Timeouts,
     Transcript,
 )
-from paraformer_async.middleware import Heartbeat, Latency
+from paraformer_async.middleware import Heartbeat, LatencyMeter
 
 
 async def microphone() -> AsyncIterator[bytes]:
@@ -82,7 +82,7 @@ async def every_option() -> None:
         headers={"a": "b"},
         proxy=None,
         pool=PoolLimits(connections=10),
-        middleware=[Latency, Heartbeat, lambda: Heartbeat(3.0)],
+        middleware=[LatencyMeter, Heartbeat, lambda: Heartbeat(3.0)],
         reconnect=Reconnect(lost="gap"),
         timeouts=Timeouts(ping=None),
         buffer=2.0,
