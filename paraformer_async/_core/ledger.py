@@ -151,13 +151,13 @@ class Ledger:
         self._sent += size
         if self._timeline is None:
             return
-        if self._keep > 0 and size:
+        if self._keep <= 0:
+            self._kept_begin = self.size
+        elif size:  # a header has none, and middleware may send nothing
             self._kept.append(audio if data is audio.data else Audio(data))
             self._kept_size += size
             while self._kept_size > self._limit:
                 self._drop_first()
-        else:
-            self._kept_begin = self.size
 
     def settle(self, result: ResultGenerated) -> ResultGenerated:
         """Translate a result to the user's time, and note what it settles."""

@@ -49,12 +49,14 @@ from paraformer_async._core.wire import (
     TaskFailed,
     TaskFinished,
     TaskStarted,
+    decode_event,
 )
 from paraformer_async.errors import (
     AudioLostError,
     ConnectError,
     ConnectionLostError,
     DeadlineError,
+    RemoteProtocolError,
     ServiceError,
     TaskFailedError,
     UsageError,
@@ -70,7 +72,8 @@ BATCH = 16
 # For compressed audio the buffer is bounded as if a second had this many bytes (128 kbit/s).
 _COMPRESSED_BYTES_PER_SECOND = 16_000
 _UNCOMPRESSED = ("pcm", "wav")
-_ENDS = (Phase.DONE, Phase.FAILED)
+_ENDS = (Phase.DONE, Phase.GIVEN_UP)
+_UNCONNECTED = (Phase.NEW, Phase.WAITING, *_ENDS)
 _RESULTS = (Phase.RUNNING, Phase.FINISHING)
 _NO_SPEECH = "NO_VALID_AUDIO_ERROR"
 
@@ -216,8 +219,7 @@ class Recognition:
     def send(self, chunk: bytes, now: float) -> None:
         """Take audio, also beyond `is_full`. Raises `UsageError` after `finish` or the end."""
         del now
-        if self._buffer.is_ended or self._protocol.phase in _ENDS:
-            raise UsageError("cannot send after finish(), or after the end")
+        self._require_open("send")
         buffer, size = self._buffer, len(chunk)
         if size == buffer.frame_size and not buffer.rest:  # nearly always
             buffer.items.append(chunk)
@@ -226,13 +228,19 @@ class Recognition:
             buffer.add(chunk)
 
     def flush(self, now: float) -> None:
-        """End the task after the audio so far; the next one takes what follows."""
+        """End the task after the audio so far; another one takes what follows. Raises as `send`."""
         del now
+        self._require_open("flush")
         self._buffer.mark_seam(Seam())
 
     def update(self, options: Options, now: float) -> None:
-        """Use other *options* for the audio that follows; of the same format and sample rate."""
+        """
+        Use other *options* for the audio that follows; of the same format and sample rate.
+
+        Raises as `send`.
+        """
         del now
+        self._require_open("update")
         self._buffer.mark_seam(Seam(options))
 
     def finish(self, now: float) -> None:
@@ -373,8 +381,8 @@ class Recognition:
         attempt, self._attempt = self._attempt, None
         self._deadlines.clear()
         self._replay.clear()
-        if self._protocol.phase is Phase.DONE:
-            return Over()
+        if self._protocol.phase in _ENDS:
+            return Over(None if self._protocol.phase is Phase.DONE else failure)
         if not isinstance(failure, ServiceError):
             return self._give_up(failure)
         if self._is_complete_despite(failure):
@@ -388,6 +396,10 @@ class Recognition:
         return Again(delay, failure, self._retries.failures, self._rewind())
 
     # Inside.
+
+    def _require_open(self, what: str) -> None:
+        if self._buffer.is_ended or self._protocol.phase in _ENDS:
+            raise UsageError(f"cannot {what} after finish(), or after the end")
 
     @property
     def _reach(self) -> int:
@@ -463,12 +475,22 @@ class Recognition:
 
     def _receive_other(self, frame: str | bytes, now: float) -> list[RecognitionResult]:
         """Take a frame that is not a result of the running task in the usual form."""
+        if self._protocol.phase in _UNCONNECTED:
+            return []  # of a connection that was given up
         event = self._protocol.receive(frame)
         if event is None:
             return []
+        if isinstance(event, TaskFailed) and self._is_left_over(frame):
+            raise RemoteProtocolError("an earlier task of the connection failed", retryable=True)
         if isinstance(event, ResultGenerated):
             return self._take_result(event, now)
         return self._turn(event, now)
+
+    def _is_left_over(self, frame: str | bytes) -> bool:
+        """Whether *frame* is of an earlier task of a connection that has been idle."""
+        attempt = self._attempt
+        is_idle = attempt is not None and attempt.is_reused and attempt.started_at is None
+        return is_idle and self._protocol.is_of_another(decode_event(frame)[0])
 
     def _take_result(self, result: ResultGenerated, now: float) -> list[RecognitionResult]:
         """Put a result on the user's timeline, and note what it brings."""
@@ -575,8 +597,8 @@ class Recognition:
     def _setback(self, failure: ServiceError, attempt: _Attempt | None, now: float) -> Setback:
         if attempt is None:
             return Setback(failure)
-        # A connection that went stale may also just be silent.
-        was_lost = isinstance(failure, ConnectionLostError | DeadlineError)
+        # A connection that went stale may also just be silent, or carry what is left of a task.
+        was_lost = isinstance(failure, ConnectionLostError | DeadlineError | RemoteProtocolError)
         started_at = attempt.started_at
         return Setback(
             failure,

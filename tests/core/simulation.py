@@ -191,7 +191,13 @@ class World:
     @property
     def is_connected(self) -> bool:
         """Whether there is a connection."""
-        return self.machine.phase not in (Phase.NEW, Phase.WAITING, Phase.DONE, Phase.FAILED)
+        return self.machine.phase not in (
+            Phase.NEW,
+            Phase.WAITING,
+            Phase.DONE,
+            Phase.FAILED,
+            Phase.GIVEN_UP,
+        )
 
     @property
     def service(self) -> Service:
