@@ -161,7 +161,7 @@ class Recognition:
         self._retries = Retries(options.reconnect)
         self._deadlines = Deadlines(options.timeouts)
         self._attempt: _Attempt | None = None
-        self._opening: list[Command] = []
+        self._opening: list[Command] | None = None  # what begins each task
         self._replay: deque[Command] = deque()
         self._end: Mark | Seam | None = None  # what ends the current task, once it has its turn
         self._closing: list[Command] = []  # the commands of that
@@ -433,7 +433,7 @@ class Recognition:
 
     def _run_task(self, now: float) -> list[Command]:
         """Return the commands that begin a task: the same for each, until there is an update."""
-        if not self._opening:
+        if self._opening is None:
             options = self._options
             resources = (Resource(options.phrase_id),) if options.phrase_id else ()
             task = RunTask(options.model, options.task_parameters(), resources)
@@ -554,7 +554,7 @@ class Recognition:
         self._ledger.seal()
         if end.options is not None:
             self._options = end.options
-            self._opening = []
+            self._opening = None
         self._protocol.move(Move.AGAIN)
         return Again(0.0)
 
