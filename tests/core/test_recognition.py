@@ -703,7 +703,7 @@ class TestMiddleware:
         assert 50 == result.sentence.end_time
 
     def test_its_exceptions_come_out_as_themselves(self) -> None:
-        """What middleware raises ends the recognition, whatever it is and wherever it comes from."""
+        """What middleware raises ends the recognition, wherever it is raised, unwrapped."""
 
         class Broken(Middleware):
             where = ""
