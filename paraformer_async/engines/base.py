@@ -10,6 +10,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from paraformer_async.options.service import DEFAULT_SENTENCE_SILENCE
 from paraformer_async.results import Sentence
 
 __all__ = ["Engine", "EngineBusy", "Listener", "ListenerSettings"]
@@ -29,7 +30,7 @@ class ListenerSettings(Struct, frozen=True):
         punctuation: Whether punctuation is wanted.
     """
 
-    max_sentence_silence: int = 800
+    max_sentence_silence: int = DEFAULT_SENTENCE_SILENCE
     language_hints: tuple[str, ...] = ()
     punctuation: bool = True
 

@@ -2,6 +2,8 @@
 
 from msgspec import Struct
 
+from paraformer_async.options.service import IDLE_TIMEOUT, MESSAGE_TIMEOUT, SILENCE_TIMEOUT
+
 __all__ = ["Clocks"]
 
 
@@ -20,8 +22,8 @@ class Clocks(Struct, frozen=True, kw_only=True):
         close: How long a closing handshake may take.
     """
 
-    message: float = 23.0
-    silence: float = 60.0
-    idle: float = 60.0
+    message: float = MESSAGE_TIMEOUT
+    silence: float = SILENCE_TIMEOUT
+    idle: float = IDLE_TIMEOUT
     send: float = 10.0
     close: float = 2.0

@@ -15,6 +15,7 @@ from paraformer_async.audio.decoding.stream import (
 )
 from paraformer_async.engines.base import Engine, EngineBusy, Listener, ListenerSettings
 from paraformer_async.errors import MissingExtraError
+from paraformer_async.options.service import DEFAULT_SENTENCE_SILENCE, SENTENCE_SILENCE
 from paraformer_async.results import Sentence, Usage
 
 __all__ = ["Task", "TaskFailure"]
@@ -23,7 +24,6 @@ __all__ = ["Task", "TaskFailure"]
 _LARGEST_BACKLOG = 1024 * 1024
 # With `heartbeat`, a sign of life for each stretch of audio in which nothing was said, in seconds.
 _HEARTBEAT_PERIOD = 1.0
-_SENTENCE_SILENCE = range(200, 6001)
 _BYTES_PER_SAMPLE = 2
 # The decoder holds PCM back only from calls that gave far more than this.
 _MUCH_PCM = 1024 * 1024
@@ -34,7 +34,7 @@ class TaskFailure(Exception):
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}")
-        self.event = TaskFailed(code, message)
+        self.event: TaskFailed = TaskFailed(code, message)
 
 
 class Task:
@@ -173,8 +173,8 @@ class Task:
 
 
 def _settings(parameters: Any) -> ListenerSettings:
-    silence = parameters.get("max_sentence_silence", 800)
-    if not isinstance(silence, int) or silence not in _SENTENCE_SILENCE:
+    silence = parameters.get("max_sentence_silence", DEFAULT_SENTENCE_SILENCE)
+    if not isinstance(silence, int) or silence not in SENTENCE_SILENCE:
         raise TaskFailure("InvalidParameter", "max_sentence_silence must be within 200 to 6000")
     hints = parameters.get("language_hints", ())
     if not isinstance(hints, list | tuple) or not all(isinstance(hint, str) for hint in hints):

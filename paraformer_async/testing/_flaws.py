@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator
 
 from paraformer_async._core.wire import RunTask
+from paraformer_async.options.service import LARGEST_FRAME
 
 __all__ = ["flaw_of_request", "flaws_of_audio", "is_task_id"]
 
-_LARGEST_FRAME = 16 * 1024
 _LOWEST_RATE = 1000
 
 
@@ -15,7 +15,7 @@ def flaws_of_audio(frame: bytes, *, is_pcm: bool) -> Iterator[str]:
     """Say what is wrong with a frame of audio."""
     if not frame:
         yield "an empty frame of audio"
-    if len(frame) > _LARGEST_FRAME:
+    if len(frame) > LARGEST_FRAME:
         yield f"a frame of {len(frame)} bytes: more than 16 KB"
     if is_pcm and len(frame) % 2:
         yield f"a frame of {len(frame)} bytes: it ends within a sample"

@@ -29,6 +29,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
+from paraformer_async.options.service import DEFAULT_SENTENCE_SILENCE
 from paraformer_async.results import RecognitionResult, Sentence, Word
 
 __all__ = ["BLOCK_MS", "marked", "marks", "marks_of"]
@@ -36,7 +37,6 @@ __all__ = ["BLOCK_MS", "marked", "marks", "marks_of"]
 BLOCK_MS = 20
 _BLOCKS = 0xFFFF
 _PARTIAL_MS = 200
-_SENTENCE_SILENCE_MS = 800
 
 
 def marked(ms: int, *, sample_rate: int = 16000, first: int = 0) -> bytes:
@@ -91,7 +91,7 @@ def marks(*, sentence_ms: int = 1000) -> "Callable[[Mapping[str, Any]], MarkRead
     """
 
     def begin(parameters: Mapping[str, Any]) -> MarkReader:
-        silence_ms = parameters.get("max_sentence_silence", _SENTENCE_SILENCE_MS)
+        silence_ms = parameters.get("max_sentence_silence", DEFAULT_SENTENCE_SILENCE)
         return MarkReader(parameters["sample_rate"], sentence_ms, silence_ms)
 
     return begin

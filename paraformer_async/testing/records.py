@@ -25,7 +25,7 @@ class ReceivedTask:
 
     def __init__(self, task_id: str, request: RunTask, connection: int) -> None:
         self.task_id = task_id
-        self.model = request.model
+        self.model: str = request.model
         self.parameters: Mapping[str, Any] = request.parameters
         self.connection = connection
         self.has_finish = False
@@ -90,7 +90,7 @@ class Records:
 
     def __init__(self, faults: Iterable[Fault | None], forever: Fault | None) -> None:
         self.received: list[ReceivedTask] = []
-        self.connections = Connections()
+        self.connections: Connections = Connections()
         self.violations: list[str] = []
         self.headers: list[Mapping[str, str]] = []
         self.happened: list[Fault] = []
