@@ -196,7 +196,7 @@ class Ledger:
         Forget what was sent and is not settled; the user's audio comes again from there.
 
         Returns:
-            Where, in bytes.
+            Where, in bytes from the beginning, a header included.
         """
         start = self._settled
         start = max(start, self._passed - self._whole(_MARGIN))
@@ -206,7 +206,7 @@ class Ledger:
         self._kept_size = 0
         self._kept_begin = self.size = start
         self._passed = max(self._settled, start)
-        return start
+        return start + (len(self._header.data) if self._header else 0)
 
     def restart(self) -> list[Audio]:
         """
