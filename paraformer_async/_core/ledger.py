@@ -19,7 +19,7 @@ from math import inf
 from typing import NamedTuple
 
 from paraformer_async._core.framing import SAMPLE_WIDTH
-from paraformer_async._core.timeline import Timeline
+from paraformer_async._core.timeline import Timeline, end_of
 from paraformer_async._core.wav import WavHeader
 from paraformer_async._core.wire import Audio, ResultGenerated
 from paraformer_async.results import Sentence
@@ -317,10 +317,3 @@ class Ledger:
         self._kept_size -= len(audio.data)
         if not audio.injected:
             self._kept_begin += len(audio.data)
-
-
-def end_of(sentence: Sentence) -> int:
-    """Return where *sentence* ends as far as it says so, in the ms of its own times."""
-    if sentence.end_time is not None:
-        return sentence.end_time
-    return sentence.words[-1].end_time if sentence.words else sentence.begin_time

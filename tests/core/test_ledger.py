@@ -376,3 +376,15 @@ def test_silence_right_behind_a_jump_does_not_undo_it() -> None:
     timeline.inject(140, 20)
     assert [100, 125, 500, 500, 505] == [timeline.to_user(ms) for ms in (0, 25, 50, 80, 85)]
     assert 150 == timeline.to_user(50, is_end=True)
+
+
+def test_what_ends_behind_a_jump_begins_behind_it() -> None:
+    """A begin that a service rounds or pads into the repeated pause is where the audio goes on."""
+    timeline = Timeline(2.0, begin=200)
+    timeline.jump(99, 1000)
+    word = Word(49, 90, "x")
+    spanning = timeline.translated(Sentence(20, 90, "x", (word,)))
+    assert (500, 540) == (spanning.begin_time, spanning.end_time)
+    assert (500, 540) == (spanning.words[0].begin_time, spanning.words[0].end_time)
+    before = timeline.translated(Sentence(20, 40, "x"))
+    assert (120, 140) == (before.begin_time, before.end_time)
