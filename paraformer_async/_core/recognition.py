@@ -111,10 +111,13 @@ class Over(Struct, frozen=True):
 class _Attempt:
     """The current task: since when it runs, and how far results had come before it."""
 
-    __slots__ = ("is_reused", "reach", "started_at")
+    __slots__ = ("is_connected", "is_reused", "reach", "started_at")
 
-    def __init__(self, reach: int, *, is_reused: bool) -> None:
+    def __init__(
+        self, reach: int = 0, *, is_connected: bool = False, is_reused: bool = False
+    ) -> None:
         self.reach = reach
+        self.is_connected = is_connected
         self.is_reused = is_reused
         self.started_at: float | None = None
 
@@ -160,7 +163,7 @@ class Recognition:
         self._progress = Progress()
         self._retries = Retries(options.reconnect)
         self._deadlines = Deadlines(options.timeouts)
-        self._attempt: _Attempt | None = None
+        self._attempt = _Attempt()
         self._opening: list[Command] | None = None  # what begins each task
         self._replay: deque[Command] = deque()
         self._end: Mark | Seam | None = None  # what ends the current task, once it has its turn
@@ -260,7 +263,7 @@ class Recognition:
             is_reused: Whether the connection has been idle, and may have gone stale.
         """
         self._protocol.move(Move.CONNECTED)
-        self._attempt = _Attempt(self._reach, is_reused=is_reused)
+        self._attempt = _Attempt(self._reach, is_connected=True, is_reused=is_reused)
         self._pace.begin(now)
         self.request_ids.append(request_id)
         self._begin("started", now)  # also when middleware keeps run-task back
@@ -378,7 +381,7 @@ class Recognition:
             failure: What ended it: of the connection, of the way to one, or raised in here.
             now: The time.
         """
-        attempt, self._attempt = self._attempt, None
+        attempt, self._attempt = self._attempt, _Attempt()
         self._deadlines.clear()
         self._replay.clear()
         if self._protocol.phase in _ENDS:
@@ -488,8 +491,7 @@ class Recognition:
 
     def _is_left_over(self, frame: str | bytes) -> bool:
         """Whether *frame* is of an earlier task of a connection that has been idle."""
-        attempt = self._attempt
-        is_idle = attempt is not None and attempt.is_reused and attempt.started_at is None
+        is_idle = self._attempt.is_reused and self._attempt.started_at is None
         return is_idle and self._protocol.is_of_another(decode_event(frame)[0])
 
     def _take_result(self, result: ResultGenerated, now: float) -> list[RecognitionResult]:
@@ -518,8 +520,7 @@ class Recognition:
 
     def _started(self, event: TaskStarted, now: float) -> list[RecognitionResult]:
         self._deadlines.end("started")
-        if self._attempt is not None:
-            self._attempt.started_at = now
+        self._attempt.started_at = now
         results: list[RecognitionResult] = []
         if len(self.request_ids) > 1:
             results += self._take_over(now)
@@ -594,8 +595,8 @@ class Recognition:
             return isinstance(self._end, Seam) or not is_alone or is_rest
         return self._ledger.is_settled and isinstance(failure, ConnectionLostError)
 
-    def _setback(self, failure: ServiceError, attempt: _Attempt | None, now: float) -> Setback:
-        if attempt is None:
+    def _setback(self, failure: ServiceError, attempt: _Attempt, now: float) -> Setback:
+        if not attempt.is_connected:
             return Setback(failure)
         # A connection that went stale may also just be silent, or carry what is left of a task.
         was_lost = isinstance(failure, ConnectionLostError | DeadlineError | RemoteProtocolError)

@@ -189,6 +189,9 @@ def test_documented_result() -> None:
         pytest.param({"stash": {"text": 5}}, Sentence(stash=Sentence(text="5")), id="in the stash"),
         pytest.param({"words": "x", "heartbeat": 5.5}, Sentence(), id="any type"),
         pytest.param(
+            {"words": "x", "sentence_end": "True"}, Sentence(sentence_end=True), id="a flag as text"
+        ),
+        pytest.param(
             {"sentence_end": True, "emo_confidence": True},
             Sentence(sentence_end=True),
             id="a flag where a number belongs",
