@@ -499,6 +499,8 @@ class Recognition:
         result = self._ledger.settle(result)
         sentence = result.sentence
         if sentence is not None and not sentence.heartbeat:
+            if sentence.is_final and sentence.end_time and sentence == self._progress.last:
+                return []  # the same sentence at the same time: it came twice
             self._progress.last = sentence
             if sentence.is_final:
                 self._progress.text.append(sentence.text)

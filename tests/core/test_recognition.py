@@ -1088,6 +1088,14 @@ class TestOutOfPlace:
         assert [] == table.say_as(task, TaskStarted())
         assert 1 == len(table.say(final(100)))
 
+    def test_a_final_that_comes_twice_is_shown_once(self) -> None:
+        """The same final once more is skipped; the same words at another time are another final."""
+        table = Table()
+        table.start(10)
+        results = table.say(final(300, "no"), final(300, "no"), final(600, "no", begin=300))
+        assert [300, 600] == [one.sentence.end_time for one in results]
+        assert 2 == table.machine.finals
+
     @pytest.mark.parametrize("phase", ["starting", "running", "finishing"])
     def test_events_of_other_tasks_are_skipped(self, phase: str) -> None:
         """Late events of another task change nothing, and renew no more than a sign of life."""

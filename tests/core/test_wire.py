@@ -183,6 +183,11 @@ def test_documented_result() -> None:
         pytest.param({"channel_id": "left", "text": "x"}, Sentence(text="x"), id="a name"),
         pytest.param({"speaker_id": 1.5}, Sentence(), id="a fraction of a speaker"),
         pytest.param({"sentence_id": 2.0}, Sentence(sentence_id=2), id="an id that is a float"),
+        pytest.param(
+            {"words": "x", "speaker_id": 2.0},
+            Sentence(speaker_id=2),
+            id="a speaker that is a float",
+        ),
         pytest.param({"emo_confidence": float("nan")}, Sentence(), id="no number"),
         pytest.param({"emo_tag": 5, "fixed": []}, Sentence(), id="emotion of another type"),
         pytest.param({"stash": "x"}, Sentence(), id="a stash that is text"),
