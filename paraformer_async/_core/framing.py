@@ -90,11 +90,11 @@ class Splitter:
     Such a chunk has no length in time, and holding some of it back could hold back seconds.
 
     Attributes:
-        size: 0: no size of chunk is that of a frame.
+        size: -1: no size of chunk is that of a frame.
         rest: Nothing.
     """
 
-    size = 0
+    size = -1
     rest = bytearray()
 
     def feed(self, chunk: bytes) -> Iterable[bytes | memoryview]:

@@ -1,6 +1,6 @@
 """How far a recognition has come: its text, its reach into the audio, and what it costs."""
 
-from paraformer_async._core.ledger import end_of
+from paraformer_async._core.timeline import end_of
 from paraformer_async.results import Sentence, Usage
 
 __all__ = ["Progress"]

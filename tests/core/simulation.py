@@ -9,6 +9,7 @@ sent can be read from what it said. Nothing waits, and the clock is a number.
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from math import inf
 from typing import NamedTuple
 
 from paraformer_async._core.protocol import Phase, ServerProtocol
@@ -161,7 +162,7 @@ class World:
         silence_ms: int = 800,
         header: int = 0,
         frame_ms: int = 100,
-        patient: bool = True,
+        can_rewind: bool = False,
         **options: object,
     ) -> None:
         self.injector = Injector()
@@ -170,9 +171,13 @@ class World:
         options.setdefault("reconnect", Reconnect(backoff=lambda _: 0.0))
         self.options = Options(**options)  # type: ignore[arg-type]
         stack = Stack([*middleware, self.injector])
-        self.machine = Recognition(self.options, stack, frame_ms=frame_ms)
-        if patient:
-            self.machine._retries = Always()  # type: ignore[assignment]
+        self.machine = Recognition(
+            self.options,
+            Stack(list(middleware)) if can_rewind else stack,
+            frame_ms=frame_ms,
+            can_rewind=can_rewind,
+        )
+        self.machine._retries = Always()  # type: ignore[assignment]
         self.now = 0.0
         self.results: list[RecognitionResult] = []
         self.services: list[Service] = []
@@ -180,6 +185,7 @@ class World:
         self.is_throttled = False
         self.error: BaseException | None = None
         self.verdicts: list[Again | Over] = []
+        self.rewind_to: int | None = None
         self._shape = (sentence_ms, silence_ms, header)
         self._ids = iter(f"{number:032x}" for number in range(1, 1_000_000))
 
@@ -191,7 +197,13 @@ class World:
     @property
     def is_connected(self) -> bool:
         """Whether there is a connection."""
-        return self.machine.phase not in (Phase.NEW, Phase.WAITING, Phase.DONE, Phase.FAILED)
+        return self.machine.phase not in (
+            Phase.NEW,
+            Phase.WAITING,
+            Phase.DONE,
+            Phase.FAILED,
+            Phase.GIVEN_UP,
+        )
 
     @property
     def service(self) -> Service:
@@ -281,7 +293,9 @@ class World:
         self.throttle(on=False)
         verdict = self.machine.lost(failure, self.now)
         self.verdicts.append(verdict)
-        if isinstance(verdict, Over):
+        if isinstance(verdict, Again):
+            self.rewind_to = verdict.rewind_to
+        else:
             self.error = verdict.error
             assert verdict.error is not None or self.machine.phase is Phase.DONE
 
@@ -319,7 +333,9 @@ class World:
             if self.is_over or (before == after and not self.machine.has_data):
                 return
             if before == after and not self.uplink and not self.service.downlink:
-                return
+                if self.machine.deadline() == inf:
+                    return
+                self.tick(self.machine.deadline() - self.now)  # audio is held back until then
         raise AssertionError("it never comes to rest")
 
     def _guard(self, call: object, *args: object) -> list[object]:

@@ -183,11 +183,19 @@ def test_documented_result() -> None:
         pytest.param({"channel_id": "left", "text": "x"}, Sentence(text="x"), id="a name"),
         pytest.param({"speaker_id": 1.5}, Sentence(), id="a fraction of a speaker"),
         pytest.param({"sentence_id": 2.0}, Sentence(sentence_id=2), id="an id that is a float"),
+        pytest.param(
+            {"words": "x", "speaker_id": 2.0},
+            Sentence(speaker_id=2),
+            id="a speaker that is a float",
+        ),
         pytest.param({"emo_confidence": float("nan")}, Sentence(), id="no number"),
         pytest.param({"emo_tag": 5, "fixed": []}, Sentence(), id="emotion of another type"),
         pytest.param({"stash": "x"}, Sentence(), id="a stash that is text"),
         pytest.param({"stash": {"text": 5}}, Sentence(stash=Sentence(text="5")), id="in the stash"),
         pytest.param({"words": "x", "heartbeat": 5.5}, Sentence(), id="any type"),
+        pytest.param(
+            {"words": "x", "sentence_end": "True"}, Sentence(sentence_end=True), id="a flag as text"
+        ),
         pytest.param(
             {"sentence_end": True, "emo_confidence": True},
             Sentence(sentence_end=True),
