@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from paraformer_async.testing.records import Connections, ReceivedTask
     from paraformer_async.testing.scripts import Script, Speaker
     from paraformer_async.testing.server import ScriptedServer
+    from paraformer_async.testing.transports import check_transport
 
 __all__ = [
     "Connections",
@@ -53,6 +54,7 @@ __all__ = [
     "Stall",
     "Throttle",
     "Unknown",
+    "check_transport",
     "marked",
     "marks",
     "marks_of",
@@ -64,6 +66,7 @@ _HOMES = {
     "Script": "scripts",
     "ScriptedServer": "server",
     "Speaker": "scripts",
+    "check_transport": "transports",
     "marked": "marking",
     "marks": "marking",
     "marks_of": "marking",
