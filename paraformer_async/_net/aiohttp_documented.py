@@ -157,7 +157,7 @@ class DocumentedTransport:
         sending = self._suspended
         if sending is None:  # closed meanwhile
             if blocker is not None and not blocker.cancelled():
-                blocker.exception()  # nobody else retrieves it
+                blocker.exception()  # retrieved, so that the loop does not report it
             return
         try:
             blocker = sending.send(None)

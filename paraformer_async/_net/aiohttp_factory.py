@@ -1,8 +1,8 @@
 """
 Connections made by aiohttp: the default of `transport=`.
 
-aiohttp shakes hands; what it follows, stores or hides on the way is switched off: redirects,
-cookies, bodies of refusals that are dropped.
+aiohttp does the handshake. Unlike its defaults, redirects are not followed, cookies are not kept,
+and the body of a refusal is read.
 """
 
 import ast
@@ -44,7 +44,7 @@ class AiohttpFactory:
     `TransportFactory` that shares what aiohttp keeps: resolver, TLS sessions.
 
     Args:
-        connector: Makes aiohttp's connector, for those who want another resolver or address family.
+        connector: Makes aiohttp's connector, for another resolver or address family.
     """
 
     def __init__(self, connector: "Callable[[], BaseConnector] | None" = None) -> None:
@@ -141,7 +141,7 @@ def _beginning_in(message: str) -> bytes:
 
 
 async def _refuse(response: "ClientResponse") -> None:
-    """Raise what the service answered in place of a WebSocket, which aiohttp alone would drop."""
+    """Raise what the service answered instead of a WebSocket; aiohttp alone would drop the body."""
     if response.status == _SWITCHING_PROTOCOLS:
         return
     body = b""

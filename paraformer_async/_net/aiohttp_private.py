@@ -26,17 +26,17 @@ _RETURN = WSMessage(_TEXT, None, None)  # wakes `receive`: the receiver has its 
 
 
 class Socket(ClientWebSocketResponse):
-    """A WebSocket of aiohttp that can tell whether its peer has sent something by now."""
+    """A WebSocket of aiohttp that records whether its peer has already sent something."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         connection: Any = self._response.connection
-        # What came right behind the handshake is parsed before anything can be put between.
+        # Data that follows the handshake at once is parsed before the parser can be replaced.
         self.is_fresh = not connection.protocol._tail
 
 
 class _Queue(WebSocketDataQueue):
-    """Messages that were not passed on; *receiver* gets others as they arrive, unless `None`."""
+    """Unread messages; unless `receiver` is `None`, it receives others as they arrive."""
 
     receiver: Receiver | None = None
     is_closed = is_done = False  # the peer has sent a close frame; the receiver has its last
@@ -126,9 +126,9 @@ class PrivateTransport(DocumentedTransport, asyncio.BufferedProtocol):
         """Parse what arrived."""
         if self._pause and (now := self._time()) - self._noted > self._pause:
             self._noted = now
-            self._socket._on_data_received()  # puts the next ping off; too dear for each message
+            self._socket._on_data_received()  # postpones the ping; too slow to do per message
         if self._feed(bytes(self._buffer[:nbytes]))[0]:
-            self._feed = lambda _: (False, b"")  # the error stays, whatever else arrives
+            self._feed = lambda _: (False, b"")  # keep the error, drop the rest
             self._protocol.set_parser(None, None)
 
     def pause_writing(self) -> None:

@@ -53,7 +53,7 @@ class Dialer:
         raise DeadlineError("connect", options.timeouts.connect)
 
     async def aclose(self) -> None:
-        """Free what the connections share. The connections are closed by those who hold them."""
+        """Free what the connections share. Their users close the connections."""
         if self._factory is not None:
             await self._factory.aclose()
 

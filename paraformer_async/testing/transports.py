@@ -1,5 +1,5 @@
 """
-Proof that a transport keeps its contract, for those who bring one of their own.
+Proof that a transport fulfills its contract, for custom implementations.
 
     async def test_my_transport() -> None:
         await check_transport(MyFactory)
@@ -38,7 +38,7 @@ _LIMIT = 20.0  # seconds for one check
 _SOON = 5.0  # seconds for what has to happen at once
 _CHUNK = bytes(32 * 1024)
 _TOO_MUCH = 16 * 1024 * 1024  # bytes that no connection may take while its peer reads nothing
-_ENOUGH = 400  # suspensions after which a call would go on for ever
+_ENOUGH = 400  # more suspensions than any call has
 
 
 class Setting(Struct, frozen=True):
@@ -102,8 +102,8 @@ async def check_transport(
         only: One name of `CHECKS`.
 
     Raises:
-        AssertionError: A promise is not kept. The note says which.
-        TimeoutError: Something waits for ever.
+        AssertionError: A promise is not kept; the note names it.
+        TimeoutError: A call does not return.
     """
     setting = Setting(maker, server_tls, client_tls)
     for name in [only] if only else CHECKS:
@@ -215,7 +215,7 @@ async def _refusal(setting: Setting, *answers: bytes, **more: Any) -> ConnectErr
 
     async with listening(serve, setting.server_tls) as port, _factory(setting) as factory:
         try:
-            with anyio.move_on_after(2.0):
+            with anyio.move_on_after(1.0):
                 await factory.connect(setting.handshake(port, **more))
         except ConnectError as error:
             shown = repr((error, error.__cause__, vars(error)))
@@ -300,7 +300,7 @@ async def _large_messages_come_whole(setting: Setting) -> None:
 
 @_check
 async def _fragments_are_joined(setting: Setting) -> None:
-    """A message in fragments, with a ping between them, is passed on once; the ping is answered."""
+    """A message in fragments is passed on once; a ping between them is answered."""
     first, rest = "好".encode()[:1], "好".encode()[1:]
     async with _connected(setting) as (transport, end):
         async with anyio.create_task_group() as tasks:
@@ -335,8 +335,8 @@ async def _the_last_that_is_wanted_ends_receive(setting: Setting) -> None:
 
 
 @_check
-async def _what_waits_is_bounded(setting: Setting) -> None:
-    """While nobody receives, a peer that sends much has to wait; then all comes, in order."""
+async def _unread_messages_are_bounded(setting: Setting) -> None:
+    """While `receive` does not run, a fast peer has to wait; then everything arrives, in order."""
     messages = [f"{number:05}" + "x" * 1000 for number in range(16_000)]
     async with _connected(setting) as (transport, end):
         async with anyio.create_task_group() as tasks:
@@ -350,7 +350,7 @@ async def _what_waits_is_bounded(setting: Setting) -> None:
 
             tasks.start_soon(send)
             await anyio.sleep(0.2)
-            assert not done, "16 MB were taken, and nobody receives"
+            assert not done, "16 MB were accepted, and receive does not run"
             assert messages == await _received(transport, len(messages))
 
 
@@ -370,7 +370,7 @@ async def _messages_behind_the_handshake_come(setting: Setting) -> None:
 
 @_check
 async def _canceling_receive_loses_nothing(setting: Setting) -> None:
-    """`receive`, canceled at any moment, has passed each message on, or it waits for the next."""
+    """`receive`, canceled at any suspension, has passed each message on or kept it."""
     messages = [str(number) for number in range(60)]
     async with _connected(setting) as (transport, end):
         inbox = Inbox(len(messages))
@@ -474,7 +474,7 @@ async def _full_again_and_again(setting: Setting) -> None:
 
 @_check
 async def _writing_to_a_peer_that_leaves(setting: Setting) -> None:
-    """When the peer ends while frames are written, an error says so, within bounded time."""
+    """When the peer leaves while frames are written, the writer gets an error in bounded time."""
     for leave in (FarEnd.hang_up, FarEnd.reset):
         async with _connected(setting) as (transport, end):
             with anyio.fail_after(_SOON):
@@ -507,7 +507,7 @@ async def _a_peer_that_leaves_while_it_reads_nothing(setting: Setting) -> None:
 
 
 @_check
-async def _the_peers_close_is_told(setting: Setting) -> None:
+async def _the_peers_close_is_reported(setting: Setting) -> None:
     """A close frame ends `receive` with its code and reason, for good, and is answered."""
     for code, reason in ((1000, ""), (1011, "overloaded"), (4001, "再见")):
         for waits in (False, True):
@@ -546,7 +546,7 @@ async def _a_close_without_a_code(setting: Setting) -> None:
 
 @_check
 async def _what_breaks_the_protocol_ends_it(setting: Setting) -> None:
-    """A broken frame ends the connection with the code that says how; what follows is dropped."""
+    """A broken frame ends the connection with the close code for it; what follows is dropped."""
     limit = 100_000
     cases: dict[int, list[bytes]] = {
         1002: [
@@ -645,7 +645,7 @@ async def _closing(setting: Setting) -> None:
 
 @_check
 async def _closing_is_bounded(setting: Setting) -> None:
-    """A peer that does not answer, or reads nothing, is cut off; nobody waits for longer."""
+    """A peer that does not answer, or reads nothing, is cut off in time."""
     for reads in (True, False):
         async with _connected(setting, close=0.1) as (transport, end):
             if not reads:
@@ -684,7 +684,7 @@ async def _closing_while_another_task_receives(setting: Setting) -> None:
 
 @_check
 async def _closing_when_canceled(setting: Setting) -> None:
-    """A task that is canceled closes its connection, too: properly in a scope, or at once."""
+    """A canceled task closes its connection, too: properly in a scope, at once otherwise."""
     async with _connected(setting, close=0.1) as (transport, end):
         with anyio.CancelScope() as scope:
             scope.cancel()
@@ -705,7 +705,7 @@ async def _closing_when_canceled(setting: Setting) -> None:
 
 @_check
 async def _a_silent_peer_is_lost(setting: Setting) -> None:
-    """A peer that sends nothing after a ping is lost, which `receive` tells; nobody else waits."""
+    """A peer that sends nothing after a ping is lost, whether or not `receive` runs."""
     async with _connected(setting, ping=0.1) as (transport, end):
         started = anyio.current_time()
         lost = await _loss(transport)
@@ -720,7 +720,7 @@ async def _a_silent_peer_is_lost(setting: Setting) -> None:
 
 @_check
 async def _a_peer_that_answers_is_kept(setting: Setting) -> None:
-    """A pong, a message, or a part of one is a sign of life; one that goes on is not pinged."""
+    """A pong or a message proves that the peer is alive; an active peer is not pinged."""
     async with _connected(setting, ping=0.2) as (transport, end):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_swallow, transport)
@@ -810,8 +810,8 @@ async def _no_websocket_at_the_other_end(setting: Setting) -> None:
 
 
 @_check
-async def _nobody_at_the_other_end(setting: Setting) -> None:
-    """A port where nobody listens, or that hangs up, is a `ConnectError` worth another try."""
+async def _nothing_at_the_other_end(setting: Setting) -> None:
+    """A port that refuses, or hangs up, is a retryable `ConnectError`."""
 
     async def serve(end: FarEnd) -> None:
         await end.request()
@@ -825,13 +825,13 @@ async def _nobody_at_the_other_end(setting: Setting) -> None:
                 assert error.retryable  # noqa: PT017 - not a test of pytest's
                 assert "127.0.0.1" in str(error)  # noqa: PT017
             else:
-                raise AssertionError("connected to nobody")
-            port = 1  # noqa: PLW2901 - nobody listens there
+                raise AssertionError("connected to nothing")
+            port = 1  # noqa: PLW2901 - nothing listens there
 
 
 @_check
 async def _canceling_connect_leaves_nothing_open(setting: Setting) -> None:
-    """`connect`, canceled at any moment, ends what it has opened; the factory goes on."""
+    """`connect`, canceled at any suspension, closes what it opened; the factory remains usable."""
     ends: list[FarEnd] = []
 
     async def serve(end: FarEnd) -> None:

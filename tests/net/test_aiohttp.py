@@ -340,7 +340,7 @@ async def test_little_lies_in_the_systems_buffer(factory: TransportFactory) -> N
 
 
 def test_cutting_off_what_has_ended() -> None:
-    """A socket that is closed, or that there is none, is no error."""
+    """A closed or missing socket is not an error."""
     closed = sockets.socket()
     closed.close()
     for each in (closed, None):
