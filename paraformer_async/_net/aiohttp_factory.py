@@ -71,6 +71,7 @@ class AiohttpFactory:
                 ssl=handshake.ssl or True,
                 timeout=ClientWSTimeout(ws_close=handshake.close),  # pyright: ignore[reportCallIssue] # attrs
                 heartbeat=handshake.ping,
+                autoping=False,  # its pongs would make `receive` wait for a peer that reads nothing
                 max_msg_size=handshake.largest_message + 1,  # it takes what is smaller
             )
         except HandshakeError as refusal:

@@ -103,14 +103,12 @@ class PrivateTransport(DocumentedTransport, asyncio.BufferedProtocol):
                     queue.receiver = receiver
                 message = await self._socket.receive()
                 if message.type is not _TEXT and message.type is not _BINARY:
-                    raise self._ended_by(message)
-                if message is _RETURN:
+                    self._control(message)
+                elif message is _RETURN:
                     if queue.is_done:  # else it is of an earlier call, which was canceled
                         return
                 elif receiver.frame_received(message.data):
                     return
-        except OSError as error:  # a pong could not be sent
-            raise self._lost() from error
         finally:
             self._receiver = queue.receiver = None
 
@@ -134,12 +132,10 @@ class PrivateTransport(DocumentedTransport, asyncio.BufferedProtocol):
     def pause_writing(self) -> None:
         """Note that much is unsent."""
         self.is_full = True
-        self._protocol.pause_writing()  # pongs wait, then
 
     def resume_writing(self) -> None:
         """Note that little is unsent."""
         self.is_full = False
-        self._protocol.resume_writing()
         if self._receiver is not None:
             self._receiver.writable()
 

@@ -98,7 +98,9 @@ def _headers(options: Options, key: Hidden) -> dict[str, str]:
     headers = {"Authorization": Hidden(f"Bearer {key}"), "User-Agent": USER_AGENT}
     if options.workspace:
         headers["X-DashScope-WorkSpace"] = options.workspace
-    return headers | {name: Hidden(value) for name, value in options.headers.items()}
+    given = {name.lower() for name in options.headers}
+    own = {name: value for name, value in headers.items() if name.lower() not in given}
+    return own | {name: Hidden(value) for name, value in options.headers.items()}
 
 
 def _proxy_from_environment(url: str) -> str | None:

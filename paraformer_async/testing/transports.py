@@ -737,6 +737,25 @@ async def _a_peer_that_answers_is_kept(setting: Setting) -> None:
             tasks.cancel_scope.cancel()
 
 
+@_check
+async def _pings_of_a_peer_that_reads_nothing(setting: Setting) -> None:
+    """Pongs that the peer does not read do not pile up, and do not hold messages back."""
+    async with _connected(setting) as (transport, end):
+        await _fill(transport, end)
+        unsent = transport.unsent()
+        async with anyio.create_task_group() as tasks:
+            inbox = Inbox(20)
+            tasks.start_soon(end.send, (frame(Kind.PING, bytes(125)) * 500 + text("a")) * 20)
+            await transport.receive(inbox)
+        assert transport.unsent() <= unsent + len(_CHUNK)
+        end.resume()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_swallow, transport)
+            tasks.start_soon(end.ended)
+            await _until(lambda: not transport.is_full)
+            tasks.cancel_scope.cancel()
+
+
 # --- Handshakes ------------------------------------------------------------------------------
 
 

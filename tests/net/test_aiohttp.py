@@ -199,23 +199,6 @@ async def test_no_timer_outlives_the_connection(factory: TransportFactory, end: 
         assert (None, None, None) == timers
 
 
-@needs_tested
-async def test_pings_of_a_peer_that_reads_nothing_are_bounded(factory: TransportFactory) -> None:
-    """Pongs that are not taken do not pile up: the peer has to wait with its pings."""
-    async with connected(factory) as (transport, end):
-        end.pause()
-        while not transport.is_full:
-            transport.write([bytes(32 * 1024)])
-            await anyio.lowlevel.checkpoint()
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(transport.receive, Inbox(lambda _: False))
-            with anyio.move_on_after(0.5):
-                while True:
-                    await end.send(frame(Kind.PING, bytes(125)) * 1000)
-            assert transport.unsent() < 1024 * 1024
-            tasks.cancel_scope.cancel()
-
-
 # --- The documented way ----------------------------------------------------------------------
 
 
