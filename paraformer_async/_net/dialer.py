@@ -95,7 +95,7 @@ async def _given_key(options: Options) -> str:
 
 
 def _headers(options: Options, key: Hidden) -> dict[str, str]:
-    headers = {"Authorization": Hidden(f"Bearer {key}"), "User-Agent": USER_AGENT}
+    headers: dict[str, str] = {"Authorization": Hidden(f"Bearer {key}"), "User-Agent": USER_AGENT}
     if options.workspace:
         headers["X-DashScope-WorkSpace"] = options.workspace
     given = {name.lower() for name in options.headers}

@@ -8,8 +8,9 @@ The other end is real: sockets on loopback, or TLS over them.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -75,7 +76,8 @@ class Inbox:
         self.room.set()
 
 
-Check = Callable[[Setting], Awaitable[None]]
+Action = Callable[[], Coroutine[Any, Any, None]]
+Check = Callable[[Setting], Coroutine[Any, Any, None]]
 _ALL: dict[str, Check] = {}
 
 
@@ -174,13 +176,20 @@ def _as_text(message: str | bytes) -> str | bytes:
     return message
 
 
-async def _loss(transport: Transport, inbox: Inbox | None = None) -> ConnectionLostError:
-    """Return the error with which `receive` ends."""
-    try:
-        await transport.receive(inbox or Inbox())
-    except ConnectionLostError as lost:
-        return lost
-    raise AssertionError("receive returned, though its receiver wanted more")
+async def _loss(
+    transport: Transport, inbox: Inbox | None = None, *, during: Action | None = None
+) -> ConnectionLostError:
+    """Return the error with which `receive` ends, while *during* runs."""
+    lost: ConnectionLostError | None = None
+    async with anyio.create_task_group() as tasks:
+        if during is not None:
+            tasks.start_soon(during)
+        try:
+            await transport.receive(inbox or Inbox())
+        except ConnectionLostError as error:
+            lost = error
+    assert lost is not None, "receive returned, though its receiver wanted more"
+    return lost
 
 
 def _write_fails(transport: Transport) -> None:
@@ -303,8 +312,8 @@ async def _fragments_are_joined(setting: Setting) -> None:
     """A message in fragments is passed on once; a ping between them is answered."""
     first, rest = "好".encode()[:1], "好".encode()[1:]
     async with _connected(setting) as (transport, end):
+        inbox = Inbox(3)
         async with anyio.create_task_group() as tasks:
-            inbox = Inbox(3)
             tasks.start_soon(transport.receive, inbox)
             await end.send(frame(Kind.TEXT, first, is_last=False), frame(Kind.PING, b"there?"))
             assert (Kind.PONG, b"there?") == await end.receive()
@@ -512,20 +521,16 @@ async def _the_peers_close_is_reported(setting: Setting) -> None:
     for code, reason in ((1000, ""), (1011, "overloaded"), (4001, "再见")):
         for waits in (False, True):
             async with _connected(setting) as (transport, end):
-                inbox = Inbox()
+                frames = text("last") + close(code, reason)
+
+                async def send(end: FarEnd = end, frames: bytes = frames) -> None:
+                    await anyio.wait_all_tasks_blocked()
+                    await end.send(frames)
+
                 if not waits:
-                    await end.send(text("last"), close(code, reason))
-                async with anyio.create_task_group() as tasks:
-                    if waits:
-
-                        async def send(
-                            end: FarEnd = end, code: int = code, r: str = reason
-                        ) -> None:
-                            await anyio.wait_all_tasks_blocked()
-                            await end.send(text("last"), close(code, r))
-
-                        tasks.start_soon(send)
-                    lost = await _loss(transport, inbox)
+                    await end.send(frames)
+                inbox = Inbox()
+                lost = await _loss(transport, inbox, during=send if waits else None)
                 assert (code, reason) == (lost.close_code, lost.close_reason)
                 assert ["last"] == [_as_text(each) for each in inbox.frames]
                 assert not transport.is_open
@@ -569,9 +574,8 @@ async def _what_breaks_the_protocol_ends_it(setting: Setting) -> None:
         for each in broken:
             async with _connected(setting, largest_message=limit) as (transport, end):
                 inbox = Inbox()
-                async with anyio.create_task_group() as tasks:
-                    tasks.start_soon(_send_anyway, end, text("last") + each + text("not this"))
-                    lost = await _loss(transport, inbox)
+                frames = text("last") + each + text("not this")
+                lost = await _loss(transport, inbox, during=partial(_send_anyway, end, frames))
                 assert code == lost.close_code, (code, each[:9], lost)
                 assert [] == [each for each in inbox.frames if _as_text(each) != "last"]
                 assert not transport.is_open

@@ -30,6 +30,7 @@ from paraformer_async import (
 from paraformer_async._net.choose import factory_of
 from paraformer_async._net.contract import Handshake, TransportFactory
 from paraformer_async._net.dialer import Dialer, api_key_of
+from paraformer_async._net.failures import Failures
 from paraformer_async.options.options import Options
 from paraformer_async.testing import Refuse, ScriptedServer
 
@@ -157,6 +158,18 @@ async def test_a_key_that_cannot_be_sent_is_refused(
     with pytest.raises(InvalidOptionError, match="control characters") as caught:
         await dialer.dial(options)
     assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", [KEY, f"{KEY}\n"], ids=["refused", "invalid"])
+async def test_the_key_is_not_in_the_locals_of_our_frames(dialer: Dialer, key: str) -> None:
+    """Tools that show the local variables of a traceback do not show the key."""
+    with pytest.raises((ConnectError, InvalidOptionError)) as caught:
+        await dialer.dial(Options(endpoint="ws://127.0.0.1:1/", api_key=lambda: key))
+    frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
+    ours = [frame for frame in frames if "paraformer_async" in frame.f_code.co_filename]
+    assert len(ours) > 1
+    for frame in ours:
+        assert KEY not in repr(frame.f_locals)
 
 
 # --- Headers ---------------------------------------------------------------------------------
@@ -748,6 +761,47 @@ async def test_no_failure_shows_a_secret(
     assert case.retryable is error.retryable
     if not isinstance(error, HandshakeError) and not is_picows:
         assert case.chained is (error.__cause__ is not None)
+
+
+async def test_a_server_with_tls_at_a_plain_address(dialer: Dialer) -> None:
+    """When TLS answers a ws:// address, the hint is wss://."""
+    async with raw_server(lambda _: b"\x15\x03\x03\x00\x02\x02\x46") as port:
+        with pytest.raises(ConnectError, match="the answer is TLS, not HTTP") as caught:
+            await dialer.dial(Options(endpoint=f"ws://127.0.0.1:{port}", api_key=KEY))
+    assert "wss://" in caught.value.hint
+    assert not caught.value.retryable
+
+
+async def test_binary_data_instead_of_http(dialer: Dialer) -> None:
+    """What is not printable of another protocol's answer is not shown."""
+    async with raw_server(lambda _: b"\x00\x01\x1b[31m\r\n\r\n") as port:
+        with pytest.raises(ConnectError, match="the answer is not HTTP") as caught:
+            await dialer.dial(Options(endpoint=f"ws://127.0.0.1:{port}", api_key=KEY))
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("number", "was_reached", "retryable"),
+    [
+        (socket.EAI_NONAME, False, False),
+        (socket.EAI_NONAME, True, True),
+        (socket.EAI_AGAIN, False, True),
+        (None, False, True),
+    ],
+)
+@pytest.mark.parametrize("proxy", [None, "http://other.example:3128"])
+def test_which_names_are_worth_another_try(
+    number: int | None, proxy: str | None, *, was_reached: bool, retryable: bool
+) -> None:
+    """An unknown name is not retryable, unless it was known before: then the network is down."""
+    failures = Failures()
+    handshake = Handshake(url="wss://service.example", headers={}, proxy=proxy)
+    if was_reached:
+        failures.reached(handshake)
+    host = "service.example" if proxy is None else "other.example"
+    error = failures.no_name(handshake, socket.gaierror(number, "no such name"), host)
+    assert retryable is error.retryable
+    assert f"the name {host} cannot be resolved: no such name" in str(error)
 
 
 async def test_a_secret_in_the_words_of_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
