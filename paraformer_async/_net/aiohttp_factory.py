@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from aiohttp import BaseConnector, ClientHandlerType, ClientRequest, ClientResponse
 
-__all__ = ["TESTED", "AiohttpFactory"]
+__all__ = ["TESTED", "AiohttpFactory", "beginning_in"]
 
 TESTED = frozenset({"3.14.0", "3.14.1", "3.14.2", "3.14.3", "3.14.4", "3.14.5"})
 """
@@ -109,7 +109,7 @@ class AiohttpFactory:
             case aiohttp.ClientHttpProxyError():
                 failure = failures.refused_by_proxy(handshake, error.status)
             case aiohttp.ClientResponseError():
-                failure = failures.no_http(handshake, _beginning_in(error.message))
+                failure = failures.no_http(handshake, beginning_in(error.message))
             case aiohttp.ClientConnectorDNSError():
                 failure = failures.no_name(handshake, error.os_error, error.host)
             case aiohttp.ClientConnectorError():
@@ -132,7 +132,7 @@ def _tls_in(error: OSError) -> OSError | None:
     return None
 
 
-def _beginning_in(message: str) -> bytes:
+def beginning_in(message: str) -> bytes:
     """Return what aiohttp shows of an answer that is not HTTP: a literal of bytes in its text."""
     found = re.search(r"""b(?P<quote>['"]).*(?P=quote)""", message)
     with suppress(SyntaxError, ValueError):

@@ -148,6 +148,27 @@ async def test_a_ping_or_pong_does_not_end_the_fast_way(factory: TransportFactor
 
 
 @needs_tested
+async def test_receive_may_be_canceled_after_its_last_message(factory: TransportFactory) -> None:
+    """A canceled `receive` that has passed on its last message leaves nothing for the next."""
+    seen: list[object] = []
+    async with connected(factory) as (transport, end):
+        with anyio.CancelScope() as scope:
+
+            def take(message: str | bytes) -> bool:
+                seen.append(message)
+                scope.cancel()
+                return True
+
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(transport.receive, Inbox(take))
+                await anyio.wait_all_tasks_blocked()
+                await end.send(text("a"))
+        await end.send(text("b"))
+        await transport.receive(Inbox(lambda message: seen.append(message) or True))
+    assert ["a", "b"] == seen
+
+
+@needs_tested
 async def test_connections_do_not_mix(factory: TransportFactory) -> None:
     """What arrives by halves on two connections in turn, into one buffer, is not mixed up."""
     seen: list[object] = []

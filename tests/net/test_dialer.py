@@ -27,6 +27,7 @@ from paraformer_async import (
     InvalidOptionError,
     Timeouts,
 )
+from paraformer_async._net.aiohttp_factory import beginning_in
 from paraformer_async._net.choose import factory_of
 from paraformer_async._net.contract import Handshake, TransportFactory
 from paraformer_async._net.dialer import Dialer, api_key_of
@@ -778,6 +779,14 @@ async def test_binary_data_instead_of_http(dialer: Dialer) -> None:
         with pytest.raises(ConnectError, match="the answer is not HTTP") as caught:
             await dialer.dial(Options(endpoint=f"ws://127.0.0.1:{port}", api_key=KEY))
     assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("message", ["", "b'", "b'\\x'", "no b'' and 'b'"])
+def test_answers_that_aiohttp_does_not_show(message: str) -> None:
+    """When aiohttp's message has no literal of bytes, the answer is not shown."""
+    handshake = Handshake(url="ws://service.example", headers={})
+    error = Failures().no_http(handshake, beginning_in(message))
+    assert str(error).startswith("no connection to service.example: the answer is not HTTP (")
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 import trustme
 from aiohttp.http_websocket import WebSocketWriter
 
-from paraformer_async import ConnectError, InvalidOptionError
+from paraformer_async import ConnectError, ConnectionLostError, InvalidOptionError
 from paraformer_async._net import aiohttp_factory
 from paraformer_async._net.choose import factory_of
 from paraformer_async._net.contract import Handshake, TransportFactory
@@ -73,6 +73,27 @@ async def test_tls(maker: Maker, tls: Tls, check: str) -> None:
         # In debug mode, asyncio's server reports a client that leaves as an error of its own.
         asyncio.get_running_loop().set_debug(False)
     await check_transport(maker, server_tls=tls.server, client_tls=tls.client, only=check)
+
+
+async def test_compressed_frames_are_refused(maker: Maker, request: pytest.FixtureRequest) -> None:
+    """Compression was not negotiated, so a compressed frame breaks the protocol."""
+    if "documented" in request.node.name and aiohttp.__version__ in {"3.14.0", "3.14.1"}:
+        pytest.skip("these versions decompress it")
+    factory, sink = maker(), Sink()
+
+    async def serve(end: FarEnd) -> None:
+        await end.send(switch_protocols(await end.request()), b"\xc1\x01x", frame(Kind.PONG))
+        await end.ended()
+
+    async with listening(serve) as port:
+        transport = await factory.connect(
+            Handshake(url=f"ws://127.0.0.1:{port}/", headers={}, close=0.1)
+        )
+        with pytest.raises(ConnectionLostError) as caught:
+            await transport.receive(sink)
+        await transport.aclose()
+    await factory.aclose()
+    assert (1002, []) == (caught.value.close_code, sink.frames)
 
 
 # --- Proxies ---------------------------------------------------------------------------------
