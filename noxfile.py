@@ -112,12 +112,13 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check the types with mypy and pyright."""
+    """Check the types with mypy and pyright, and that all that is public has one."""
     install(session, "-e", ".[dev]", groups=("types",))
     session.run("mypy", "--strict")
     # Use Node from the wheel and do not check for a newer pyright: nothing else is downloaded.
     offline = {"PYRIGHT_PYTHON_GLOBAL_NODE": "0", "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
     session.run("pyright", "--project", "pyproject.toml", env=offline)
+    session.run("pyright", "--verifytypes", "paraformer_async", "--ignoreexternal", env=offline)
 
 
 @nox.session

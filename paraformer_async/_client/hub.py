@@ -76,7 +76,12 @@ class Hub:
         """Make a recognition whose audio is sent in frames of *frame_ms*."""
         self.require_open()
         return Run(
-            Recognition(options, stack, frame_ms=frame_ms),
+            Recognition(
+                options,
+                stack,
+                frame_ms=frame_ms,
+                can_rewind=source is not None and source.rewound is not None,
+            ),
             options,
             pool=self.pool,
             quota=self._quota,

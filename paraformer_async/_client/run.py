@@ -114,6 +114,9 @@ class Run:
         self._transport: Transport | None = None
         self._broken: BaseException | None = None  # what ended the current attempt
         self._write_error: ConnectionLostError | None = None  # of the current attempt
+        self._reading = anyio.CancelScope()
+        self._rewind_to: int | None = None
+        self._rewound = Signal()
         self._next_id = uuid.uuid4().hex
         self._flushed_at = -inf
         self._is_flush_due = False
@@ -133,7 +136,7 @@ class Run:
                     if self._source is not None:
                         tasks.start_soon(self._pump, self._source)
                     await self._recognize()
-                    if not self.machine.is_ended:  # the service was done before the source
+                    if self._source is not None:  # it may not have ended, or may be rewound
                         tasks.cancel_scope.cancel()
         finally:
             self.end(UsageError("the recognizer was closed while this recognition was running"))
@@ -217,22 +220,40 @@ class Run:
         return self.machine.has_room or self.machine.phase in _ENDS
 
     async def _pump(self, source: Chunks) -> None:
-        taken = 0
+        """Take the user's audio; after a rewind, once more from there."""
         try:
-            async with aclosing(source):
-                async for given in source:
-                    chunk = given if type(given) is bytes else immutable(given)
-                    if self._turns.waiting or self.machine.is_full:
-                        await self._turns.wait()
-                    self._take(chunk)  # raises at the end: a source may never wait to be canceled
-                    taken += 1
-                    if taken % _TURN == 0:
-                        await asyncio.sleep(0)
-            await self.finish()
+            while True:
+                with anyio.CancelScope() as self._reading:
+                    await self._pump_once(source)
+                if source.rewound is None:
+                    return
+                while self._rewind_to is None:
+                    await self._rewound.wait()
+                source, self._rewind_to = source.rewound(self._rewind_to), None
         except BaseException as error:
             if _is_ours(error):
                 raise
             self.end(_as_failure(error, "the audio source"))
+
+    async def _pump_once(self, source: Chunks) -> None:
+        taken = 0
+        async with aclosing(source):
+            async for given in source:
+                chunk = given if type(given) is bytes else immutable(given)
+                if self._turns.waiting or self.machine.is_full:
+                    await self._turns.wait()
+                if self._rewind_to is not None:
+                    return
+                self._take(chunk)  # raises at the end: a source may never wait to be canceled
+                taken += 1
+                if taken % _TURN == 0:
+                    await asyncio.sleep(0)
+        await self.finish()
+
+    def _rewind(self, position: int) -> None:
+        self._rewind_to = position
+        self._reading.cancel()
+        self._rewound.notify()
 
     # The connection.
 
@@ -245,6 +266,8 @@ class Run:
                     if verdict.error is not None:
                         self.end(verdict.error)
                     break
+                if verdict.rewind_to is not None:
+                    self._rewind(verdict.rewind_to)
                 self._announce(verdict)
                 await anyio.sleep(verdict.after)
         except BaseException as error:

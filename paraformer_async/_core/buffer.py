@@ -70,6 +70,13 @@ class AudioBuffer:
             self.items.append(frame)
             self.size += len(frame)
 
+    def clear(self) -> None:
+        """Forget all that waits, and the end: the audio comes again."""
+        self.items.clear()
+        self.rest.clear()
+        self.size = 0
+        self.is_ended = self.has_timer = False
+
     def mark_timer(self) -> None:
         """Mark that middleware is to act after the audio that is here, down to the last sample."""
         if not self.has_timer:

@@ -15,6 +15,7 @@ lies beyond the user's audio.
 """
 
 from collections import deque
+from math import inf
 from typing import NamedTuple
 
 from paraformer_async._core.framing import SAMPLE_WIDTH
@@ -50,6 +51,10 @@ class Ledger:
         keep: Seconds of unsettled audio that are kept at most; 0 to keep none.
         is_wav: Whether the audio begins with a WAV header. It counts for no time, and a new task
             receives it again.
+
+    Attributes:
+        size: Bytes of the user's audio that were sent, repetitions not counted.
+        horizon: What `size` may reach before more is unsettled than is kept.
     """
 
     def __init__(
@@ -59,7 +64,7 @@ class Ledger:
         self._keep = keep
         self._align = SAMPLE_WIDTH
         self._is_empty = True
-        self._given = 0
+        self.size = 0
         self._injected = 0
         self._sent = 0  # in the present task, bytes of the service's audio
         self._kept: deque[Audio] = deque()
@@ -70,16 +75,18 @@ class Ledger:
         self._settled = 0
         self._passed = 0
         self._open: int | None = None  # where the sentence begins that is not final yet
+        self._begins: int | None = None  # the same time of the service, as it came last
         self._bytes_per_ms: float | None = None
         self._timeline: Timeline | None = None
         self._limit = 0
+        self.horizon: float = inf
         if not is_wav:  # the header of a WAV file knows better
             self._use(bytes_per_second)
 
     @property
     def given(self) -> float | None:
         """Milliseconds of the user's audio that were sent; `None` for compressed audio."""
-        return self._given / self._bytes_per_ms if self._bytes_per_ms else None
+        return self.size / self._bytes_per_ms if self._bytes_per_ms else None
 
     @property
     def injected(self) -> float:
@@ -96,7 +103,7 @@ class Ledger:
         """Seconds of the user's audio that no final sentence covers yet; `None` if compressed."""
         if self._bytes_per_ms is None:
             return None
-        return max(0, self._given - self._settled) / self._bytes_per_ms / 1000
+        return max(0, self.size - self._settled) / self._bytes_per_ms / 1000
 
     @property
     def is_resumable(self) -> bool:
@@ -140,7 +147,7 @@ class Ledger:
             if self._timeline is not None:
                 self._timeline.inject(self._sent, size)
         else:
-            self._given += size
+            self.size += size
         self._sent += size
         if self._timeline is None:
             return
@@ -150,7 +157,7 @@ class Ledger:
             while self._kept_size > self._limit:
                 self._drop_first()
         else:
-            self._kept_begin = self._given
+            self._kept_begin = self.size
 
     def settle(self, result: ResultGenerated) -> ResultGenerated:
         """Translate a result to the user's time, and note what it settles."""
@@ -163,11 +170,12 @@ class Ledger:
         if sentence.is_final and not sentence.heartbeat:
             if not is_beyond or sentence.begin_time <= end <= sent + _TOLERANCE:
                 self._cover(sentence, timeline)
-        elif not is_beyond:
+        elif not is_beyond and sentence.begin_time != self._begins:  # it is open already
+            self._begins = sentence.begin_time
             self._pass_over(sentence, timeline)
         if not (timeline.is_shifted or is_beyond) or sentence.heartbeat:
             return result
-        latest = self._given / self._bytes_per_ms
+        latest = self.size / self._bytes_per_ms
         return ResultGenerated(timeline.translated(sentence, latest), result.usage)
 
     def seal(self) -> None:
@@ -180,7 +188,25 @@ class Ledger:
         self._gap.clear()
         self._kept.clear()
         self._kept_size = 0
-        self._kept_begin = self._settled = self._given
+        self._kept_begin = self._settled = self.size
+        self._move_horizon()
+
+    def rewind(self) -> int:
+        """
+        Forget what was sent and is not settled; the user's audio comes again from there.
+
+        Returns:
+            Where, in bytes.
+        """
+        start = self._settled
+        start = max(start, self._passed - self._whole(_MARGIN))
+        start -= start % self._align
+        self._gap.clear()
+        self._kept.clear()
+        self._kept_size = 0
+        self._kept_begin = self.size = start
+        self._passed = max(self._settled, start)
+        return start
 
     def restart(self) -> list[Audio]:
         """
@@ -193,7 +219,8 @@ class Ledger:
         self._release_before(self._passed - self._whole(_MARGIN))
         self._drop_silence()
         self._passed = max(self._passed, self._kept_begin)
-        self._open = None
+        self._open = self._begins = None
+        self._move_horizon()
         gap = [Audio(data) for data in self._gap]
         self._sent = sum(len(audio.data) for audio in gap)
         if gap:
@@ -212,8 +239,9 @@ class Ledger:
         """A final sentence covers what lies between its times, and settles what lies before."""
         begin = int(timeline.position(sentence.begin_time))
         end = int(timeline.position(end_of(sentence), is_end=True))
-        end = min(end, self._given)
+        end = min(end, self.size)
         end -= end % self._align
+        self._begins = None
         if self._open is not None and self._open < max(end, begin + 1):
             self._open = None
         if self._gap and begin <= self._gap_begin + self._whole(_SHORTEST_GAP):
@@ -224,6 +252,7 @@ class Ledger:
             self._keep_gap(begin)
             self._settled = end
             self._release_before(end)
+            self._move_horizon()
         self._drop_silence()
         timeline.forget_before(min(sentence.begin_time, end_of(sentence)))
 
@@ -244,17 +273,21 @@ class Ledger:
     def _pass_over(self, sentence: Sentence, timeline: Timeline) -> None:
         """Nothing was said before a sign of life, or before the first sentence that is open."""
         at = int(timeline.position(sentence.begin_time))
-        if sentence.heartbeat:
-            if self._open is None:
-                self._passed = max(self._passed, min(at, self._given))
-        elif self._open is None or at < self._open:
-            self._passed = max(self._passed, at) if self._open is None else self._passed
-            self._open = at
+        if self._open is None:
+            self._passed = max(self._passed, min(at, self.size))
+            self._move_horizon()
+        if not sentence.heartbeat:
+            self._open = at if self._open is None else min(at, self._open)
 
     def _use(self, bytes_per_second: int | None) -> None:
         self._bytes_per_ms = bytes_per_second / 1000 if bytes_per_second else None
         self._limit = int(self._keep * bytes_per_second) if bytes_per_second else 0
         self._timeline = Timeline(self._bytes_per_ms) if self._bytes_per_ms else None
+        self._move_horizon()
+
+    def _move_horizon(self) -> None:
+        if self._limit:
+            self.horizon = max(self._settled, self._passed) + self._limit
 
     def _whole(self, seconds: float) -> int:
         """Return the bytes of *seconds*, down to the sample."""

@@ -74,6 +74,7 @@ class Stack:
         outgoing_steps: What a command passes, one after the other.
         incoming_steps: What an event passes.
         hurries: Whether audio or a result that passes may bring the deadline nearer.
+        is_plain: Whether none of them changes audio: there are only those that are built in.
     """
 
     def __init__(self, middlewares: Sequence[Middleware]) -> None:
@@ -86,6 +87,9 @@ class Stack:
             if _overrides(one, "deadline")
         ]
         self.hurries = any(one.hurries for one, _ in self._timed)
+        self.is_plain = not any(
+            one.uses_context for one in middlewares if _overrides(one, "outgoing")
+        )
 
     def outgoing(self, command: Command, now: float) -> Iterable[Command]:
         """Take a command of the user; return what is to be sent."""

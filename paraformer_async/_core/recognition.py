@@ -19,6 +19,7 @@ Middleware sees one recognition, however many tasks it takes: one `run-task`, no
 
 from collections import deque
 from collections.abc import Iterable
+from math import inf
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -28,6 +29,7 @@ from paraformer_async._core.deadlines import Deadlines
 from paraformer_async._core.framing import FRAME_MS, Framer, Splitter, bytes_per_second
 from paraformer_async._core.ledger import Ledger
 from paraformer_async._core.middleware import Stack, through
+from paraformer_async._core.pace import Pace
 from paraformer_async._core.progress import Progress
 from paraformer_async._core.protocol import ClientProtocol, Move, Phase
 from paraformer_async._core.retries import Retries, Setback
@@ -83,11 +85,13 @@ class Again(Struct, frozen=True):
         after: Seconds to wait before it.
         failure: Why the last one ended; `None` when nothing is wrong.
         failures: Consecutive failures so far.
+        rewind_to: Where the user's audio is to come from again, in bytes; `None`: it goes on.
     """
 
     after: float
     failure: ServiceError | None = None
     failures: int = 0
+    rewind_to: int | None = None
 
 
 class Over(Struct, frozen=True):
@@ -120,13 +124,22 @@ class Recognition:
         options: The options of the recognition.
         stack: Its middleware.
         frame_ms: Length of the frames in which PCM is sent, in ms.
+        can_rewind: Whether the user's audio can come again from any position, so that what is not
+            kept is not lost.
 
     Attributes:
         request_ids: Ids of the tasks so far, the current one last; empty before the first.
         has_nearer_deadline: Whether `deadline` may be nearer than it was. Who looks resets it.
     """
 
-    def __init__(self, options: Options, stack: Stack, *, frame_ms: int = FRAME_MS) -> None:
+    def __init__(
+        self,
+        options: Options,
+        stack: Stack,
+        *,
+        frame_ms: int = FRAME_MS,
+        can_rewind: bool = False,
+    ) -> None:
         is_raw = options.format in _UNCOMPRESSED
         rate = bytes_per_second(options.sample_rate) if is_raw else None
         self._options = options
@@ -150,6 +163,9 @@ class Recognition:
         self._end: Mark | Seam | None = None  # what ends the current task, once it has its turn
         self._closing: list[Command] = []  # the commands of that
         self._unsent = 0
+        self._can_rewind = can_rewind and stack.is_plain and is_raw
+        self._reached = 0  # audio before this position has passed middleware already
+        self._pace = Pace(rate)
         self.request_ids: list[str] = []
         self.has_nearer_deadline = False
 
@@ -237,6 +253,7 @@ class Recognition:
         """
         self._protocol.move(Move.CONNECTED)
         self._attempt = _Attempt(self._reach, is_reused=is_reused)
+        self._pace.begin(now)
         self.request_ids.append(request_id)
         self._begin("started", now)  # also when middleware keeps run-task back
 
@@ -252,12 +269,18 @@ class Recognition:
             self._put(self._run_task(now), frames, now)
         if self._replay and protocol.phase is Phase.RUNNING:
             self._put_replay(frames, now)
+        ledger = self._ledger
         while items and protocol.phase is Phase.RUNNING and len(frames) < BATCH:
+            if ledger.size >= ledger.horizon and self._is_held(now):
+                break
             item = items.popleft()
             if not isinstance(item, (bytes, memoryview)):
                 self._put_mark(item, frames, now)
                 continue
             self._buffer.size -= len(item)
+            if ledger.size < self._reached:  # it comes again
+                self._put((Audio(item),), frames, now)
+                continue
             command: Command = Audio(item)
             for number, step in enumerate(self._stack.outgoing_steps, 1):
                 passed = step(command, now)
@@ -268,7 +291,7 @@ class Recognition:
                 (command,) = passed
             else:
                 if type(command) is Audio:
-                    self._ledger.record(command)
+                    ledger.record(command)
                     frames.append(command.data)
                 else:
                     self._put((command,), frames, now)
@@ -316,7 +339,7 @@ class Recognition:
 
     def deadline(self) -> float:
         """Return when `expired` is to be called; infinity for not at all."""
-        waits = self._deadlines.soonest()
+        waits = min(self._deadlines.soonest(), self._pace.held_until)
         # While the timer's mark waits in the buffer, middleware cannot act.
         stack = None if self._buffer.has_timer else self._stack.deadline()
         return waits if stack is None else min(waits, stack)
@@ -332,6 +355,8 @@ class Recognition:
         if wait := self._deadlines.overdue(now):
             self._deadlines.end(wait)
             raise DeadlineError(wait, self._deadlines.limit(wait))
+        if self._pace.held_until <= now:
+            self._pace.held_until = inf
         if not self._buffer.has_timer:
             due = self._stack.deadline()
             if due is not None and due <= now:
@@ -360,13 +385,35 @@ class Recognition:
             return self._give_up(failure)
         self._describe(failure)
         self._protocol.move(Move.AGAIN)
-        return Again(delay, failure, self._retries.failures)
+        return Again(delay, failure, self._retries.failures, self._rewind())
 
     # Inside.
 
     @property
     def _reach(self) -> int:
         return max(self._progress.reach, self._ledger.settled)
+
+    def _is_held(self, now: float) -> bool:
+        """
+        Whether audio has to wait because too much is unsettled.
+
+        Audio in real time never has to: what is unsettled then is mostly silence, and may be lost;
+        audio that is faster would be lost for being early.
+        """
+        if self._can_rewind or not self._pace.is_ahead(self._ledger.size, now):
+            return False
+        self.has_nearer_deadline = True
+        return True
+
+    def _rewind(self) -> int | None:
+        """Let the user's audio come again when not all that is needed is kept."""
+        if not self._can_rewind or self._ledger.lost is None:
+            return None
+        self._reached = max(self._reached, self._ledger.size)
+        self._buffer.clear()
+        self._end = None
+        self._closing = []
+        return self._ledger.rewind()
 
     def _begin(self, wait: str, now: float) -> None:
         self._deadlines.begin(wait, now)
@@ -520,7 +567,9 @@ class Recognition:
             return False
         if isinstance(failure, TaskFailedError) and failure.error_code == _NO_SPEECH:
             is_alone = len(self.request_ids) == 1 or not self._progress.text
-            return isinstance(self._end, Seam) or not is_alone
+            # All of the audio was for tasks before, and nothing was left for this one.
+            is_rest = self._ledger.is_fresh and self._ledger.given != 0
+            return isinstance(self._end, Seam) or not is_alone or is_rest
         return self._ledger.is_settled and isinstance(failure, ConnectionLostError)
 
     def _setback(self, failure: ServiceError, attempt: _Attempt | None, now: float) -> Setback:

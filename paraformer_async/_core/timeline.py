@@ -17,6 +17,8 @@ __all__ = ["Timeline"]
 
 # Where the clocks part is forgotten beyond this many places, oldest first: nobody asks for them.
 _LONGEST = 4096
+# Times beyond this are none, in ms: 31 years.
+_LATEST = 1e12
 
 
 class Timeline:
@@ -44,7 +46,7 @@ class Timeline:
     def inject(self, at: int, length: int) -> None:
         """Enter *length* bytes of silence at *at*, behind all that was entered before."""
         self.is_shifted = True
-        user = self._position(at, is_end=True)
+        user = self._position(at, is_end=False)  # also when a jump leads to this very place
         if self._at[-1] == at and len(self._at) > 1 and not self._runs[-2]:
             self._at[-1] = at + length  # it adjoins the silence before
             return
@@ -68,7 +70,8 @@ class Timeline:
 
     def position(self, service_ms: float, *, is_end: bool = False) -> float:
         """Return the position in the user's audio; see `to_user`."""
-        return self._position(service_ms * self._bytes_per_ms, is_end=is_end)
+        at = max(0.0, min(service_ms, _LATEST)) * self._bytes_per_ms
+        return self._position(at, is_end=is_end)
 
     def forget_before(self, service_ms: float) -> None:
         """No earlier time will be asked for."""

@@ -50,7 +50,7 @@ async def open_audio(
     """
     opened: list[AudioFile] = []  # filled by the thread: a canceled call returns nothing
     try:
-        await to_thread.run_sync(lambda: opened.append(AudioFile(_open(Path(path)), chunk_ms)))
+        await to_thread.run_sync(lambda: opened.append(AudioFile(Path(path), chunk_ms)))
         yield opened[0]
     finally:
         for audio in opened:
@@ -59,7 +59,7 @@ async def open_audio(
 
 class AudioFile:
     """
-    An open audio file: `async for chunk in audio` yields its audio once, as s16le mono bytes.
+    An open audio file: `async for chunk in audio` yields its audio, as s16le mono bytes.
 
     If the file is damaged, iterating raises `AudioError` after yielding the intact audio before the
     damage. If the file is shorter than it declares, a warning is logged.
@@ -73,8 +73,10 @@ class AudioFile:
         subtype: Encoding as named by libsndfile, for example `PCM_16`, `OPUS`.
     """
 
-    def __init__(self, file: "SoundFile", chunk_ms: int) -> None:
-        self._file = file
+    def __init__(self, path: Path, chunk_ms: int) -> None:
+        self._path = path
+        self._file = file = _open(path)
+        self._is_used = False
         self.sample_rate: int = file.samplerate
         self.channels: int = file.channels
         self.frames: int = file.frames
@@ -85,11 +87,24 @@ class AudioFile:
         self._damage: Exception | None = None
         self._chunk = max(1, self.sample_rate * chunk_ms // 1000)
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self.read_from(0)
+
+    async def read_from(self, position: int) -> AsyncGenerator[bytes, None]:
+        """
+        Yield the audio from *position* on, in bytes of s16le mono PCM.
+
+        May be called again while no other iterator is in use: the file is then read anew.
+        """
         done = 0
+        if self._is_used:
+            await to_thread.run_sync(self._reopen)
+        self._is_used = True
         while pcm := await to_thread.run_sync(self._read, done):
-            yield pcm
+            begin = max(0, position - 2 * done)
             done += len(pcm) // 2
+            if begin < len(pcm):
+                yield pcm[begin:]
         if done < self.frames:
             _log.warning(
                 "%s ends early: it declares %.2f s of audio but contains %.2f s",
@@ -97,6 +112,11 @@ class AudioFile:
                 self.duration,
                 done / self.sample_rate,
             )
+
+    def _reopen(self) -> None:
+        self._file.close()
+        self._file = _open(self._path)
+        self._damage = None
 
     def _read(self, done: int) -> bytes:
         """Read the next chunk: the part before any damage first; then raise."""

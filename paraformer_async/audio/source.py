@@ -8,17 +8,18 @@ from collections.abc import (
     Awaitable,
     Callable,
     Iterable,
+    Sequence,
 )
 from functools import partial
 from os import PathLike
-from typing import IO, Any
+from typing import IO, Any, Protocol, runtime_checkable
 
 import anyio
 
 from paraformer_async.audio.blocking import read_in_thread
 from paraformer_async.errors import InvalidOptionError
 
-__all__ = ["Chunk", "Chunks", "Source", "chunks", "immutable"]
+__all__ = ["Chunk", "Chunks", "Rewindable", "Source", "chunks", "immutable"]
 
 Chunk = bytes | bytearray | memoryview
 """A piece of audio: PCM (s16le mono), or a part of an encoded stream."""
@@ -32,15 +33,33 @@ _CLOSE_TIMEOUT = 2.0  # seconds
 _SAMPLE_FORMATS = ("B", "b", "c", "h", "H", "<h", "<H")
 
 
+@runtime_checkable
+class Rewindable(Protocol):
+    """A source that can be read more than once."""
+
+    def read_from(self, position: int) -> AsyncGenerator[Chunk, None]:
+        """Return an iterator over the audio from *position* on, in bytes of s16le mono PCM."""
+        ...
+
+
 class Chunks:
     """
     The chunks of an audio source, as the source yields them.
 
     Iterates over the source itself and adds no overhead.
+
+    Attributes:
+        rewound: Returns the chunks from a position in bytes on, to be read once more; `None` for a
+            source that can be read only once.
     """
 
-    def __init__(self, iterator: AsyncIterator[Any]) -> None:
+    def __init__(
+        self,
+        iterator: AsyncIterator[Any],
+        rewound: "Callable[[int], Chunks] | None" = None,
+    ) -> None:
         self._iterator = iterator
+        self.rewound = rewound
 
     def __aiter__(self) -> AsyncIterator[Any]:
         return self._iterator
@@ -74,9 +93,11 @@ def chunks(source: Source) -> Chunks:
             "audio", f"{source!r} is a path, not audio", hint="use transcribe(path) for files"
         )
     if isinstance(source, bytes | bytearray | memoryview):
-        return Chunks(_from_sequence((immutable(source),)))
+        return _in_memory((immutable(source),))
     if isinstance(source, list | tuple):
-        return Chunks(_from_sequence(source))
+        return _in_memory(tuple(source))
+    if isinstance(source, Rewindable):
+        return _rewindable(source)
     read = getattr(source, "read1", None) or getattr(source, "read", None)
     if hasattr(source, "readline") and inspect.iscoroutinefunction(read):
         return Chunks(_from_reader(read))  # iterating would wait for line breaks
@@ -89,6 +110,14 @@ def chunks(source: Source) -> Chunks:
     raise InvalidOptionError("audio", f"a {type(source).__name__} does not yield bytes")
 
 
+def _in_memory(pieces: Sequence[Chunk], position: int = 0) -> Chunks:
+    return Chunks(_from_sequence(pieces, position), partial(_in_memory, pieces))
+
+
+def _rewindable(source: Rewindable, position: int = 0) -> Chunks:
+    return Chunks(source.read_from(position), partial(_rewindable, source))
+
+
 async def _from_reader(
     read: Callable[[int], Awaitable[Chunk]],
 ) -> AsyncGenerator[Chunk, None]:
@@ -96,9 +125,13 @@ async def _from_reader(
         yield chunk
 
 
-async def _from_sequence(source: Iterable[Chunk]) -> AsyncGenerator[Chunk, None]:
-    for chunk in source:
-        yield chunk
+async def _from_sequence(pieces: Sequence[Chunk], position: int) -> AsyncGenerator[Chunk, None]:
+    for piece in pieces:
+        if position <= 0:
+            yield piece
+        elif position < len(piece):
+            yield bytes(piece[position:])
+        position -= len(piece)
 
 
 def immutable(chunk: object) -> bytes:

@@ -14,7 +14,12 @@ from paraformer_async._core.framing import FRAME_MS, silence
 from paraformer_async._core.middleware import Middleware
 from paraformer_async._core.wire import Audio, Command, RunTask
 from paraformer_async.errors import InvalidOptionError
-from paraformer_async.options.checks import require_positive
+from paraformer_async.options.checks import require_seconds
+from paraformer_async.options.service import (
+    DEFAULT_SENTENCE_SILENCE,
+    MESSAGE_TIMEOUT,
+    SEMANTIC_SENTENCE_SILENCE,
+)
 
 __all__ = ["Heartbeat"]
 
@@ -37,20 +42,15 @@ class Heartbeat(Middleware):
     hurries = False
     uses_context = False
 
-    # After so many seconds without a message the service ends a task.
-    _PATIENCE = 23.0
-    # The service's default of max_sentence_silence, the silence that ends a sentence when it breaks
-    # them by meaning, and what it is given beyond that, in ms.
-    _SENTENCE_SILENCE = 800
-    _SEMANTIC_SILENCE = 2000
+    # Silence beyond that which ends a sentence, in ms.
     _MARGIN = 200
 
     def __init__(self, interval: float = 5.0) -> None:
-        require_positive("interval", interval)
-        if interval >= self._PATIENCE:
+        require_seconds("interval", interval)
+        if interval >= MESSAGE_TIMEOUT:
             raise InvalidOptionError(
                 "interval",
-                f"{interval:g} s is too long: the service ends a task after {self._PATIENCE:g} s",
+                f"{interval:g} s is too long: the service ends a task after {MESSAGE_TIMEOUT:g} s",
                 hint="the default of 5 s leaves room for a slow network",
             )
         self._interval = interval
@@ -84,9 +84,9 @@ class Heartbeat(Middleware):
         return (self._frame,) * frames
 
     def _begin(self, task: RunTask) -> RunTask:
-        pause = task.parameters.get("max_sentence_silence") or self._SENTENCE_SILENCE
+        pause = task.parameters.get("max_sentence_silence") or DEFAULT_SENTENCE_SILENCE
         if task.parameters.get("semantic_punctuation_enabled"):
-            pause = self._SEMANTIC_SILENCE
+            pause = SEMANTIC_SENTENCE_SILENCE
         self._frame = Audio(silence(task.parameters["sample_rate"], FRAME_MS), injected=True)
         self._pause_frames = (pause + self._MARGIN) // FRAME_MS
         return replace(task, parameters={**task.parameters, "heartbeat": True})

@@ -19,7 +19,7 @@ def result(text: str, *, is_final: bool = False) -> RecognitionResult:
 async def read(inbox: Inbox) -> RecognitionResult | None:
     """Wait for the next result, as the user's loop does; `None` at the end."""
     while not inbox.results and not inbox.is_ended:
-        await inbox.arrival()
+        await inbox.changed.wait()
     return inbox.results.pop(0) if inbox.results else None
 
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paraformer_async._core.ledger import Ledger, Span
+from paraformer_async._core.timeline import Timeline
 from paraformer_async._core.wav import LARGEST_HEADER, WavHeader
 from paraformer_async._core.wire import Audio, ResultGenerated
 from paraformer_async.results import Sentence, Usage, Word
@@ -365,3 +366,13 @@ def test_settled_is_what_needs_no_other_task() -> None:
     ledger.record(Audio(bytes(8000)))
     ledger.settle(final(1000, 1001))
     assert not ledger.is_settled
+
+
+def test_silence_right_behind_a_jump_does_not_undo_it() -> None:
+    """Silence that follows a repeated pause at once lies where the audio goes on, not before."""
+    timeline = Timeline(2.0, begin=200)
+    timeline.jump(100, 1000)
+    timeline.inject(100, 40)
+    timeline.inject(140, 20)
+    assert [100, 125, 500, 500, 505] == [timeline.to_user(ms) for ms in (0, 25, 50, 80, 85)]
+    assert 150 == timeline.to_user(50, is_end=True)

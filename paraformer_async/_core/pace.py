@@ -1,0 +1,38 @@
+"""How fast audio is sent, compared to real time."""
+
+from math import inf
+
+__all__ = ["Pace"]
+
+# What audio in real time may be ahead of the clock, in seconds: sources deliver unevenly.
+_LEAD = 1.0
+
+
+class Pace:
+    """
+    Compares audio with the clock.
+
+    Args:
+        bytes_per_second: Of the audio; `None` for compressed audio, which is never ahead.
+
+    Attributes:
+        held_until: When audio that was ahead is so no more; infinity when none is held back.
+    """
+
+    def __init__(self, bytes_per_second: int | None) -> None:
+        self._bytes_per_second = bytes_per_second
+        self._began: float | None = None
+        self.held_until = inf
+
+    def begin(self, now: float) -> None:
+        """Audio can be recorded from *now* on, if not before."""
+        if self._began is None:
+            self._began = now
+
+    def is_ahead(self, size: int, now: float) -> bool:
+        """Return whether *size* bytes are more than can have been recorded until *now*."""
+        if self._bytes_per_second is None or self._began is None:
+            return False
+        due = self._began + size / self._bytes_per_second - _LEAD
+        self.held_until = due if due > now else inf
+        return due > now
