@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from paraformer_async.testing.records import Connections, ReceivedTask
     from paraformer_async.testing.scripts import Script, ScriptRun
     from paraformer_async.testing.server import ScriptedServer
+    from paraformer_async.testing.transports import check_transport
 
 __all__ = [
     "Clocks",
@@ -55,6 +56,7 @@ __all__ = [
     "Stall",
     "Throttle",
     "Unknown",
+    "check_transport",
     "marked",
     "marks",
     "marks_of",
@@ -68,6 +70,7 @@ _HOMES = {
     "Script": f"{__name__}.scripts",
     "ScriptRun": f"{__name__}.scripts",
     "ScriptedServer": f"{__name__}.server",
+    "check_transport": f"{__name__}.transports",
     "marked": f"{__name__}.marking",
     "marks": f"{__name__}.marking",
     "marks_of": f"{__name__}.marking",
