@@ -5,7 +5,9 @@ With `--no-venv`, sessions install nothing and use the active environment, which
 `dev` extra and the `ci` dependency group.
 """
 
+import ast
 import os
+import re
 from pathlib import Path
 
 import nox
@@ -68,6 +70,39 @@ def tests(session: nox.Session, dependencies: str) -> None:
 
 
 @nox.session
+def aiohttp(session: nox.Session) -> None:
+    """Run the tests of transports on every version of aiohttp whose private parts are used."""
+    install(session, "-e", ".[dev]")
+    factory = (ROOT / "paraformer_async/_net/aiohttp_factory.py").read_text(encoding="utf-8")
+    found = re.search(r"^TESTED = frozenset\((.*?)\)$", factory, re.DOTALL | re.MULTILINE)
+    assert found, "no TESTED in aiohttp_factory.py"
+    for version in sorted(ast.literal_eval(found[1])):
+        target = Path(session.create_tmp()).resolve() / version
+        pinned = f"aiohttp=={version}"
+        session.run(
+            "python",
+            "-m",
+            "pip",
+            "install",
+            "-qq",
+            "--upgrade",
+            "--no-deps",
+            "--target",
+            str(target),
+            pinned,
+        )
+        env = {"PYTHONPATH": str(target)}
+        session.run(
+            "python",
+            "-m",
+            "pytest",
+            "tests/net/test_transports.py",
+            "tests/net/test_aiohttp.py",
+            env=env,
+        )
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style and formatting."""
     install(session, groups=("lint",))
@@ -77,12 +112,13 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check the types with mypy and pyright."""
+    """Check the types with mypy and pyright, and that all that is public has one."""
     install(session, "-e", ".[dev]", groups=("types",))
     session.run("mypy", "--strict")
     # Use Node from the wheel and do not check for a newer pyright: nothing else is downloaded.
     offline = {"PYRIGHT_PYTHON_GLOBAL_NODE": "0", "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
     session.run("pyright", "--project", "pyproject.toml", env=offline)
+    session.run("pyright", "--verifytypes", "paraformer_async", "--ignoreexternal", env=offline)
 
 
 @nox.session

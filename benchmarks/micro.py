@@ -23,7 +23,7 @@ from paraformer_async._core.framing import Framer, bytes_per_second
 from paraformer_async._core.ledger import Ledger
 from paraformer_async._core.protocol import ClientProtocol, ServerProtocol, State
 from paraformer_async._core.wire import Event, ResultGenerated, decode_event
-from paraformer_async.middleware import Audio, Heartbeat, Latency, RunTask, Stack, TaskStarted
+from paraformer_async.middleware import Audio, Heartbeat, LatencyMeter, RunTask, Stack, TaskStarted
 from paraformer_async.options.options import Options
 
 _RATE = 16000
@@ -70,7 +70,7 @@ def _running() -> ClientProtocol:
 
 
 def _stack() -> Stack:
-    stack = Stack([Heartbeat(), Latency()])
+    stack = Stack([Heartbeat(), LatencyMeter()])
     stack.outgoing(RunTask("any", {"sample_rate": _RATE}), _NOW)
     stack.outgoing(_AUDIO, _NOW)
     return stack
@@ -89,7 +89,7 @@ def _recorded(steps: int) -> Ledger:
 
 
 def _recognition() -> Recognition:
-    recognition = Recognition(Options(), Stack([Heartbeat(), Latency()]))
+    recognition = Recognition(Options(), Stack([Heartbeat(), LatencyMeter()]))
     recognition.open(_NOW)
     recognition.take_in(TaskStarted(), _TASK, _NOW)
     recognition.take_out(_CHUNK, _NOW)

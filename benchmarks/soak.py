@@ -38,11 +38,10 @@ from paraformer_async import (
     ParaformerError,
     PoolLimits,
     RecognitionResult,
-    Reconnect,
-    Retry,
     TaskFailedError,
     Timeouts,
 )
+from paraformer_async.observing import Event, RetryScheduled
 from paraformer_async.testing import marked, marks_of
 
 _RATE = 8000
@@ -134,9 +133,10 @@ class Tally:
         self.retries: Counter[str] = Counter()
         self.samples: list[dict[str, Any]] = []
 
-    def note_retry(self, retry: Retry) -> None:
+    def observe(self, event: Event) -> None:
         """Count a retry by its reason."""
-        self.retries[_kind(retry.failure)] += 1
+        if isinstance(event, RetryScheduled):
+            self.retries[_kind(event.failure)] += 1
 
     def note_end(self, speech: Speech, check: Check) -> None:
         """Count the blocks of a recognition that has ended."""
@@ -176,7 +176,7 @@ async def soak(server: Server, options: argparse.Namespace) -> dict[str, Any]:
         api_key="any",
         sample_rate=_RATE,
         pool=limits,
-        reconnect=Reconnect(on_retry=tally.note_retry),
+        observe=tally.observe,
         timeouts=_SMOKE_TIMEOUTS if options.smoke else _TIMEOUTS,
     )
     with suppress(TimeoutError):

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from paraformer_async.observing import Statistics
-    from paraformer_async.options.options import workspace_endpoint
+    from paraformer_async.options.endpoint import workspace_endpoint
     from paraformer_async.options.policies import PoolLimits, Reconnect, Timeouts
     from paraformer_async.recognizer import AsyncRecognizer
     from paraformer_async.results import AudioGap, Latency, RecognitionResult, Sentence, Usage, Word
@@ -85,7 +85,7 @@ _MODULES = {
     "Transcript": "transcript",
     "Usage": "results",
     "Word": "results",
-    "workspace_endpoint": "options.options",
+    "workspace_endpoint": "options.endpoint",
 }
 
 

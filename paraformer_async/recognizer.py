@@ -16,11 +16,11 @@ from paraformer_async._net.choose import TransportOption, factory_of, require_tr
 from paraformer_async.audio.files import open_audio
 from paraformer_async.audio.source import Source, chunks
 from paraformer_async.errors import AudioError, InvalidOptionError
-from paraformer_async.middleware import Heartbeat, Latency, Middleware, Stack
+from paraformer_async.middleware import Heartbeat, LatencyMeter, Middleware, Stack
 from paraformer_async.observing import Observer, Statistics
 from paraformer_async.options.checks import require_kind
 from paraformer_async.options.models import MODELS
-from paraformer_async.options.options import ApiKey, Options, Overrides
+from paraformer_async.options.options import RATE_OF_MODEL, ApiKey, Options, Overrides
 from paraformer_async.options.policies import PoolLimits, Reconnect, Timeouts
 from paraformer_async.results import RecognitionResult, Sentence
 from paraformer_async.stream import RecognitionStream
@@ -50,17 +50,26 @@ class AsyncRecognizer(AsyncContextManagerMixin):
     Args:
         model: The model; one that is not known here is passed on with its parameters unchecked.
         format: Format of streamed audio: pcm (s16le mono), wav, mp3, opus, speex, aac or amr.
-        sample_rate: Rate of streamed audio in Hz. Files bring their own.
-        vocabulary_id: Hot words of v2 models.
-        phrase_id: Hot words of v1 models.
-        disfluency_removal_enabled: Drop filler words. The service's default: False.
-        language_hints: The languages that may be spoken, for multilingual models.
-        semantic_punctuation_enabled: Break sentences by meaning, not by pauses. Default: False.
+        sample_rate: Rate of streamed audio in Hz; that of the model, or 16000, when not given.
+            Files bring their own.
+        vocabulary_id: Id of a list of hot words, of v2 and later models.
+        phrase_id: Id of a list of hot words, of v1 models.
+        disfluency_removal_enabled: Drop filler words. Default: False.
+        language_hints: Languages that may be spoken; detected when not given.
+        semantic_punctuation_enabled: End sentences by meaning, not at pauses. Default: False.
         max_sentence_silence: The pause in ms that ends a sentence, 200 to 6000. Default: 800.
-        multi_threshold_mode_enabled: Keep sentences from growing long. Default: False.
+        multi_threshold_mode_enabled: Keep sentences that end at pauses from growing long.
+            Default: False.
         punctuation_prediction_enabled: Add punctuation. Default: True.
-        heartbeat: Keep the stream alive while its source is quiet, by sending silence.
+        heartbeat: Keep the stream alive while its source is quiet. Default: False.
         inverse_text_normalization_enabled: Write numbers in digits. Default: True.
+        vocabulary: Hot words with their weights, 1 to 5, or 50.
+        speech_noise_threshold: From -1.0 to 1.0; towards 1.0 more of the audio is taken for noise.
+        special_word_filter: Words to replace by signs, or to leave out.
+        vad_model: The VAD: far_field_meeting_16k or near_meeting_16k.
+            Default: far_field_meeting_16k.
+        keep_dialect: Write dialect as it is spoken, not as Mandarin. Default: False.
+        intermediate_result_enabled: Send partial results, too. Default: False.
         parameters: Further parameters for the service, passed on unchecked.
         api_key: The key, or a callable (sync or async) that is asked for it at each connection.
             From DASHSCOPE_API_KEY when not given.
@@ -75,7 +84,7 @@ class AsyncRecognizer(AsyncContextManagerMixin):
         transport: What opens connections: `"aiohttp"`, `"picows"` (extra `fast`), or a callable that
             returns a `TransportFactory` of your own.
         pool: How many connections there may be, and how fast tasks are submitted.
-        middleware: Factories of middleware, outermost first, put around `Latency` and `Heartbeat`.
+        middleware: Factories of middleware, outermost first, put around `LatencyMeter` and `Heartbeat`.
         reconnect: What happens when a connection breaks; `None` to fail at once.
         timeouts: The bounds of all waits.
         buffer: Seconds of audio that may wait to be sent before `send` and sources wait.
@@ -93,7 +102,7 @@ class AsyncRecognizer(AsyncContextManagerMixin):
         *,
         # Task
         format: str = "pcm",
-        sample_rate: int = 16000,
+        sample_rate: int | None = None,
         vocabulary_id: str | None = None,
         phrase_id: str | None = None,
         disfluency_removal_enabled: bool | None = None,
@@ -104,6 +113,12 @@ class AsyncRecognizer(AsyncContextManagerMixin):
         punctuation_prediction_enabled: bool | None = None,
         heartbeat: bool | None = None,
         inverse_text_normalization_enabled: bool | None = None,
+        vocabulary: Mapping[str, int] | None = None,
+        speech_noise_threshold: float | None = None,
+        special_word_filter: Mapping[str, Any] | str | None = None,
+        vad_model: str | None = None,
+        keep_dialect: bool | None = None,
+        intermediate_result_enabled: bool | None = None,
         parameters: Mapping[str, Any] = {},
         # Connection
         api_key: ApiKey | None = None,
@@ -126,7 +141,7 @@ class AsyncRecognizer(AsyncContextManagerMixin):
         self._options = Options(
             model=model,
             format=format,
-            sample_rate=sample_rate,
+            sample_rate=RATE_OF_MODEL if sample_rate is None else sample_rate,
             vocabulary_id=vocabulary_id,
             phrase_id=phrase_id,
             disfluency_removal_enabled=disfluency_removal_enabled,
@@ -137,6 +152,12 @@ class AsyncRecognizer(AsyncContextManagerMixin):
             punctuation_prediction_enabled=punctuation_prediction_enabled,
             heartbeat=heartbeat,
             inverse_text_normalization_enabled=inverse_text_normalization_enabled,
+            vocabulary=vocabulary,
+            speech_noise_threshold=speech_noise_threshold,
+            special_word_filter=special_word_filter,
+            vad_model=vad_model,
+            keep_dialect=keep_dialect,
+            intermediate_result_enabled=intermediate_result_enabled,
             parameters=parameters,
             api_key=api_key,
             endpoint=endpoint,
@@ -278,7 +299,7 @@ class AsyncRecognizer(AsyncContextManagerMixin):
             options = replace(options, heartbeat=True)
         elif options.heartbeat:
             given.append(Heartbeat())
-        latency = Latency()
+        latency = LatencyMeter()
         source = None if audio is None else chunks(audio)
         run = client.make_run(options, Stack([*given, latency]), source, frame_ms=frame_ms)
         return RecognitionStream(run, latency, client)

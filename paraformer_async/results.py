@@ -83,7 +83,7 @@ class Usage(Struct, frozen=True, gc=False):
         duration: Audio billed so far in this task, in whole seconds.
     """
 
-    duration: int = 0
+    duration: int | float = 0
 
 
 class RecognitionResult(Struct, frozen=True, gc=False):

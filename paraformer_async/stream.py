@@ -13,7 +13,7 @@ from paraformer_async._client.hub import Hub
 from paraformer_async._client.run import Run
 from paraformer_async.audio.source import Chunk, immutable
 from paraformer_async.errors import UsageError
-from paraformer_async.middleware import Latency
+from paraformer_async.middleware import LatencyMeter
 from paraformer_async.results import RecognitionResult, Usage
 
 __all__ = ["RecognitionStream"]
@@ -45,7 +45,7 @@ class RecognitionStream(AsyncContextManagerMixin):
     loop of the recognizer; any number of tasks may call them.
     """
 
-    def __init__(self, run: Run, latency: Latency, hub: Hub) -> None:
+    def __init__(self, run: Run, latency: LatencyMeter, hub: Hub) -> None:
         self._run = run
         self._latency = latency
         self._hub = hub

@@ -27,7 +27,7 @@ class Transcript(Struct, frozen=True):
     duration: float
     latency: Latency
     request_id: str
-    billed: int | None = None
+    billed: int | float | None = None
 
     @property
     def text(self) -> str:

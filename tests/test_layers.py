@@ -1,6 +1,12 @@
-"""Rules that import-linter cannot express: sans-I/O rooms never wait and ignore no types."""
+"""
+Rules that import-linter cannot express.
+
+Sans-I/O rooms never wait and ignore no types, and no file is in an import cycle, imports for type
+checkers and imports on first use included.
+"""
 
 import ast
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -71,3 +77,32 @@ def test_relative_imports_are_not_mistaken() -> None:
 def test_waiting_is_found() -> None:
     """The check finds a coroutine and its `await`."""
     assert waits("async def wait() -> None:\n    await other()") == [1, 2]
+
+
+def modules() -> dict[str, Path]:
+    """Return all modules of the package by their names."""
+    found = {}
+    for path in ROOT.rglob("*.py"):
+        parts = path.relative_to(ROOT.parent).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def imports_of(path: Path, known: dict[str, Path]) -> set[str]:
+    """Return the *known* modules that a file imports, for type checkers and on first use too."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                names.add(inner if inner in known else node.module)
+        elif isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+    return {name for name in names if name in known and known[name] != path}
+
+
+def test_no_file_is_in_an_import_cycle() -> None:
+    """Every file can be read after those that it imports; a cycle fails with its files."""
+    known = modules()
+    graph = {name: imports_of(path, known) for name, path in known.items()}
+    assert known.keys() == set(TopologicalSorter(graph).static_order())

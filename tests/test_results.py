@@ -14,11 +14,11 @@ from paraformer_async import Latency, RecognitionResult, Sentence, Usage, Word
         (Sentence(0, 900, "x"), True),
         (Sentence(0, 0, "x"), True),
         (Sentence(0, 900, "x", sentence_end=True), True),
-        (Sentence(0, 900, "x", sentence_end=False), True),
+        (Sentence(0, 900, "x", sentence_end=False), False),
     ],
 )
-def test_either_field_makes_a_sentence_final(sentence: Sentence, expected: bool) -> None:
-    """A sentence is final if the service marks it so, or if it has an end time."""
+def test_sentence_end_decides_where_it_is_sent(sentence: Sentence, expected: bool) -> None:
+    """Where the service marks the end, the mark decides; otherwise an end time means final."""
     assert expected is sentence.is_final
     assert expected is RecognitionResult(sentence, "t").is_final
 

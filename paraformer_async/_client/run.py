@@ -57,7 +57,7 @@ _logger = logging.getLogger("paraformer_async.client")
 _BURST = 0.001
 # A source that is never waited for must let others have their turn after so many chunks.
 _TURN = 32
-_ENDS = (Phase.DONE, Phase.FAILED)
+_ENDS = (Phase.DONE, Phase.GIVEN_UP)
 
 
 class Run:
@@ -154,8 +154,7 @@ class Run:
         if self.machine.phase is not Phase.DONE:
             if self.failure is None:
                 self.failure = reason
-                if self.machine.phase is not Phase.FAILED:
-                    self.machine.lost(reason, self._clock())
+                self.machine.lost(reason, self._clock())
             self._tasks.cancel_scope.cancel()
         self.inbox.end()
         self._turns.pass_on()

@@ -7,14 +7,13 @@ The service advises frames of about 100 ms, between 1 KB and 16 KB.
 from collections.abc import Iterable, Iterator
 from functools import cache
 
+from paraformer_async.options.service import FRAME_MS, LARGEST_FRAME, SMALLEST_FRAME
+
 __all__ = ["FILE_FRAME_MS", "FRAME_MS", "Framer", "Splitter", "bytes_per_second", "silence"]
 
-FRAME_MS = 100
 # For files, whose frames nobody waits for: what the vendor's client sends at a time at 16 kHz.
 FILE_FRAME_MS = 400
 SAMPLE_WIDTH = 2
-_SMALLEST = 1024
-_LARGEST = 16384
 
 
 def bytes_per_second(sample_rate: int) -> int:
@@ -46,7 +45,7 @@ class Framer:
 
     def __init__(self, sample_rate: int, frame_ms: int = FRAME_MS) -> None:
         size = sample_rate * frame_ms // 1000 * SAMPLE_WIDTH
-        self.size = min(max(size, _SMALLEST), _LARGEST)
+        self.size: int = min(max(size, SMALLEST_FRAME), LARGEST_FRAME)
         self.rest = bytearray()
 
     def feed(self, chunk: bytes) -> Iterable[bytes | memoryview]:
@@ -91,19 +90,20 @@ class Splitter:
     Such a chunk has no length in time, and holding some of it back could hold back seconds.
 
     Attributes:
-        size: 0: no size of chunk is that of a frame.
+        size: -1: no size of chunk is that of a frame.
         rest: Nothing.
     """
 
-    size = 0
+    size = -1
     rest = bytearray()
 
     def feed(self, chunk: bytes) -> Iterable[bytes | memoryview]:
         """Take a chunk, and give it in pieces that the service takes."""
-        if len(chunk) <= _LARGEST:
+        if len(chunk) <= LARGEST_FRAME:
             return (chunk,) if chunk else ()
         view = memoryview(chunk)
-        return (view[start : start + _LARGEST] for start in range(0, len(chunk), _LARGEST))
+        starts = range(0, len(chunk), LARGEST_FRAME)
+        return (view[start : start + LARGEST_FRAME] for start in starts)
 
     def flush(self, *, whole_samples: bool = False) -> bytes:
         """Nothing is held back."""

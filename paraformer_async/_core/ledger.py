@@ -19,7 +19,7 @@ from math import inf
 from typing import NamedTuple
 
 from paraformer_async._core.framing import SAMPLE_WIDTH
-from paraformer_async._core.timeline import Timeline
+from paraformer_async._core.timeline import Timeline, end_of
 from paraformer_async._core.wav import WavHeader
 from paraformer_async._core.wire import Audio, ResultGenerated
 from paraformer_async.results import Sentence
@@ -151,13 +151,13 @@ class Ledger:
         self._sent += size
         if self._timeline is None:
             return
-        if self._keep > 0 and size:
+        if self._keep <= 0:
+            self._kept_begin = self.size
+        elif size:  # a header has none, and middleware may send nothing
             self._kept.append(audio if data is audio.data else Audio(data))
             self._kept_size += size
             while self._kept_size > self._limit:
                 self._drop_first()
-        else:
-            self._kept_begin = self.size
 
     def settle(self, result: ResultGenerated) -> ResultGenerated:
         """Translate a result to the user's time, and note what it settles."""
@@ -196,7 +196,7 @@ class Ledger:
         Forget what was sent and is not settled; the user's audio comes again from there.
 
         Returns:
-            Where, in bytes.
+            Where, in bytes from the beginning, a header included.
         """
         start = self._settled
         start = max(start, self._passed - self._whole(_MARGIN))
@@ -206,7 +206,7 @@ class Ledger:
         self._kept_size = 0
         self._kept_begin = self.size = start
         self._passed = max(self._settled, start)
-        return start
+        return start + (len(self._header.data) if self._header else 0)
 
     def restart(self) -> list[Audio]:
         """
@@ -317,10 +317,3 @@ class Ledger:
         self._kept_size -= len(audio.data)
         if not audio.injected:
             self._kept_begin += len(audio.data)
-
-
-def end_of(sentence: Sentence) -> int:
-    """Return where *sentence* ends as far as it says so, in the ms of its own times."""
-    if sentence.end_time is not None:
-        return sentence.end_time
-    return sentence.words[-1].end_time if sentence.words else sentence.begin_time

@@ -1,6 +1,6 @@
 """How far a recognition has come: its text, its reach into the audio, and what it costs."""
 
-from paraformer_async._core.ledger import end_of
+from paraformer_async._core.timeline import end_of
 from paraformer_async.results import Sentence, Usage
 
 __all__ = ["Progress"]
@@ -22,7 +22,7 @@ class Progress:
         self.last: Sentence | None = None
         self._reached = 0  # before the current task
         self._billed: Usage | None = None  # in the current task
-        self._billed_before = 0  # in the tasks before
+        self._billed_before: int | float = 0  # in the tasks before
 
     @property
     def reach(self) -> int:

@@ -8,10 +8,10 @@ know which side it serves. A task is one turn through it; a recognition takes on
                      ↑  ↑                                    audio, results ↺   results ↺    │
               connected └──────────────────────── task-finished ←────────────────────────────┘
                      │    at a seam the next turn begins; otherwise IDLE ─completed→ DONE
-                  WAITING ←─again─ any phase in which something failed; FAILED is the end
+                  WAITING ←─again─ any phase in which something failed ─given up→ GIVEN_UP
 
 `task-finished` leads back to IDLE: that *is* the reuse of a connection. `task-failed` leads to
-FAILED, and only `again`, on another connection, leads out of it.
+FAILED, and only a decision leads out of it: to try again, on another connection, or to give up.
 """
 
 import logging
@@ -63,6 +63,7 @@ class Phase(StrEnum):
     FINISHING = "finishing"
     DONE = "done"
     FAILED = "failed"
+    GIVEN_UP = "given up"
 
 
 class Move(Enum):
@@ -94,10 +95,10 @@ TRANSITIONS: Mapping[tuple[Phase, type[Struct] | Move], Phase] = {
     **{
         (phase, move): after
         for phase in Phase
-        if phase is not Phase.DONE
+        if phase not in (Phase.DONE, Phase.GIVEN_UP)
         for move, after in (
             (Move.AGAIN, Phase.WAITING),
-            (Move.GIVEN_UP, Phase.FAILED),
+            (Move.GIVEN_UP, Phase.GIVEN_UP),
         )
     },
     # Nothing was missing but the end of the last task.
@@ -212,7 +213,7 @@ class _Protocol(ABC, Generic[Sent, Received]):
         Returns:
             Whether it counts; see `receive` for what is skipped, and what is raised.
         """
-        is_foreign = task_id not in (self.task_id, "") and self._is_foreign(task_id, message)
+        is_foreign = self._is_foreign(task_id, message)
         if is_foreign and self._skips_foreign:
             _logger.info("skipped a late %s of task %s", name_of(message), task_id)
             return False
@@ -233,15 +234,17 @@ class _Protocol(ABC, Generic[Sent, Received]):
         self.phase = phase
         return True
 
+    def is_of_another(self, task_id: str) -> bool:
+        """Whether *task_id* names another task. A peer may spell an id in another way, or not."""
+        return task_id not in ("", self.task_id) and _spelled(task_id) != _spelled(self.task_id)
+
     @abstractmethod
     def _decode(self, frame: str | bytes) -> tuple[str, Received]:
         """Return the task id that *frame* names (it may name none), and its message."""
 
     def _is_foreign(self, task_id: str, message: Command | Event) -> bool:
-        """Whether *message* is of another task. A peer may spell an id in another way."""
         # The failure of a task is the end of the connection: no matter of which task.
-        is_other = _spelled(task_id) != _spelled(self.task_id)
-        return is_other and not isinstance(message, TaskFailed)
+        return self.is_of_another(task_id) and not isinstance(message, TaskFailed)
 
     def _violation(self, what: str, *, retryable: bool = False) -> RemoteProtocolError:
         self.phase = Phase.FAILED

@@ -49,12 +49,14 @@ from paraformer_async._core.wire import (
     TaskFailed,
     TaskFinished,
     TaskStarted,
+    decode_event,
 )
 from paraformer_async.errors import (
     AudioLostError,
     ConnectError,
     ConnectionLostError,
     DeadlineError,
+    RemoteProtocolError,
     ServiceError,
     TaskFailedError,
     UsageError,
@@ -70,7 +72,8 @@ BATCH = 16
 # For compressed audio the buffer is bounded as if a second had this many bytes (128 kbit/s).
 _COMPRESSED_BYTES_PER_SECOND = 16_000
 _UNCOMPRESSED = ("pcm", "wav")
-_ENDS = (Phase.DONE, Phase.FAILED)
+_ENDS = (Phase.DONE, Phase.GIVEN_UP)
+_UNCONNECTED = (Phase.NEW, Phase.WAITING, *_ENDS)
 _RESULTS = (Phase.RUNNING, Phase.FINISHING)
 _NO_SPEECH = "NO_VALID_AUDIO_ERROR"
 
@@ -108,10 +111,13 @@ class Over(Struct, frozen=True):
 class _Attempt:
     """The current task: since when it runs, and how far results had come before it."""
 
-    __slots__ = ("is_reused", "reach", "started_at")
+    __slots__ = ("is_connected", "is_reused", "reach", "started_at")
 
-    def __init__(self, reach: int, *, is_reused: bool) -> None:
+    def __init__(
+        self, reach: int = 0, *, is_connected: bool = False, is_reused: bool = False
+    ) -> None:
         self.reach = reach
+        self.is_connected = is_connected
         self.is_reused = is_reused
         self.started_at: float | None = None
 
@@ -157,8 +163,8 @@ class Recognition:
         self._progress = Progress()
         self._retries = Retries(options.reconnect)
         self._deadlines = Deadlines(options.timeouts)
-        self._attempt: _Attempt | None = None
-        self._opening: list[Command] = []
+        self._attempt = _Attempt()
+        self._opening: list[Command] | None = None  # what begins each task
         self._replay: deque[Command] = deque()
         self._end: Mark | Seam | None = None  # what ends the current task, once it has its turn
         self._closing: list[Command] = []  # the commands of that
@@ -216,8 +222,7 @@ class Recognition:
     def send(self, chunk: bytes, now: float) -> None:
         """Take audio, also beyond `is_full`. Raises `UsageError` after `finish` or the end."""
         del now
-        if self._buffer.is_ended or self._protocol.phase in _ENDS:
-            raise UsageError("cannot send after finish(), or after the end")
+        self._require_open("send")
         buffer, size = self._buffer, len(chunk)
         if size == buffer.frame_size and not buffer.rest:  # nearly always
             buffer.items.append(chunk)
@@ -226,13 +231,19 @@ class Recognition:
             buffer.add(chunk)
 
     def flush(self, now: float) -> None:
-        """End the task after the audio so far; the next one takes what follows."""
+        """End the task after the audio so far; another one takes what follows. Raises as `send`."""
         del now
+        self._require_open("flush")
         self._buffer.mark_seam(Seam())
 
     def update(self, options: Options, now: float) -> None:
-        """Use other *options* for the audio that follows; of the same format and sample rate."""
+        """
+        Use other *options* for the audio that follows; of the same format and sample rate.
+
+        Raises as `send`.
+        """
         del now
+        self._require_open("update")
         self._buffer.mark_seam(Seam(options))
 
     def finish(self, now: float) -> None:
@@ -252,7 +263,7 @@ class Recognition:
             is_reused: Whether the connection has been idle, and may have gone stale.
         """
         self._protocol.move(Move.CONNECTED)
-        self._attempt = _Attempt(self._reach, is_reused=is_reused)
+        self._attempt = _Attempt(self._reach, is_connected=True, is_reused=is_reused)
         self._pace.begin(now)
         self.request_ids.append(request_id)
         self._begin("started", now)  # also when middleware keeps run-task back
@@ -370,11 +381,11 @@ class Recognition:
             failure: What ended it: of the connection, of the way to one, or raised in here.
             now: The time.
         """
-        attempt, self._attempt = self._attempt, None
+        attempt, self._attempt = self._attempt, _Attempt()
         self._deadlines.clear()
         self._replay.clear()
-        if self._protocol.phase is Phase.DONE:
-            return Over()
+        if self._protocol.phase in _ENDS:
+            return Over(None if self._protocol.phase is Phase.DONE else failure)
         if not isinstance(failure, ServiceError):
             return self._give_up(failure)
         if self._is_complete_despite(failure):
@@ -388,6 +399,10 @@ class Recognition:
         return Again(delay, failure, self._retries.failures, self._rewind())
 
     # Inside.
+
+    def _require_open(self, what: str) -> None:
+        if self._buffer.is_ended or self._protocol.phase in _ENDS:
+            raise UsageError(f"cannot {what} after finish(), or after the end")
 
     @property
     def _reach(self) -> int:
@@ -421,7 +436,7 @@ class Recognition:
 
     def _run_task(self, now: float) -> list[Command]:
         """Return the commands that begin a task: the same for each, until there is an update."""
-        if not self._opening:
+        if self._opening is None:
             options = self._options
             resources = (Resource(options.phrase_id),) if options.phrase_id else ()
             task = RunTask(options.model, options.task_parameters(), resources)
@@ -463,18 +478,29 @@ class Recognition:
 
     def _receive_other(self, frame: str | bytes, now: float) -> list[RecognitionResult]:
         """Take a frame that is not a result of the running task in the usual form."""
+        if self._protocol.phase in _UNCONNECTED:
+            return []  # of a connection that was given up
         event = self._protocol.receive(frame)
         if event is None:
             return []
+        if isinstance(event, TaskFailed) and self._is_left_over(frame):
+            raise RemoteProtocolError("an earlier task of the connection failed", retryable=True)
         if isinstance(event, ResultGenerated):
             return self._take_result(event, now)
         return self._turn(event, now)
+
+    def _is_left_over(self, frame: str | bytes) -> bool:
+        """Whether *frame* is of an earlier task of a connection that has been idle."""
+        is_idle = self._attempt.is_reused and self._attempt.started_at is None
+        return is_idle and self._protocol.is_of_another(decode_event(frame)[0])
 
     def _take_result(self, result: ResultGenerated, now: float) -> list[RecognitionResult]:
         """Put a result on the user's timeline, and note what it brings."""
         result = self._ledger.settle(result)
         sentence = result.sentence
         if sentence is not None and not sentence.heartbeat:
+            if sentence.is_final and sentence.end_time and sentence == self._progress.last:
+                return []  # the same sentence at the same time: it came twice
             self._progress.last = sentence
             if sentence.is_final:
                 self._progress.text.append(sentence.text)
@@ -496,8 +522,7 @@ class Recognition:
 
     def _started(self, event: TaskStarted, now: float) -> list[RecognitionResult]:
         self._deadlines.end("started")
-        if self._attempt is not None:
-            self._attempt.started_at = now
+        self._attempt.started_at = now
         results: list[RecognitionResult] = []
         if len(self.request_ids) > 1:
             results += self._take_over(now)
@@ -532,7 +557,7 @@ class Recognition:
         self._ledger.seal()
         if end.options is not None:
             self._options = end.options
-            self._opening = []
+            self._opening = None
         self._protocol.move(Move.AGAIN)
         return Again(0.0)
 
@@ -567,14 +592,16 @@ class Recognition:
             return False
         if isinstance(failure, TaskFailedError) and failure.error_code == _NO_SPEECH:
             is_alone = len(self.request_ids) == 1 or not self._progress.text
-            return isinstance(self._end, Seam) or not is_alone
+            # All of the audio was for tasks before, and nothing was left for this one.
+            is_rest = self._ledger.is_fresh and self._ledger.given != 0
+            return isinstance(self._end, Seam) or not is_alone or is_rest
         return self._ledger.is_settled and isinstance(failure, ConnectionLostError)
 
-    def _setback(self, failure: ServiceError, attempt: _Attempt | None, now: float) -> Setback:
-        if attempt is None:
+    def _setback(self, failure: ServiceError, attempt: _Attempt, now: float) -> Setback:
+        if not attempt.is_connected:
             return Setback(failure)
-        # A connection that went stale may also just be silent.
-        was_lost = isinstance(failure, ConnectionLostError | DeadlineError)
+        # A connection that went stale may also just be silent, or carry what is left of a task.
+        was_lost = isinstance(failure, ConnectionLostError | DeadlineError | RemoteProtocolError)
         started_at = attempt.started_at
         return Setback(
             failure,

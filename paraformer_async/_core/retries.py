@@ -54,10 +54,12 @@ class Retries:
     def delay(self, setback: Setback) -> float | None:
         """Give the seconds to wait before another attempt; `None` when there shall be none."""
         failure = setback.failure
-        if self._policy is None or not failure.retryable:
+        if self._policy is None:
             return None
         if setback.was_stale:
-            return 0.0
+            return 0.0  # whatever the failure was: it says nothing about this recognition
+        if not failure.retryable:
+            return None
         was_stable = setback.ran_for >= _STABLE and isinstance(failure, ConnectionLostError)
         self._barren = 0 if setback.progressed else self._barren + 1
         if setback.progressed or was_stable:

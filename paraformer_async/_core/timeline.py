@@ -13,10 +13,12 @@ from msgspec.structs import replace
 
 from paraformer_async.results import Sentence, Word
 
-__all__ = ["Timeline"]
+__all__ = ["Timeline", "end_of"]
 
 # Where the clocks part is forgotten beyond this many places, oldest first: nobody asks for them.
 _LONGEST = 4096
+# Times beyond this are none, in ms: 31 years.
+_LATEST = 1e12
 
 
 class Timeline:
@@ -40,11 +42,12 @@ class Timeline:
         self._at = [0]
         self._user = [begin]
         self._runs = [True]
+        self._jump = 0  # where the last jump is
 
     def inject(self, at: int, length: int) -> None:
         """Enter *length* bytes of silence at *at*, behind all that was entered before."""
         self.is_shifted = True
-        user = self._position(at, is_end=True)
+        user = self._position(at, is_end=False)  # also when a jump leads to this very place
         if self._at[-1] == at and len(self._at) > 1 and not self._runs[-2]:
             self._at[-1] = at + length  # it adjoins the silence before
             return
@@ -54,6 +57,7 @@ class Timeline:
     def jump(self, at: int, user: int) -> None:
         """From *at* on the audio is that from *user* on; behind all that was entered before."""
         self.is_shifted = True
+        self._jump = at
         self._add(at, user, runs=True)
 
     def to_user(self, service_ms: float, *, is_end: bool = False) -> int:
@@ -68,7 +72,8 @@ class Timeline:
 
     def position(self, service_ms: float, *, is_end: bool = False) -> float:
         """Return the position in the user's audio; see `to_user`."""
-        return self._position(service_ms * self._bytes_per_ms, is_end=is_end)
+        at = max(0.0, min(service_ms, _LATEST)) * self._bytes_per_ms
+        return self._position(at, is_end=is_end)
 
     def forget_before(self, service_ms: float) -> None:
         """No earlier time will be asked for."""
@@ -81,19 +86,30 @@ class Timeline:
         end = sentence.end_time
         return replace(
             sentence,
-            begin_time=self._time(sentence.begin_time, latest),
+            begin_time=self._begin(sentence.begin_time, end_of(sentence), latest),
             end_time=None if end is None else self._time(end, latest, is_end=True),
             words=tuple(self._translated_word(word, latest) for word in sentence.words),
             stash=self.translated(sentence.stash, latest) if sentence.stash else None,
         )
 
     def _translated_word(self, word: Word, latest: float) -> Word:
-        begin = self._time(word.begin_time, latest)
+        begin = self._begin(word.begin_time, word.end_time, latest)
         return replace(
             word, begin_time=begin, end_time=self._time(word.end_time, latest, is_end=True)
         )
 
-    def _time(self, service_ms: int, latest: float, *, is_end: bool = False) -> int:
+    def _begin(self, begin_ms: int, end_ms: int, latest: float) -> int:
+        """
+        Return the user's time of a begin.
+
+        What ends behind a jump begins behind it, although services round and pad: the audio before
+        is a pause that was repeated.
+        """
+        if begin_ms * self._bytes_per_ms < self._jump < end_ms * self._bytes_per_ms:
+            return self._time(self._jump / self._bytes_per_ms, latest)
+        return self._time(begin_ms, latest)
+
+    def _time(self, service_ms: float, latest: float, *, is_end: bool = False) -> int:
         time = self.to_user(service_ms, is_end=is_end)
         return time if time <= latest else int(latest)
 
@@ -115,3 +131,10 @@ class Timeline:
 
     def _forget(self, count: int) -> None:
         del self._at[:count], self._user[:count], self._runs[:count]
+
+
+def end_of(sentence: Sentence) -> int:
+    """Return where *sentence* ends as far as it says so, in the ms of its own times."""
+    if sentence.end_time is not None:
+        return sentence.end_time
+    return sentence.words[-1].end_time if sentence.words else sentence.begin_time

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from paraformer_async._core.lenient import parse, usable
 from paraformer_async.errors import RemoteProtocolError
 from paraformer_async.results import Sentence, Usage
 
@@ -279,25 +280,17 @@ def _encode_event(event: Event, task_id: str) -> str:
 
 
 def _decode_leniently(frame: str | bytes, error: Exception) -> _EventEnvelope:
-    """Read what the fast decoder refused: nulls where a value belongs count as missing."""
+    """Read what the fast decoder refused: what cannot be used counts as missing."""
     try:
-        document = msgspec.json.decode(frame)
+        document = parse(frame)
         event = document["header"]["event"]
-    except (*UNREADABLE, LookupError, TypeError):
+    except (ValueError, RecursionError, LookupError, TypeError):
         raise RemoteProtocolError(f"the service sent what is no event: {error}") from error
     if not isinstance(event, str):
         raise RemoteProtocolError(f"the service sent what is no event: {error}") from error
     if event not in _KNOWN_EVENTS:
         raise UnknownEvent(event)
     try:
-        return msgspec.convert(_without_nulls(document), _EventEnvelope, strict=False)
-    except (msgspec.ValidationError, RecursionError) as reason:
-        raise RemoteProtocolError(f"the service sent a malformed {event}: {reason}") from reason
-
-
-def _without_nulls(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
-    if isinstance(value, list):
-        return [_without_nulls(item) for item in value if item is not None]
-    return value
+        return msgspec.convert(usable(document), _EventEnvelope)
+    except RemoteProtocolError as reason:
+        raise RemoteProtocolError(f"the service sent a malformed {event}: {reason}") from error

@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import Any
 
 import anyio
-from aiohttp import ClientError, ClientWebSocketResponse, WSMessage, WSMsgType
+from aiohttp import ClientWebSocketResponse, WSMessage, WSMsgType
 
 from paraformer_async._net.contract import OutgoingFrame, Receiver
 from paraformer_async.errors import ConnectionLostError
@@ -107,11 +107,9 @@ class DocumentedTransport:
             while True:
                 message = await next_message()
                 if message.type is not _TEXT and message.type is not _BINARY:
-                    raise self._ended_by(message)
-                if receiver.frame_received(message.data):
+                    self._control(message)
+                elif receiver.frame_received(message.data):
                     return
-        except (OSError, ClientError) as error:  # a pong could not be sent
-            raise self._lost() from error
         finally:
             self._receiver = None
 
@@ -137,6 +135,25 @@ class DocumentedTransport:
             self._queue.clear()
             self._closed.set()
 
+    def _control(self, message: WSMessage) -> None:
+        """Answer a ping; raise if *message* is the end. Others change nothing."""
+        if message.type is WSMsgType.PING:
+            if not self.is_full:  # a peer that reads nothing would let pongs pile up
+                self._pong(message.data)
+        elif message.type is not WSMsgType.PONG:
+            raise self._ended_by(message)
+
+    def _pong(self, payload: bytes) -> None:
+        sending = self._socket.pong(payload)
+        try:
+            blocker = sending.send(None)
+        except StopIteration:
+            return
+        except Exception as error:
+            raise self._lost() from error
+        self._queue.append(b"")  # stands for the pong
+        self._suspend(sending, blocker)
+
     def _sending(self, frame: OutgoingFrame) -> Coroutine[Any, Any, None]:
         if isinstance(frame, str):
             return self._socket.send_str(frame)
@@ -157,7 +174,7 @@ class DocumentedTransport:
         sending = self._suspended
         if sending is None:  # closed meanwhile
             if blocker is not None and not blocker.cancelled():
-                blocker.exception()  # nobody else retrieves it
+                blocker.exception()  # retrieved, so that the loop does not report it
             return
         try:
             blocker = sending.send(None)
@@ -165,7 +182,7 @@ class DocumentedTransport:
             self._suspended = None
             self._queue.popleft()
             self._write_queue()
-        except BaseException as error:  # noqa: BLE001 - any error of a write ends the connection
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - whatever it is
             self._fail(error)
         else:
             self._suspend(sending, blocker)

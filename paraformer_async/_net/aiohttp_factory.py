@@ -1,8 +1,8 @@
 """
 Connections made by aiohttp: the default of `transport=`.
 
-aiohttp shakes hands; what it follows, stores or hides on the way is switched off: redirects,
-cookies, bodies of refusals that are dropped.
+aiohttp does the handshake. Unlike its defaults, redirects are not followed, cookies are not kept,
+and the body of a refusal is read.
 """
 
 import ast
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from aiohttp import BaseConnector, ClientHandlerType, ClientRequest, ClientResponse
 
-__all__ = ["TESTED", "AiohttpFactory"]
+__all__ = ["TESTED", "AiohttpFactory", "beginning_in"]
 
 TESTED = frozenset({"3.14.0", "3.14.1", "3.14.2", "3.14.3", "3.14.4", "3.14.5"})
 """
@@ -44,7 +44,7 @@ class AiohttpFactory:
     `TransportFactory` that shares what aiohttp keeps: resolver, TLS sessions.
 
     Args:
-        connector: Makes aiohttp's connector, for those who want another resolver or address family.
+        connector: Makes aiohttp's connector, for another resolver or address family.
     """
 
     def __init__(self, connector: "Callable[[], BaseConnector] | None" = None) -> None:
@@ -71,6 +71,7 @@ class AiohttpFactory:
                 ssl=handshake.ssl or True,
                 timeout=ClientWSTimeout(ws_close=handshake.close),  # pyright: ignore[reportCallIssue] # attrs
                 heartbeat=handshake.ping,
+                autoping=False,  # its pongs would make `receive` wait for a peer that reads nothing
                 max_msg_size=handshake.largest_message + 1,  # it takes what is smaller
             )
         except HandshakeError as refusal:
@@ -108,7 +109,7 @@ class AiohttpFactory:
             case aiohttp.ClientHttpProxyError():
                 failure = failures.refused_by_proxy(handshake, error.status)
             case aiohttp.ClientResponseError():
-                failure = failures.no_http(handshake, _beginning_in(error.message))
+                failure = failures.no_http(handshake, beginning_in(error.message))
             case aiohttp.ClientConnectorDNSError():
                 failure = failures.no_name(handshake, error.os_error, error.host)
             case aiohttp.ClientConnectorError():
@@ -131,7 +132,7 @@ def _tls_in(error: OSError) -> OSError | None:
     return None
 
 
-def _beginning_in(message: str) -> bytes:
+def beginning_in(message: str) -> bytes:
     """Return what aiohttp shows of an answer that is not HTTP: a literal of bytes in its text."""
     found = re.search(r"""b(?P<quote>['"]).*(?P=quote)""", message)
     with suppress(SyntaxError, ValueError):
@@ -141,7 +142,7 @@ def _beginning_in(message: str) -> bytes:
 
 
 async def _refuse(response: "ClientResponse") -> None:
-    """Raise what the service answered in place of a WebSocket, which aiohttp alone would drop."""
+    """Raise what the service answered instead of a WebSocket; aiohttp alone would drop the body."""
     if response.status == _SWITCHING_PROTOCOLS:
         return
     body = b""

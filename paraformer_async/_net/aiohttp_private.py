@@ -26,17 +26,17 @@ _RETURN = WSMessage(_TEXT, None, None)  # wakes `receive`: the receiver has its 
 
 
 class Socket(ClientWebSocketResponse):
-    """A WebSocket of aiohttp that can tell whether its peer has sent something by now."""
+    """A WebSocket of aiohttp that records whether its peer has already sent something."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         connection: Any = self._response.connection
-        # What came right behind the handshake is parsed before anything can be put between.
+        # Data that follows the handshake at once is parsed before the parser can be replaced.
         self.is_fresh = not connection.protocol._tail
 
 
 class _Queue(WebSocketDataQueue):
-    """Messages that were not passed on; *receiver* gets others as they arrive, unless `None`."""
+    """Unread messages; unless `receiver` is `None`, it receives others as they arrive."""
 
     receiver: Receiver | None = None
     is_closed = is_done = False  # the peer has sent a close frame; the receiver has its last
@@ -103,14 +103,12 @@ class PrivateTransport(DocumentedTransport, asyncio.BufferedProtocol):
                     queue.receiver = receiver
                 message = await self._socket.receive()
                 if message.type is not _TEXT and message.type is not _BINARY:
-                    raise self._ended_by(message)
-                if message is _RETURN:
+                    self._control(message)
+                elif message is _RETURN:
                     if queue.is_done:  # else it is of an earlier call, which was canceled
                         return
                 elif receiver.frame_received(message.data):
                     return
-        except OSError as error:  # a pong could not be sent
-            raise self._lost() from error
         finally:
             self._receiver = queue.receiver = None
 
@@ -126,20 +124,18 @@ class PrivateTransport(DocumentedTransport, asyncio.BufferedProtocol):
         """Parse what arrived."""
         if self._pause and (now := self._time()) - self._noted > self._pause:
             self._noted = now
-            self._socket._on_data_received()  # puts the next ping off; too dear for each message
+            self._socket._on_data_received()  # postpones the ping; too slow to do per message
         if self._feed(bytes(self._buffer[:nbytes]))[0]:
-            self._feed = lambda _: (False, b"")  # the error stays, whatever else arrives
+            self._feed = lambda _: (False, b"")  # keep the error, drop the rest
             self._protocol.set_parser(None, None)
 
     def pause_writing(self) -> None:
         """Note that much is unsent."""
         self.is_full = True
-        self._protocol.pause_writing()  # pongs wait, then
 
     def resume_writing(self) -> None:
         """Note that little is unsent."""
         self.is_full = False
-        self._protocol.resume_writing()
         if self._receiver is not None:
             self._receiver.writable()
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Handshake", "OutgoingFrame", "Receiver", "Transport", "TransportFactory"]
 
 OutgoingFrame: TypeAlias = str | bytes | memoryview
-"""A frame to send: text as `str`, binary as the others."""
+"""A frame to send: text as `str`, binary as the others. A view's bytes must not change later."""
 
 
 class Handshake(Struct, frozen=True, kw_only=True):
@@ -31,8 +31,8 @@ class Handshake(Struct, frozen=True, kw_only=True):
         headers: Headers of the handshake, credentials included.
         proxy: Address of an HTTP proxy for CONNECT, maybe with credentials; `None` for none.
         ssl: TLS settings; `None` for the system's, with certificates verified.
-        ping: Seconds without anything received after which the peer is pinged; a peer that sends
-            nothing within half of that is lost. `None`: no pings.
+        ping: Seconds without anything received after which the peer is pinged, or up to an eighth
+            earlier; a peer that sends nothing within half of that is lost. `None`: no pings.
         close: Seconds that closing may take before the connection is cut.
         largest_message: Bytes of the largest message that is taken; a larger one ends the
             connection.

@@ -53,7 +53,7 @@ class Dialer:
         raise DeadlineError("connect", options.timeouts.connect)
 
     async def aclose(self) -> None:
-        """Free what the connections share. The connections are closed by those who hold them."""
+        """Free what the connections share. Their users close the connections."""
         if self._factory is not None:
             await self._factory.aclose()
 
@@ -95,10 +95,12 @@ async def _given_key(options: Options) -> str:
 
 
 def _headers(options: Options, key: Hidden) -> dict[str, str]:
-    headers = {"Authorization": Hidden(f"Bearer {key}"), "User-Agent": USER_AGENT}
+    headers: dict[str, str] = {"Authorization": Hidden(f"Bearer {key}"), "User-Agent": USER_AGENT}
     if options.workspace:
         headers["X-DashScope-WorkSpace"] = options.workspace
-    return headers | {name: Hidden(value) for name, value in options.headers.items()}
+    given = {name.lower() for name in options.headers}
+    own = {name: value for name, value in headers.items() if name.lower() not in given}
+    return own | {name: Hidden(value) for name, value in options.headers.items()}
 
 
 def _proxy_from_environment(url: str) -> str | None:

@@ -1,8 +1,8 @@
 """
 Why there is no connection: one sentence for each cause, what to do, and whether to try again.
 
-The sentence says what is at the other end. It is built from facts; what a library says itself has
-addresses and headers in it. What cannot pass by itself is not worth another try.
+The sentence names what is at the other end. It is built from facts, because the messages of
+libraries contain addresses and headers. Failures that cannot pass by themselves are not retryable.
 """
 
 import os
@@ -21,12 +21,12 @@ _PROXY_AUTHENTICATION = 407
 _SERVER_FAULT = 500
 _SHOWN = 40  # characters of what another protocol answers
 _TLS_ALERT = b"\x15\x03"
-# `getaddrinfo` knows no such name. Anything else it says may pass.
+# `getaddrinfo` found no such name; its other errors are temporary.
 _UNKNOWN_NAME = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
 
 
 class Where(NamedTuple):
-    """Whom a connection was opened to: the service or a proxy."""
+    """The peer of a TCP connection: the service or a proxy."""
 
     host: str
     port: int
@@ -37,8 +37,8 @@ class Failures:
     """
     Makes the errors of a factory.
 
-    It keeps which hosts were reached: where a name was known before, and is not now, the network
-    is down, and it is worth another try.
+    It records the hosts that were reached: an unknown name that was known before means that the
+    network is down, which is retryable.
     """
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class Failures:
 
     @staticmethod
     def refusal(status: int, body: str, retry_after: str = "") -> HandshakeError:
-        """Return the error for an HTTP answer in place of a WebSocket."""
+        """Return the error for an HTTP answer instead of a WebSocket."""
         kind = AuthenticationError if status in _KEY_REFUSED else HandshakeError
         seconds = float(retry_after) if retry_after.isdecimal() and retry_after.isascii() else 0.0
         return kind(status, body, retry_after=seconds)
@@ -99,7 +99,7 @@ class Failures:
         return _error(handshake, reason, retryable=status >= _SERVER_FAULT, hint=hint)
 
     def no_address(self, handshake: Handshake) -> ConnectError:
-        """Return the error for an address that is invalid, though it looked well."""
+        """Return the error for an address that the library rejects."""
         return _error(handshake, "the address is invalid", hint="check endpoint= and proxy=")
 
     def hung_up(self, handshake: Handshake) -> ConnectError:
@@ -151,7 +151,7 @@ def _of_tls(handshake: Handshake, error: OSError, where: Where) -> ConnectError:
     return _error(
         handshake,
         f"TLS with {where.host} failed: {why.lower()}",
-        hint=f"if it speaks no TLS, use {plain}; for other settings of TLS, see ssl=",
+        hint=f"if it does not use TLS, use {plain}; for other settings of TLS, see ssl=",
     )
 
 

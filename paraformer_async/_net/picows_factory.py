@@ -1,8 +1,8 @@
 """
 Connections made by picows: `transport="picows"`, where streams are many. Needs the extra `fast`.
 
-picows shakes hands, over TLS and through proxies. Its sockets are made here: one that is ours can
-be cut when the connecting task is canceled, which picows itself leaves open.
+picows does the handshake, over TLS and through proxies. The sockets are created here, because
+picows leaves them open when the connecting task is canceled.
 """
 
 import asyncio
@@ -91,7 +91,7 @@ class PicowsFactory:
         return listener
 
     async def aclose(self) -> None:
-        """Nothing is shared that has to be closed."""
+        """Do nothing: no shared resource has to be closed."""
 
     def _tls_of(self, handshake: Handshake) -> tls.SSLContext | None:
         """Return the TLS settings; those of the system are loaded once."""

@@ -1,9 +1,9 @@
 """
 A WebSocket of picows as a `Transport`, by its documented API.
 
-picows calls a listener in the step in which a frame arrives and writes without waiting, so there
-is nothing between. What it leaves to its user is here: joining fragments, the answer to a close
-frame, keeping what arrives while nobody receives, and an error for what cannot be sent.
+picows calls a listener in the step in which a frame arrives, and writes without waiting. What it
+leaves to its user is done here: joining fragments, answering a close frame, keeping messages that
+arrive while `receive` does not run, and raising an error for a frame that cannot be sent.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ _PING, _PONG, _CLOSE = WSMsgType.PING, WSMsgType.PONG, WSMsgType.CLOSE
 
 class PicowsTransport(WSListener):
     """
-    `Transport` that listens to a connection of picows; made when its handshake is complete.
+    `Transport` and listener of a picows connection; made when its handshake is complete.
 
     Args:
         handshake: What it was opened with.
@@ -69,7 +69,7 @@ class PicowsTransport(WSListener):
         self._queue: deque[str | bytes] = deque()
         self._queued = 0
         self._fragments: list[bytes] = []
-        self._kind: WSMsgType | None = None  # of the message whose fragments come
+        self._kind: WSMsgType | None = None  # of the message that is being joined
         self._ending: tuple[int, str] | None = None
         self._is_over = False  # nothing more is received
         self._closed: anyio.Event | None = None

@@ -3,7 +3,7 @@ Recognition engines for the local service.
 
 Each module here is one `paraformer_async.engines.base.Engine`. They know nothing of sockets, of
 the protocol or of each other; what they need beyond the core (the `local` extra) is imported
-when the first listener is opened, never with this package.
+when the first stream is opened.
 """
 
 from os import PathLike
@@ -19,15 +19,15 @@ __all__ = ["MoonshineEngine", "ParaformerEngine", "ScriptedEngine", "make_engine
 
 def make_engine(name: str, model_dir: str | PathLike[str] | None = None) -> Engine:
     """
-    Make an engine by its name.
+    Return an engine by its name.
 
     Args:
         name: `moonshine` (English, weights from PyPI), `paraformer` (a model that the user has
-            downloaded) or `scripted` (says a fixed text, needs no model).
-        model_dir: The folder of the model; for `paraformer` only, and required there.
+            downloaded) or `scripted` (a fixed text, needs no model).
+        model_dir: The folder of the model; required for `paraformer`, refused for the others.
 
     Raises:
-        InvalidOptionError: The name is unknown, or the folder is missing, unusable or not wanted.
+        InvalidOptionError: The name is unknown, or the folder is missing, unusable or not used.
     """
     if name == "paraformer":
         if model_dir is None:

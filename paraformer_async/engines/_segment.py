@@ -1,4 +1,4 @@
-"""The audio of one sentence, in frames of 512 samples: what the Silero VAD hears at a time."""
+"""The audio of one sentence, in frames of 512 samples: the input size of the Silero VAD."""
 
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -8,24 +8,24 @@ if TYPE_CHECKING:
 
     Samples: TypeAlias = NDArray[np.float32]
 
-__all__ = ["FRAME_BYTES", "FRAME_MS", "SAMPLE_RATE", "Frame", "Segment", "quietest_place"]
+__all__ = ["FRAME_BYTES", "FRAME_MS", "SAMPLE_RATE", "Segment", "VadFrame", "quietest_place"]
 
 SAMPLE_RATE = 16000
 FRAME_BYTES = 1024
 FRAME_MS = 32
-_SHORTEST = 300  # ms of voice; the recognizer invents words for less
-_CUT_REACH = 160  # frames before the cap in which a cut is looked for (5 s)
-_CUT_REST = 16  # frames that a cut leaves for the next sentence, so that it is not too short
+_SHORTEST = 300  # ms of voice; a recognizer invents words for less
+_CUT_REACH = 160  # frames before the limit in which a cut is searched for (5 s)
+_CUT_REST = 16  # frames that a cut leaves to the next sentence at least
 
 
-class Frame(NamedTuple):
+class VadFrame(NamedTuple):
     """
     One step of the VAD.
 
     Attributes:
-        begin: Its start in ms from the first sample of the recognition.
+        begin: Start in ms from the first sample of the recognition.
         samples: 512 samples, float32, -1 to 1, 16 kHz mono.
-        voiced: Whether it holds speech.
+        voiced: Whether it is speech.
     """
 
     begin: int
@@ -35,13 +35,13 @@ class Frame(NamedTuple):
 
 class Segment:
     """
-    The audio of one sentence. Frames are only ever added at its end.
+    The audio of one sentence. Frames are only appended.
 
     Attributes:
-        frames: Its frames in order, with longer pauses left out.
+        frames: Its frames in order, without longer pauses.
     """
 
-    def __init__(self, frames: list[Frame]) -> None:
+    def __init__(self, frames: list[VadFrame]) -> None:
         self.frames = frames
 
     @property
@@ -66,32 +66,32 @@ class Segment:
 
     @property
     def length(self) -> int:
-        """How much audio it holds, in ms."""
+        """Length of its audio in ms."""
         return len(self.frames) * FRAME_MS
 
     @property
     def voiced(self) -> int:
-        """How much of it is speech, in ms."""
+        """Length of its speech in ms."""
         return sum(frame.voiced for frame in self.frames) * FRAME_MS
 
     @property
-    def worth_hearing(self) -> bool:
-        """Whether it holds enough speech to be recognized."""
+    def is_recognizable(self) -> bool:
+        """Whether it has enough speech to be recognized."""
         return self.voiced >= _SHORTEST
 
 
-def quietest_place(frames: list[Frame]) -> int:
+def quietest_place(frames: list[VadFrame]) -> int:
     """
-    Where to cut a sentence that has grown too long: the quietest place in its last 5 s.
+    Return where to cut a sentence that is too long: the quietest place in its last 5 s.
 
     Returns:
-        How many frames to leave in the first part; the others begin the next sentence.
+        Number of frames of the first part; the others begin the next sentence.
     """
     import numpy as np
 
     last = len(frames) - _CUT_REST
     first = max(1, last - _CUT_REACH)
     power = [float(np.square(frame.samples).mean()) for frame in frames[first - 1 : last + 1]]
-    # A frame alone may be quiet between two sounds of a word: weigh its neighbors too.
+    # A single frame may be quiet between two sounds of a word: its neighbors count as well.
     smooth = [sum(power[at - 1 : at + 2]) for at in range(1, len(power) - 1)]
     return first + smooth.index(min(smooth)) + 1

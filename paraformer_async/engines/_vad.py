@@ -1,9 +1,9 @@
 """
 Voice activity: which parts of the audio are speech, and where a sentence ends.
 
-Works on frames of 512 samples (32 ms at 16 kHz), which is what the Silero VAD hears at a time.
-A sentence keeps its voiced frames and a little of the audio around them; longer pauses inside it
-are left out, so neither memory nor the recognizer pays for them.
+Works on frames of 512 samples (32 ms at 16 kHz), the input size of the Silero VAD. A sentence keeps
+its voiced frames and a little of the audio around them; longer pauses inside it are left out, so
+they cost neither memory nor recognition.
 """
 
 from collections import deque
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from paraformer_async.engines._segment import (
     FRAME_BYTES,
     FRAME_MS,
-    Frame,
     Segment,
+    VadFrame,
     quietest_place,
 )
 
@@ -25,7 +25,7 @@ __all__ = ["Segmenter"]
 
 _SPEECH_ABOVE = 0.5  # probability that starts speech …
 _SPEECH_UNTIL = 0.35  # … and the one that it must fall below to end
-_PADDING = 8  # frames kept before and after speech: the VAD is late for weak first sounds
+_PADDING = 8  # frames kept before and after speech: the VAD detects weak first sounds late
 
 
 class Segmenter:
@@ -33,13 +33,13 @@ class Segmenter:
     Cuts audio into sentences at pauses.
 
     Args:
-        voice: Gives the probability, 0 to 1, that 512 samples hold speech; called in order.
+        voice: Returns the probability, 0 to 1, that 512 samples are speech; called in order.
         pause: A pause of this many ms ends a sentence.
-        longest: The most audio in a sentence, in ms; a longer one is cut in two.
-        cut: Says where; see `quietest_place`.
+        longest: Longest sentence in ms; a longer one is cut in two.
+        cut: Returns where; see `quietest_place`.
 
     Attributes:
-        open: The sentence that is being spoken, or `None` in a pause between sentences.
+        open: The current sentence; `None` in a pause between sentences.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Segmenter:
         *,
         pause: int,
         longest: int,
-        cut: Callable[[list[Frame]], int] = quietest_place,
+        cut: Callable[[list[VadFrame]], int] = quietest_place,
     ) -> None:
         self.open: Segment | None = None
         self._voice = voice
@@ -59,44 +59,44 @@ class Segmenter:
         self._ended = False
         self._clock = 0  # ms of the next frame
         self._silence = 0  # ms since the last voiced frame
-        self._before: deque[Frame] = deque(maxlen=_PADDING)
+        self._before: deque[VadFrame] = deque(maxlen=_PADDING)
 
     def push(self, pcm: bytes) -> None:
         """Add audio, s16le mono at 16 kHz, of any length."""
         self._pending += pcm
 
     def end(self) -> None:
-        """No more audio comes: `next`, called until then, now gives the open sentence, too."""
+        """End the audio: `next` returns the current sentence, too."""
         if self.open is not None and self._pending:
-            # Less than the VAD can hear, but the end of a word may be in it.
+            # Less than a frame, but the end of a word may be in it.
             self._pending += bytes(FRAME_BYTES - len(self._pending) % FRAME_BYTES)
         self._ended = True
 
     def next(self) -> Segment | None:
-        """Go on to the end of the next sentence; `None` when the audio so far holds none."""
+        """Return the next sentence that has ended; `None` if there is none in the audio so far."""
         while len(self._pending) >= FRAME_BYTES:
             segment = self._step(self._take())
-            if segment is not None and segment.worth_hearing:
+            if segment is not None and segment.is_recognizable:
                 return segment
         if not self._ended or self.open is None:
             return None
         segment, self.open = self.open, None
-        return segment if segment.worth_hearing else None
+        return segment if segment.is_recognizable else None
 
-    def _take(self) -> Frame:
+    def _take(self) -> VadFrame:
         import numpy as np
 
         pcm = bytes(self._pending[:FRAME_BYTES])
         del self._pending[:FRAME_BYTES]
         samples = np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(32768)
         threshold = _SPEECH_UNTIL if self.open is not None and not self._silence else _SPEECH_ABOVE
-        # The frame that `end` fills up reaches past the audio, and so must no word.
+        # The frame that `end` fills up extends beyond the audio, which no word may.
         voiced = self._voice(samples) > threshold and not self._ended
-        frame = Frame(self._clock, samples, voiced)
+        frame = VadFrame(self._clock, samples, voiced)
         self._clock += FRAME_MS
         return frame
 
-    def _step(self, frame: Frame) -> Segment | None:
+    def _step(self, frame: VadFrame) -> Segment | None:
         if frame.voiced:
             return self._speech(frame)
         self._silence += FRAME_MS
@@ -109,7 +109,7 @@ class Segmenter:
         ended, self.open = self.open, None
         return ended
 
-    def _speech(self, frame: Frame) -> Segment | None:
+    def _speech(self, frame: VadFrame) -> Segment | None:
         self._silence = 0
         if self.open is None:
             self.open = Segment([])

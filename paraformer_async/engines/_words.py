@@ -1,8 +1,8 @@
 """
-From an engine's text to words with times.
+Words with times from the text of a recognizer.
 
-The engines here give text without word times. The words are spread over the voiced parts of the
-sentence by their length, so the times are approximate: right at the ends of each sentence, and
+The recognizers here return text without word times. The words are spread over the voiced parts of
+the sentence by their length, so the times are approximate: exact at the ends of each sentence, and
 off by a syllable or two in between.
 """
 
@@ -30,8 +30,8 @@ def split_words(text: str) -> list[Word]:
     """
     Split text into words without times.
 
-    A word is what stands between spaces; a Chinese or Japanese character is a word of its own.
-    The marks after a word become its `punctuation`; opening marks belong to no word.
+    A word stands between spaces; a Chinese or Japanese character is a word of its own. The marks
+    after a word become its `punctuation`; opening marks belong to no word.
     """
     words: list[Word] = []
     for token in _TOKEN.findall(text):
@@ -45,7 +45,7 @@ def split_words(text: str) -> list[Word]:
 
 
 def join_words(words: Iterable[Word], *, punctuation: bool = True) -> str:
-    """Write words as text: a space between words, none between ideographs."""
+    """Return words as text: a space between words, none between ideographs."""
     text = ""
     for word in words:
         spaced = text and not (_is_ideograph(text.rstrip(_MARKS)[-1:]) and _is_ideograph(word.text))
@@ -55,7 +55,7 @@ def join_words(words: Iterable[Word], *, punctuation: bool = True) -> str:
 
 def spread_words(words: Sequence[Word], spans: Sequence[tuple[int, int]]) -> tuple[Word, ...]:
     """
-    Give words approximate times: each takes a share of the voiced time by its length.
+    Assign approximate times to words: each has a share of the voiced time by its length.
 
     Args:
         words: The words, in order.
@@ -64,7 +64,7 @@ def spread_words(words: Sequence[Word], spans: Sequence[tuple[int, int]]) -> tup
     Returns:
         The words with times in ms, in order and without overlap, all inside the spans.
     """
-    # One more than the letters: short words take longer than their letters say.
+    # One more than the letters: short words are longer than their letters suggest.
     shares = [0, *accumulate(len(word.text) + 1 for word in words)]
     voiced = [0, *accumulate(end - begin for begin, end in spans)]
     marks = [share * voiced[-1] // shares[-1] for share in shares]
@@ -77,13 +77,13 @@ def spread_words(words: Sequence[Word], spans: Sequence[tuple[int, int]]) -> tup
 
 
 def rambles(text: str) -> bool:
-    """Whether a word stands four times in a row, as when a model breaks down at cut-off audio."""
+    """Return whether a word comes four times in a row, as from a model that fails."""
     words = [word.text.lower() for word in split_words(text)]
     return any(len(set(words[at : at + 4])) == 1 for at in range(len(words) - 3))
 
 
 def _time(index: int, mark: int, spans: Sequence[tuple[int, int]], voiced: list[int]) -> int:
-    """Where `mark` ms of voice fall in the recognition, counted from the span `index`."""
+    """Return where *mark* ms of voice are in the recognition, counted from the span *index*."""
     index = min(max(index, 0), len(spans) - 1)
     return spans[index][0] + mark - voiced[index]
 

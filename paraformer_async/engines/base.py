@@ -1,8 +1,8 @@
 """
-What the local service asks of a recognition engine.
+The contract of a recognition engine for the local service.
 
-An engine is shared by all tasks of a server; each task opens a `Listener` of its own. A listener
-is used by one task at a time, never concurrently.
+An engine is shared by all tasks of a server; each task opens an `EngineStream` of its own, and is
+the only one that uses it.
 """
 
 from collections.abc import Sequence
@@ -10,31 +10,39 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from paraformer_async.errors import InvalidOptionError
+from paraformer_async.options.service import DEFAULT_SENTENCE_SILENCE
 from paraformer_async.results import Sentence
 
-__all__ = ["Engine", "EngineBusy", "Listener", "ListenerSettings"]
+__all__ = ["Engine", "EngineBusy", "EngineStream", "StreamSettings", "require_whole"]
+
+
+def require_whole(option: str, value: object, *, least: int) -> None:
+    """Raise `InvalidOptionError` unless *value* is a whole number, *least* or above."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise InvalidOptionError(option, f"must be a whole number, {least} or above")
 
 
 class EngineBusy(Exception):
-    """The engine has as many listeners as it can serve; the task is throttled."""
+    """All streams that the engine can serve are open; the task is throttled."""
 
 
-class ListenerSettings(Struct, frozen=True):
+class StreamSettings(Struct, frozen=True):
     """
-    What a task asked for, as far as it concerns an engine.
+    The parameters of a task that concern an engine.
 
     Attributes:
         max_sentence_silence: A pause of this many ms ends a sentence.
-        language_hints: Languages that may be spoken; empty when the task did not say.
-        punctuation: Whether punctuation is wanted.
+        language_hints: Languages that may be spoken; empty when the task named none.
+        punctuation: Whether results have punctuation.
     """
 
-    max_sentence_silence: int = 800
+    max_sentence_silence: int = DEFAULT_SENTENCE_SILENCE
     language_hints: tuple[str, ...] = ()
     punctuation: bool = True
 
 
-class Listener(Protocol):
+class EngineStream(Protocol):
     """
     One recognition in an engine.
 
@@ -45,19 +53,22 @@ class Listener(Protocol):
 
     async def feed(self, pcm: bytes) -> Sequence[Sentence]:
         """
-        Take the next audio, and return what it made known.
+        Recognize more audio.
 
         Args:
             pcm: s16le mono at the engine's `sample_rate`; any length, whole samples.
+
+        Returns:
+            New results, in order.
         """
         ...
 
     async def finish(self) -> Sequence[Sentence]:
-        """No more audio comes: return what is still unsaid, all of it final."""
+        """End the audio; return the results that are left, all of them final."""
         ...
 
     async def aclose(self) -> None:
-        """Free what the listener holds, finished or not. May be called twice."""
+        """Release what the stream holds, finished or not. May be called twice."""
         ...
 
 
@@ -66,18 +77,18 @@ class Engine(Protocol):
 
     @property
     def sample_rate(self) -> int:
-        """The rate in Hz at which listeners want their audio."""
+        """Rate in Hz of the audio that its streams are fed."""
         ...
 
-    async def open(self, settings: ListenerSettings) -> Listener:
+    async def open(self, settings: StreamSettings) -> EngineStream:
         """
-        Open a listener for one task. Loads the model at the first call.
+        Open a stream for one task. The first call loads the model.
 
         Raises:
-            EngineBusy: All listeners that the engine can serve are taken.
+            EngineBusy: All streams that the engine can serve are open.
         """
         ...
 
     async def aclose(self) -> None:
-        """Free the model and its workers. May be called twice."""
+        """Release the model and its workers. May be called twice."""
         ...

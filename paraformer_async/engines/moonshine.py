@@ -11,36 +11,40 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from paraformer_async.engines._listener import Decoder
 from paraformer_async.engines._segment import SAMPLE_RATE, Segment
 from paraformer_async.engines._sherpa import SherpaEngine, missing_extra, package_folder
+from paraformer_async.engines._stream import SegmentDecoder
 from paraformer_async.engines._vad import Segmenter
 from paraformer_async.engines._words import rambles
-from paraformer_async.engines.base import ListenerSettings
+from paraformer_async.engines.base import StreamSettings
 
 if TYPE_CHECKING:
     from paraformer_async.engines._segment import Samples
 
 __all__ = ["MoonshineEngine"]
 
-_LONGEST = 15_000  # ms; the model begins to ramble at about 28 s, and its memory grows with it
-_SILENCE = 5120  # samples put before and after a sentence; its ends are recognized better with it
+_LONGEST = 15_000  # ms; beyond about 28 s the model repeats itself, and its memory grows
+_SILENCE = 5120  # samples before and after a sentence, whose ends are recognized better with them
 
 
 class MoonshineEngine(SherpaEngine):
     """
     Recognizes English with Moonshine tiny, in worker threads.
 
-    The model hears a whole sentence at a time: partial results come from decoding the growing
-    sentence again, at most every 500 ms of audio and rarer under load. It gives no word times:
-    those of the results are spread over the voiced parts of the sentence, so they are approximate.
+    The model decodes a whole sentence at a time: for partial results the growing sentence is
+    decoded again, at most every 500 ms of audio and less often under load. It returns no word
+    times: those of the results are spread over the voiced parts of the sentence, so they are
+    approximate.
     A sentence ends at a pause of `max_sentence_silence`, or is cut at a quiet place after 15 s;
-    less than 300 ms of voice is taken for noise.
+    less than 300 ms of voice counts as noise.
 
     Args:
-        max_listeners: How many recognitions at once. One live stream keeps about a fifth of a core
-            busy and takes some 15 MB beside the model's 200 MB; with more streams than the cores
-            can serve, partial results get rarer, and then final ones later.
+        max_streams: Recognitions at once. One live stream uses about a fifth of a core and some
+            15 MB beside the model's 200 MB; with more streams than the cores can serve, partial
+            results become rarer, and then final ones later.
+
+    Raises:
+        InvalidOptionError: A number of streams that can never work.
 
     Example:
         ```python
@@ -49,8 +53,8 @@ class MoonshineEngine(SherpaEngine):
         ```
     """
 
-    def __init__(self, *, max_listeners: int = 8) -> None:
-        super().__init__(max_listeners=max_listeners, partial_every=500)
+    def __init__(self, *, max_streams: int = 8) -> None:
+        super().__init__(max_streams=max_streams, partial_every=500)
 
     def _load(self) -> Any:
         assets = package_folder("moonshine_voice") / "assets" / "tiny-en"
@@ -67,14 +71,14 @@ class MoonshineEngine(SherpaEngine):
                 encoder=str(assets / "encoder_model.ort"),
                 decoder=str(assets / "decoder_model_merged.ort"),
                 tokens=str(tokens),
-                num_threads=1,  # listeners run beside each other instead
+                num_threads=1,  # streams run in parallel instead
             )
 
-    def _decoder(self, model: Any) -> Decoder:
+    def _decoder(self, model: Any) -> SegmentDecoder:
         return _MoonshineDecoder(model)
 
     def _segmenter(
-        self, voice: "Callable[[Samples], float]", settings: ListenerSettings
+        self, voice: "Callable[[Samples], float]", settings: StreamSettings
     ) -> Segmenter:
         return Segmenter(voice, pause=settings.max_sentence_silence, longest=_LONGEST)
 

@@ -9,11 +9,11 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from paraformer_async.engines._listener import Decoder
-from paraformer_async.engines._segment import SAMPLE_RATE, Frame, Segment
+from paraformer_async.engines._segment import SAMPLE_RATE, Segment, VadFrame
 from paraformer_async.engines._sherpa import SherpaEngine, missing_extra
+from paraformer_async.engines._stream import SegmentDecoder
 from paraformer_async.engines._vad import Segmenter
-from paraformer_async.engines.base import ListenerSettings
+from paraformer_async.engines.base import StreamSettings
 from paraformer_async.errors import InvalidOptionError
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ class ParaformerEngine(SherpaEngine):
     """
     Recognizes with a streaming Paraformer model (Chinese, English), in worker threads.
 
-    The model takes the audio as it comes, in steps of 600 ms. Sentences end at a pause of
-    `max_sentence_silence`, found by a VAD, or at 60 s. The runtime gives no word times: those of
+    The model decodes the audio as it arrives, in steps of 600 ms. Sentences end at a pause of
+    `max_sentence_silence`, found by a VAD, or at 60 s. The runtime returns no word times: those of
     the results are spread over the voiced parts of the sentence, so they are approximate. Each
     Chinese character is a word.
 
@@ -40,7 +40,7 @@ class ParaformerEngine(SherpaEngine):
         model_dir: A folder with `tokens.txt`, `encoder*.onnx` and `decoder*.onnx`. When there are
             full-precision and int8 files, the int8 ones are used: on a CPU they are much faster
             and as good to within a few words in a thousand.
-        max_listeners: How many recognitions at once.
+        max_streams: Recognitions at once.
 
     Raises:
         InvalidOptionError: There is no such folder, or a file is missing; the message names it.
@@ -52,8 +52,8 @@ class ParaformerEngine(SherpaEngine):
         ```
     """
 
-    def __init__(self, model_dir: str | PathLike[str], *, max_listeners: int = 8) -> None:
-        super().__init__(max_listeners=max_listeners, partial_every=100)
+    def __init__(self, model_dir: str | PathLike[str], *, max_streams: int = 8) -> None:
+        super().__init__(max_streams=max_streams, partial_every=100)
         folder = Path(model_dir)
         if not folder.is_dir():
             raise InvalidOptionError("model_dir", f"there is no folder {str(folder)!r}")
@@ -71,18 +71,18 @@ class ParaformerEngine(SherpaEngine):
                 tokens=str(self._tokens),
                 encoder=str(self._encoder),
                 decoder=str(self._decoder_file),
-                num_threads=1,  # listeners run beside each other instead
+                num_threads=1,  # streams run in parallel instead
             )
         except RuntimeError as error:
             raise InvalidOptionError(
-                "model_dir", f"{self._encoder.parent} holds a model that cannot be loaded: {error}"
+                "model_dir", f"the model in {self._encoder.parent} cannot be loaded: {error}"
             ) from error
 
-    def _decoder(self, model: Any) -> Decoder:
+    def _decoder(self, model: Any) -> SegmentDecoder:
         return _ParaformerDecoder(model)
 
     def _segmenter(
-        self, voice: "Callable[[Samples], float]", settings: ListenerSettings
+        self, voice: "Callable[[Samples], float]", settings: StreamSettings
     ) -> Segmenter:
         pause = settings.max_sentence_silence
         return Segmenter(voice, pause=pause, longest=_LONGEST, cut=_before_newest)
@@ -94,13 +94,13 @@ class _ParaformerDecoder:
     def __init__(self, model: Any) -> None:
         self._model = model
         self._stream = model.create_stream()
-        self._heard = 0  # frames of the segment that the stream has
+        self._fed = 0  # frames of the segment that were fed to the stream
 
     def partial(self, segment: Segment) -> str:
-        new = Segment(segment.frames[self._heard :])
+        new = Segment(segment.frames[self._fed :])
         if new.frames:
             self._stream.accept_waveform(SAMPLE_RATE, new.samples)
-            self._heard += len(new.frames)
+            self._fed += len(new.frames)
         return self._decode()
 
     def final(self, segment: Segment) -> str:
@@ -110,7 +110,7 @@ class _ParaformerDecoder:
         self._stream.accept_waveform(SAMPLE_RATE, np.zeros(_TAIL, np.float32))
         self._stream.input_finished()
         text = self._decode()
-        self._stream, self._heard = self._model.create_stream(), 0
+        self._stream, self._fed = self._model.create_stream(), 0
         return text
 
     def _decode(self) -> str:
@@ -119,8 +119,8 @@ class _ParaformerDecoder:
         return str(self._model.get_result(self._stream))
 
 
-def _before_newest(frames: list[Frame]) -> int:
-    """Where to cut: the stream has heard all other frames, and cannot take them back."""
+def _before_newest(frames: list[VadFrame]) -> int:
+    """Return where to cut: all other frames were fed to the stream, for good."""
     return len(frames) - 1
 
 

@@ -1,4 +1,4 @@
-"""An engine without a model: it says a given text at given times, whatever the audio holds."""
+"""An engine without a model: given sentences at given times, whatever the audio is."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
@@ -7,7 +7,7 @@ from math import ceil, inf
 from msgspec.structs import replace
 
 from paraformer_async.engines._words import join_words
-from paraformer_async.engines.base import Listener, ListenerSettings
+from paraformer_async.engines.base import EngineStream, StreamSettings, require_whole
 from paraformer_async.errors import InvalidOptionError
 from paraformer_async.results import Sentence, Word
 
@@ -19,23 +19,24 @@ _WORDS = 10  # in a sentence of it
 
 class ScriptedEngine:
     """
-    Says a script as the audio reaches its times; for tests, examples and benchmarks.
+    Returns given sentences as the audio reaches their times; for tests, examples and benchmarks.
 
     The results depend on the amount of audio alone, not on how it is cut into pieces. A partial
-    result comes when the audio has passed the end of another word, the final one when it has
+    result is returned when the audio has passed the end of another word, the final one when it has
     passed the end of the sentence. At the end of the audio a sentence that has begun is cut to
-    the words that have begun. `feed` costs next to nothing when there is nothing to say, and
-    there may be any number of listeners.
+    the words that have begun. `feed` costs next to nothing when no result is due, and any number
+    of streams may be open.
 
     Args:
-        sentences: What to say: sentences with words, in the order of their times, each with an
-            `end_time`; said as they are, with or without punctuation. `None` is an endless script
-            without pauses: `word-0001`, `word-0002` …, one every 200 ms, ten to a sentence.
-        partial_interval: No two partial results are closer than so many ms of audio.
-        sample_rate: The rate in Hz at which listeners want their audio.
+        sentences: Sentences with words, in the order of their times, each with an `end_time`;
+            returned as they are, with or without punctuation. `None` is an endless script without
+            pauses: `word-0001`, `word-0002` …, one every 200 ms, ten to a sentence.
+        partial_interval: Least distance of two partial results in ms of audio.
+        sample_rate: Rate in Hz of the audio that its streams are fed.
 
     Raises:
-        InvalidOptionError: A sentence has no `end_time`, or begins before the last one ended.
+        InvalidOptionError: A sentence has no `end_time`, or begins before the last one ended; or a
+            number can never work.
 
     Example:
         ```python
@@ -50,35 +51,37 @@ class ScriptedEngine:
         partial_interval: int = 200,
         sample_rate: int = 16000,
     ) -> None:
+        require_whole("partial_interval", partial_interval, least=0)
+        require_whole("sample_rate", sample_rate, least=1000)
         self._sentences = None if sentences is None else _checked(sentences)
         self._partial_interval = partial_interval
         self._sample_rate = sample_rate
 
     @property
     def sample_rate(self) -> int:
-        """The rate in Hz at which listeners want their audio."""
+        """Rate in Hz of the audio that its streams are fed."""
         return self._sample_rate
 
-    async def open(self, settings: ListenerSettings) -> Listener:
-        """Open a listener; it says the script from its beginning, whatever the settings."""
+    async def open(self, settings: StreamSettings) -> EngineStream:
+        """Open a stream; it begins with the first sentence, whatever the settings."""
         script = _endless() if self._sentences is None else iter(self._sentences)
-        return _ScriptedListener(script, self._partial_interval, self._sample_rate)
+        return _ScriptedStream(script, self._partial_interval, self._sample_rate)
 
     async def aclose(self) -> None:
-        """Nothing is held."""
+        """Do nothing: nothing is held."""
 
 
-class _ScriptedListener:
+class _ScriptedStream:
     def __init__(self, script: Iterator[Sentence], interval: int, sample_rate: int) -> None:
         self._results = _timed(script, interval)
         self._sample_rate = sample_rate
         self._samples = 0
-        self._due: float  # samples at which the next result is said; infinite after the last one
+        self._due: float  # samples at which the next result is due; infinite after the last one
         self._sentence: Sentence | None  # the one that it belongs to
         self._advance()
 
     def _advance(self) -> None:
-        """Prepare the next result, and the number of samples that it is waiting for."""
+        """Prepare the next result, and the number of samples at which it is due."""
         following = next(self._results, None)
         if following is None:
             self._stop()
@@ -94,11 +97,11 @@ class _ScriptedListener:
         self._samples += len(pcm) // 2
         if self._samples < self._due:
             return ()
-        said: list[Sentence] = []
+        results: list[Sentence] = []
         while self._samples >= self._due:
-            said.append(self._result)
+            results.append(self._result)
             self._advance()
-        return said
+        return results
 
     async def finish(self) -> Sequence[Sentence]:
         if self._sentence is None:
@@ -142,7 +145,7 @@ def _endless() -> Iterator[Sentence]:
 
 
 def _timed(script: Iterable[Sentence], interval: int) -> Iterator[tuple[int, Sentence, Sentence]]:
-    """Results with the ms of audio at which they are said, and the whole sentence of each."""
+    """Yield results with the ms of audio at which they are due, and the whole sentence of each."""
     earliest = 0
     for sentence in script:
         end = sentence.end_time or 0
@@ -165,7 +168,7 @@ def _partial(sentence: Sentence, now: int) -> Sentence:
 
 
 def _until(sentence: Sentence, now: int) -> Sentence | None:
-    """The sentence as far as it has begun by `now`; `None` when it has not."""
+    """Return the sentence as far as it has begun by *now*; `None` when it has not."""
     words = tuple(
         replace(word, end_time=min(word.end_time, now))
         for word in sentence.words

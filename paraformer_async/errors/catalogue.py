@@ -1,80 +1,197 @@
 """
-What is known of failures, as data: what they mean, whether another try is worth it, what to do.
+What is known of failures, as one table: whether a retry may help, whose fault it is, what to do.
 
-Ground floor: imports nothing of ours.
+A row applies when all of its columns that are filled apply. The most specific row wins: one with a
+part of the message before one without, then the longest code, the longest part of the message, an
+HTTP status, a close code; of equal ones the first. Codes are compared from their beginning, and
+messages in any place, both in any case: the service spells `RequestTimeOut`, and its proxies
+`requesttimeout`.
+
+Ground floor: imports nothing of ours. Source: "Error codes", Alibaba Cloud Model Studio.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
-__all__ = ["HANDSHAKE_HINTS", "QUOTA", "WAITS", "advice"]
+from msgspec import Struct
 
-QUOTA = "the account's quota is used up for the moment; wait and start fewer streams at once"
-_SILENT = "the service heard no speech for 60 s; pass heartbeat=True to keep a silent stream alive"
-_COMPARE = "compare format= and sample_rate= with the real audio"
-_TRY_AGAIN = "the service failed; try again, and quote the request id to its support if it stays"
-_CHECK_KEY = (
-    "check api_key= or DASHSCOPE_API_KEY, and that the key belongs to the endpoint's region"
+__all__ = ["CATALOGUE", "WAITS", "Row", "Wait", "classify"]
+
+_QUOTA = "the account's quota is used up for the moment; wait, and start fewer streams at once"
+_FREE_QUOTA = "the free quota is used up; allow paid use in the console, or use another model"
+_QUIET = "send audio without long pauses, or pass heartbeat=True to keep a quiet stream alive"
+_SILENT = "the audio had no speech for 60 s; pass heartbeat=True to keep a silent stream alive"
+_COMPARE = "compare format= and sample_rate= with the audio"
+_NO_AUDIO = f"no audio arrived, or it is not in the declared format: {_COMPARE}"
+_NO_SPEECH = f"the audio has no speech, or is not in the declared format: {_COMPARE}"
+_FAILED = "the service failed; retry, and quote the request id to its support if it persists"
+_OVERLOADED = "the service is overloaded or in maintenance; retry later"
+_SLOW = "the service took too long; retry"
+_REQUEST = "a parameter of the request is wrong; see the message"
+_MODEL = "check model=, and that the region of the endpoint offers this model"
+_CONTENT = "the service's content inspection rejected the data"
+_ACCOUNT = "check the account's balance, bills and purchased services in the console"
+_INPUT = "`payload.input` is missing; this is a bug, please report it"
+_KEY = "check api_key= or DASHSCOPE_API_KEY, and that the key belongs to the endpoint's region"
+_ACCESS = "the key may not use this model or workspace; check the account's permissions"
+
+
+class Row(Struct, frozen=True, kw_only=True):
+    """
+    One kind of failure.
+
+    Attributes:
+        code: Beginning of the service's error code.
+        message: Part of the error message, or of the reason of a close.
+        status: HTTP statuses of a refused handshake.
+        close: Close codes of a lost connection.
+        retryable: Whether the same audio with the same parameters may succeed later.
+        throttled: Whether the account's quota is the reason, so that fewer tasks would help.
+        hint: What to do, in one sentence.
+    """
+
+    code: str = ""
+    message: str = ""
+    status: Collection[int] = ()
+    close: Collection[int] = ()
+    retryable: bool = False
+    throttled: bool = False
+    hint: str = ""
+
+    def applies(self, code: str, message: str, status: int | None, close: int | None) -> bool:
+        """Return whether all columns that are filled apply to these facts."""
+        return (
+            code.casefold().startswith(self.code.casefold())
+            and self.message.casefold() in message.casefold()
+            and (not self.status or status in self.status)
+            and (not self.close or close in self.close)
+        )
+
+    @property
+    def rank(self) -> tuple[bool, int, int, bool, bool]:
+        """How specific the row is; the highest wins."""
+        return (
+            bool(self.message),
+            len(self.code),
+            len(self.message),
+            bool(self.status),
+            bool(self.close),
+        )
+
+
+def _codes(hint: str, *codes: str, retryable: bool = False, throttled: bool = False) -> list[Row]:
+    return [Row(code=code, retryable=retryable, throttled=throttled, hint=hint) for code in codes]
+
+
+CATALOGUE: tuple[Row, ...] = (
+    # Clocks
+    Row(message="request timeout after", retryable=True, hint=_QUIET),
+    Row(message="response timeout", retryable=True, hint=_SILENT),
+    *_codes(_SILENT, "ResponseTimeout", retryable=True),
+    # Audio
+    *_codes(_NO_AUDIO, "NO_VALID_AUDIO_ERROR"),
+    Row(message="NO_VALID_AUDIO_ERROR", hint=_NO_AUDIO),
+    *_codes(_NO_SPEECH, "NO_INPUT_AUDIO_ERROR"),
+    Row(message="NO_INPUT_AUDIO_ERROR", hint=_NO_SPEECH),
+    *_codes(_COMPARE, "UNSUPPORTED_FORMAT"),
+    Row(message="decode audio", hint=_COMPARE),
+    # Quota
+    *_codes(
+        _QUOTA,
+        "Throttling",
+        "limit_burst_rate",
+        "LimitRequests",
+        "limit_requests",
+        "ResourceExhausted",
+        "insufficient_quota",
+        retryable=True,
+        throttled=True,
+    ),
+    Row(message="rate limit exceeded", retryable=True, throttled=True, hint=_QUOTA),
+    Row(status={429}, retryable=True, throttled=True, hint=_QUOTA),
+    Row(message="free allocated quota exceeded", hint=_FREE_QUOTA),
+    *_codes(_FREE_QUOTA, "AllocationQuota.FreeTierOnly"),
+    # The service, or its capacity
+    Row(message="due to system capacity limits", retryable=True, hint=_OVERLOADED),
+    *_codes(_OVERLOADED, "ModelUnavailable", "ServiceUnavailable", retryable=True),
+    *_codes(_SLOW, "GatewayTimeout", "InternalError.Timeout", "RequestTimeOut", retryable=True),
+    *_codes(
+        _FAILED,
+        "ModelServiceFailed",
+        "InternalError",
+        "SERVER_ERROR",
+        "SystemError",
+        "EngineError",
+        retryable=True,
+    ),
+    # The request
+    *_codes(_REQUEST, "InvalidParameter"),
+    Row(message="task can not be null", hint=_INPUT),
+    Row(message="invalid payload data", hint=_INPUT),
+    *_codes(_MODEL, "Model.NotExist", "ModelNotFound"),
+    Row(message="model not found", hint=_MODEL),
+    *_codes(_CONTENT, "DataInspectionFailed"),
+    # The account
+    *_codes("the key's workspace may not use this model", "Model.AccessDenied"),
+    *_codes(_KEY, "InvalidApiKey"),
+    *_codes(_ACCESS, "AccessDenied"),
+    *_codes(
+        _ACCOUNT,
+        "Arrearage",
+        "CommodityNotPurchased",
+        "PrepaidBillOverdue",
+        "PostpaidBillOverdue",
+        "isv.OUT_OF_SERVICE",
+    ),
+    # HTTP statuses, when the body has no code that is known
+    Row(status={401}, hint=_KEY),
+    Row(status={403}, hint=_ACCESS),
+    Row(status={404}, hint="check endpoint=: the path is /api-ws/v1/inference"),
+    Row(status=range(500, 600), retryable=True),
+    # Close codes that blame what the client sent: RFC 6455, section 7.4.1; all others do not
+    Row(close={1003, 1007, 1008, 1009}),
+    Row(close=range(1000, 5000), retryable=True),
 )
+_BY_RANK = sorted(CATALOGUE, key=lambda row: row.rank, reverse=True)
+_UNKNOWN = Row()
 
-# What to do about a failure of the service, by the beginning of its `error_code` or by a part of
-# its message; the first row that fits speaks. `retryable` tells whether the same audio and the
-# same parameters may succeed later. Source: the service's list of error codes, see the README.
-# (error_code prefix or message part, worth another try, hint)
-_CATALOGUE: tuple[tuple[str, bool, str], ...] = (
-    (
-        "request timeout after",
-        True,
-        "send audio at least every 20 s, or pass heartbeat=True to keep a quiet stream alive",
-    ),
-    ("Response timeout", True, _SILENT),
-    ("ResponseTimeout", True, _SILENT),
-    (
-        "NO_VALID_AUDIO_ERROR",
-        False,
-        f"no audio arrived, or it is not in the declared format: {_COMPARE}",
-    ),
-    ("UNSUPPORTED_FORMAT", False, _COMPARE),
-    ("decode audio", False, _COMPARE),
-    ("Throttling", True, QUOTA),
-    ("rate limit exceeded", True, QUOTA),
-    ("InvalidParameter", False, "a parameter of the request is wrong; see the message"),
-    ("ModelNotFound", False, "check model= and that the endpoint's region offers this model"),
-    ("Model.AccessDenied", False, "the key's workspace may not use this model"),
-    ("InvalidApiKey", False, _CHECK_KEY),
-    (
-        "AccessDenied",
-        False,
-        "the key may not use this model or workspace; check the account's permissions",
-    ),
-    ("Arrearage", False, "the account has overdue payments"),
-    ("InternalError", True, _TRY_AGAIN),
-    ("SERVER_ERROR", True, _TRY_AGAIN),
-    ("SystemError", True, _TRY_AGAIN),
-    ("ServiceUnavailable", True, "the service is overloaded or in maintenance; try again"),
-    ("RequestTimeOut", True, "the service took too long; try again"),
-    ("EngineError", True, "the service's engine failed; try again"),
-)
 
-HANDSHAKE_HINTS: Mapping[int, str] = {
-    401: _CHECK_KEY,
-    403: "the key may not use this endpoint or workspace; check the account's permissions",
-    404: "check endpoint=: the path is /api-ws/v1/inference",
-    429: QUOTA,
+def classify(
+    *, code: str = "", message: str = "", status: int | None = None, close: int | None = None
+) -> Row:
+    """
+    Return the most specific row that applies; one that is not retryable when none does.
+
+    Args:
+        code: The service's error code.
+        message: Its error message, or the reason of a close.
+        status: The HTTP status of a refused handshake.
+        close: The close code of a lost connection.
+    """
+    applying = (row for row in _BY_RANK if row.applies(code, message, status, close))
+    return next(applying, _UNKNOWN)
+
+
+class Wait(Struct, frozen=True):
+    """
+    A bounded wait that ran out.
+
+    Attributes:
+        what: What did not happen, in the words of the error.
+        setting: The setting of its bound.
+        retryable: Whether the same audio may succeed later.
+    """
+
+    what: str
+    setting: str
+    retryable: bool = True
+
+
+# By the phases of `Timeouts`, and what else is waited for.
+WAITS: Mapping[str, Wait] = {
+    "connect": Wait("the connection was not established", "Timeouts(connect=…)"),
+    "started": Wait("the service did not answer run-task", "Timeouts(started=…)"),
+    "send": Wait("the service accepted no audio", "Timeouts(send=…)"),
+    "finish": Wait("the service sent nothing more after finish-task", "Timeouts(finish=…)"),
+    "quota": Wait("no task could be submitted within the quota", "PoolLimits(tasks_per_second=…)"),
+    "pool": Wait("no connection became free", "PoolLimits(connections=…, wait=…)", retryable=False),
 }
-# What was waited for in vain, and the setting of its bound, by the phases of `Timeouts`.
-WAITS: Mapping[str, tuple[str, str]] = {
-    "connect": ("the connection was not made", "Timeouts(connect=…)"),
-    "started": ("the service did not answer run-task", "Timeouts(started=…)"),
-    "send": ("the service took no audio", "Timeouts(send=…)"),
-    "finish": ("the service sent nothing more after finish-task", "Timeouts(finish=…)"),
-    "quota": ("no task could be submitted within the quota", "PoolLimits(tasks_per_second=…)"),
-    "pool": ("no connection became free", "PoolLimits(connections=…, wait=…)"),
-}
-
-
-def advice(code: str, message: str) -> tuple[bool, str]:
-    """Give whether another try is worth it after a failed task, and what to do."""
-    for key, retryable, hint in _CATALOGUE:
-        if code.startswith(key) or key.lower() in message.lower():
-            return retryable, hint
-    return False, ""

@@ -1,7 +1,7 @@
 """
 Behaviors of a recognition, one a file.
 
-Sans-I/O: nothing here waits, or knows a loop, a socket or a clock. `Heartbeat` and `Latency` are
+Sans-I/O: nothing here waits, or knows a loop, a socket or a clock. `Heartbeat` and `LatencyMeter` are
 built in; they are ordinary middleware that anyone could have written. The messages that pass are
 exported here for those who write their own.
 """
@@ -19,7 +19,7 @@ from paraformer_async._core.wire import (
     TaskStarted,
 )
 from paraformer_async.middleware.heartbeat import Heartbeat
-from paraformer_async.middleware.latency import Latency
+from paraformer_async.middleware.latency import LatencyMeter
 
 __all__ = [
     "Audio",
@@ -27,7 +27,7 @@ __all__ = [
     "Event",
     "FinishTask",
     "Heartbeat",
-    "Latency",
+    "LatencyMeter",
     "Middleware",
     "ResultGenerated",
     "RunTask",

@@ -7,14 +7,20 @@ this middleware does nothing but remember when.
 """
 
 from collections.abc import Iterable
+from math import inf
 
 from msgspec.structs import replace
 
-from paraformer_async._core.framing import FRAME_MS, silence
+from paraformer_async._core.framing import FRAME_MS, bytes_per_second, silence
 from paraformer_async._core.middleware import Middleware
 from paraformer_async._core.wire import Audio, Command, RunTask
 from paraformer_async.errors import InvalidOptionError
-from paraformer_async.options.checks import require_positive
+from paraformer_async.options.checks import require_seconds
+from paraformer_async.options.service import (
+    DEFAULT_SENTENCE_SILENCE,
+    MESSAGE_TIMEOUT,
+    SEMANTIC_SENTENCE_SILENCE,
+)
 
 __all__ = ["Heartbeat"]
 
@@ -23,9 +29,13 @@ class Heartbeat(Middleware):
     """
     Sends silence while the source is quiet, in the stream's own sample rate.
 
-    The first silence of a pause is long enough for the service to end the sentence that was being
-    spoken, so its last words are not held back; after that, 100 ms of silence follow every
-    *interval*. The silence is billed like any audio. It does not move the times of later results.
+    When the source has been quiet for as long as the pause that ends a sentence, the silence that
+    the service needs to end it leaves at once: the last words come as fast as they can. After that,
+    100 ms of silence follow every *interval*. The silence is billed like any audio. It does not
+    move the times of later results.
+
+    A source that delivers a second at a time is not quiet in between: audio of up to 2 s that came
+    at once is waited for as long as it lasts.
 
     Args:
         interval: Seconds of quiet after which silence is sent. Less than the service's 23 s.
@@ -37,33 +47,36 @@ class Heartbeat(Middleware):
     hurries = False
     uses_context = False
 
-    # After so many seconds without a message the service ends a task.
-    _PATIENCE = 23.0
-    # The service's default of max_sentence_silence, the silence that ends a sentence when it breaks
-    # them by meaning, and what it is given beyond that, in ms.
-    _SENTENCE_SILENCE = 800
-    _SEMANTIC_SILENCE = 2000
+    # What the service is sent beyond the silence that ends a sentence, in ms.
     _MARGIN = 200
+    # Audio that comes within this, in seconds, came at once, and is one delivery of the source.
+    _AT_ONCE = 0.005
+    # Longer deliveries are no sign of how often the source delivers, in seconds.
+    _LONGEST_DELIVERY = 2.0
+    # Deliveries come as late as this, in times of their length.
+    _LATE = 1.2
 
     def __init__(self, interval: float = 5.0) -> None:
-        require_positive("interval", interval)
-        if interval >= self._PATIENCE:
+        require_seconds("interval", interval)
+        if interval >= MESSAGE_TIMEOUT:
             raise InvalidOptionError(
                 "interval",
-                f"{interval:g} s is too long: the service ends a task after {self._PATIENCE:g} s",
+                f"{interval:g} s is too long: the service ends a task after {MESSAGE_TIMEOUT:g} s",
                 hint="the default of 5 s leaves room for a slow network",
             )
         self._interval = interval
         self._deadline: float | None = None
         self._frame = Audio(b"", injected=True)
-        self._pause_frames = 1
-        self._owed_frames = 1
+        self._bytes_per_second = 1
+        self._pause = DEFAULT_SENTENCE_SILENCE / 1000
+        self._owes_pause = True
+        self._audio_at = -inf
+        self._delivery = 0  # bytes
 
     def outgoing(self, command: Command, now: float) -> Iterable[Command]:
         """Ask for the service's `heartbeat`, and put the deadline off while audio flows."""
         if isinstance(command, Audio):
-            self._deadline = now + self._interval
-            self._owed_frames = self._pause_frames
+            self._put_off(len(command.data), now)
         elif isinstance(command, RunTask):
             command = self._begin(command)
             # A WAV file begins with its header: before it, silence would be taken for one.
@@ -74,19 +87,36 @@ class Heartbeat(Middleware):
         return (command,)
 
     def deadline(self) -> float | None:
-        """One interval after the last audio; none before the task and after the audio's end."""
+        """A pause after the last audio, then each interval; none after the audio's end."""
         return self._deadline
 
     def expired(self, now: float) -> Iterable[Command]:
         """Send the next piece of silence."""
         self._deadline = now + self._interval
-        frames, self._owed_frames = self._owed_frames, 1
-        return (self._frame,) * frames
+        if not self._owes_pause:
+            return (self._frame,)
+        self._owes_pause = False
+        return (self._frame,) * ((round(self._pause * 1000) + self._MARGIN) // FRAME_MS)
+
+    def _put_off(self, size: int, now: float) -> None:
+        self._owes_pause = True
+        if now - self._audio_at > self._AT_ONCE:
+            self._delivery = 0
+        self._audio_at = now
+        self._delivery += size
+        wait = self._pause
+        delivered = self._delivery / self._bytes_per_second * self._LATE
+        if wait < delivered <= self._LONGEST_DELIVERY:
+            wait = delivered
+        self._deadline = now + (min(self._interval, wait))
 
     def _begin(self, task: RunTask) -> RunTask:
-        pause = task.parameters.get("max_sentence_silence") or self._SENTENCE_SILENCE
-        if task.parameters.get("semantic_punctuation_enabled"):
-            pause = self._SEMANTIC_SILENCE
-        self._frame = Audio(silence(task.parameters["sample_rate"], FRAME_MS), injected=True)
-        self._pause_frames = (pause + self._MARGIN) // FRAME_MS
-        return replace(task, parameters={**task.parameters, "heartbeat": True})
+        parameters = task.parameters
+        pause = parameters.get("max_sentence_silence") or DEFAULT_SENTENCE_SILENCE
+        if parameters.get("semantic_punctuation_enabled"):
+            pause = SEMANTIC_SENTENCE_SILENCE
+        rate = parameters["sample_rate"]
+        self._pause = pause / 1000
+        self._bytes_per_second = bytes_per_second(rate)
+        self._frame = Audio(silence(rate, FRAME_MS), injected=True)
+        return replace(task, parameters={**parameters, "heartbeat": True})

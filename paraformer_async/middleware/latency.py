@@ -2,19 +2,26 @@
 Latency: how long the service takes, measured where the messages pass.
 
 First packet: from the first audio sent to the first result with text. Last packet: from
-`finish-task` to the last result. The service's own client measures the same two.
+`finish-task` to the last result, or to `task-finished` when none came after it. The service's own client measures the same two.
 """
 
 from collections.abc import Iterable
 
 from paraformer_async import results
 from paraformer_async._core.middleware import Middleware
-from paraformer_async._core.wire import Audio, Command, Event, FinishTask, ResultGenerated
+from paraformer_async._core.wire import (
+    Audio,
+    Command,
+    Event,
+    FinishTask,
+    ResultGenerated,
+    TaskFinished,
+)
 
-__all__ = ["Latency"]
+__all__ = ["LatencyMeter"]
 
 
-class Latency(Middleware):
+class LatencyMeter(Middleware):
     """
     Measures first- and last-packet latency of one recognition.
 
@@ -26,7 +33,7 @@ class Latency(Middleware):
 
     def __init__(self) -> None:
         self.measured = results.Latency()
-        self._is_waiting = True  # for a result that tells something: the first, or the last
+        self._is_waiting = True  # for the first result, or the last
         self._first_audio: float | None = None
         self._finished: float | None = None
 
@@ -41,11 +48,17 @@ class Latency(Middleware):
         return (command,)
 
     def incoming(self, event: Event, now: float) -> Iterable[Event]:
-        """Note when the first and the last result with text pass."""
-        if self._is_waiting and isinstance(event, ResultGenerated):
+        """Note when the first and the last result with text pass, or the end without one."""
+        if not self._is_waiting:
+            return (event,)
+        if isinstance(event, ResultGenerated):
             sentence = event.sentence
             if sentence is not None and not sentence.heartbeat and sentence.text:
                 self._note(now)
+        elif isinstance(event, TaskFinished) and self._finished is not None:
+            if self.measured.last_packet is None:
+                first = self.measured.first_packet
+                self.measured = results.Latency(first, now - self._finished)
         return (event,)
 
     def _note(self, now: float) -> None:

@@ -1,5 +1,11 @@
 """
 The nouns of a question: parameters and models of the service, options and policies of the client.
 
-Ground floor: imports only results and errors of ours.
+- `service`: facts of the service, each stated once
+- `models`, `parameters`: the two tables, and `check`, which client and local service share
+- `options`: all options of a recognition; `endpoint` and `connection` are parts of it
+- `policies`: bounds, retries, limits
+- `checks`, `kinds`, `words`: checks of one value
+
+Ground floor: imports only errors of ours.
 """

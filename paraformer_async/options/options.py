@@ -1,30 +1,26 @@
 """
-The nouns of a question: every option of a recognition, with its checks.
+Every option of a recognition, checked.
 
-Ground floor: imports only its own checks of ours. The parameters are those of the service's own
-documents, under the service's own names. What was not set is not sent. Everything that the
-documents forbid is refused here, before a connection is made, by one `InvalidOptionError` that
-names what is allowed. A model that is not in `MODELS` is passed on with its parameters unchecked,
-and so is whatever stands in `parameters`.
+The parameters are those of the service's own documents, under the service's own names, as in the
+table of parameters. What was not set is not sent. Everything that the documents forbid is refused
+here, before a connection is made, by one `InvalidOptionError` that names what is allowed.
+
+Ground floor: imports only tables, checks and policies of ours.
 """
 
-import os
-import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypedDict
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from paraformer_async.errors import InvalidOptionError
 from paraformer_async.observing import Observer
-from paraformer_async.options.checks import (
-    TASK_PARAMETERS,
-    check,
-    require_address,
-    require_kind,
-)
-from paraformer_async.options.models import MODELS
+from paraformer_async.options.checks import require_json
+from paraformer_async.options.connection import CHECKS
+from paraformer_async.options.endpoint import endpoint_of_environment, shown_address
+from paraformer_async.options.models import MODELS, rate_of
+from paraformer_async.options.parameters import PARAMETERS, Place, check
 from paraformer_async.options.policies import Reconnect, Timeouts
 
 if TYPE_CHECKING:
@@ -32,43 +28,37 @@ if TYPE_CHECKING:
 
     from paraformer_async.middleware import Middleware
 
-__all__ = ["ENDPOINT", "ApiKey", "Options", "Overrides", "workspace_endpoint"]
+__all__ = ["RATE_OF_MODEL", "ApiKey", "Options", "Overrides"]
 
-ENDPOINT = "wss://dashscope.aliyuncs.com/api-ws/v1/inference"
 ApiKey = str | Callable[[], str | Awaitable[str]]
 
 
-def workspace_endpoint(workspace: str, *, region: str = "cn-beijing") -> str:
+class _RateOfModel(int):
     """
-    Give the address of a workspace's own domain, for `endpoint=`.
+    A sample rate that the model brought, not the user.
 
-    The service's documents recommend it over the shared address. Not verified against the service.
-
-    Args:
-        workspace: Id of the workspace.
-        region: Region of the workspace.
-
-    Raises:
-        InvalidOptionError: One of them cannot be part of a host's name.
+    It stays one when options are copied by `msgspec.structs.replace`, so that another model brings
+    its own rate.
     """
-    for name, value in (("workspace", workspace), ("region", region)):
-        if not re.fullmatch(r"[A-Za-z0-9-]+", value):
-            raise InvalidOptionError(name, f"{value!r} cannot be part of a host's name")
-    return f"wss://{workspace}.{region}.maas.aliyuncs.com{urlsplit(ENDPOINT).path}"
+
+
+RATE_OF_MODEL: Final[int] = _RateOfModel()
 
 
 class Options(Struct, frozen=True, kw_only=True):
     """
     All options of a recognition, checked. `AsyncRecognizer` documents each.
 
+    A `sample_rate` of `RATE_OF_MODEL`, or of `None`, is replaced by the model's on creation.
+
     Raises:
         InvalidOptionError: On creation, when a value cannot work.
     """
 
-    # Task
+    # Task: the table of parameters
     model: str = "paraformer-realtime-v2"
     format: str = "pcm"
-    sample_rate: int = 16000
+    sample_rate: int = RATE_OF_MODEL
     vocabulary_id: str | None = None
     phrase_id: str | None = None
     disfluency_removal_enabled: bool | None = None
@@ -79,6 +69,13 @@ class Options(Struct, frozen=True, kw_only=True):
     punctuation_prediction_enabled: bool | None = None
     heartbeat: bool | None = None
     inverse_text_normalization_enabled: bool | None = None
+    vocabulary: Mapping[str, int] | None = None
+    speech_noise_threshold: float | None = None
+    special_word_filter: Mapping[str, Any] | str | None = None
+    vad_model: str | None = None
+    keep_dialect: bool | None = None
+    intermediate_result_enabled: bool | None = None
+    # `context` and `input` of the payload will stand here; the rows of the models know `context`.
     parameters: Mapping[str, Any] = {}
     # Connection
     api_key: ApiKey | None = None
@@ -96,10 +93,16 @@ class Options(Struct, frozen=True, kw_only=True):
     observe_messages: bool = False
 
     def __post_init__(self) -> None:
-        require_kind("timeouts", self.timeouts, Timeouts, "Timeouts(…)")
-        if self.reconnect is not None:
-            require_kind("reconnect", self.reconnect, Reconnect, "Reconnect(…), or None")
-        check(self)
+        for name, check_option in CHECKS.items():
+            check_option(name, getattr(self, name))
+        rate: object = self.sample_rate
+        if rate is None or isinstance(rate, _RateOfModel):
+            force_setattr(self, "sample_rate", _RateOfModel(rate_of(self.model)))
+        given = self._given()
+        check(self.model, given)
+        for name, value in {"model": self.model, **given}.items():
+            require_json(name, value, value)
+        self._check_clashes(given)
 
     def __repr__(self) -> str:
         """Show what was set; secrets (key, headers, proxy) only as set or not."""
@@ -126,19 +129,39 @@ class Options(Struct, frozen=True, kw_only=True):
         The endpoint: as given, or from DASHSCOPE_WEBSOCKET_BASE_URL, or the service's in Beijing.
 
         Raises:
-            InvalidOptionError: The variable holds what is no address of a WebSocket.
+            InvalidOptionError: The variable does not hold the address of a WebSocket.
         """
-        if self.endpoint:
-            return self.endpoint
-        url = os.environ.get("DASHSCOPE_WEBSOCKET_BASE_URL") or ENDPOINT
-        require_address("DASHSCOPE_WEBSOCKET_BASE_URL", url, "ws", "wss")
-        return url
+        return self.endpoint or endpoint_of_environment()
 
     def task_parameters(self) -> dict[str, Any]:
-        """`payload.parameters` of run-task: what was set, and nothing else."""
-        named = {name: getattr(self, name) for name in TASK_PARAMETERS}
-        chosen = {name: value for name, value in named.items() if value is not None}
-        return chosen | dict(self.parameters)
+        """Return `payload.parameters` of run-task: what was set, and nothing else."""
+        sent = {
+            name: value
+            for name, value in self._given().items()
+            if PARAMETERS[name].place is Place.PARAMETERS
+        }
+        return sent | dict(self.parameters)
+
+    def _given(self) -> dict[str, Any]:
+        """Return the parameters of the table that were set."""
+        named = {name: getattr(self, name) for name, row in PARAMETERS.items() if row.checked}
+        if isinstance(self.sample_rate, _RateOfModel):
+            named["sample_rate"] = int(self.sample_rate)  # JSON takes no subclass
+        return {name: value for name, value in named.items() if value is not None}
+
+    def _check_clashes(self, given: Mapping[str, Any]) -> None:
+        if self.heartbeat and self.format not in ("pcm", "wav"):
+            raise InvalidOptionError(
+                "heartbeat",
+                f"silence cannot be sent in a stream of {self.format}, only in pcm or wav",
+                hint="decode the audio to PCM first, or send your own silence with "
+                'parameters={"heartbeat": True}',
+            )
+        for name in self.parameters:
+            if name in given:
+                raise InvalidOptionError(
+                    "parameters", f"{name!r} is given twice: here and as {name}="
+                )
 
 
 class Overrides(TypedDict, total=False):
@@ -146,7 +169,7 @@ class Overrides(TypedDict, total=False):
 
     model: str
     format: str
-    sample_rate: int
+    sample_rate: int | None
     vocabulary_id: str | None
     phrase_id: str | None
     disfluency_removal_enabled: bool | None
@@ -157,6 +180,12 @@ class Overrides(TypedDict, total=False):
     punctuation_prediction_enabled: bool | None
     heartbeat: bool | None
     inverse_text_normalization_enabled: bool | None
+    vocabulary: Mapping[str, int] | None
+    speech_noise_threshold: float | None
+    special_word_filter: Mapping[str, Any] | str | None
+    vad_model: str | None
+    keep_dialect: bool | None
+    intermediate_result_enabled: bool | None
     parameters: Mapping[str, Any]
     api_key: ApiKey | None
     endpoint: str | None
@@ -182,19 +211,7 @@ class _Hidden:
 def _shown(name: str, value: Any) -> Any:
     if name in _SECRETS:
         return _HIDDEN
-    return _shown_address(value) if name == "endpoint" else value
-
-
-def _shown_address(address: Any) -> Any:
-    """Leave out credentials and query. Shown may also be what is just being refused."""
-    try:
-        where = urlsplit(address if isinstance(address, str) else "")
-    except ValueError:  # a broken IPv6 address
-        return _HIDDEN
-    if not where.netloc:
-        return _HIDDEN
-    query = "?…" if where.query else ""
-    return f"{where.scheme}://{where.netloc.rpartition('@')[2]}{where.path}{query}"
+    return shown_address(value) if name == "endpoint" else value
 
 
 _SECRETS = frozenset({"api_key", "headers", "proxy"})

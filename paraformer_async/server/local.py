@@ -1,32 +1,32 @@
 """`LocalServer`: the local service as an async context manager."""
 
+import asyncio
 import hmac
+import os
 import uuid
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, cast
 
+import anyio
 from anyio import AsyncContextManagerMixin, CancelScope
 
+from paraformer_async._core.clocks import Clocks
+from paraformer_async._core.service import LARGEST_MESSAGE, PATH
 from paraformer_async.engines import make_engine
-from paraformer_async.engines.base import Engine, ListenerSettings
-from paraformer_async.errors import InvalidOptionError
-from paraformer_async.server.clocks import Clocks
+from paraformer_async.engines.base import Engine, StreamSettings
+from paraformer_async.server._checks import check_options, require_engine
+from paraformer_async.server._handshakes import Handshakes
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from paraformer_async.server.connection import Connection
+    from paraformer_async.server._connection import LocalConnection
 
-__all__ = ["PATH", "LocalServer"]
+__all__ = ["LocalServer"]
 
-PATH = "/api-ws/v1/inference"
-# Frames of up to 16 KB are advised; the vendor's SDK sends 12,800 bytes. More than this is refused.
-_LARGEST_MESSAGE = 1024 * 1024
 # What a connection may take to end, beside its closing handshake, before it is cut off.
 _GRACE = 1.0
-# What an engine has.
-_ENGINE = ("sample_rate", "open", "aclose")
 
 
 class LocalServer(AsyncContextManagerMixin):
@@ -38,23 +38,27 @@ class LocalServer(AsyncContextManagerMixin):
                 transcript = await recognizer.transcribe("speech.wav")
 
     The engines are `moonshine` (Moonshine tiny: English, and not Paraformer), which is the default
-    and comes with the extra `local`; `paraformer`, for a streaming model that you have downloaded:
-    `LocalServer(make_engine("paraformer", model_dir))`; and `scripted`, which says a fixed text and
-    needs no model.
+    and needs the extra `local`; `paraformer`, for a streaming model that you have downloaded:
+    `LocalServer(make_engine("paraformer", model_dir))`; and `scripted`, which returns a fixed text
+    and needs no model.
 
-    Leaving the `async with`, also by cancellation, closes all connections and frees the engine, in
-    bounded time.
+    Leaving the `async with`, also by cancellation, closes all connections and releases the engine,
+    in bounded time. Audio is decoded in threads of the server's own, as many as there are cores:
+    it holds up neither the event loop nor other work in anyio's worker threads.
 
     Args:
-        engine: An engine, as `make_engine` gives it or one of your own (see `Engine`), or the name
-            of one that needs no model folder: `moonshine`, `scripted`.
-        host: Address to listen on. Only this machine can reach the default.
+        engine: An engine, from `make_engine` or one of your own (see `Engine`), or the name of one
+            that needs no model folder: `moonshine`, `scripted`.
+        host: Address to listen on. The default is reachable from this machine only.
         port: Port to listen on; 0 for any that is free.
-        api_key: The key that clients must send; any key will do when not given.
-        clocks: When the service loses patience.
+        api_key: The key that clients must send; without it any key is accepted.
+        clocks: Time limits of the service. A connection without a handshake is cut off after the
+            `idle` time, too.
+        max_connections: Connections at once; further ones are refused with HTTP 503.
 
     Raises:
-        InvalidOptionError: It is no engine, or there is none of that name, or it needs a folder.
+        InvalidOptionError: An option can never work: the engine is none, or there is none of that
+            name, or it needs a folder; the host, the port or the key cannot be one.
 
     Entering raises `OSError` when the address cannot be listened on, and `MissingExtraError` when
     the engine needs packages that are not installed.
@@ -68,14 +72,22 @@ class LocalServer(AsyncContextManagerMixin):
         port: int = 0,
         api_key: str | None = None,
         clocks: Clocks = Clocks(),
+        max_connections: int = 2048,
     ) -> None:
-        self._engine = make_engine(engine) if isinstance(engine, str) else _engine(engine)
+        check_options(
+            host=host, port=port, api_key=api_key, clocks=clocks, max_connections=max_connections
+        )
+        self._engine = make_engine(engine) if isinstance(engine, str) else require_engine(engine)
         self._host = host
         self._port = port
         self._api_key = api_key
         self._clocks = clocks
+        self._max_connections = max_connections
         self._is_open = False
-        self._connections: set[Connection] = set()
+        self._connections: set[LocalConnection] = set()
+        self._handshakes = Handshakes(limit=max_connections, seconds=clocks.idle)
+        # More threads than cores would only take the interpreter from the event loop.
+        self._decoding = anyio.CapacityLimiter(os.cpu_count() or 1)
 
     def __repr__(self) -> str:
         return f"<LocalServer {self.url if self._is_open else 'closed'}>"
@@ -92,76 +104,76 @@ class LocalServer(AsyncContextManagerMixin):
 
         app = web.Application()
         app.router.add_get(PATH, self._handle)
-        app.on_shutdown.append(self._close_connections)
-        patience = self._clocks.close + _GRACE
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=patience)
+        app.on_shutdown.append(self._stop_connections)
+        timeout = self._clocks.close + _GRACE
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=timeout)
+        listening: asyncio.Server | None = None
         try:
             await self._load_engine()
             await runner.setup()
-            site = web.TCPSite(runner, self._host, self._port)
-            await site.start()
-            self._port = runner.addresses[0][1]
+            listening = await self._listen(runner)
+            self._port = listening.sockets[0].getsockname()[1]
             self._is_open = True
             yield self
         finally:
             self._is_open = False
             with CancelScope(shield=True):
-                await self._close(runner)
+                await self._close(runner, listening)
 
-    async def _close(self, runner: "web.AppRunner") -> None:
+    async def _listen(self, runner: "web.AppRunner") -> asyncio.Server:
+        """Listen by a protocol factory of our own, as aiohttp's low-level servers do."""
+        make = self._handshakes.watched(cast("web.Server", runner.server))
+        return await asyncio.get_running_loop().create_server(make, self._host, self._port)
+
+    async def _close(self, runner: "web.AppRunner", listening: asyncio.Server | None) -> None:
+        if listening is not None:
+            listening.close()
+        self._handshakes.close()
         try:
             await runner.cleanup()
         finally:
             await self._engine.aclose()
 
     async def _load_engine(self) -> None:
-        """Load the model now, so that a missing one is known before the first client comes."""
-        listener = await self._engine.open(ListenerSettings())
-        await listener.aclose()
+        """Load the model now, so that a missing one is reported before the first client."""
+        stream = await self._engine.open(StreamSettings())
+        await stream.aclose()
 
     async def _handle(self, request: "web.Request") -> "web.StreamResponse":
         from aiohttp import web
 
-        from paraformer_async.server.connection import Connection
+        from paraformer_async.server._connection import LocalConnection
 
-        if not self._admits(request.headers.get("Authorization", "")):
+        if not self._is_authorized(request.headers.get("Authorization", "")):
             return _refusal(401, "InvalidApiKey", "Invalid API-key provided.")
-        socket = web.WebSocketResponse(timeout=self._clocks.close, max_msg_size=_LARGEST_MESSAGE)
+        socket = web.WebSocketResponse(timeout=self._clocks.close, max_msg_size=LARGEST_MESSAGE)
         if not socket.can_prepare(request):
             return _refusal(400, "BadRequest", "This is a WebSocket endpoint.")
-        await socket.prepare(request)
-        connection = Connection(socket, request.transport, self._engine, self._clocks)
+        if len(self._connections) >= self._max_connections:
+            return _refusal(503, "ServiceUnavailable", "Too many connections, try again later.")
+        transport = request.transport
+        connection = LocalConnection(socket, transport, self._engine, self._clocks, self._decoding)
         self._connections.add(connection)
         try:
+            await socket.prepare(request)
+            self._handshakes.discard(transport)
             await connection.serve()
         finally:
             self._connections.discard(connection)
         return socket
 
-    def _admits(self, authorization: str) -> bool:
+    def _is_authorized(self, authorization: str) -> bool:
         scheme, _, key = authorization.partition(" ")
         key = key.strip()
         if scheme.lower() != "bearer" or not key:
             return False
         # aiohttp escapes bytes that are no UTF-8 so.
-        given = key.encode(errors="surrogateescape")
-        return self._api_key is None or hmac.compare_digest(given, self._api_key.encode())
+        received = key.encode(errors="surrogateescape")
+        return self._api_key is None or hmac.compare_digest(received, self._api_key.encode())
 
-    async def _close_connections(self, _app: "web.Application") -> None:
+    async def _stop_connections(self, _app: "web.Application") -> None:
         for connection in self._connections:
             connection.stop()
-
-
-def _engine(given: Engine) -> Engine:
-    """Give back what is an engine. A class of engines is none."""
-    if isinstance(given, type) or not all(hasattr(given, name) for name in _ENGINE):
-        raise InvalidOptionError(
-            "engine",
-            f"{given!r} is neither the name of an engine ('moonshine', 'scripted') nor an object "
-            "with sample_rate, open() and aclose()",
-            hint='make_engine("paraformer", model_dir) gives one for a model of yours',
-        )
-    return given
 
 
 def _refusal(status: int, code: str, message: str) -> "web.Response":

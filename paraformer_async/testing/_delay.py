@@ -1,19 +1,19 @@
-"""Sends what comes late."""
+"""Events that are sent late."""
 
 from collections import deque
 from collections.abc import Awaitable, Callable
 
 import anyio
 
+from paraformer_async._core.service import ConnectionEnded
 from paraformer_async._core.wire import Event
-from paraformer_async.testing._link import Gone
 
 __all__ = ["Delay"]
 
 
 class Delay:
     """
-    Holds events back, and sends them in their order.
+    Holds events back, and sends them in order.
 
     Args:
         send: Sends an event.
@@ -25,16 +25,16 @@ class Delay:
         self._changed = anyio.Event()
 
     def put(self, event: Event, seconds: float) -> None:
-        """Hold *event* back for some seconds."""
+        """Hold *event* back for so many seconds."""
         self._held.append((anyio.current_time() + seconds, event))
         self._changed.set()
 
     async def run(self) -> None:
-        """Send, until canceled or the client has left."""
+        """Send until canceled or the connection has ended."""
         try:
             while True:
                 await self._send(await self._next())
-        except Gone:
+        except ConnectionEnded:
             return
 
     async def _next(self) -> Event:

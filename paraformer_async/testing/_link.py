@@ -1,4 +1,4 @@
-"""The socket of a connection, and what can be done to it below the protocol."""
+"""The socket of a connection, and its faults below the protocol."""
 
 import asyncio
 import socket as sockets
@@ -10,18 +10,15 @@ import anyio
 import msgspec
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from paraformer_async.server.clocks import Clocks
+from paraformer_async._core.clocks import Clocks
+from paraformer_async._core.service import ConnectionEnded
 
-__all__ = ["Gone", "Link"]
+__all__ = ["Link"]
 
-# What a connection may take to part when the server leaves, in seconds.
-_FAREWELL = 0.5
+# Time for the closing handshake when the server closes, in seconds.
+_LAST_CLOSE = 0.5
 _SMALL_BUFFER = 4096
-_UNDER_WAY = (WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.PING, WSMsgType.PONG)
-
-
-class Gone(Exception):
-    """The connection is over; there is nothing to be told any more."""
+_OPEN = (WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.PING, WSMsgType.PONG)
 
 
 class Link:
@@ -29,25 +26,25 @@ class Link:
     A WebSocket with its TCP connection.
 
     Args:
-        socket: The WebSocket, which answers no close frame and no ping by itself.
+        socket: The WebSocket, without automatic answers to close frames and pings.
         transport: The connection below it.
-        clocks: How long a client may take no frame (`send`), and to close (`close`).
+        clocks: The time limits; those of `send` and `close` are used.
 
     Attributes:
-        is_strange: Whether to put unknown fields into every event.
+        has_unknown_fields: Whether unknown fields are added to every event.
     """
 
     def __init__(
         self, socket: web.WebSocketResponse, transport: asyncio.Transport, clocks: Clocks
     ) -> None:
-        self.is_strange = False
+        self.has_unknown_fields = False
         self._socket = socket
         self._transport = transport
         self._clocks = clocks
         self._is_silenced = False
 
     async def receive(self, deadline: float = inf) -> Any:
-        """Give the next message, and answer pings; `None` when none came until *deadline*."""
+        """Return the next message, and answer pings; `None` if none comes until *deadline*."""
         if deadline <= anyio.current_time():
             return None
         with anyio.CancelScope(deadline=deadline):
@@ -60,23 +57,23 @@ class Link:
         return None
 
     async def write(self, frame: str) -> None:
-        """Send an event. Raises `Gone` when the client has left or takes nothing."""
-        await self.write_raw(_with_unknown_fields(frame) if self.is_strange else frame)
+        """Send an event; raise `ConnectionEnded` when the client has left or takes nothing."""
+        await self.write_raw(_with_unknown_fields(frame) if self.has_unknown_fields else frame)
 
     async def write_raw(self, frame: str) -> None:
-        """Send a text frame as it is. Raises `Gone`, too."""
+        """Send a text frame as it is; raise `ConnectionEnded`, too."""
         await self._taken(self._socket.send_str(frame))
 
     async def _taken(self, sending: Coroutine[Any, Any, None]) -> None:
-        """Wait until the client has taken what is sent."""
+        """Wait until the frame is written."""
         try:
             with anyio.fail_after(self._clocks.send):
                 await sending
         except OSError as error:  # a timeout is one, too
-            raise Gone from error
+            raise ConnectionEnded from error
 
     async def close(self, code: int = WSCloseCode.OK, reason: str = "") -> None:
-        """Close with a close frame, and wait a little for the client's."""
+        """Send a close frame, and wait for the client's for the `close` time."""
         with anyio.move_on_after(self._clocks.close):
             await self._socket.close(code=code, message=reason.encode())
 
@@ -89,11 +86,11 @@ class Link:
         self._is_silenced = True
         if not self._transport.is_closing():
             self._transport.write_eof()
-        while (await self._socket.receive()).type in _UNDER_WAY:
+        while (await self._socket.receive()).type in _OPEN:
             pass
 
     async def stall(self) -> None:
-        """Read and write no more, with a buffer that is soon full."""
+        """Neither read nor write any more, with a receive buffer that is soon full."""
         self._is_silenced = True
         if not self._transport.is_closing():
             self._transport.pause_reading()
@@ -102,10 +99,10 @@ class Link:
         await anyio.sleep_forever()
 
     async def leave(self) -> None:
-        """Part, in bounded time, and whatever the client does."""
+        """Close in bounded time, whatever the client does."""
         with anyio.CancelScope(shield=True):
             if not self._is_silenced and not self._transport.is_closing():
-                with anyio.move_on_after(_FAREWELL):
+                with anyio.move_on_after(_LAST_CLOSE):
                     await self.close(WSCloseCode.GOING_AWAY)
             self.abort()
 

@@ -1,29 +1,29 @@
-"""A running task of the scripted service: who speaks in it, and what goes wrong with it."""
+"""A task of the scripted service: its script, and what goes wrong with it."""
 
 from collections.abc import Iterable
 
 from paraformer_async.results import Sentence
 from paraformer_async.testing.faults import Fault, Moment, TimedFault
 from paraformer_async.testing.records import ReceivedTask
-from paraformer_async.testing.scripts import Speaker
+from paraformer_async.testing.scripts import ScriptRun
 
-__all__ = ["Task"]
+__all__ = ["ScriptedTask"]
 
 
-class Task:
+class ScriptedTask:
     """
     One task.
 
     Attributes:
-        record: What is remembered of it.
-        speaker: Who speaks in it.
+        record: What is recorded of it.
+        run: Returns its results.
         fault: Its fault.
-        is_armed: Whether the fault waits for the next final sentence.
+        is_armed: Whether the fault happens at the next final sentence.
     """
 
-    def __init__(self, record: ReceivedTask, speaker: Speaker, fault: Fault | None) -> None:
+    def __init__(self, record: ReceivedTask, run: ScriptRun, fault: Fault | None) -> None:
         self.record = record
-        self.speaker = speaker
+        self.run = run
         self.fault = fault
         self.is_armed = False
         self._timed = fault if isinstance(fault, TimedFault) else None
@@ -36,11 +36,16 @@ class Task:
 
     @property
     def before_final(self) -> bool | None:
-        """What the fault has to do with a final sentence; see `TimedFault`."""
+        """How the fault relates to a final sentence; see `TimedFault`."""
         return self._timed.before_final if self._timed else None
 
     def cut(self, audio: bytes) -> tuple[bytes | None, bytes]:
-        """Cut audio where the fault strikes: what is before (`None`: it does not), and the rest."""
+        """
+        Cut audio where the fault strikes.
+
+        Returns:
+            The audio before that (`None` if the fault does not strike in it), and the rest.
+        """
         if self._strikes_after is None:
             return None, audio
         until = self.record.bytes_until(self._strikes_after)
@@ -50,7 +55,7 @@ class Task:
         until = max(0, until)
         return audio[:until], audio[until:]
 
-    def hear(self, audio: bytes) -> Iterable[Sentence]:
-        """Take audio, and say what is to be said now."""
+    def feed(self, audio: bytes) -> Iterable[Sentence]:
+        """Record audio, and return the results that are due."""
         self.record.add(audio)
-        return self.speaker.hear(audio)
+        return self.run.feed(audio)

@@ -1,10 +1,10 @@
 """
-What the scripted service does wrong, as data.
+The faults of the scripted service, as data.
 
 A fault happens to one task, or, for `Refuse`, to one handshake. Most of them have a *moment*:
 
-    Drop(after_ms=2300)                     # when 2300 ms of the task's audio have been heard
-    Drop(at="finish")                       # when finish-task has come
+    Drop(after_ms=2300)                     # when 2300 ms of the task's audio were received
+    Drop(at="finish")                       # when finish-task was received
     Drop(after_ms=2300, before_final=True)  # instead of the first final sentence after that
 
 All durations are milliseconds of audio (`…_ms`) or seconds of the clock (`seconds`).
@@ -41,21 +41,21 @@ class TimedFault(Struct, frozen=True, kw_only=True):
     """
     A fault that has a moment: either *after_ms* or *at*.
 
-    A moment that never comes (the audio is shorter than *after_ms*) is no fault; look at
+    A fault whose moment never comes (the audio is shorter than *after_ms*) does not happen; see
     `ScriptedServer.happened`.
 
     Attributes:
-        after_ms: When so many ms of the task's audio have been heard. A frame that reaches beyond
-            is heard up to there.
+        after_ms: When so many ms of the task's audio were received. A frame that reaches beyond
+            counts up to there.
         at: `run-task`: before task-started is sent; `started`: after that; `finish`: when
-            finish-task has come, before the last results; `finished`: after the last results,
+            finish-task was received, before the last results; `finished`: after the last results,
             instead of task-finished; `idle`: after task-finished.
-        before_final: `None`: in that moment. Otherwise at the next final sentence from then on:
-            `True`: instead of sending it, `False`: directly after it was sent; when none comes any
-            more, instead of task-finished.
+        before_final: `None`: at that moment. Otherwise at the next final sentence from then on:
+            `True`: instead of sending it, `False`: directly after it was sent; if there is none,
+            instead of task-finished.
 
     Raises:
-        ValueError: Both or none of *after_ms* and *at* are given, or *at* is no moment.
+        ValueError: Both or none of *after_ms* and *at* are set, or *at* is not a moment.
     """
 
     after_ms: int | None = None
@@ -68,7 +68,7 @@ class TimedFault(Struct, frozen=True, kw_only=True):
     def _require_moment(self, *, is_needed: bool) -> None:
         name, given = type(self).__name__, (self.after_ms is not None) + (self.at is not None)
         if given > 1 or (is_needed and not given):
-            raise ValueError(f"{name}: give either after_ms= or at=")
+            raise ValueError(f"{name}: set either after_ms= or at=")
         if self.at is not None and self.at not in _MOMENTS:
             allowed = ", ".join(map(repr, _MOMENTS))
             raise ValueError(f"{name}: at={self.at!r} is not one of {allowed}")
@@ -84,9 +84,8 @@ class Drop(TimedFault, frozen=True, kw_only=True):
     The connection ends.
 
     Attributes:
-        code: The WebSocket close code; `None` for a connection that is just cut, without a close
-            frame.
-        reason: The reason that goes with the code.
+        code: The WebSocket close code; `None`: the connection is cut, without a close frame.
+        reason: The reason in the close frame.
     """
 
     code: int | None = None
@@ -95,7 +94,7 @@ class Drop(TimedFault, frozen=True, kw_only=True):
 
 class FailTask(TimedFault, frozen=True):
     """
-    The service sends task-failed, and closes the connection; at run-task when not told otherwise.
+    The service sends task-failed, and closes the connection; at run-task by default.
 
     Attributes:
         code: `error_code`.
@@ -115,23 +114,23 @@ class FailTask(TimedFault, frozen=True):
 
 
 class Throttle(FailTask, frozen=True):
-    """The account's quota is used up: task-failed with the service's own words."""
+    """The account's quota is used up: task-failed with the real service's code and message."""
 
     code: str = "Throttling.RateQuota"
     message: str = "Requests rate limit exceeded, please try again later."
 
 
 class Stall(TimedFault, frozen=True, kw_only=True):
-    """The service reads and writes no more; the connection stays open until the server leaves."""
+    """The service stops reading and writing; the connection is open until the server closes."""
 
 
 class HalfClose(TimedFault, frozen=True, kw_only=True):
-    """The service ends its direction of the TCP connection, without a close frame, and reads on."""
+    """The service ends its direction of the TCP connection, without a close frame, but reads on."""
 
 
 class Malformed(TimedFault, frozen=True, kw_only=True):
     """
-    The service sends a text frame that is no event, and goes on.
+    The service sends a text frame that is not an event, and continues.
 
     Attributes:
         text: The frame.
@@ -141,7 +140,7 @@ class Malformed(TimedFault, frozen=True, kw_only=True):
 
 
 class Unknown(TimedFault, frozen=True, kw_only=True):
-    """The service sends an event of an unknown kind, and goes on with unknown fields everywhere."""
+    """The service sends an event of an unknown kind, and from then on unknown fields everywhere."""
 
 
 class NeverStart(Struct, frozen=True):
@@ -149,15 +148,15 @@ class NeverStart(Struct, frozen=True):
 
 
 class NeverFinish(Struct, frozen=True):
-    """The service says the last results, but never task-finished."""
+    """The service sends the last results, but never task-finished."""
 
 
 class SlowClose(Struct, frozen=True):
     """
-    The service takes its time to answer the client's close frame.
+    The service answers the client's close frame late.
 
     Attributes:
-        seconds: How long.
+        seconds: The delay.
     """
 
     seconds: float
@@ -165,10 +164,10 @@ class SlowClose(Struct, frozen=True):
 
 class Late(Struct, frozen=True):
     """
-    The results, and task-finished, come late; audio is taken without delay.
+    Results and task-finished are sent late; audio is received without delay.
 
     Attributes:
-        seconds: How long after they would have come otherwise.
+        seconds: The delay.
     """
 
     seconds: float

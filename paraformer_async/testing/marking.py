@@ -1,26 +1,27 @@
 """
-Marked audio: audio that can be read, so that a test can tell which of it was recognized.
+Marked audio: audio that can be read back, so that a test knows which of it was recognized.
 
     audio = marked(3000)                            # 150 blocks of 20 ms: 0, 1, 2 … 149
-    assert marks_of(results) == list(range(150))    # each was said once, in order
+    assert marks_of(results) == list(range(150))    # each was recognized once, in order
 
 Every sample of a block is the block's number plus 1, as an unsigned 16-bit integer. So a single
-sample tells its block wherever the audio is cut, and silence (zeros) is no block.
+sample identifies its block wherever the audio is cut, and silence (zeros) is not a block.
 
-The rules of the script `marks()`, all counted in audio and none in time of the clock:
+The rules of the script `marks()`, all of them in the time of the audio, not of a clock:
 
-1. A block is *heard* sample by sample: one after another, or with silence in between.
-2. It is *said* when two thirds of it have been heard: a word that is its number, from its first to
-   its last heard sample in ms of the task's audio. A whole block that comes again is said again.
-3. A partial result comes at most every 200 ms.
-4. The sentence ends when it has words for `sentence_ms` and the last block is complete or
-   something else follows; when `max_sentence_silence` of silence follows; and at finish-task. Its
+1. A block is *received* sample by sample, contiguous or with silence in between.
+2. It is *recognized* when two thirds of it were received: as a word that is its number, from its
+   first to its last received sample in ms of the task's audio. A whole block that is received again
+   is recognized again.
+3. There is a partial result at most every 200 ms.
+4. The sentence ends when it has words for `sentence_ms` and the last block is complete or other
+   audio follows; when `max_sentence_silence` of silence follows; and at finish-task. Its
    `end_time` is the end of its last word.
 
-A client that begins anew at the end of the last final sentence therefore gets each block said once:
-the end of a sentence, rounded to ms, is less than a third of a block (6 ms) away from the end of a
-block, or more than two thirds of the block that it cuts have been said. The one that begins 20 ms
-later loses a block, the one that begins 20 ms earlier gets it twice.
+A client that resumes at the end of the last final sentence therefore gets each block once: the end
+of a sentence, rounded to ms, is less than a third of a block (6 ms) away from the end of a block,
+or it cuts a block that was recognized already. One that resumes 20 ms later loses a block, one that
+resumes 20 ms earlier gets it twice.
 """
 
 import sys
@@ -29,6 +30,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
+from paraformer_async.options.service import DEFAULT_SENTENCE_SILENCE
 from paraformer_async.results import RecognitionResult, Sentence, Word
 
 __all__ = ["BLOCK_MS", "marked", "marks", "marks_of"]
@@ -36,12 +38,11 @@ __all__ = ["BLOCK_MS", "marked", "marks", "marks_of"]
 BLOCK_MS = 20
 _BLOCKS = 0xFFFF
 _PARTIAL_MS = 200
-_SENTENCE_SILENCE_MS = 800
 
 
 def marked(ms: int, *, sample_rate: int = 16000, first: int = 0) -> bytes:
     """
-    Make marked audio.
+    Return marked audio.
 
     Args:
         ms: Its length, a multiple of 20 ms.
@@ -52,7 +53,7 @@ def marked(ms: int, *, sample_rate: int = 16000, first: int = 0) -> bytes:
         s16le mono audio.
 
     Raises:
-        ValueError: *ms* is no multiple of 20, or a number would be outside of 0 to 65534.
+        ValueError: *ms* is not a multiple of 20, or a number would be outside of 0 to 65534.
     """
     count, rest = divmod(ms, BLOCK_MS)
     if rest or count < 0:
@@ -66,14 +67,17 @@ def marked(ms: int, *, sample_rate: int = 16000, first: int = 0) -> bytes:
     )
 
 
-def marks_of(said: Iterable[object]) -> list[int]:
+def marks_of(results: Iterable[object]) -> list[int]:
     """
-    Read the numbers of the blocks back, in the order in which they were said.
+    Read the numbers of the recognized blocks back.
 
     Args:
-        said: Results or sentences. Partial ones, and what is neither, are passed over.
+        results: Results or sentences. Partial ones, and what is neither, are skipped.
+
+    Returns:
+        The numbers, in the order of the results.
     """
-    sentences = (one.sentence if isinstance(one, RecognitionResult) else one for one in said)
+    sentences = (one.sentence if isinstance(one, RecognitionResult) else one for one in results)
     return [
         int(number)
         for sentence in sentences
@@ -84,14 +88,14 @@ def marks_of(said: Iterable[object]) -> list[int]:
 
 def marks(*, sentence_ms: int = 1000) -> "Callable[[Mapping[str, Any]], MarkReader]":
     """
-    Give the script that recognizes marked audio, for `ScriptedServer(script=…)`.
+    Return the script that recognizes marked audio, for `ScriptedServer(script=…)`.
 
     Args:
-        sentence_ms: Words for so many ms of marked audio make a sentence.
+        sentence_ms: Marked audio of a sentence in ms.
     """
 
     def begin(parameters: Mapping[str, Any]) -> MarkReader:
-        silence_ms = parameters.get("max_sentence_silence", _SENTENCE_SILENCE_MS)
+        silence_ms = parameters.get("max_sentence_silence", DEFAULT_SENTENCE_SILENCE)
         return MarkReader(parameters["sample_rate"], sentence_ms, silence_ms)
 
     return begin
@@ -103,8 +107,8 @@ class MarkReader:
 
     Args:
         sample_rate: In Hz.
-        sentence_ms: Words for so many ms make a sentence.
-        silence_ms: So much silence ends a sentence.
+        sentence_ms: Marked audio of a sentence in ms.
+        silence_ms: Silence that ends a sentence in ms.
     """
 
     def __init__(self, sample_rate: int, sentence_ms: int, silence_ms: int) -> None:
@@ -117,12 +121,12 @@ class MarkReader:
         self._silence = 0
         self._next_partial = 0
         self._current: int | None = None
-        self._blocks: dict[int, _Block] = {}  # those heard in part
+        self._blocks: dict[int, _Block] = {}  # those received in part
         self._words: list[_Block] = []
         self._sentences = 0
 
-    def hear(self, audio: bytes) -> Iterator[Sentence]:
-        """Take the next audio, cut anywhere, and say what is to be said now."""
+    def feed(self, audio: bytes) -> Iterator[Sentence]:
+        """Recognize more audio, cut anywhere; yield the results."""
         for sample, run in groupby(self._samples(audio)):
             length = sum(1 for _ in run)
             mark = sample - 1 if sample else None
@@ -130,12 +134,12 @@ class MarkReader:
                 self._current, self._silence = mark, 0
                 yield from self._end_long_sentence()
             if mark is None:
-                yield from self._hear_silence(length)
+                yield from self._receive_silence(length)
             else:
-                yield from self._hear_block(mark, length)
+                yield from self._receive_block(mark, length)
 
     def finish(self) -> Iterator[Sentence]:
-        """Say what is left."""
+        """Yield what is left."""
         if self._words:
             yield self._final()
 
@@ -148,30 +152,30 @@ class MarkReader:
             samples.byteswap()
         return samples
 
-    def _hear_silence(self, length: int) -> Iterator[Sentence]:
+    def _receive_silence(self, length: int) -> Iterator[Sentence]:
         self._position += length
         self._silence += length
         if self._words and self._silence >= self._longest_silence:
             yield self._final()
 
-    def _hear_block(self, number: int, length: int) -> Iterator[Sentence]:
-        said_at = -(-self._block_size * 2 // 3)
+    def _receive_block(self, number: int, length: int) -> Iterator[Sentence]:
+        recognized_at = -(-self._block_size * 2 // 3)
         while length:
             block = self._blocks.setdefault(number, _Block(number, self._position))
-            goal = said_at if block.heard < said_at else self._block_size
-            step = min(length, goal - block.heard)
+            goal = recognized_at if block.received < recognized_at else self._block_size
+            step = min(length, goal - block.received)
             length -= step
             self._position += step
-            block.heard += step
+            block.received += step
             block.end = self._position
-            if block.heard == said_at:
+            if block.received == recognized_at:
                 self._words.append(block)
-                yield from self._say_partial()
-            elif block.heard == self._block_size:
+                yield from self._partial()
+            elif block.received == self._block_size:
                 del self._blocks[number]
                 yield from self._end_long_sentence()
 
-    def _say_partial(self) -> Iterator[Sentence]:
+    def _partial(self) -> Iterator[Sentence]:
         if self._position >= self._next_partial:
             self._next_partial = self._position + self._rate * _PARTIAL_MS // 1000
             yield self._sentence(is_final=False)
@@ -205,11 +209,11 @@ class MarkReader:
 
 
 class _Block:
-    """A block as far as it was heard; all in samples."""
+    """A block as far as it was received; all in samples."""
 
-    __slots__ = ("begin", "end", "heard", "number")
+    __slots__ = ("begin", "end", "number", "received")
 
     def __init__(self, number: int, begin: int) -> None:
         self.number = number
         self.begin = self.end = begin
-        self.heard = 0
+        self.received = 0

@@ -1,7 +1,7 @@
 """
 The pytest plugin: the fixture `paraformer_server`.
 
-It is imported in every run of pytest, so it imports nothing that takes time.
+It is imported in every run of pytest, so it imports nothing that is slow to load.
 """
 
 from collections.abc import Iterator
@@ -16,21 +16,21 @@ __all__ = ["paraformer_server"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker."""
+    """Register the marker `paraformer_server`."""
     config.addinivalue_line(
         "markers",
         "paraformer_server(script=..., faults=[...], forever=..., clocks=...): "
-        "options of the ScriptedServer that the fixture paraformer_server gives",
+        "options of the ScriptedServer of the fixture paraformer_server",
     )
 
 
 @pytest.fixture
 def paraformer_server(request: pytest.FixtureRequest) -> Iterator["ScriptedServer"]:
     """
-    A running `ScriptedServer`, in a thread of its own.
+    Run a `ScriptedServer` in a thread of its own.
 
     Usable from any test: plain ones, and those of anyio's plugin and of pytest-asyncio. Its options
-    come from the marker: `@pytest.mark.paraformer_server(faults=[Drop(after_ms=2300)])`.
+    are those of the marker: `@pytest.mark.paraformer_server(faults=[Drop(after_ms=2300)])`.
     """
     from anyio.from_thread import start_blocking_portal
 

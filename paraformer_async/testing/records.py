@@ -1,4 +1,4 @@
-"""What the scripted service remembers: handshakes, tasks, violations, and the faults to come."""
+"""The records of the scripted service: handshakes, tasks, violations, and the faults to come."""
 
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -13,19 +13,19 @@ __all__ = ["Connections", "ReceivedTask", "Records"]
 
 class ReceivedTask:
     """
-    A task as the service got it. Grows while the task runs.
+    A task as the service received it. Grows while the task runs.
 
     Attributes:
         task_id: Its id.
-        model: The model of run-task.
-        parameters: The parameters of run-task.
+        model: The model in run-task.
+        parameters: The parameters in run-task.
         connection: Number of its connection, from 0; equal numbers mean a reused connection.
-        has_finish: Whether finish-task came.
+        has_finish: Whether finish-task was received.
     """
 
     def __init__(self, task_id: str, request: RunTask, connection: int) -> None:
         self.task_id = task_id
-        self.model = request.model
+        self.model: str = request.model
         self.parameters: Mapping[str, Any] = request.parameters
         self.connection = connection
         self.has_finish = False
@@ -42,7 +42,7 @@ class ReceivedTask:
 
     @property
     def audio(self) -> bytes:
-        """The audio that was heard, silence injected by the client included."""
+        """The received audio, silence injected by the client included."""
         return bytes(self._audio)
 
     @property
@@ -51,21 +51,21 @@ class ReceivedTask:
         return len(self._audio) * 500 / self.sample_rate
 
     def add(self, audio: bytes) -> None:
-        """Enter what was heard."""
+        """Add received audio."""
         self._audio += audio
 
     def bytes_until(self, ms: int) -> int:
-        """Give the bytes from here to *ms* of the audio; negative when that is over."""
+        """Return the bytes from here to *ms* of the audio; negative if that is over."""
         return self.sample_rate * ms // 1000 * 2 - len(self._audio)
 
 
 class Connections:
     """
-    How many WebSocket connections there are.
+    Numbers of WebSocket connections.
 
     Attributes:
-        accepted: Handshakes that were accepted so far.
-        open: Connections that are open now.
+        accepted: Handshakes accepted so far.
+        open: Connections open now.
     """
 
     def __init__(self) -> None:
@@ -78,29 +78,29 @@ class Connections:
 
 class Records:
     """
-    All that is remembered, and the faults that have not happened yet.
+    All records, and the faults that have not happened yet.
 
     Args:
         faults: One entry for each task or handshake to come.
         forever: The fault of all after them.
 
     Raises:
-        TypeError: One of them is no fault.
+        TypeError: One of them is not a fault.
     """
 
     def __init__(self, faults: Iterable[Fault | None], forever: Fault | None) -> None:
         self.received: list[ReceivedTask] = []
-        self.connections = Connections()
+        self.connections: Connections = Connections()
         self.violations: list[str] = []
         self.headers: list[Mapping[str, str]] = []
         self.happened: list[Fault] = []
         if not isinstance(faults, Iterable):
-            raise TypeError(f"faults: give a list of faults, not {faults!r}")
+            raise TypeError(f"faults: must be a list of faults, not {faults!r}")
         self._faults = deque(_fault("faults", fault) for fault in faults)
         self._forever = _fault("forever", forever)
 
-    def enter(self, task_id: str, request: RunTask, connection: int) -> ReceivedTask:
-        """Enter a new task."""
+    def add_task(self, task_id: str, request: RunTask, connection: int) -> ReceivedTask:
+        """Add a task, and record what is wrong with its id."""
         if not is_task_id(task_id):
             self.violations.append(f"the task id {task_id!r} is not a UUID")
         if any(task.task_id == task_id for task in self.received):
@@ -110,7 +110,7 @@ class Records:
         return task
 
     def next_refusal(self) -> Refuse | None:
-        """Take the fault of a handshake, when the next one is a refusal."""
+        """Return the next fault if it is a refusal, for a handshake."""
         following = self._faults[0] if self._faults else self._forever
         if not isinstance(following, Refuse):
             return None
@@ -120,7 +120,7 @@ class Records:
         return following
 
     def next_fault(self) -> Fault | None:
-        """Take the fault of a task; a refusal waits for the next handshake."""
+        """Return the next fault for a task; a refusal waits for the next handshake."""
         following = self._faults[0] if self._faults else self._forever
         if isinstance(following, Refuse):
             return None
@@ -132,4 +132,4 @@ class Records:
 def _fault(name: str, fault: Fault | None) -> Fault | None:
     if fault is None or isinstance(fault, Fault):
         return fault
-    raise TypeError(f"{name}: {fault!r} is no fault, like Drop(after_ms=2300)")
+    raise TypeError(f"{name}: {fault!r} is not a fault, like Drop(after_ms=2300)")

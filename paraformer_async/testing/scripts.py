@@ -1,4 +1,4 @@
-"""What the scripted service says: the interface of a script, and the script of given sentences."""
+"""What the scripted service recognizes: the interface of scripts, and that of given sentences."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import inf
@@ -9,31 +9,31 @@ from msgspec.structs import replace
 from paraformer_async.results import Sentence
 from paraformer_async.transcript import join
 
-__all__ = ["Script", "Speaker", "require_script", "speaker_of"]
+__all__ = ["Script", "ScriptRun", "begin_run", "require_script"]
 
 
-class Speaker(Protocol):
+class ScriptRun(Protocol):
     """
-    Speaks in one task. A script of your own makes one for each task.
+    A script in one task. A script of your own returns one for each task.
 
-    What is said goes out as it is: a sentence with `sentence_end=True` or an `end_time` is final.
+    Its results are sent as they are: a sentence with `sentence_end=True` or an `end_time` is final.
     """
 
-    def hear(self, audio: bytes) -> Iterable[Sentence]:
-        """Take the next audio of the task, cut anywhere, and say what is to be said now."""
+    def feed(self, audio: bytes) -> Iterable[Sentence]:
+        """Receive more audio of the task, cut anywhere; return the results that are due."""
         return ()
 
     def finish(self) -> Iterable[Sentence]:
-        """The audio is complete: say what is left."""
+        """End the audio; return the results that are left."""
         return ()
 
 
-Script: TypeAlias = Sequence[Sentence] | Callable[[Mapping[str, Any]], Speaker]
-"""Sentences, or what makes the speaker of a task from the parameters of its run-task."""
+Script: TypeAlias = Sequence[Sentence] | Callable[[Mapping[str, Any]], ScriptRun]
+"""Sentences, or a callable that returns the run of a task from the parameters of its run-task."""
 
 
 def require_script(script: object) -> None:
-    """Refuse, by a `TypeError`, what is no script."""
+    """Raise `TypeError` for what is not a script."""
     if callable(script):
         return
     wrong = [script]
@@ -42,24 +42,24 @@ def require_script(script: object) -> None:
     if not wrong:
         return
     raise TypeError(
-        "script: give a list of Sentence, or what makes a Speaker from the parameters of run-task, "
-        f"like marks(); {wrong[0]!r} is neither"
+        "script: must be a list of Sentence, or a callable that returns a ScriptRun from the "
+        f"parameters of run-task, like marks(); {wrong[0]!r} is neither"
     )
 
 
-def speaker_of(script: Script, parameters: Mapping[str, Any]) -> Speaker:
-    """Give the speaker of a task."""
+def begin_run(script: Script, parameters: Mapping[str, Any]) -> ScriptRun:
+    """Return the run of a script in a new task."""
     if callable(script):
         return script(parameters)
-    return _Reciter(script, parameters["sample_rate"])
+    return _SentenceRun(script, parameters["sample_rate"])
 
 
-class _Reciter:
+class _SentenceRun:
     """
-    Says given sentences when the audio has reached their times.
+    Returns given sentences when the audio has reached their times.
 
-    A partial result comes at the end of each word, the final one at the end of the sentence. When
-    the audio is complete, a sentence that has begun is said whole.
+    A partial result is due at the end of each word, the final one at the end of the sentence. At
+    the end of the audio, a sentence that has begun is returned whole.
     """
 
     def __init__(self, sentences: Sequence[Sentence], sample_rate: int) -> None:
@@ -71,7 +71,7 @@ class _Reciter:
     def _ms(self) -> float:
         return self._bytes / self._bytes_per_ms
 
-    def hear(self, audio: bytes) -> Iterator[Sentence]:
+    def feed(self, audio: bytes) -> Iterator[Sentence]:
         self._bytes += len(audio)
         while self._due and self._due[0][0] <= self._ms:
             yield self._due.pop(0)[1]
@@ -83,18 +83,18 @@ class _Reciter:
 
 
 def _timed(sentences: Sequence[Sentence]) -> Iterator[tuple[float, Sentence]]:
-    """Give the results, each with the ms of audio at which it is said."""
+    """Yield the results, each with the ms of audio at which it is due."""
     for sentence in sentences:
         end = inf if sentence.end_time is None else sentence.end_time
         words = sentence.words
-        for said, word in enumerate(words, 1):
+        for count, word in enumerate(words, 1):
             if word.end_time < end:
-                yield word.end_time, _partial(sentence, said)
+                yield word.end_time, _partial(sentence, count)
         yield end, replace(sentence, sentence_end=True)
 
 
-def _partial(sentence: Sentence, said: int) -> Sentence:
-    words = sentence.words[:said]
+def _partial(sentence: Sentence, count: int) -> Sentence:
+    words = sentence.words[:count]
     return replace(
         sentence,
         end_time=None,

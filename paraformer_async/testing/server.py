@@ -1,4 +1,4 @@
-"""`ScriptedServer`: the service's role for tests, with a script to say and faults to commit."""
+"""`ScriptedServer`: the service for tests, with a script and with faults."""
 
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Self
 
 from anyio import AsyncContextManagerMixin, CancelScope, move_on_after
 
-from paraformer_async.server.clocks import Clocks
+from paraformer_async._core.clocks import Clocks
+from paraformer_async._core.service import LARGEST_MESSAGE, PATH
 from paraformer_async.testing.faults import Fault
 from paraformer_async.testing.marking import marks
 from paraformer_async.testing.records import Connections, ReceivedTask, Records
@@ -15,43 +16,41 @@ from paraformer_async.testing.scripts import Script, require_script
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from paraformer_async.testing.connection import Connection
+    from paraformer_async.testing._connection import ScriptedConnection
 
 __all__ = ["ScriptedServer"]
 
 _HOST = "127.0.0.1"
-_PATH = "/api-ws/v1/inference"
-_LARGEST_MESSAGE = 1024 * 1024
-# Leaving takes no longer, in seconds.
-_LONGEST_LEAVE = 2.0
+# Closing takes no longer, in seconds.
+_LONGEST_CLOSE = 2.0
 
 
 class ScriptedServer(AsyncContextManagerMixin):
     """
-    A service that says what it is told, does wrong what it is told, and remembers what it got.
+    A service with scripted results and scripted faults, which records what it receives.
 
         async with ScriptedServer(faults=[None, Drop(after_ms=2300)]) as server:
-            ...  # point your service at server.url; any API key will do
+            ...  # connect your program to server.url, with any API key
         assert server.violations == []
 
-    It listens on this machine only, and decodes nothing: audio of other formats than `pcm` is
-    counted as if it were PCM of the task's sample rate. Leaving the `async with`, also by
-    cancellation, ends all connections, within 2 s.
+    It listens on this machine only, and decodes nothing: audio of other formats than `pcm` counts
+    as if it were PCM of the task's sample rate. Leaving the `async with`, also by cancellation,
+    closes all connections within 2 s.
 
     Args:
-        script: What to say in each task: sentences with times in ms of the task's audio, or what
-            makes a `Speaker` from the parameters of run-task. By default `marks()`: the numbers
-            of marked audio.
-        faults: What to do wrong: one entry for each task in the order of arrival, `None` for a
-            good one. A `Refuse` is for a handshake: it waits for the next one, and is not counted
-            as a task. When the list is used up, all is good.
-        forever: What to do wrong after that.
-        clocks: When the service loses patience.
+        script: The results of each task: sentences with times in ms of the task's audio, or a
+            callable that returns a `ScriptRun` from the parameters of run-task. By default
+            `marks()`: the numbers of marked audio.
+        faults: One entry for each task in the order of arrival, `None` for one without a fault. A
+            `Refuse` is for a handshake: it waits for the next one, and does not count as a task.
+            Tasks beyond the list have no fault.
+        forever: The fault of each task beyond the list.
+        clocks: Time limits of the service.
 
     Raises:
-        TypeError: The script is no script, or a fault is no fault.
+        TypeError: The script or a fault is none.
 
-    Entering raises `OSError` when no port can be listened on.
+    Entering raises `OSError` if no port is free.
     """
 
     def __init__(
@@ -68,7 +67,7 @@ class ScriptedServer(AsyncContextManagerMixin):
         self._clocks = clocks
         self._port = 0
         self._is_open = False
-        self._serving: set[Connection] = set()
+        self._serving: set[ScriptedConnection] = set()
 
     def __repr__(self) -> str:
         return f"<ScriptedServer {self.url if self._is_open else 'closed'}>"
@@ -76,16 +75,16 @@ class ScriptedServer(AsyncContextManagerMixin):
     @property
     def url(self) -> str:
         """The address for `endpoint=`; the port is known once the server is entered."""
-        return f"ws://{_HOST}:{self._port}{_PATH}"
+        return f"ws://{_HOST}:{self._port}{PATH}"
 
     @property
     def received(self) -> list[ReceivedTask]:
-        """The tasks that came, in order."""
+        """The received tasks, in order."""
         return self._records.received
 
     @property
     def connections(self) -> Connections:
-        """How many connections there were, and are."""
+        """Numbers of connections: accepted so far, and open now."""
         return self._records.connections
 
     @property
@@ -95,7 +94,7 @@ class ScriptedServer(AsyncContextManagerMixin):
 
     @property
     def violations(self) -> list[str]:
-        """What clients did against the protocol, as texts; empty for good clients."""
+        """Breaches of the protocol by clients, as texts."""
         return self._records.violations
 
     @property
@@ -108,9 +107,9 @@ class ScriptedServer(AsyncContextManagerMixin):
         from aiohttp import web
 
         app = web.Application()
-        app.router.add_get(_PATH, self._handle)
+        app.router.add_get(PATH, self._handle)
         app.on_shutdown.append(self._stop_connections)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=_LONGEST_LEAVE / 2)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=_LONGEST_CLOSE / 2)
         try:
             await runner.setup()
             site = web.TCPSite(runner, _HOST, 0)
@@ -120,14 +119,14 @@ class ScriptedServer(AsyncContextManagerMixin):
             yield self
         finally:
             self._is_open = False
-            with CancelScope(shield=True), move_on_after(_LONGEST_LEAVE):
+            with CancelScope(shield=True), move_on_after(_LONGEST_CLOSE):
                 await runner.cleanup()
 
     async def _handle(self, request: "web.Request") -> "web.StreamResponse":
         from aiohttp import web
 
+        from paraformer_async.testing._connection import ScriptedConnection
         from paraformer_async.testing._link import Link
-        from paraformer_async.testing.connection import Connection
 
         records, clocks = self._records, self._clocks
         records.headers.append(request.headers.copy())
@@ -139,20 +138,20 @@ class ScriptedServer(AsyncContextManagerMixin):
             timeout=clocks.close,
             autoclose=False,
             autoping=False,
-            max_msg_size=_LARGEST_MESSAGE,
+            max_msg_size=LARGEST_MESSAGE,
         )
         if not socket.can_prepare(request) or request.transport is None:
-            records.violations.append("a request that is no WebSocket handshake")
+            records.violations.append("a request that is not a WebSocket handshake")
             return web.Response(status=400, text="This is a WebSocket endpoint.")
         if not request.headers.get("Authorization", "").lower().startswith("bearer "):
             records.violations.append("a handshake without an API key")
         await socket.prepare(request)
         records.connections.accepted += 1
         link = Link(socket, request.transport, clocks)
-        await self._serve(Connection(link, records, self._script, clocks))
+        await self._serve(ScriptedConnection(link, records, self._script, clocks))
         return socket
 
-    async def _serve(self, connection: "Connection") -> None:
+    async def _serve(self, connection: "ScriptedConnection") -> None:
         self._serving.add(connection)
         self._records.connections.open += 1
         try:

@@ -1,5 +1,5 @@
 """
-Proof that a transport keeps its contract, for those who bring one of their own.
+Proof that a transport fulfills its contract, for custom implementations.
 
     async def test_my_transport() -> None:
         await check_transport(MyFactory)
@@ -8,8 +8,9 @@ The other end is real: sockets on loopback, or TLS over them.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -38,7 +39,7 @@ _LIMIT = 20.0  # seconds for one check
 _SOON = 5.0  # seconds for what has to happen at once
 _CHUNK = bytes(32 * 1024)
 _TOO_MUCH = 16 * 1024 * 1024  # bytes that no connection may take while its peer reads nothing
-_ENOUGH = 400  # suspensions after which a call would go on for ever
+_ENOUGH = 400  # more suspensions than any call has
 
 
 class Setting(Struct, frozen=True):
@@ -75,7 +76,8 @@ class Inbox:
         self.room.set()
 
 
-Check = Callable[[Setting], Awaitable[None]]
+Action = Callable[[], Coroutine[Any, Any, None]]
+Check = Callable[[Setting], Coroutine[Any, Any, None]]
 _ALL: dict[str, Check] = {}
 
 
@@ -102,8 +104,8 @@ async def check_transport(
         only: One name of `CHECKS`.
 
     Raises:
-        AssertionError: A promise is not kept. The note says which.
-        TimeoutError: Something waits for ever.
+        AssertionError: A promise is not kept; the note names it.
+        TimeoutError: A call does not return.
     """
     setting = Setting(maker, server_tls, client_tls)
     for name in [only] if only else CHECKS:
@@ -174,13 +176,20 @@ def _as_text(message: str | bytes) -> str | bytes:
     return message
 
 
-async def _loss(transport: Transport, inbox: Inbox | None = None) -> ConnectionLostError:
-    """Return the error with which `receive` ends."""
-    try:
-        await transport.receive(inbox or Inbox())
-    except ConnectionLostError as lost:
-        return lost
-    raise AssertionError("receive returned, though its receiver wanted more")
+async def _loss(
+    transport: Transport, inbox: Inbox | None = None, *, during: Action | None = None
+) -> ConnectionLostError:
+    """Return the error with which `receive` ends, while *during* runs."""
+    lost: ConnectionLostError | None = None
+    async with anyio.create_task_group() as tasks:
+        if during is not None:
+            tasks.start_soon(during)
+        try:
+            await transport.receive(inbox or Inbox())
+        except ConnectionLostError as error:
+            lost = error
+    assert lost is not None, "receive returned, though its receiver wanted more"
+    return lost
 
 
 def _write_fails(transport: Transport) -> None:
@@ -215,7 +224,7 @@ async def _refusal(setting: Setting, *answers: bytes, **more: Any) -> ConnectErr
 
     async with listening(serve, setting.server_tls) as port, _factory(setting) as factory:
         try:
-            with anyio.move_on_after(2.0):
+            with anyio.move_on_after(1.0):
                 await factory.connect(setting.handshake(port, **more))
         except ConnectError as error:
             shown = repr((error, error.__cause__, vars(error)))
@@ -300,11 +309,11 @@ async def _large_messages_come_whole(setting: Setting) -> None:
 
 @_check
 async def _fragments_are_joined(setting: Setting) -> None:
-    """A message in fragments, with a ping between them, is passed on once; the ping is answered."""
+    """A message in fragments is passed on once; a ping between them is answered."""
     first, rest = "好".encode()[:1], "好".encode()[1:]
     async with _connected(setting) as (transport, end):
+        inbox = Inbox(3)
         async with anyio.create_task_group() as tasks:
-            inbox = Inbox(3)
             tasks.start_soon(transport.receive, inbox)
             await end.send(frame(Kind.TEXT, first, is_last=False), frame(Kind.PING, b"there?"))
             assert (Kind.PONG, b"there?") == await end.receive()
@@ -335,8 +344,8 @@ async def _the_last_that_is_wanted_ends_receive(setting: Setting) -> None:
 
 
 @_check
-async def _what_waits_is_bounded(setting: Setting) -> None:
-    """While nobody receives, a peer that sends much has to wait; then all comes, in order."""
+async def _unread_messages_are_bounded(setting: Setting) -> None:
+    """While `receive` does not run, a fast peer has to wait; then everything arrives, in order."""
     messages = [f"{number:05}" + "x" * 1000 for number in range(16_000)]
     async with _connected(setting) as (transport, end):
         async with anyio.create_task_group() as tasks:
@@ -350,7 +359,7 @@ async def _what_waits_is_bounded(setting: Setting) -> None:
 
             tasks.start_soon(send)
             await anyio.sleep(0.2)
-            assert not done, "16 MB were taken, and nobody receives"
+            assert not done, "16 MB were accepted, and receive does not run"
             assert messages == await _received(transport, len(messages))
 
 
@@ -370,7 +379,7 @@ async def _messages_behind_the_handshake_come(setting: Setting) -> None:
 
 @_check
 async def _canceling_receive_loses_nothing(setting: Setting) -> None:
-    """`receive`, canceled at any moment, has passed each message on, or it waits for the next."""
+    """`receive`, canceled at any suspension, has passed each message on or kept it."""
     messages = [str(number) for number in range(60)]
     async with _connected(setting) as (transport, end):
         inbox = Inbox(len(messages))
@@ -474,7 +483,7 @@ async def _full_again_and_again(setting: Setting) -> None:
 
 @_check
 async def _writing_to_a_peer_that_leaves(setting: Setting) -> None:
-    """When the peer ends while frames are written, an error says so, within bounded time."""
+    """When the peer leaves while frames are written, the writer gets an error in bounded time."""
     for leave in (FarEnd.hang_up, FarEnd.reset):
         async with _connected(setting) as (transport, end):
             with anyio.fail_after(_SOON):
@@ -507,25 +516,21 @@ async def _a_peer_that_leaves_while_it_reads_nothing(setting: Setting) -> None:
 
 
 @_check
-async def _the_peers_close_is_told(setting: Setting) -> None:
+async def _the_peers_close_is_reported(setting: Setting) -> None:
     """A close frame ends `receive` with its code and reason, for good, and is answered."""
     for code, reason in ((1000, ""), (1011, "overloaded"), (4001, "再见")):
         for waits in (False, True):
             async with _connected(setting) as (transport, end):
-                inbox = Inbox()
+                frames = text("last") + close(code, reason)
+
+                async def send(end: FarEnd = end, frames: bytes = frames) -> None:
+                    await anyio.wait_all_tasks_blocked()
+                    await end.send(frames)
+
                 if not waits:
-                    await end.send(text("last"), close(code, reason))
-                async with anyio.create_task_group() as tasks:
-                    if waits:
-
-                        async def send(
-                            end: FarEnd = end, code: int = code, r: str = reason
-                        ) -> None:
-                            await anyio.wait_all_tasks_blocked()
-                            await end.send(text("last"), close(code, r))
-
-                        tasks.start_soon(send)
-                    lost = await _loss(transport, inbox)
+                    await end.send(frames)
+                inbox = Inbox()
+                lost = await _loss(transport, inbox, during=send if waits else None)
                 assert (code, reason) == (lost.close_code, lost.close_reason)
                 assert ["last"] == [_as_text(each) for each in inbox.frames]
                 assert not transport.is_open
@@ -546,7 +551,7 @@ async def _a_close_without_a_code(setting: Setting) -> None:
 
 @_check
 async def _what_breaks_the_protocol_ends_it(setting: Setting) -> None:
-    """A broken frame ends the connection with the code that says how; what follows is dropped."""
+    """A broken frame ends the connection with the close code for it; what follows is dropped."""
     limit = 100_000
     cases: dict[int, list[bytes]] = {
         1002: [
@@ -569,9 +574,8 @@ async def _what_breaks_the_protocol_ends_it(setting: Setting) -> None:
         for each in broken:
             async with _connected(setting, largest_message=limit) as (transport, end):
                 inbox = Inbox()
-                async with anyio.create_task_group() as tasks:
-                    tasks.start_soon(_send_anyway, end, text("last") + each + text("not this"))
-                    lost = await _loss(transport, inbox)
+                frames = text("last") + each + text("not this")
+                lost = await _loss(transport, inbox, during=partial(_send_anyway, end, frames))
                 assert code == lost.close_code, (code, each[:9], lost)
                 assert [] == [each for each in inbox.frames if _as_text(each) != "last"]
                 assert not transport.is_open
@@ -645,7 +649,7 @@ async def _closing(setting: Setting) -> None:
 
 @_check
 async def _closing_is_bounded(setting: Setting) -> None:
-    """A peer that does not answer, or reads nothing, is cut off; nobody waits for longer."""
+    """A peer that does not answer, or reads nothing, is cut off in time."""
     for reads in (True, False):
         async with _connected(setting, close=0.1) as (transport, end):
             if not reads:
@@ -684,7 +688,7 @@ async def _closing_while_another_task_receives(setting: Setting) -> None:
 
 @_check
 async def _closing_when_canceled(setting: Setting) -> None:
-    """A task that is canceled closes its connection, too: properly in a scope, or at once."""
+    """A canceled task closes its connection, too: properly in a scope, at once otherwise."""
     async with _connected(setting, close=0.1) as (transport, end):
         with anyio.CancelScope() as scope:
             scope.cancel()
@@ -705,7 +709,7 @@ async def _closing_when_canceled(setting: Setting) -> None:
 
 @_check
 async def _a_silent_peer_is_lost(setting: Setting) -> None:
-    """A peer that sends nothing after a ping is lost, which `receive` tells; nobody else waits."""
+    """A peer that sends nothing after a ping is lost, whether or not `receive` runs."""
     async with _connected(setting, ping=0.1) as (transport, end):
         started = anyio.current_time()
         lost = await _loss(transport)
@@ -720,7 +724,7 @@ async def _a_silent_peer_is_lost(setting: Setting) -> None:
 
 @_check
 async def _a_peer_that_answers_is_kept(setting: Setting) -> None:
-    """A pong, a message, or a part of one is a sign of life; one that goes on is not pinged."""
+    """A pong or a message proves that the peer is alive; an active peer is not pinged."""
     async with _connected(setting, ping=0.2) as (transport, end):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_swallow, transport)
@@ -734,6 +738,25 @@ async def _a_peer_that_answers_is_kept(setting: Setting) -> None:
                 await anyio.sleep(0.02)
             transport.write(["not pinged"])
             assert (Kind.TEXT, b"not pinged") == await end.receive()
+            tasks.cancel_scope.cancel()
+
+
+@_check
+async def _pings_of_a_peer_that_reads_nothing(setting: Setting) -> None:
+    """Pongs that the peer does not read do not pile up, and do not hold messages back."""
+    async with _connected(setting) as (transport, end):
+        await _fill(transport, end)
+        unsent = transport.unsent()
+        async with anyio.create_task_group() as tasks:
+            inbox = Inbox(20)
+            tasks.start_soon(end.send, (frame(Kind.PING, bytes(125)) * 500 + text("a")) * 20)
+            await transport.receive(inbox)
+        assert transport.unsent() <= unsent + len(_CHUNK)
+        end.resume()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_swallow, transport)
+            tasks.start_soon(end.ended)
+            await _until(lambda: not transport.is_full)
             tasks.cancel_scope.cancel()
 
 
@@ -810,8 +833,8 @@ async def _no_websocket_at_the_other_end(setting: Setting) -> None:
 
 
 @_check
-async def _nobody_at_the_other_end(setting: Setting) -> None:
-    """A port where nobody listens, or that hangs up, is a `ConnectError` worth another try."""
+async def _nothing_at_the_other_end(setting: Setting) -> None:
+    """A port that refuses, or hangs up, is a retryable `ConnectError`."""
 
     async def serve(end: FarEnd) -> None:
         await end.request()
@@ -825,13 +848,13 @@ async def _nobody_at_the_other_end(setting: Setting) -> None:
                 assert error.retryable  # noqa: PT017 - not a test of pytest's
                 assert "127.0.0.1" in str(error)  # noqa: PT017
             else:
-                raise AssertionError("connected to nobody")
-            port = 1  # noqa: PLW2901 - nobody listens there
+                raise AssertionError("connected to nothing")
+            port = 1  # noqa: PLW2901 - nothing listens there
 
 
 @_check
 async def _canceling_connect_leaves_nothing_open(setting: Setting) -> None:
-    """`connect`, canceled at any moment, ends what it has opened; the factory goes on."""
+    """`connect`, canceled at any suspension, closes what it opened; the factory remains usable."""
     ends: list[FarEnd] = []
 
     async def serve(end: FarEnd) -> None:

@@ -14,11 +14,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paraformer_async.audio.decoding.stream import (
-    StreamDecoder,
-    UndecodableAudio,
-    UnsupportedFormat,
-)
+from paraformer_async.audio.decoding import StreamDecoder, UndecodableAudio, UnsupportedFormat
 
 pytestmark = pytest.mark.anyio
 
@@ -102,7 +98,7 @@ def no_thread_left() -> Iterator[None]:
 @settings(max_examples=8, deadline=None)
 @given(sizes=SIZES)
 def test_chunkings(format: str, subtype: str, sizes: list[int]) -> None:
-    """However a stream is cut, it gives the very samples of the whole file."""
+    """However a stream is cut, its samples are those of the whole file."""
     data = FILES[format, subtype]
     check(anyio.run(decode, format, cut(data, sizes)), format, subtype)
 
@@ -113,6 +109,16 @@ async def test_start_byte_by_byte(format: str, subtype: str) -> None:
     data = FILES[format, subtype]
     pieces = [*cut(data[:300], [1]), data[300:]]
     check(await decode(format, pieces), format, subtype)
+
+
+@pytest.mark.parametrize("subtype", WAV_SUBTYPES)
+@pytest.mark.parametrize("name", ["WAV", "WAVEX"])
+@settings(max_examples=15, deadline=None)
+@given(sizes=st.lists(st.integers(1, 13), min_size=1, max_size=5))
+def test_wav_blocks_cut_anywhere(name: str, subtype: str, sizes: list[int]) -> None:
+    """Samples of any width and of two channels are put together again wherever they were cut."""
+    data = encode(name, subtype, STEREO[:90])
+    assert anyio.run(decode, "wav", cut(data, sizes)) == anyio.run(decode, "wav", [data])
 
 
 @pytest.mark.parametrize(
@@ -181,7 +187,7 @@ def test_raw_is_light() -> None:
     """Raw PCM and 16-bit WAV at the engine's rate load neither numpy nor soundfile nor soxr."""
     code = (
         "import anyio, sys, struct\n"
-        "from paraformer_async.audio.decoding.stream import StreamDecoder\n"
+        "from paraformer_async.audio.decoding import StreamDecoder\n"
         "head = b'RIFF' + bytes(4) + b'WAVEfmt ' + struct.pack('<IHHIIHH', 16, 1, 1, 16000, "
         "32000, 2, 16) + b'data' + bytes(4)\n"
         "async def main():\n"
@@ -206,7 +212,7 @@ async def test_resampling(rate: int, target: int) -> None:
 
 
 async def test_rate_in_the_file_wins() -> None:
-    """A container's own rate is believed over the declared one."""
+    """A container's own rate overrides the declared one."""
     pytest.importorskip("soxr")
     data = encode("FLAC", "PCM_16", SPEECHLIKE, 8000)
     assert abs(len(await decode("flac", [data], RATE, RATE)) // 2 - 2 * len(SPEECHLIKE)) <= 1
@@ -220,7 +226,7 @@ async def test_missing_soxr(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def header(size: int, extra: bytes = b"", tag: int = 1, rate: int = RATE, bits: int = 16) -> bytes:
-    """Make a WAV header of a stream whose data is said to have `size` bytes."""
+    """Return the WAV header of a stream that declares `size` bytes of samples."""
     fmt = struct.pack("<IHHIIHH", 16, tag, 1, rate, rate * bits // 8, bits // 8, bits)
     riff = b"RIFF" + struct.pack("<I", 0xFFFFFFFF) + b"WAVE"
     return riff + extra + b"fmt " + fmt + extra + b"data" + struct.pack("<I", size)
@@ -298,7 +304,7 @@ async def test_nothing_fed(format: str) -> None:
     ("format", "subtype"), [("mp3", "MPEG_LAYER_III"), ("flac", "PCM_16"), ("opus", "OPUS")]
 )
 async def test_cut_off(format: str, subtype: str) -> None:
-    """A stream that breaks off gives what came of it."""
+    """A stream that breaks off is decoded as far as it came."""
     data = FILES[format, subtype]
     got = await decode(format, cut(data[: len(data) * 3 // 4], [500]))
     assert len(got) > len(SPEECHLIKE)
@@ -339,7 +345,7 @@ async def test_backlog(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_closing() -> None:
-    """A decoder may be closed at any time and twice, and its thread is gone then."""
+    """A decoder may be closed at any time and twice, and its thread has ended then."""
     data = FILES["ogg", "VORBIS"]
     for fed in (0, 3, 200, 9000, len(data)):
         decoder = StreamDecoder("ogg", RATE, RATE)
@@ -377,3 +383,23 @@ async def test_blocked_streams_do_not_block_others() -> None:
         assert await decode("flac", [FILES["flac", "PCM_16"]]) == SPEECHLIKE.tobytes()
     for decoder in stuck:
         await decoder.aclose()
+
+
+async def test_the_threads_of_the_program_are_left_alone() -> None:
+    """With a limiter of its own, a decoder neither uses nor waits for the program's threads."""
+    release = threading.Event()
+    program = anyio.to_thread.current_default_thread_limiter()
+    program.total_tokens = 1
+    own = anyio.CapacityLimiter(1)
+    try:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(anyio.to_thread.run_sync, release.wait)
+            with anyio.fail_after(10):
+                decoder = StreamDecoder("flac", RATE, RATE, limiter=own)
+                pcm = await decoder.feed(FILES["flac", "PCM_16"]) + await decoder.finish()
+                await decoder.aclose()
+            release.set()
+    finally:
+        release.set()
+        program.total_tokens = 40
+    assert pcm == SPEECHLIKE.tobytes()

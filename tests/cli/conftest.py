@@ -14,7 +14,7 @@ import soundfile
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from paraformer_async.cli import main
-from paraformer_async.engines.base import ListenerSettings
+from paraformer_async.engines.base import StreamSettings
 from paraformer_async.results import Sentence
 from paraformer_async.server import LocalServer
 
@@ -40,8 +40,8 @@ class Gate:
         self.has_audio = anyio.Event()
         self.opened = anyio.Event()
 
-    async def open(self, settings: ListenerSettings) -> "Gate":
-        """Return the listener, which is the engine itself."""
+    async def open(self, settings: StreamSettings) -> "Gate":
+        """Open the stream, which is the engine itself."""
         return self
 
     async def feed(self, pcm: bytes) -> Sequence[Sentence]:

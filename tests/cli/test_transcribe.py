@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from anyio.from_thread import BlockingPortal
 
-from paraformer_async import Reconnect
+from paraformer_async import AsyncRecognizer, Reconnect
 from tests.cli.conftest import COMMAND, WITHOUT, Call, Gate, Run, silence
 
 WORDS = "word-0001 word-0002 word-0003 word-0004 word-0005"
@@ -172,8 +172,8 @@ def test_unusable_audio(run: Run, tmp_path: Path) -> None:
 
 def test_unreachable_service(call: Call, one_second: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each retry of an unreachable service is reported in one line."""
-    twice = partial(Reconnect, attempts=1, backoff=lambda _: 0.1)
-    monkeypatch.setattr("paraformer_async.cli.transcribe.Reconnect", twice)
+    twice = partial(AsyncRecognizer, reconnect=Reconnect(attempts=1, backoff=lambda _: 0.1))
+    monkeypatch.setattr("paraformer_async.cli.transcribe.AsyncRecognizer", twice)
 
     done = call("transcribe", "--endpoint", "ws://127.0.0.1:1/", one_second, DASHSCOPE_API_KEY="k")
 

@@ -15,7 +15,7 @@ from paraformer_async._core.recognition import Recognition
 from paraformer_async._net.contract import Transport
 from paraformer_async._net.pool import Pool
 from paraformer_async.audio.source import Source, chunks
-from paraformer_async.middleware import Heartbeat, Latency, Middleware, Stack
+from paraformer_async.middleware import Heartbeat, LatencyMeter, Middleware, Stack
 from paraformer_async.options.options import Options
 from paraformer_async.options.policies import PoolLimits
 from paraformer_async.stream import RecognitionStream
@@ -70,7 +70,7 @@ async def streams(peers: list[Peer]) -> AsyncIterator[Open]:
         ) -> RecognitionStream:
             options.setdefault("reconnect", None)
             checked = Options(**options)  # type: ignore[arg-type]
-            latency = Latency()
+            latency = LatencyMeter()
             heartbeat = [Heartbeat(0.05)] if checked.heartbeat else []
             pool = Pool(dial, PoolLimits(), time.monotonic)
             tasks.start_soon(pool.run)

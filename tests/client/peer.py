@@ -22,6 +22,7 @@ class Peer:
         self._closed = anyio.Event()
         self.is_open = True
         self.takes_audio = True
+        self.lingers: anyio.Event | None = None  # what `receive` waits for before it returns
         self._receiver: Receiver | None = None
         self._held: deque[OutgoingFrame] = deque()
         self._frames: deque[str | bytes | ConnectionLostError] = deque()
@@ -75,6 +76,8 @@ class Peer:
                     raise frame
                 self._frames.popleft()
                 if receiver.frame_received(frame):
+                    if self.lingers is not None:
+                        await self.lingers.wait()
                     return
         finally:
             self._receiver = None

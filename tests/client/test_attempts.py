@@ -333,6 +333,27 @@ class TestOneStep:
             assert [Audio(bytes([number]) * 3200) for number in range(5)] == peer.received
             assert calls + 2 == peer.calls  # the first, and the others
 
+    async def test_audio_is_taken_while_a_failure_waits_for_its_decision(
+        self, open_stream: Open, peer: Peer, peers: list[Peer]
+    ) -> None:
+        """Between `task-failed` and the decision to try again, audio is taken as ever."""
+        peer.lingers = anyio.Event()
+        async with open_stream(reconnect=AGAIN) as stream:
+            await peer.hear(RunTask)
+            peer.start()
+            peer.say(TaskFailed("InternalError", "try again"))
+            await anyio.wait_all_tasks_blocked()
+            await stream.send(FRAME)
+            await stream.finish()
+            peer.lingers.set()
+            second = peers[1]
+            await second.hear(RunTask)
+            second.start()
+            assert Audio(FRAME) == await second.hear(Audio)
+            await second.hear(FinishTask)
+            second.finish()
+            assert [] == [result async for result in stream]
+
     async def test_nothing_is_taken_after_the_end(self, open_stream: Open, peer: Peer) -> None:
         """What comes after `task-finished` is left on the connection, which is free again."""
         async with open_stream() as stream:

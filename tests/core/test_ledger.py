@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paraformer_async._core.ledger import Ledger, Span
+from paraformer_async._core.timeline import Timeline
 from paraformer_async._core.wav import LARGEST_HEADER, WavHeader
 from paraformer_async._core.wire import Audio, ResultGenerated
 from paraformer_async.results import Sentence, Usage, Word
@@ -365,3 +366,81 @@ def test_settled_is_what_needs_no_other_task() -> None:
     ledger.record(Audio(bytes(8000)))
     ledger.settle(final(1000, 1001))
     assert not ledger.is_settled
+
+
+def test_silence_right_behind_a_jump_does_not_undo_it() -> None:
+    """Silence that follows a repeated pause at once lies where the audio goes on, not before."""
+    timeline = Timeline(2.0, begin=200)
+    timeline.jump(100, 1000)
+    timeline.inject(100, 40)
+    timeline.inject(140, 20)
+    assert [100, 125, 500, 500, 505] == [timeline.to_user(ms) for ms in (0, 25, 50, 80, 85)]
+    assert 150 == timeline.to_user(50, is_end=True)
+
+
+def test_what_ends_behind_a_jump_begins_behind_it() -> None:
+    """A begin that a service rounds or pads into the repeated pause is where the audio goes on."""
+    timeline = Timeline(2.0, begin=200)
+    timeline.jump(99, 1000)
+    word = Word(49, 90, "x")
+    spanning = timeline.translated(Sentence(20, 90, "x", (word,)))
+    assert (500, 540) == (spanning.begin_time, spanning.end_time)
+    assert (500, 540) == (spanning.words[0].begin_time, spanning.words[0].end_time)
+    before = timeline.translated(Sentence(20, 40, "x"))
+    assert (120, 140) == (before.begin_time, before.end_time)
+
+
+def test_a_final_beyond_the_audio_settles_nothing() -> None:
+    """What ends far beyond the audio that was sent cannot be trusted: all of it is kept."""
+    ledger = Ledger(PER_SECOND, keep=10)
+    ledger.record(Audio(bytes(2000)))
+    shown = ledger.settle(final(0, 30_000)).sentence
+    assert shown is not None
+    assert 1000 == shown.end_time
+    assert 0 == ledger.settled
+    assert 2000 == sum(len(audio.data) for audio in ledger.restart())
+
+
+def test_a_seal_of_compressed_audio_begins_anew() -> None:
+    """After a complete task of compressed audio, another one can fail without a loss."""
+    ledger = Ledger(None, keep=10)
+    ledger.record(Audio(b"mp3"))
+    assert not ledger.is_resumable
+    assert not ledger.is_fresh
+    ledger.seal()
+    assert ledger.is_resumable
+    assert ledger.is_fresh
+
+
+def test_a_pause_before_a_final_is_sent_again_without_injected_silence() -> None:
+    """The user's audio of the pause comes again, in case finals overtake; silence of ours not."""
+    ledger = Ledger(PER_SECOND, keep=10)
+    ledger.record(Audio(b"\x01" * 400))
+    ledger.record(Audio(bytes(600), injected=True))
+    ledger.record(Audio(b"\x02" * 400))
+    ledger.record(Audio(b"\x03" * 1000))
+    ledger.settle(final(700, 1200))
+    again = [(bytes(audio.data[:1]), len(audio.data)) for audio in ledger.restart()]
+    assert [(b"\x01", 400), (b"\x02", 400)] == again
+
+
+def test_a_final_of_the_pause_settles_the_pause() -> None:
+    """A final that was overtaken comes late, and its audio is not sent again then."""
+    ledger = Ledger(PER_SECOND, keep=10)
+    ledger.record(Audio(bytes(2000)))
+    ledger.settle(final(500, 1000))
+    assert 1000 == sum(len(audio.data) for audio in ledger.restart())
+    shown = ledger.settle(final(0, 450)).sentence
+    assert shown is not None
+    assert (0, 450) == (shown.begin_time, shown.end_time)
+    assert [] == ledger.restart()
+    assert ledger.is_settled
+
+
+def test_places_that_nobody_asks_for_are_forgotten() -> None:
+    """However often silence is injected without a result, the timeline is bounded and right."""
+    timeline = Timeline(2.0)
+    for number in range(20_000):
+        timeline.inject(number * 4 + 2, 2)
+    assert len(timeline._at) < 10_000
+    assert 20_000 == timeline.to_user(40_000)

@@ -10,7 +10,7 @@ from paraformer_async.middleware import (
     Event,
     FinishTask,
     Heartbeat,
-    Latency,
+    LatencyMeter,
     Middleware,
     ResultGenerated,
     RunTask,
@@ -169,5 +169,5 @@ def test_who_puts_its_deadline_only_off_spares_the_looks() -> None:
 
     assert not Stack([]).hurries
     assert not Stack([Middleware()]).hurries
-    assert not Stack([Patient(), Heartbeat(), Latency()]).hurries
+    assert not Stack([Patient(), Heartbeat(), LatencyMeter()]).hurries
     assert Stack([Patient(), Timed()]).hurries

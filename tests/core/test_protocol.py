@@ -179,9 +179,9 @@ def test_no_message_leads_out_of_failed() -> None:
     assert {Phase.FAILED} == led
 
 
-def test_nothing_leads_out_of_done() -> None:
-    """What is complete stays complete."""
-    assert not [move for move in TRANSITIONS if move[0] is Phase.DONE]
+def test_nothing_leads_out_of_the_end() -> None:
+    """What is complete stays complete, and what was given up stays given up."""
+    assert not [move for move in TRANSITIONS if move[0] in (Phase.DONE, Phase.GIVEN_UP)]
 
 
 @pytest.mark.parametrize("phase", Phase, ids=str)
@@ -204,7 +204,7 @@ def test_what_is_out_of_place_is_told_apart() -> None:
     assert sum(map(len, lists)) == len(set.union(*lists))
 
 
-@pytest.mark.parametrize("phase", [Phase.NEW, Phase.WAITING, Phase.DONE], ids=str)
+@pytest.mark.parametrize("phase", [Phase.NEW, Phase.WAITING, Phase.DONE, Phase.GIVEN_UP], ids=str)
 @pytest.mark.parametrize("event", EVENTS, ids=name_of)
 def test_between_connections_nothing_is_received(phase: Phase, event: Event) -> None:
     """Where there is no connection, an event is a breach."""

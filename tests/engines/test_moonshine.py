@@ -18,9 +18,9 @@ import jiwer
 import pytest
 
 from paraformer_async.engines import MoonshineEngine
-from paraformer_async.engines._listener import Decoder
 from paraformer_async.engines._segment import Segment
-from paraformer_async.engines.base import EngineBusy, ListenerSettings
+from paraformer_async.engines._stream import SegmentDecoder
+from paraformer_async.engines.base import EngineBusy, StreamSettings
 from paraformer_async.errors import MissingExtraError, UsageError
 from paraformer_async.results import Sentence
 
@@ -62,16 +62,16 @@ def plain(text: str) -> str:
     return re.sub(r"\bmr\b", "mister", bare).replace("metres", "meters")
 
 
-async def hear(
+async def recognize(
     engine: MoonshineEngine, pcm: bytes, *, step: int = PIECE, silence: int = 800
 ) -> list[Sentence]:
     """All results for the audio, fed in pieces of `step` bytes."""
-    listener = await engine.open(ListenerSettings(max_sentence_silence=silence))
+    stream = await engine.open(StreamSettings(max_sentence_silence=silence))
     results: list[Sentence] = []
     for start in range(0, len(pcm), step):
-        results += await listener.feed(pcm[start : start + step])
-    results += await listener.finish()
-    await listener.aclose()
+        results += await stream.feed(pcm[start : start + step])
+    results += await stream.finish()
+    await stream.aclose()
     return results
 
 
@@ -89,25 +89,25 @@ def words_of(results: list[Sentence]) -> str:
 async def test_the_words_are_right(step: int) -> None:
     """The clips' words come with at most 10 % errors, however the audio is cut into pieces."""
     engine = MoonshineEngine()
-    heard = [words_of(await hear(engine, clip(name), step=step)) for name in SPOKEN]
-    assert jiwer.wer(list(SPOKEN.values()), heard) <= 0.10
+    recognized = [words_of(await recognize(engine, clip(name), step=step)) for name in SPOKEN]
+    assert jiwer.wer(list(SPOKEN.values()), recognized) <= 0.10
 
 
-async def test_partials_come_while_the_speaker_speaks() -> None:
+async def test_partials_come_during_speech() -> None:
     """Partial results come at most every 500 ms, long before the end, and belong to the final."""
-    listener = await MoonshineEngine().open(ListenerSettings())
+    stream = await MoonshineEngine().open(StreamSettings())
     pcm = clip(AUSTEN.format("0870"))
-    said: list[tuple[int, Sentence]] = []
+    partials: list[tuple[int, Sentence]] = []
     for start in range(0, len(pcm), PIECE):
-        results = await listener.feed(pcm[start : start + PIECE])
+        results = await stream.feed(pcm[start : start + PIECE])
         assert len(results) <= 1
-        said += [(start, sentence) for sentence in results]
-    (final,) = await listener.finish()
-    assert said[0][0] < 2 * SECOND
-    assert len(said) >= 6
-    assert all(later - sooner >= 0.4 * SECOND for (sooner, _), (later, _) in pairwise(said))
-    assert all(one.text != two.text for (_, one), (_, two) in pairwise(said))
-    for start, partial in said:
+        partials += [(start, sentence) for sentence in results]
+    (final,) = await stream.finish()
+    assert partials[0][0] < 2 * SECOND
+    assert len(partials) >= 6
+    assert all(later - sooner >= 0.4 * SECOND for (sooner, _), (later, _) in pairwise(partials))
+    assert all(one.text != two.text for (_, one), (_, two) in pairwise(partials))
+    for start, partial in partials:
         assert partial.end_time is None
         assert partial.sentence_end is False
         assert (partial.sentence_id, partial.begin_time) == (final.sentence_id, final.begin_time)
@@ -115,10 +115,10 @@ async def test_partials_come_while_the_speaker_speaks() -> None:
 
 
 async def test_long_audio_is_cut_into_sentences() -> None:
-    """Forty seconds of speech with pauses give each sentence once, in order, inside the audio."""
+    """Forty seconds of speech with pauses bring each sentence once, in order, inside the audio."""
     pcm = (bytes(SECOND) + b"".join(clip(name) + bytes(SECOND) for name in SPOKEN)) * 2
     assert len(pcm) > 40 * SECOND
-    results = finals(await hear(MoonshineEngine(), pcm, step=SECOND))
+    results = finals(await recognize(MoonshineEngine(), pcm, step=SECOND))
     assert jiwer.wer(" ".join([*SPOKEN.values()] * 2), words_of(results)) <= 0.10
     assert [sentence.sentence_id for sentence in results] == list(range(1, len(SPOKEN) * 2 + 1))
     times = [
@@ -136,9 +136,9 @@ async def test_long_audio_is_cut_into_sentences() -> None:
 
 
 async def test_speech_without_pauses_is_cut_between_words() -> None:
-    """A sentence ends after 15 s even when nobody pauses, and no word is lost by that."""
+    """A sentence ends after 15 s even without a pause, and no word is lost by that."""
     pcm = b"".join(clip(name) for name in SPOKEN) * 2
-    results = finals(await hear(MoonshineEngine(), pcm, step=2 * SECOND, silence=6000))
+    results = finals(await recognize(MoonshineEngine(), pcm, step=2 * SECOND, silence=6000))
     assert len(results) >= 3
     assert all((one.end_time or 0) <= two.begin_time for one, two in pairwise(results))
     assert jiwer.wer(" ".join([*SPOKEN.values()] * 2), words_of(results)) <= 0.10
@@ -148,18 +148,18 @@ async def test_speech_without_pauses_is_cut_between_words() -> None:
 async def test_the_pause_that_ends_a_sentence_is_the_tasks(silence: int, sentences: int) -> None:
     """A pause of a second ends a sentence when it is longer than `max_sentence_silence` only."""
     pcm = clip("goforward.wav") + bytes(SECOND // 10) + clip("goforward.wav")
-    results = finals(await hear(MoonshineEngine(), pcm, silence=silence))
+    results = finals(await recognize(MoonshineEngine(), pcm, silence=silence))
     assert len(results) == sentences
     assert words_of(results) == "go forward ten meters go forward ten meters"
 
 
 async def test_a_sentence_ends_while_the_audio_goes_on() -> None:
     """A final result comes as soon as the pause is long enough, not at the end of the audio."""
-    listener = await MoonshineEngine().open(ListenerSettings(max_sentence_silence=800))
-    await listener.feed(clip("goforward.wav"))
-    results = await listener.feed(bytes(SECOND))
+    stream = await MoonshineEngine().open(StreamSettings(max_sentence_silence=800))
+    await stream.feed(clip("goforward.wav"))
+    results = await stream.feed(bytes(SECOND))
     assert [sentence.is_final for sentence in results] == [True]
-    assert not await listener.finish()
+    assert not await stream.finish()
 
 
 @pytest.mark.parametrize(
@@ -168,8 +168,8 @@ async def test_a_sentence_ends_while_the_audio_goes_on() -> None:
     ids=["silence", "noise", "a click in silence", "nothing"],
 )
 async def test_nothing_is_made_up(pcm: bytes) -> None:
-    """Silence, a click, or no audio at all give no words."""
-    assert await hear(MoonshineEngine(), pcm) == []
+    """Silence, a click, or no audio at all bring no words."""
+    assert await recognize(MoonshineEngine(), pcm) == []
 
 
 async def test_punctuation_can_be_left_out() -> None:
@@ -177,59 +177,59 @@ async def test_punctuation_can_be_left_out() -> None:
     engine = MoonshineEngine()
     pcm = clip("goforward.wav")
     assert engine.sample_rate == 16000
-    (with_marks,) = finals(await hear(engine, pcm))
+    (with_marks,) = finals(await recognize(engine, pcm))
     assert with_marks.text == "Go forward ten meters."
     assert (with_marks.words[-1].text, with_marks.words[-1].punctuation) == ("meters", ".")
-    listener = await engine.open(ListenerSettings(punctuation=False))
-    without = [*await listener.feed(pcm), *await listener.finish()][-1]
+    stream = await engine.open(StreamSettings(punctuation=False))
+    without = [*await stream.feed(pcm), *await stream.finish()][-1]
     assert without.text == "Go forward ten meters"
     assert without.words[-1].punctuation == ""
 
 
-async def test_listeners_do_not_mix() -> None:
-    """Two listeners at the same time each hear their own audio."""
+async def test_streams_do_not_mix() -> None:
+    """Two streams at the same time each recognize their own audio."""
     engine = MoonshineEngine()
     names = [AUSTEN.format("0880"), "goforward.wav"]
-    heard: dict[str, str] = {}
+    recognized: dict[str, str] = {}
 
     async def one(name: str) -> None:
-        heard[name] = words_of(await hear(engine, clip(name)))
+        recognized[name] = words_of(await recognize(engine, clip(name)))
 
     async with anyio.create_task_group() as tasks:
         for name in names:
             tasks.start_soon(one, name)
-    assert heard == {name: SPOKEN[name] for name in names}
+    assert recognized == {name: SPOKEN[name] for name in names}
 
 
 async def test_a_full_engine_is_busy() -> None:
-    """One listener too many is refused, and a closed one makes room, even if closed twice."""
-    engine = MoonshineEngine(max_listeners=1)
-    listener = await engine.open(ListenerSettings())
-    with pytest.raises(EngineBusy, match="all 1 listeners"):
-        await engine.open(ListenerSettings())
-    await listener.aclose()
-    await listener.aclose()
-    await engine.open(ListenerSettings())
+    """One stream too many is refused, and a closed one makes room, even if closed twice."""
+    engine = MoonshineEngine(max_streams=1)
+    stream = await engine.open(StreamSettings())
+    with pytest.raises(EngineBusy, match="all 1 streams are open"):
+        await engine.open(StreamSettings())
+    await stream.aclose()
+    await stream.aclose()
+    await engine.open(StreamSettings())
     with pytest.raises(EngineBusy):
-        await engine.open(ListenerSettings())
+        await engine.open(StreamSettings())
 
 
 class Interrupted(MoonshineEngine):
     """An engine whose first decoding is canceled when it has begun."""
 
     def __init__(self, scope: anyio.CancelScope) -> None:
-        super().__init__(max_listeners=1)
+        super().__init__(max_streams=1)
         self.scope = scope
         self.threads: set[int] = set()
 
-    def _decoder(self, model: Any) -> Decoder:
+    def _decoder(self, model: Any) -> SegmentDecoder:
         return InterruptedDecoder(self, super()._decoder(model))
 
 
 class InterruptedDecoder:
     """Cancels the scope from its worker thread, and goes on decoding."""
 
-    def __init__(self, engine: Interrupted, decoder: Decoder) -> None:
+    def __init__(self, engine: Interrupted, decoder: SegmentDecoder) -> None:
         self.engine = engine
         self.partial = decoder.partial
         self.decode = decoder.final
@@ -245,43 +245,43 @@ async def test_closing_while_decoding() -> None:
     """A recognition canceled in the middle of decoding ends cleanly and frees its place."""
     scope = anyio.CancelScope()
     engine = Interrupted(scope)
-    listener = await engine.open(ListenerSettings())
+    stream = await engine.open(StreamSettings())
     with scope:
-        await listener.feed(clip("goforward.wav") + bytes(SECOND))
+        await stream.feed(clip("goforward.wav") + bytes(SECOND))
     assert scope.cancelled_caught
     assert engine.threads
     assert get_ident() not in engine.threads
-    await listener.aclose()
-    assert words_of(await hear(engine, clip("goforward.wav"))) == SPOKEN["goforward.wav"]
+    await stream.aclose()
+    assert words_of(await recognize(engine, clip("goforward.wav"))) == SPOKEN["goforward.wav"]
     await engine.aclose()
 
 
 async def test_an_ended_listener_takes_no_audio() -> None:
-    """After `finish` or `aclose` audio is refused, and a second `finish` says nothing."""
+    """After `finish` or `aclose` audio is refused, and a second `finish` returns nothing."""
     engine = MoonshineEngine()
-    finished, closed = [await engine.open(ListenerSettings()) for _ in range(2)]
+    finished, closed = [await engine.open(StreamSettings()) for _ in range(2)]
     await finished.finish()
     await closed.aclose()
     assert not await finished.finish()
-    for listener in (finished, closed):
+    for stream in (finished, closed):
         with pytest.raises(UsageError):
-            await listener.feed(b"\0\0")
+            await stream.feed(b"\0\0")
 
 
-async def test_a_closed_engine_opens_no_listeners() -> None:
-    """Closing an engine, which may happen twice, lets open listeners go on but no new ones in."""
+async def test_a_closed_engine_opens_no_streams() -> None:
+    """Closing an engine, which may happen twice, lets open streams go on but no new ones in."""
     engine = MoonshineEngine()
-    listener = await engine.open(ListenerSettings())
+    stream = await engine.open(StreamSettings())
     await engine.aclose()
     await engine.aclose()
-    assert not await listener.feed(bytes(SECOND))
+    assert not await stream.feed(bytes(SECOND))
     with pytest.raises(UsageError):
-        await engine.open(ListenerSettings())
+        await engine.open(StreamSettings())
 
 
 async def test_the_weights_package_is_not_imported() -> None:
     """Only the files of the package with the weights are used."""
-    await MoonshineEngine().open(ListenerSettings())
+    await MoonshineEngine().open(StreamSettings())
     assert "moonshine_voice" not in sys.modules
 
 
@@ -291,10 +291,10 @@ async def test_a_missing_package_names_the_extra(
 ) -> None:
     """Without its packages the engine names the extra that brings them, and keeps no place."""
     monkeypatch.setitem(sys.modules, module, None)
-    engine = MoonshineEngine(max_listeners=1)
+    engine = MoonshineEngine(max_streams=1)
     for _ in range(2):
         with pytest.raises(MissingExtraError, match=r"paraformer-async\[local\]"):
-            await engine.open(ListenerSettings())
+            await engine.open(StreamSettings())
 
 
 @pytest.mark.parametrize("instead", ["no_such_package", "anyio"])
@@ -308,4 +308,4 @@ async def test_missing_weights_name_the_extra(
 
     monkeypatch.setattr("paraformer_async.engines._sherpa.find_spec", package_instead)
     with pytest.raises(MissingExtraError, match=r"paraformer-async\[local\]"):
-        await MoonshineEngine().open(ListenerSettings())
+        await MoonshineEngine().open(StreamSettings())

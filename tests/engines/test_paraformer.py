@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from paraformer_async.engines import ParaformerEngine, make_engine
-from paraformer_async.engines.base import ListenerSettings
+from paraformer_async.engines.base import StreamSettings
 from paraformer_async.errors import InvalidOptionError, MissingExtraError
 from paraformer_async.results import Sentence
 
@@ -54,7 +54,7 @@ def save(
 
 
 def save_encoder(path: Path) -> None:
-    """One random layer; alphas say that about every fourth step of 60 ms brings a token."""
+    """One random layer; by its alphas about every fourth step of 60 ms brings a token."""
     node, value, kind = (
         onnx.helper.make_node,
         onnx.helper.make_tensor_value_info,
@@ -137,24 +137,24 @@ def speech() -> bytes:
         return bytes(audio.readframes(audio.getnframes()))
 
 
-async def hear(
+async def recognize(
     engine: ParaformerEngine, pcm: bytes, *, step: int = SECOND // 10, silence: int = 800
 ) -> list[Sentence]:
     """All results for the audio, fed in pieces of `step` bytes."""
-    listener = await engine.open(ListenerSettings(max_sentence_silence=silence))
+    stream = await engine.open(StreamSettings(max_sentence_silence=silence))
     results: list[Sentence] = []
     for start in range(0, len(pcm), step):
-        results += await listener.feed(pcm[start : start + step])
-    results += await listener.finish()
-    await listener.aclose()
+        results += await stream.feed(pcm[start : start + step])
+    results += await stream.finish()
+    await stream.aclose()
     return results
 
 
-async def test_results_come_while_the_speaker_speaks(model_dir: Path) -> None:
+async def test_results_come_during_speech(model_dir: Path) -> None:
     """Partials grow while the audio comes, and one final ends them, with times inside it."""
     engine = ParaformerEngine(model_dir)
     pcm = speech()
-    *partials, final = await hear(engine, pcm)
+    *partials, final = await recognize(engine, pcm)
     await engine.aclose()
     assert len(partials) >= 4
     assert all(not partial.is_final and partial.sentence_id == 1 for partial in partials)
@@ -169,7 +169,7 @@ async def test_results_come_while_the_speaker_speaks(model_dir: Path) -> None:
 
 async def test_each_chinese_character_is_a_word(model_dir: Path) -> None:
     """Characters are words of their own, and English words stay whole."""
-    final = (await hear(ParaformerEngine(model_dir), speech()))[-1]
+    final = (await recognize(ParaformerEngine(model_dir), speech()))[-1]
     characters = [word.text for word in final.words if not word.text.isascii()]
     assert characters
     assert all(len(character) == 1 for character in characters)
@@ -182,7 +182,7 @@ async def test_sentences_end_at_the_tasks_pause(
 ) -> None:
     """A pause of 2 s ends a sentence when it is longer than `max_sentence_silence` only."""
     pcm = speech() + bytes(2 * SECOND) + speech()
-    results = await hear(ParaformerEngine(model_dir), pcm, silence=silence)
+    results = await recognize(ParaformerEngine(model_dir), pcm, silence=silence)
     finals = [sentence for sentence in results if sentence.is_final]
     assert [final.sentence_id for final in finals] == list(range(1, sentences + 1))
     assert all((one.end_time or 0) < two.begin_time for one, two in pairwise(finals))
@@ -191,22 +191,24 @@ async def test_sentences_end_at_the_tasks_pause(
 async def test_the_pieces_do_not_matter(model_dir: Path) -> None:
     """The final result is the same when all audio comes at once."""
     engine = ParaformerEngine(model_dir)
-    slow = (await hear(engine, speech()))[-1]
-    fast = (await hear(engine, speech(), step=60 * SECOND))[-1]
+    slow = (await recognize(engine, speech()))[-1]
+    fast = (await recognize(engine, speech(), step=60 * SECOND))[-1]
     assert slow == fast
 
 
 async def test_an_endless_sentence_is_cut(model_dir: Path) -> None:
-    """Speech without a pause is cut at 60 s, and both parts are said."""
-    results = await hear(ParaformerEngine(model_dir), speech() * 13, step=10 * SECOND, silence=6000)
+    """Speech without a pause is cut at 60 s, and both parts are recognized."""
+    results = await recognize(
+        ParaformerEngine(model_dir), speech() * 13, step=10 * SECOND, silence=6000
+    )
     finals = [sentence for sentence in results if sentence.is_final]
     assert len(finals) == 2
     assert finals[0].end_time == finals[1].begin_time
 
 
-async def test_silence_gives_nothing(model_dir: Path) -> None:
+async def test_silence_brings_nothing(model_dir: Path) -> None:
     """The model is not asked about silence."""
-    assert await hear(ParaformerEngine(model_dir), bytes(3 * SECOND)) == []
+    assert await recognize(ParaformerEngine(model_dir), bytes(3 * SECOND)) == []
 
 
 @pytest.mark.parametrize(
@@ -242,7 +244,7 @@ async def test_int8_weights_are_preferred(model_dir: Path, tmp_path: Path) -> No
     (tmp_path / "decoder.onnx").write_bytes(b"must not be read")
     engine = make_engine("paraformer", tmp_path)
     assert isinstance(engine, ParaformerEngine)
-    assert (await hear(engine, speech()))[-1].is_final
+    assert (await recognize(engine, speech()))[-1].is_final
 
 
 async def test_a_missing_package_names_the_extra(
@@ -251,4 +253,4 @@ async def test_a_missing_package_names_the_extra(
     """Without sherpa-onnx the engine names the extra that brings it."""
     monkeypatch.setitem(sys.modules, "sherpa_onnx", None)
     with pytest.raises(MissingExtraError, match=r"paraformer-async\[local\]"):
-        await ParaformerEngine(model_dir).open(ListenerSettings())
+        await ParaformerEngine(model_dir).open(StreamSettings())

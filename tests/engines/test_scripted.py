@@ -1,11 +1,12 @@
-"""The engine that says a script."""
+"""The engine with a script."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
 from paraformer_async.engines import MoonshineEngine, ScriptedEngine, make_engine
-from paraformer_async.engines.base import ListenerSettings
+from paraformer_async.engines.base import StreamSettings
 from paraformer_async.errors import InvalidOptionError
 from paraformer_async.results import Sentence, Word
 
@@ -27,66 +28,66 @@ def silence(ms: int, rate: int = 16000) -> bytes:
     return bytes(ms * rate // 1000 * 2)
 
 
-async def said(
+async def recognize(
     engine: ScriptedEngine, ms: int, step: int
 ) -> tuple[list[Sentence], Sequence[Sentence]]:
-    """What is said while `ms` of audio come in pieces of `step` ms, and at the end."""
-    listener = await engine.open(ListenerSettings())
+    """Return the results of `ms` of audio in pieces of `step` ms, and those of the end."""
+    stream = await engine.open(StreamSettings())
     sentences: list[Sentence] = []
     for _ in range(ms // step):
-        sentences += await listener.feed(silence(step, engine.sample_rate))
-    return sentences, await listener.finish()
+        sentences += await stream.feed(silence(step, engine.sample_rate))
+    return sentences, await stream.finish()
 
 
-async def test_a_sentence_is_said_as_the_audio_reaches_it() -> None:
+async def test_a_sentence_comes_as_the_audio_reaches_it() -> None:
     """A partial comes at the end of a word, the final at the end of the sentence, none earlier."""
-    listener = await ScriptedEngine((HELLO,)).open(ListenerSettings())
-    assert not await listener.feed(silence(399))
-    (partial,) = await listener.feed(silence(1))
+    stream = await ScriptedEngine((HELLO,)).open(StreamSettings())
+    assert not await stream.feed(silence(399))
+    (partial,) = await stream.feed(silence(1))
     assert (partial.text, partial.begin_time, partial.end_time) == ("Hello,", 100, None)
     assert (partial.words, partial.is_final, partial.sentence_id) == (HELLO.words[:1], False, 1)
-    (longer,) = await listener.feed(silence(400))
+    (longer,) = await stream.feed(silence(400))
     assert longer.text == "Hello, world."
-    assert not await listener.feed(silence(99))
-    (final,) = await listener.feed(silence(1))
+    assert not await stream.feed(silence(99))
+    (final,) = await stream.feed(silence(1))
     assert (final.text, final.end_time, final.words) == (HELLO.text, 900, HELLO.words)
     assert final.sentence_end
-    assert not await listener.feed(silence(5000))
-    assert not await listener.finish()
+    assert not await stream.feed(silence(5000))
+    assert not await stream.finish()
 
 
 @pytest.mark.parametrize("step", [10, 100, 600, 3000])
 async def test_results_do_not_depend_on_the_pieces(step: int) -> None:
-    """The same audio in other pieces gives the same results."""
+    """The same audio in other pieces brings the same results."""
     engine = ScriptedEngine((HELLO, AGAIN))
-    assert await said(engine, 3000, step) == await said(engine, 3000, 1)
+    assert await recognize(engine, 3000, step) == await recognize(engine, 3000, 1)
 
 
 async def test_partials_keep_their_distance() -> None:
     """Words that end sooner after a partial than its interval come together, later."""
     words = tuple(Word(at * 100, at * 100 + 100, f"w{at}") for at in range(10))
     engine = ScriptedEngine((Sentence(0, 1000, "all", words),), partial_interval=250)
-    sentences, _ = await said(engine, 1000, 10)
+    sentences, _ = await recognize(engine, 1000, 10)
     assert [len(sentence.words) for sentence in sentences] == [1, 3, 6, 8, 10]
 
 
 async def test_the_end_cuts_a_sentence() -> None:
     """At the end of the audio a sentence is cut to the words that have begun."""
-    _, (final,) = await said(ScriptedEngine((HELLO,)), 450, 50)
+    _, (final,) = await recognize(ScriptedEngine((HELLO,)), 450, 50)
     assert (final.text, final.end_time, final.words) == ("Hello,", 450, HELLO.words[:1])
-    _, (final,) = await said(ScriptedEngine((HELLO,)), 600, 50)
+    _, (final,) = await recognize(ScriptedEngine((HELLO,)), 600, 50)
     assert (final.text, final.words[1]) == (HELLO.text, Word(500, 600, "world", "."))
     assert final.is_final
 
 
-async def test_what_has_not_begun_is_not_said() -> None:
+async def test_what_has_not_begun_does_not_come() -> None:
     """At the end of the audio a sentence that has not begun is left out."""
-    assert await said(ScriptedEngine((HELLO,)), 100, 50) == ([], ())
+    assert await recognize(ScriptedEngine((HELLO,)), 100, 50) == ([], ())
 
 
 async def test_the_endless_script_goes_on() -> None:
     """Without sentences each 200 ms brings a word, and each 2 s a final sentence."""
-    sentences, rest = await said(ScriptedEngine(), 6500, 100)
+    sentences, rest = await recognize(ScriptedEngine(), 6500, 100)
     finals = [sentence for sentence in sentences if sentence.is_final]
     assert [(final.begin_time, final.end_time) for final in finals] == [
         (0, 2000),
@@ -103,26 +104,28 @@ async def test_the_sample_rate_counts() -> None:
     """Times are reached by the audio's own rate."""
     engine = ScriptedEngine((HELLO,), sample_rate=8000)
     assert engine.sample_rate == 8000
-    assert await said(engine, 1000, 100) == await said(ScriptedEngine((HELLO,)), 1000, 100)
+    assert await recognize(engine, 1000, 100) == await recognize(
+        ScriptedEngine((HELLO,)), 1000, 100
+    )
 
 
-async def test_a_closed_listener_says_nothing() -> None:
-    """After closing, which may happen twice, nothing is said."""
+async def test_a_closed_stream_returns_nothing() -> None:
+    """After closing, which may happen twice, there are no results."""
     engine = ScriptedEngine()
-    listener = await engine.open(ListenerSettings())
-    await listener.feed(silence(300))
-    await listener.aclose()
-    await listener.aclose()
-    assert not await listener.finish()
+    stream = await engine.open(StreamSettings())
+    await stream.feed(silence(300))
+    await stream.aclose()
+    await stream.aclose()
+    assert not await stream.finish()
     await engine.aclose()
 
 
-async def test_finishing_twice_says_it_once() -> None:
-    """The rest is said by the first `finish` only."""
-    listener = await ScriptedEngine((HELLO,)).open(ListenerSettings())
-    await listener.feed(silence(300))
-    assert await listener.finish()
-    assert not await listener.finish()
+async def test_finishing_twice_returns_it_once() -> None:
+    """The rest is returned by the first `finish` only."""
+    stream = await ScriptedEngine((HELLO,)).open(StreamSettings())
+    await stream.feed(silence(300))
+    assert await stream.finish()
+    assert not await stream.finish()
 
 
 @pytest.mark.parametrize(
@@ -136,7 +139,7 @@ def test_an_impossible_script_is_refused(sentences: tuple[Sentence, ...]) -> Non
 
 
 def test_engines_have_names() -> None:
-    """The names give the engines, and others an error that lists them."""
+    """The names make the engines, and others are an error that lists them."""
     assert isinstance(make_engine("scripted"), ScriptedEngine)
     assert isinstance(make_engine("moonshine"), MoonshineEngine)
     with pytest.raises(InvalidOptionError, match="'moonshine', 'paraformer', 'scripted'"):
@@ -157,3 +160,18 @@ def test_the_model_folder_must_fit(name: str, model_dir: str | None, problem: st
     with pytest.raises(InvalidOptionError, match=problem) as caught:
         make_engine(name, model_dir)
     assert caught.value.option == "model_dir"
+
+
+@pytest.mark.parametrize("wrong", [-1, 1.5, True, "1", None])
+def test_numbers_that_can_never_work(wrong: Any) -> None:
+    """A number at the edge is refused on creation, by an error that names its option."""
+    with pytest.raises(InvalidOptionError) as caught:
+        ScriptedEngine(partial_interval=wrong)
+    assert caught.value.option == "partial_interval"
+    with pytest.raises(InvalidOptionError) as caught:
+        ScriptedEngine(sample_rate=wrong)
+    assert caught.value.option == "sample_rate"
+    for count in (0, wrong):
+        with pytest.raises(InvalidOptionError) as caught:
+            MoonshineEngine(max_streams=count)
+        assert caught.value.option == "max_streams"

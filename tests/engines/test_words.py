@@ -35,7 +35,7 @@ def test_text_is_split_into_words_and_marks(text: str, words: list[tuple[str, st
     ],
 )
 def test_words_are_joined_as_they_are_written(text: str, plain: str) -> None:
-    """Joined words give the text back, and without punctuation the text less its marks."""
+    """Joined words are the text again, and without punctuation the text less its marks."""
     words = split_words(text)
     assert join_words(words) == text
     assert join_words(words, punctuation=False) == plain

@@ -46,6 +46,7 @@ TREE: dict[type[BaseException], tuple[type[BaseException], ...]] = {
 }
 
 TEXTS: list[tuple[ParaformerError, str]] = [
+    (ParaformerError(), ""),
     (ParaformerError("it failed"), "it failed"),
     (ParaformerError("it failed", hint="try that"), "it failed (try that)"),
     (InvalidOptionError("buffer", "0 is too small"), "buffer: 0 is too small"),
@@ -61,8 +62,8 @@ TEXTS: list[tuple[ParaformerError, str]] = [
     (
         AudioLostError(1200, 3400),
         (
-            "the connection broke, and the audio from 1200 to 3400 ms is not kept "
-            '(see Reconnect(keep=…), or go on with a gap: Reconnect(lost="gap"))'
+            "the connection was lost, and the audio from 1200 to 3400 ms is no longer kept "
+            '(see Reconnect(keep=…), or continue with a gap: Reconnect(lost="gap"))'
         ),
     ),
     (AudioError("no audio"), "no audio"),
@@ -88,25 +89,32 @@ TEXTS: list[tuple[ParaformerError, str]] = [
     (
         AuthenticationError(401, '{"code":"InvalidApiKey"}'),
         (
-            "the service refused the connection with HTTP 401 "
+            "the service refused the connection with HTTP 401: InvalidApiKey "
             "(check api_key= or DASHSCOPE_API_KEY, and that the key belongs to the endpoint's "
-            'region): {"code":"InvalidApiKey"}'
+            "region)"
         ),
     ),
-    (ConnectionLostError(1006), "the connection ended in mid-task (close code 1006)"),
+    (
+        HandshakeError(429, '{"code": "PostpaidBillOverdue", "message": "m", "request_id": "r"}'),
+        (
+            "the service refused the connection with HTTP 429: PostpaidBillOverdue: m (check the "
+            "account's balance, bills and purchased services in the console) [request id r]"
+        ),
+    ),
+    (ConnectionLostError(1006), "the connection was lost during the task (close code 1006)"),
     (
         ConnectionLostError(1011, "restart", request_id="t"),
-        "the connection ended in mid-task (close code 1011, reason: restart) [request id t]",
+        "the connection was lost during the task (close code 1011, reason: restart) [request id t]",
     ),
     (
         DeadlineError("connect", 10.0),
-        "the connection was not made within 10 s (see Timeouts(connect=…))",
+        "the connection was not established within 10 s (see Timeouts(connect=…))",
     ),
     (
         DeadlineError("started", 0.5),
         "the service did not answer run-task within 0.5 s (see Timeouts(started=…))",
     ),
-    (DeadlineError("send", 10), "the service took no audio within 10 s (see Timeouts(send=…))"),
+    (DeadlineError("send", 10), "the service accepted no audio within 10 s (see Timeouts(send=…))"),
     (
         DeadlineError("finish", 30, request_id="t"),
         (
@@ -114,12 +122,13 @@ TEXTS: list[tuple[ParaformerError, str]] = [
             "[request id t]"
         ),
     ),
-    (TaskFailedError("X", "odd"), "the service failed the task: X: odd"),
+    (TaskFailedError("X", "odd"), "the task failed: X: odd"),
     (
         TaskFailedError("Arrearage", "Access denied.", request_id="t"),
         (
-            "the service failed the task: Arrearage: Access denied. "
-            "(the account has overdue payments) [request id t]"
+            "the task failed: Arrearage: Access denied. "
+            "(check the account's balance, bills and purchased services in the console) "
+            "[request id t]"
         ),
     ),
     (ProtocolError("they disagree"), "they disagree"),
@@ -130,47 +139,10 @@ TEXTS: list[tuple[ParaformerError, str]] = [
     ),
 ]
 
-# The table "Failures seen" of the protocol: code, message, worth another try, a part of the hint.
-FAILURES = [
-    ("CLIENT_ERROR", "request timeout after 23 seconds.", True, "heartbeat=True"),
-    ("ResponseTimeout", "Response timeout!", True, "heartbeat=True"),
-    ("CLIENT_ERROR", "Response timeout!", True, "heartbeat=True"),
-    ("NO_VALID_AUDIO_ERROR", "NO_VALID_AUDIO_ERROR", False, "no audio arrived"),
-    ("CLIENT_ERROR", "[FLOW] NO_VALID_AUDIO_ERROR", False, "no audio arrived"),
-    ("UNSUPPORTED_FORMAT", "x", False, "compare format= and sample_rate="),
-    ("CLIENT_ERROR", "Failed to decode audio", False, "compare format= and sample_rate="),
-    ("Throttling", "Requests throttling triggered.", True, "wait and start fewer streams"),
-    ("Throttling.RateQuota", "x", True, "wait and start fewer streams"),
-    ("Throttling.AllocationQuota", "x", True, "wait and start fewer streams"),
-    (
-        "CLIENT_ERROR",
-        "Requests rate limit exceeded, please try again later.",
-        True,
-        "wait and start fewer streams",
-    ),
-    ("InvalidParameter", "x", False, "a parameter of the request is wrong"),
-    ("InvalidParameter.DataInspection", "x", False, "a parameter of the request is wrong"),
-    ("InvalidParameter", "the sample rate limit is 8000", False, "a parameter of the request"),
-    ("ModelNotFound", "Model not exist.", False, "check model="),
-    ("Model.AccessDenied", "Model access denied.", False, "workspace may not use this model"),
-    ("InvalidApiKey", "Invalid API-key provided.", False, "check api_key= or DASHSCOPE_API_KEY"),
-    ("AccessDenied", "Access denied.", False, "the account's permissions"),
-    ("Arrearage", "x", False, "overdue payments"),
-    ("InternalError", "x", True, "try again"),
-    ("InternalError.Algo", "x", True, "try again"),
-    ("SERVER_ERROR", "x", True, "try again"),
-    ("SystemError", "x", True, "try again"),
-    ("ServiceUnavailable", "x", True, "overloaded or in maintenance"),
-    ("RequestTimeOut", "x", True, "took too long"),
-    ("EngineError", "x", True, "engine failed"),
-    ("SomethingNew", "never heard of", False, ""),
-    ("", "", False, ""),
-]
-
 
 def test_the_tree_is_complete() -> None:
-    """The module's public names are exactly the errors of the tree."""
-    assert sorted(error.__name__ for error in TREE) == sorted(errors.__all__)
+    """The room's public names are exactly the errors of the tree."""
+    assert sorted(error.__name__ for error in TREE) == errors.__all__
     assert set(TREE) == {one for _, one in inspect.getmembers(errors, inspect.isclass)}
 
 
@@ -183,7 +155,7 @@ def test_the_tree(error: type[BaseException], bases: tuple[type[BaseException], 
 
 @pytest.mark.parametrize(("error", "expected"), TEXTS, ids=lambda value: type(value).__name__)
 def test_texts(error: ParaformerError, expected: str) -> None:
-    """An error tells what happened, what to do, and for which task."""
+    """The text of an error is what happened, what to do, and for which task."""
     assert expected == str(error)
 
 
@@ -202,39 +174,72 @@ def test_facts_are_attributes() -> None:
     assert (503, "busy", "") == (refused.status, refused.body, refused.request_id)
     failed = TaskFailedError("X", "odd")
     assert ("X", "odd", "") == (failed.error_code, failed.error_message, failed.hint)
-    assert "cli" == MissingExtraError("x", "cli").extra
-    assert "buffer" == InvalidOptionError("buffer", "x").option
+    missing = MissingExtraError("x", "cli")
+    assert ("x", "cli") == (missing.purpose, missing.extra)
+    wrong = InvalidOptionError("buffer", "x")
+    assert ("buffer", "x", "buffer: x") == (wrong.option, wrong.reason, wrong.message)
 
 
-@pytest.mark.parametrize(("code", "message", "retryable", "hint"), FAILURES)
-def test_failures_of_a_task(code: str, message: str, retryable: bool, hint: str) -> None:
-    """Every failure that was seen has its hint, and says whether another try is worth it."""
-    error = TaskFailedError(code, message)
-    assert retryable is error.retryable
-    assert hint in error.hint
-    assert bool(hint) is bool(error.hint)
+def test_the_text_follows_the_facts() -> None:
+    """The text is built when it is shown: what the client adds later is in it."""
+    error = TaskFailedError("X", "odd").with_facts(
+        request_ids=["a", "b"], recognized="好。", unsettled=None, hint="do that"
+    )
+    assert "the task failed: X: odd (do that) [request id b]" == str(error)
+    assert (("a", "b"), "好。", None) == (error.request_ids, error.recognized, error.unsettled)
 
 
-@pytest.mark.parametrize(
-    ("code", "retryable"),
-    [
-        *[(code, True) for code in (1000, 1001, 1005, 1006, 1011, 1012, 1013)],
-        *[(code, False) for code in (1003, 1007, 1008, 1009)],
-    ],
-)
-def test_close_codes(code: int, retryable: bool) -> None:
-    """A socket that closes is worth another try, unless its code blames what the client sent."""
-    assert retryable is ConnectionLostError(code).retryable
+def test_facts_that_are_known_stay() -> None:
+    """The client does not replace the id and the hint that the failure has itself."""
+    error = TaskFailedError("InvalidApiKey", "", request_id="own")
+    hint = error.hint
+    assert error is error.with_facts(request_ids=["a"])
+    assert ("own", hint) == (error.request_id, error.hint)
+    refused = HandshakeError(401, '{"code": "InvalidApiKey", "request_id": "http"}')
+    assert "http" == refused.with_facts(request_ids=["a"]).request_id
+    assert not ConnectError("x").with_facts(request_ids=["a"]).request_id
+    assert not ServiceError("x").with_facts().request_id
 
 
-@pytest.mark.parametrize(
-    ("status", "retryable"),
-    [(400, False), (401, False), (403, False), (404, False), (429, True), (500, True), (503, True)],
-)
-def test_handshakes(status: int, retryable: bool) -> None:
-    """A refused handshake is worth another try when the service is busy or failed."""
-    assert retryable is HandshakeError(status).retryable
-    assert bool(HandshakeError(status).hint) is (status in (401, 403, 404, 429))
+REPRS: list[tuple[ParaformerError, str]] = [
+    (ParaformerError("it failed", hint="do"), "ParaformerError('it failed', hint='do')"),
+    (InvalidOptionError("a", "is b"), "InvalidOptionError(option='a', reason='is b')"),
+    (ConnectionLostError(1006), "ConnectionLostError(close_code=1006, retryable=True)"),
+    (
+        DeadlineError("send", 2, request_id="t"),
+        (
+            "DeadlineError(phase='send', seconds=2, hint='see Timeouts(send=…)', request_id='t', "
+            "retryable=True)"
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("error", "expected"), REPRS, ids=lambda value: type(value).__name__)
+def test_reprs(error: ParaformerError, expected: str) -> None:
+    """In a debugger or a log of reprs, an error shows all that is known of it, the hint too."""
+    error.add_note("not shown")
+    assert expected == repr(error)
+
+
+BODIES = [
+    ('{"code": "A", "message": "b", "request_id": "c"}', ("A", "b", "c")),
+    ('{"error": {"code": "A", "message": "b"}, "request_id": "c"}', ("A", "b", "c")),
+    ('{"code": 5, "message": null, "request_id": []}', ("", "", "")),
+    ('{"error": "x"}', ("", "", "")),
+    ("[]", ("", "", "")),
+    ("<html>", ("", "", "")),
+    ("", ("", "", "")),
+    ("[" * 100_000, ("", "", "")),
+]
+
+
+@pytest.mark.parametrize(("body", "expected"), BODIES)
+def test_bodies(body: str, expected: tuple[str, str, str]) -> None:
+    """A JSON body of the service is read, whatever it holds; any other one is only shown."""
+    error = HandshakeError(400, body)
+    assert expected == (error.error_code, error.error_message, error.request_id)
+    assert body == error.body
 
 
 def test_other_retries() -> None:

@@ -8,7 +8,7 @@ from paraformer_async.middleware import (
     Command,
     Event,
     FinishTask,
-    Latency,
+    LatencyMeter,
     ResultGenerated,
     RunTask,
     TaskFinished,
@@ -23,7 +23,7 @@ TEXT = ResultGenerated(Sentence(text="x"))
 
 def measured(*messages: tuple[float, Command | Event]) -> results.Latency:
     """Let *messages* pass at their times, and give what was measured."""
-    latency = Latency()
+    latency = LatencyMeter()
     for now, message in messages:
         passes = latency.outgoing if isinstance(message, Command) else latency.incoming
         assert [message] == list(passes(message, now))

@@ -27,9 +27,11 @@ from paraformer_async import (
     InvalidOptionError,
     Timeouts,
 )
+from paraformer_async._net.aiohttp_factory import beginning_in
 from paraformer_async._net.choose import factory_of
 from paraformer_async._net.contract import Handshake, TransportFactory
 from paraformer_async._net.dialer import Dialer, api_key_of
+from paraformer_async._net.failures import Failures
 from paraformer_async.options.options import Options
 from paraformer_async.testing import Refuse, ScriptedServer
 
@@ -41,7 +43,7 @@ PROXY = "http://proxy.example:3128"
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing in the environment that says where to, or as whom."""
+    """Remove proxies and keys from the environment."""
     monkeypatch.delenv("DASHSCOPE_API_KEY", raising=False)
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
@@ -57,7 +59,7 @@ async def dialer() -> AsyncIterator[Dialer]:
 
 
 async def headers_of(dialer: Dialer, **options: object) -> dict[str, str]:
-    """Give the headers of a handshake."""
+    """Return the headers of a handshake."""
     async with ScriptedServer() as server:
         given = {"endpoint": server.url, "api_key": KEY} | options
         transport = await dialer.dial(Options(**given))  # type: ignore[arg-type]
@@ -68,7 +70,7 @@ async def headers_of(dialer: Dialer, **options: object) -> dict[str, str]:
 
 
 async def refusal_of(dialer: Dialer, fault: Refuse) -> HandshakeError:
-    """Give the error of a handshake that is refused."""
+    """Return the error of a handshake that is refused."""
     async with ScriptedServer(faults=[fault]) as server:
         with pytest.raises(HandshakeError) as caught:
             await dialer.dial(Options(endpoint=server.url, api_key=KEY))
@@ -78,13 +80,13 @@ async def refusal_of(dialer: Dialer, fault: Refuse) -> HandshakeError:
 # --- The key ---------------------------------------------------------------------------------
 
 
-async def give_later() -> str:
-    """Give the key as a coroutine function does."""
+async def key_later() -> str:
+    """Return the key, asynchronously."""
     await anyio.lowlevel.checkpoint()
     return KEY
 
 
-@pytest.mark.parametrize("given", [KEY, lambda: KEY, give_later], ids=["text", "sync", "async"])
+@pytest.mark.parametrize("given", [KEY, lambda: KEY, key_later], ids=["text", "sync", "async"])
 async def test_the_key_is_given_or_asked_for(given: str | Callable[[], str]) -> None:
     """A key may be a text, a callable, or a coroutine function."""
     assert KEY == await api_key_of(Options(api_key=given))
@@ -97,16 +99,16 @@ async def test_the_key_may_come_from_the_environment(monkeypatch: pytest.MonkeyP
     assert KEY == await api_key_of(Options(api_key=KEY))
 
 
-async def test_a_missing_key_is_told() -> None:
-    """Without any key, the error says how to give one."""
+async def test_a_missing_key_is_reported() -> None:
+    """Without any key, the error explains how to pass one."""
     with pytest.raises(InvalidOptionError, match="DASHSCOPE_API_KEY") as caught:
         await api_key_of(Options())
     assert "api_key" == caught.value.option
 
 
 @pytest.mark.parametrize("wrong", ["", None, 7, KEY.encode()], ids=repr)
-async def test_a_callable_that_gives_no_key_is_told(wrong: object) -> None:
-    """What a callable gives must be a text that is not empty; the error does not show it."""
+async def test_a_callable_without_a_key_is_reported(wrong: object) -> None:
+    """A callable must return a non-empty string; the error does not show it."""
     with pytest.raises(InvalidOptionError) as caught:
         await api_key_of(Options(api_key=lambda: wrong))  # type: ignore[arg-type, return-value]
     assert KEY not in str(caught.value)
@@ -133,14 +135,14 @@ async def test_what_a_callable_raises_comes_out_as_itself(dialer: Dialer) -> Non
         await dialer.dial(Options(endpoint="ws://127.0.0.1:1", api_key=broken))
 
 
-async def test_the_key_is_never_told(dialer: Dialer) -> None:
+async def test_the_key_is_never_shown(dialer: Dialer) -> None:
     """However a handshake fails, neither the error nor its traceback shows the key."""
     async with ScriptedServer(forever=Refuse(401, f"the key {KEY} is wrong")) as server:
         for endpoint in (server.url, "ws://127.0.0.1:1/", "wss://127.0.0.1:1/"):
             with pytest.raises(ConnectError) as caught:
                 await dialer.dial(Options(endpoint=endpoint, api_key=KEY))
-            told = traceback.format_exception(caught.value)
-            assert KEY not in "".join(told) + repr(caught.value) + repr(vars(caught.value))
+            shown = traceback.format_exception(caught.value)
+            assert KEY not in "".join(shown) + repr(caught.value) + repr(vars(caught.value))
 
 
 @pytest.mark.parametrize("key", [f"{KEY}\n", f" {KEY}", f"{KEY}\r\nX-Other: 1"], ids=repr)
@@ -159,11 +161,23 @@ async def test_a_key_that_cannot_be_sent_is_refused(
     assert KEY not in str(caught.value)
 
 
+@pytest.mark.parametrize("key", [KEY, f"{KEY}\n"], ids=["refused", "invalid"])
+async def test_the_key_is_not_in_the_locals_of_our_frames(dialer: Dialer, key: str) -> None:
+    """Tools that show the local variables of a traceback do not show the key."""
+    with pytest.raises((ConnectError, InvalidOptionError)) as caught:
+        await dialer.dial(Options(endpoint="ws://127.0.0.1:1/", api_key=lambda: key))
+    frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
+    ours = [frame for frame in frames if "paraformer_async" in frame.f_code.co_filename]
+    assert len(ours) > 1
+    for frame in ours:
+        assert KEY not in repr(frame.f_locals)
+
+
 # --- Headers ---------------------------------------------------------------------------------
 
 
 async def test_the_headers_of_a_handshake(dialer: Dialer) -> None:
-    """The key, the workspace and the user's headers are sent, and who sends them."""
+    """The key, the workspace, the user's headers and a User-Agent are sent."""
     headers = await headers_of(dialer, workspace="ws-1", headers={"X-Trace": "7"})
     assert f"Bearer {KEY}" == headers["Authorization"]
     assert "ws-1" == headers["X-DashScope-WorkSpace"]
@@ -178,8 +192,10 @@ async def test_what_was_not_given_is_not_sent(dialer: Dialer) -> None:
 
 async def test_the_users_headers_win(dialer: Dialer) -> None:
     """A header of the user's replaces the library's own."""
-    headers = await headers_of(dialer, headers={"User-Agent": "mine"})
-    assert "mine" == headers["User-Agent"]
+    for name in ("User-Agent", "user-agent"):
+        headers = await headers_of(dialer, headers={name: "mine"})
+        agents = [value for key, value in headers.items() if key.lower() == "user-agent"]
+        assert ["mine"] == agents
 
 
 async def test_netrc_is_not_used(
@@ -263,7 +279,7 @@ async def test_a_wrong_proxy_in_the_environment(
 
 
 async def test_a_given_proxy_wins(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy that was given is used, whatever the environment says."""
+    """An explicit proxy takes precedence over the environment."""
     monkeypatch.setenv("HTTPS_PROXY", PROXY)
     monkeypatch.setenv("NO_PROXY", "*")
     factory = Factory()
@@ -288,7 +304,7 @@ async def test_a_given_proxy_wins(monkeypatch: pytest.MonkeyPatch) -> None:
         (200, HandshakeError, False),
     ],
 )
-async def test_a_refusal_tells_status_and_body(
+async def test_a_refusal_has_status_and_body(
     dialer: Dialer, status: int, kind: type[Exception], retryable: bool
 ) -> None:
     """Each HTTP status has its error, with the beginning of the body, and whether to try again."""
@@ -311,15 +327,15 @@ async def test_a_refusal_tells_status_and_body(
     ],
 )
 async def test_retry_after_in_seconds(dialer: Dialer, value: str | None, expected: float) -> None:
-    """`Retry-After` in seconds is told; a date, or what is no number, is passed over."""
+    """`Retry-After` in seconds is reported; a date or an invalid number is ignored."""
     headers = {} if value is None else {"Retry-After": value}
     error = await refusal_of(dialer, Refuse(429, headers=headers))
     assert expected == error.retry_after
     assert error.is_throttled
 
 
-async def test_no_answer_is_told(dialer: Dialer) -> None:
-    """When there is nobody, `ConnectError` names the host, and another try is worth it."""
+async def test_no_answer_is_reported(dialer: Dialer) -> None:
+    """When nothing listens, `ConnectError` names the host and is retryable."""
     with pytest.raises(ConnectError) as caught:
         await dialer.dial(Options(endpoint="ws://127.0.0.1:1/v1", api_key=KEY))
     assert "no connection to 127.0.0.1: Connection refused" == str(caught.value)
@@ -327,7 +343,7 @@ async def test_no_answer_is_told(dialer: Dialer) -> None:
     assert isinstance(caught.value.__cause__, OSError)
 
 
-async def test_the_key_is_not_told_where_the_body_is_cut(dialer: Dialer) -> None:
+async def test_the_key_is_not_shown_where_the_body_is_cut(dialer: Dialer) -> None:
     """A key that stands where the body is cut off is not shown in part."""
     error = await refusal_of(dialer, Refuse(404, "x" * 494 + KEY))
     assert "x" * 494 + "…" == error.body
@@ -366,15 +382,15 @@ CLIENT_HELLO = b"\x16"
 
 @asynccontextmanager
 async def raw_server(answer: Answer) -> AsyncGenerator[int, None]:
-    """Give the port of a server that answers what it gets as *answer* says, and hangs up."""
+    """Yield the port of a server that sends the result of *answer*, and hangs up."""
 
     async def serve(stream: SocketStream) -> None:
         async with stream:
             request = b""
             while b"\r\n\r\n" not in request and not request.startswith(CLIENT_HELLO):
                 request += await stream.receive()
-            if said := answer(request):
-                await stream.send(said)
+            if reply := answer(request):
+                await stream.send(reply)
 
     async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener:
         async with anyio.create_task_group() as tasks:
@@ -384,7 +400,7 @@ async def raw_server(answer: Answer) -> AsyncGenerator[int, None]:
 
 
 def http(status: str, *headers: str, body: bytes = b"") -> bytes:
-    """Give an answer of HTTP."""
+    """Return an HTTP response."""
     length = f"Content-Length: {len(body)}"
     return "\r\n".join([f"HTTP/1.1 {status}", length, *headers, "", ""]).encode() + body
 
@@ -451,7 +467,7 @@ async def test_a_refused_redirect_leaves_nothing_open(dialer: Dialer) -> None:
 
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
-    """An authority for certificates that nobody knows."""
+    """A certificate authority that is not trusted by default."""
     return trustme.CA()
 
 
@@ -480,7 +496,7 @@ async def secure_url(authority: trustme.CA) -> AsyncIterator[str]:
 async def test_a_certificate_that_is_trusted(
     dialer: Dialer, authority: trustme.CA, secure_url: str
 ) -> None:
-    """With TLS settings that trust its authority, a service of one's own can be used."""
+    """A private service can be used with TLS settings that trust its authority."""
     context = ssl.create_default_context()
     authority.configure_trust(context)
     transport = await dialer.dial(Options(endpoint=secure_url, api_key=KEY, ssl=context))
@@ -490,7 +506,7 @@ async def test_a_certificate_that_is_trusted(
 
 
 async def test_a_certificate_that_is_not_trusted(dialer: Dialer, secure_url: str) -> None:
-    """Without them, a certificate that nobody knows is refused, once and for all."""
+    """Without them, its certificate is refused, and that is not retryable."""
     with pytest.raises(ConnectError, match=r"certificate of 127\.0\.0\.1 is not valid: ") as caught:
         await dialer.dial(Options(endpoint=secure_url, api_key=KEY))
     assert not caught.value.retryable
@@ -511,7 +527,7 @@ async def test_a_certificate_of_another_host(
 
 
 async def test_tls_to_a_server_without_it(dialer: Dialer) -> None:
-    """A server without TLS is told from others, and the hint says what to do."""
+    """A server without TLS is recognized, and the hint names the remedy."""
     async with ScriptedServer() as server:
         url = server.url.replace("ws:", "wss:")
         with pytest.raises(ConnectError, match=r"TLS with 127\.0\.0\.1 failed: ") as caught:
@@ -522,7 +538,7 @@ async def test_tls_to_a_server_without_it(dialer: Dialer) -> None:
 
 
 async def test_tls_to_a_proxy_without_it(dialer: Dialer) -> None:
-    """For a proxy without TLS, the hint speaks of the proxy's address."""
+    """For a proxy without TLS, the hint names the proxy option."""
     async with raw_server(lambda _: b"") as port, ScriptedServer() as plain:
         proxy = plain.url.replace("ws:", "https:").replace("127.0.0.1", "localhost")
         with pytest.raises(ConnectError, match="TLS with localhost failed: ") as caught:
@@ -549,7 +565,7 @@ async def test_tls_that_fails_late(
     retryable: bool,
     wrapped: bool,
 ) -> None:
-    """A fault of TLS after its handshake is told as one; a connection that just ends is none."""
+    """A TLS error after the handshake is reported as one; a connection that just ends is not."""
 
     async def fail(*_: object, **__: object) -> NoReturn:
         if not wrapped:
@@ -606,7 +622,7 @@ class NoNames(AbstractResolver):
 
 
 class Case(NamedTuple):
-    """A way to fail: where to, through what, what comes back, and what is told."""
+    """A way to fail: endpoint, proxy, response, and the expected error."""
 
     expected: str
     endpoint: str = "ws://127.0.0.1:{port}"
@@ -688,7 +704,7 @@ CASES = {
 }
 
 
-# picows tells these apart less well: its own words are all that there is.
+# picows reports less about these failures.
 OTHERWISE = {
     "no HTTP, cut": "",
     "proxy: 407": "the proxy refused with HTTP 407",
@@ -705,14 +721,14 @@ def aiohttp_without_names() -> TransportFactory:
 
 @pytest.mark.parametrize("transport", ["aiohttp", "picows"])
 @pytest.mark.parametrize("name", CASES)
-async def test_no_failure_tells_a_secret(
+async def test_no_failure_shows_a_secret(
     name: str,
     transport: str,
     secure_url: str,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """However a connection fails, neither error, nor traceback, nor log has a secret of ours."""
+    """However a connection fails, neither the error, its traceback nor the log shows a secret."""
     caplog.set_level(0)
     # Not there: in debug mode, asyncio's server takes a client that leaves for an error of its own.
     asyncio.get_running_loop().set_debug(name != "certificate")
@@ -740,16 +756,65 @@ async def test_no_failure_tells_a_secret(
     await dialer.aclose()
     error = caught.value
     log = [repr((record.getMessage(), record.args)) for record in caplog.records]
-    told = "".join([*traceback.format_exception(error), repr(error), repr(vars(error)), *log])
-    assert [] == [secret for secret, value in SECRETS.items() if value in told + repr(options)]
+    shown = "".join([*traceback.format_exception(error), repr(error), repr(vars(error)), *log])
+    assert [] == [secret for secret, value in SECRETS.items() if value in shown + repr(options)]
     assert case.expected in str(error)
     assert case.retryable is error.retryable
     if not isinstance(error, HandshakeError) and not is_picows:
         assert case.chained is (error.__cause__ is not None)
 
 
+async def test_a_server_with_tls_at_a_plain_address(dialer: Dialer) -> None:
+    """When TLS answers a ws:// address, the hint is wss://."""
+    async with raw_server(lambda _: b"\x15\x03\x03\x00\x02\x02\x46") as port:
+        with pytest.raises(ConnectError, match="the answer is TLS, not HTTP") as caught:
+            await dialer.dial(Options(endpoint=f"ws://127.0.0.1:{port}", api_key=KEY))
+    assert "wss://" in caught.value.hint
+    assert not caught.value.retryable
+
+
+async def test_binary_data_instead_of_http(dialer: Dialer) -> None:
+    """What is not printable of another protocol's answer is not shown."""
+    async with raw_server(lambda _: b"\x00\x01\x1b[31m\r\n\r\n") as port:
+        with pytest.raises(ConnectError, match="the answer is not HTTP") as caught:
+            await dialer.dial(Options(endpoint=f"ws://127.0.0.1:{port}", api_key=KEY))
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("message", ["", "b'", "b'\\x'", "no b'' and 'b'"])
+def test_answers_that_aiohttp_does_not_show(message: str) -> None:
+    """When aiohttp's message has no literal of bytes, the answer is not shown."""
+    handshake = Handshake(url="ws://service.example", headers={})
+    error = Failures().no_http(handshake, beginning_in(message))
+    assert str(error).startswith("no connection to service.example: the answer is not HTTP (")
+
+
+@pytest.mark.parametrize(
+    ("number", "was_reached", "retryable"),
+    [
+        (socket.EAI_NONAME, False, False),
+        (socket.EAI_NONAME, True, True),
+        (socket.EAI_AGAIN, False, True),
+        (None, False, True),
+    ],
+)
+@pytest.mark.parametrize("proxy", [None, "http://other.example:3128"])
+def test_which_names_are_worth_another_try(
+    number: int | None, proxy: str | None, *, was_reached: bool, retryable: bool
+) -> None:
+    """An unknown name is not retryable, unless it was known before: then the network is down."""
+    failures = Failures()
+    handshake = Handshake(url="wss://service.example", headers={}, proxy=proxy)
+    if was_reached:
+        failures.reached(handshake)
+    host = "service.example" if proxy is None else "other.example"
+    error = failures.no_name(handshake, socket.gaierror(number, "no such name"), host)
+    assert retryable is error.retryable
+    assert f"the name {host} cannot be resolved: no such name" in str(error)
+
+
 async def test_a_secret_in_the_words_of_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A secret that a resolver of the user's tells is taken out of the reason."""
+    """A secret in the message of the user's resolver is removed from the reason."""
 
     async def resolve(*_: object, **__: object) -> NoReturn:
         raise OSError(None, f"no name for {KEY}")
@@ -759,12 +824,12 @@ async def test_a_secret_in_the_words_of_the_system(monkeypatch: pytest.MonkeyPat
     with pytest.raises(ConnectError, match="no name for …") as caught:
         await dialer.dial(Options(endpoint="ws://service.invalid", api_key=KEY))
     await dialer.aclose()
-    told = traceback.format_exception(caught.value)
-    assert KEY not in "".join([*told, repr(caught.value), repr(vars(caught.value))])
+    shown = traceback.format_exception(caught.value)
+    assert KEY not in "".join([*shown, repr(caught.value), repr(vars(caught.value))])
 
 
 async def test_what_is_short_is_no_secret(dialer: Dialer) -> None:
-    """A value of a header or query like `1` is not taken out of all that is told."""
+    """A short value of a header or query, like `1`, is not removed from messages."""
     async with ScriptedServer(forever=Refuse(404, "no 1 is here")) as server:
         endpoint = f"{server.url}?v=1"
         with pytest.raises(HandshakeError, match="no 1 is here"):

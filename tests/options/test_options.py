@@ -1,10 +1,9 @@
 """Options: what is sent, what is refused and how, what is never shown."""
 
-import inspect
 import ssl
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections import deque
 from typing import Any
 
 import numpy as np
@@ -13,24 +12,19 @@ from msgspec.structs import force_setattr
 
 from paraformer_async import AsyncRecognizer
 from paraformer_async.errors import InvalidOptionError
-from paraformer_async.middleware import Latency
-from paraformer_async.options.checks import TASK_PARAMETERS
+from paraformer_async.middleware import LatencyMeter
+from paraformer_async.options.endpoint import workspace_endpoint
 from paraformer_async.options.models import MODELS
-from paraformer_async.options.options import (
-    ENDPOINT,
-    Options,
-    Overrides,
-    Timeouts,
-    workspace_endpoint,
-)
-from paraformer_async.options.policies import PoolLimits
+from paraformer_async.options.options import Options
+from paraformer_async.options.policies import Timeouts
+from paraformer_async.options.service import ENDPOINT
 
 V2, V2_8K = "paraformer-realtime-v2", "paraformer-realtime-8k-v2"
 V1, V1_8K = "paraformer-realtime-v1", "paraformer-realtime-8k-v1"
-SIBLING = "fun-asr-realtime"
+UNKNOWN = "paraformer-realtime-v9"
 PROXY = "http://user:pass@proxy.example:3128"
 
-# Every parameter of the service's documents, with values that may be set.
+# Every parameter of the service's documents that the default model takes, with values.
 PARAMETERS: list[tuple[str, Any]] = [
     ("format", "mp3"),
     ("sample_rate", 8000),
@@ -68,8 +62,8 @@ def test_what_is_set_is_sent(name: str, value: Any) -> None:
 
 
 def test_every_parameter_is_tested() -> None:
-    """The table above has every parameter that the library knows."""
-    assert set(TASK_PARAMETERS) == {name for name, _ in PARAMETERS}
+    """The table above has every parameter that the default model takes."""
+    assert MODELS[V2].parameters == {name for name, _ in PARAMETERS}
 
 
 def test_hot_words_of_v1_are_no_parameter() -> None:
@@ -85,6 +79,12 @@ def test_further_parameters_are_passed_on() -> None:
     assert {"format": "pcm", "sample_rate": 16000, **given} == sent
     sent["more"] = 1
     assert {"speaker_count": 2, "max_sentence_silence": "soon"} == given
+
+
+class StrangeText(str):
+    """Text that JSON does not take."""
+
+    __slots__ = ()
 
 
 def unused() -> str:
@@ -109,27 +109,33 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"model": None}, "model", "None must be text"),
     ({"model": " m"}, "model", "without spaces around it"),
     ({"format": 5}, "format", "must be text"),
-    ({"sample_rate": 0}, "sample_rate", "0 is not a rate in Hz, like 16000"),
+    ({"sample_rate": 0}, "sample_rate", "0 is not a rate in Hz"),
     ({"sample_rate": -8000}, "sample_rate", "like 16000"),
     ({"sample_rate": "16000"}, "sample_rate", "'16000' is not a rate in Hz"),
-    ({"sample_rate": 16000.0}, "sample_rate", "16000.0 is not an int, like 16000"),
-    ({"sample_rate": np.int64(16000)}, "sample_rate", "16000) is not an int, like 16000"),
+    ({"sample_rate": 16000.0}, "sample_rate", "16000.0 is not a rate in Hz, an int from 1000"),
+    ({"sample_rate": np.int64(16000)}, "sample_rate", "16000) is not a rate in Hz, an int"),
+    ({"sample_rate": 999, "model": UNKNOWN}, "sample_rate", "an int from 1000 to 384000"),
+    ({"sample_rate": 10**5000}, "sample_rate", "an object of type int is not a rate in Hz"),
+    ({"model": StrangeText("m")}, "model", "cannot be sent as JSON"),
     ({"sample_rate": True}, "sample_rate", "like 16000"),
     ({"vocabulary_id": ""}, "vocabulary_id", "must be text"),
     ({"vocabulary_id": 5}, "vocabulary_id", "must be text"),
     ({"phrase_id": "a\n", "model": V1}, "phrase_id", "without control characters"),
     *[
         ({name: "yes"}, name, "'yes' is neither True nor False")
-        for name in TASK_PARAMETERS
-        if name.endswith("_enabled") or name == "heartbeat"
+        for name in Options.__struct_fields__
+        if name.endswith("_enabled") or name in ("heartbeat", "keep_dialect")
     ],
     ({"heartbeat": 1}, "heartbeat", "1 is neither True nor False"),
-    ({"language_hints": "zh"}, "language_hints", 'a list of languages, like ["zh", "en"]'),
-    ({"language_hints": 5}, "language_hints", "a list of languages"),
-    ({"language_hints": []}, "language_hints", 'is empty; name some, like ["zh", "en"]'),
+    ({"language_hints": "zh"}, "language_hints", 'a list of texts, like ["zh", "en"]'),
+    ({"language_hints": b"zh"}, "language_hints", "a list of texts"),
+    ({"language_hints": 5}, "language_hints", "a list of texts"),
+    ({"language_hints": []}, "language_hints", 'is empty; name at least one, like ["zh", "en"]'),
+    ({"language_hints": deque(["zh"])}, "language_hints", "cannot be sent as JSON"),
     ({"max_sentence_silence": "800"}, "max_sentence_silence", "a whole number of ms"),
     ({"max_sentence_silence": 800.0}, "max_sentence_silence", "a whole number of ms"),
     ({"max_sentence_silence": True}, "max_sentence_silence", "a whole number of ms"),
+    ({"max_sentence_silence": 10**400, "model": UNKNOWN}, "max_sentence_silence", "of ms"),
     ({"parameters": [("a", 1)]}, "parameters", "a dict of names and values"),
     ({"parameters": None}, "parameters", "a dict of names and values"),
     ({"parameters": {"a": 1, "x": object()}}, "parameters", "'x' cannot be sent as JSON"),
@@ -140,32 +146,20 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"buffer": 0}, "buffer", "0 is not a number of seconds above 0"),
     ({"buffer": "5"}, "buffer", "not a number of seconds above 0"),
     ({"buffer": float("nan")}, "buffer", "not a number of seconds above 0"),
-    ({"buffer": float("inf")}, "buffer", "must have an end"),
+    ({"buffer": float("inf")}, "buffer", "inf is not a number of seconds above 0 and at most"),
+    ({"buffer": 1e308}, "buffer", "at most 1000000000"),
+    ({"buffer": 10**400}, "buffer", "at most 1000000000"),
+    ({"reconnect": 5}, "reconnect", "must be Reconnect(…), or None, not int"),
     ({"timeouts": 5.0}, "timeouts", "must be Timeouts(…), not float"),
     # The table of models
     ({"format": "flac"}, "format", "is not one of pcm, wav, mp3, opus, speex, aac, amr"),
     ({"model": V1, "sample_rate": 8000}, "sample_rate", f"{V1} takes 16000 Hz only, not 8000"),
-    ({"model": V1_8K}, "sample_rate", f"{V1_8K} takes 8000 Hz only, not 16000"),
-    ({"model": V2_8K}, "sample_rate", f"{V2_8K} takes 8000 Hz only, not 16000"),
+    *[
+        ({"model": model, "sample_rate": 16000}, "sample_rate", f"{model} takes 8000 Hz only")
+        for model in (V1_8K, V2_8K)
+    ],
     ({"language_hints": ["zh", "it"]}, "language_hints", "not one of zh, en, ja, yue, ko, de, fr"),
-    ({"language_hints": [5]}, "language_hints", "5 is not one of zh"),
-    *[
-        ({"model": model, "sample_rate": rate, "language_hints": ["zh"]}, "language_hints", V2)
-        for model, rate in [(V1, 16000), (V1_8K, 8000), (V2_8K, 8000)]
-    ],
-    *[
-        ({"model": V1, name: value}, name, f"{V1} does not take it, v2 models do")
-        for name, value in [
-            ("vocabulary_id", "vocab-1"),
-            ("semantic_punctuation_enabled", True),
-            ("max_sentence_silence", 800),
-            ("multi_threshold_mode_enabled", True),
-            ("punctuation_prediction_enabled", True),
-            ("heartbeat", True),
-            ("inverse_text_normalization_enabled", True),
-        ]
-    ],
-    ({"phrase_id": "p"}, "phrase_id", "v2 models take vocabulary_id="),
+    ({"language_hints": [5]}, "language_hints", "5 must be text"),
     ({"max_sentence_silence": 199}, "max_sentence_silence", "not within 200 to 6000 ms"),
     ({"max_sentence_silence": 6001}, "max_sentence_silence", "not within 200 to 6000 ms"),
     *[
@@ -173,15 +167,15 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
         for name, value in [("max_sentence_silence", 800), ("multi_threshold_mode_enabled", True)]
     ],
     # Clashes
-    ({"heartbeat": True, "format": "mp3"}, "heartbeat", "only into pcm or wav"),
-    ({"heartbeat": True, "format": "x", "model": SIBLING}, "heartbeat", "only into pcm or wav"),
+    ({"heartbeat": True, "format": "mp3"}, "heartbeat", "only in pcm or wav"),
+    ({"heartbeat": True, "format": "x", "model": UNKNOWN}, "heartbeat", "only in pcm or wav"),
     ({"parameters": {"format": "wav"}}, "parameters", "given twice: here and as format="),
     ({"parameters": {"heartbeat": 1}, "heartbeat": True}, "parameters", "here and as heartbeat="),
     # Connection
     ({"api_key": ""}, "api_key", "the given text must be text, not empty"),
     ({"api_key": "sk-secret\n"}, "api_key", "without control characters"),
     ({"api_key": " sk-secret"}, "api_key", "without spaces around it"),
-    ({"api_key": 5}, "api_key", "must be text, or a callable that gives the text"),
+    ({"api_key": 5}, "api_key", "must be text, or a callable that returns the text"),
     ({"endpoint": ""}, "endpoint", "must begin with ws:// or wss://"),
     ({"endpoint": 5}, "endpoint", "must begin with ws:// or wss://"),
     ({"endpoint": "https://dashscope.aliyuncs.com"}, "endpoint", "with ws:// or wss://"),
@@ -194,11 +188,15 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"endpoint": "wss://@h/x"}, "endpoint", "the key goes into api_key="),
     *[({"endpoint": f"wss://h:{port}/x?secret"}, "endpoint", why) for port, why in PORTS],
     ({"workspace": ""}, "workspace", "must be text"),
+    ({"workspace": "ws.1"}, "workspace", "'ws.1' is not an id of at most 64 letters, digits"),
+    ({"workspace": "w" * 65}, "workspace", "is not an id of at most 64"),
     ({"workspace": "a\r\nb: c"}, "workspace", "without control characters"),
     ({"headers": "a: b"}, "headers", "must be a dict of text, not str"),
     ({"headers": {"x-a": 5}}, "headers", "the value of x-a must be text"),
     ({"headers": {"x-a": "secret\r\n"}}, "headers", "the value of x-a must be text"),
     ({"headers": {"": "a"}}, "headers", "must be text, not empty"),
+    ({"headers": {"a b": "c"}}, "headers", "'a b' is not the name of a header"),
+    ({"headers": {"a:": "c"}}, "headers", "'a:' is not the name of a header"),
     ({"proxy": "socks5://h:1"}, "proxy", "must begin with http:// or https://"),
     ({"proxy": "user:secret@proxy:1"}, "proxy", "must begin with http:// or https://"),
     *[({"proxy": f"http://user:secret@h:{port}"}, "proxy", why) for port, why in PORTS],
@@ -206,8 +204,10 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"ssl": "x"}, "ssl", "must be an ssl.SSLContext"),
     ({"ssl": object()}, "ssl", "must be an ssl.SSLContext"),
     # Behavior
-    ({"middleware": Latency}, "middleware", "a list of factories, like [Latency]"),
-    ({"middleware": [Latency()]}, "middleware", "give the class, not an instance"),
+    ({"observe": 3}, "observe", "3 must be a function of an event"),
+    ({"observe_messages": 1}, "observe_messages", "1 is neither True nor False"),
+    ({"middleware": LatencyMeter}, "middleware", "a list of factories, like [Heartbeat]"),
+    ({"middleware": [LatencyMeter()]}, "middleware", "pass the class, not an instance"),
 ]
 
 
@@ -223,7 +223,7 @@ def test_what_cannot_work_is_refused(options: dict[str, Any], option: str, expec
 
 
 @pytest.mark.parametrize("name", Timeouts.__struct_fields__)
-@pytest.mark.parametrize("value", [0, -1, "10", True, float("nan")])
+@pytest.mark.parametrize("value", [0, -1, "10", True, float("nan"), float("inf"), 1e308, 10**400])
 def test_timeouts_are_seconds(name: str, value: Any) -> None:
     """A timeout is a number of seconds above 0; the error says which is not."""
     with pytest.raises(InvalidOptionError, match="not a number of seconds above 0") as caught:
@@ -238,6 +238,10 @@ ACCEPTED: list[dict[str, Any]] = [
     {"model": V1, "disfluency_removal_enabled": True},
     {"model": V1, "phrase_id": "p"},
     {"model": V1_8K, "sample_rate": 8000, "phrase_id": "p"},
+    {"model": V1_8K, "phrase_id": "p"},
+    {"workspace": "w" * 64},
+    {"reconnect": None},
+    {"workspace": "ws_1-A"},
     {"model": V2_8K, "sample_rate": 8000, "vocabulary_id": "v", "heartbeat": True},
     {"semantic_punctuation_enabled": False, "max_sentence_silence": 200},
     {"heartbeat": True, "format": "wav"},
@@ -247,7 +251,7 @@ ACCEPTED: list[dict[str, Any]] = [
     {"endpoint": "wss://[::1]:65535/x"},
     {"parameters": {"x": [1.5, None, True, {"y": "z"}]}},
     {"proxy": PROXY, "headers": {"x-a": "b c"}, "ssl": ssl.create_default_context()},
-    {"middleware": [Latency, Latency], "timeouts": Timeouts(connect=float("inf")), "buffer": 0.1},
+    {"middleware": [LatencyMeter, LatencyMeter], "timeouts": Timeouts(connect=1e6), "buffer": 0.1},
 ]
 
 
@@ -269,7 +273,7 @@ def test_unknown_models_are_unchecked() -> None:
         "multi_threshold_mode_enabled": True,
         "vocabulary_id": "v",
     }
-    assert given == Options(model=SIBLING, phrase_id="p", **given).task_parameters()
+    assert given == Options(model=UNKNOWN, phrase_id="p", **given).task_parameters()
 
 
 @pytest.mark.parametrize(
@@ -280,15 +284,12 @@ def test_unknown_models_are_unchecked() -> None:
         (V2_8K, True, False),
         (V2, None, False),
         (V1, None, False),
-        (V1_8K, None, False),
-        (SIBLING, None, False),
+        (UNKNOWN, None, False),
     ],
 )
 def test_emotion(model: str, semantic: bool | None, expected: bool) -> None:
     """Emotions come from the 8 kHz v2 model only, with semantic punctuation off."""
-    rate = (MODELS[model].sample_rate if model in MODELS else None) or 16000
-    options = Options(model=model, sample_rate=rate, semantic_punctuation_enabled=semantic)
-    assert expected is options.emotion
+    assert expected is Options(model=model, semantic_punctuation_enabled=semantic).emotion
 
 
 SECRET = Options(
@@ -378,66 +379,13 @@ def test_options_without_ssl_do_not_import_it() -> None:
     """The module `ssl`, which is slow to import, is not imported to check that it is not used."""
     program = """
 import sys
+from paraformer_async.options.models import MODELS
 from paraformer_async.options.options import Options
 before = "ssl" in sys.modules
 Options(endpoint="wss://h", parameters={"a": 1})
 assert before or "ssl" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", program], check=True)
-
-
-def defaults_of_options() -> Mapping[str, Any]:
-    """Give the names and defaults of `Options`."""
-    return {name: getattr(Options(), name) for name in Options.__struct_fields__}
-
-
-def test_the_recognizer_takes_the_same_options() -> None:
-    """`AsyncRecognizer` takes every option by its name and default, and what it is made of."""
-    given = inspect.signature(AsyncRecognizer).parameters
-    parameters = [one for name, one in given.items() if name not in ("connector", "pool")]
-    assert (None, PoolLimits()) == (given["connector"].default, given["pool"].default)
-    assert list(defaults_of_options().items()) == [(one.name, one.default) for one in parameters]
-    assert {"model"} == {one.name for one in parameters if one.kind is not one.KEYWORD_ONLY}
-
-
-def test_the_recognizer_hands_its_options_on() -> None:
-    """No option that the recognizer takes is lost on the way."""
-    given: dict[str, Any] = {
-        "model": V2,
-        "format": "wav",
-        "sample_rate": 8000,
-        "vocabulary_id": "v",
-        "disfluency_removal_enabled": True,
-        "language_hints": ["zh"],
-        "semantic_punctuation_enabled": False,
-        "max_sentence_silence": 500,
-        "multi_threshold_mode_enabled": True,
-        "punctuation_prediction_enabled": False,
-        "heartbeat": True,
-        "inverse_text_normalization_enabled": False,
-        "parameters": {"a": 1},
-        "api_key": "sk",
-        "endpoint": "ws://h",
-        "workspace": "w",
-        "headers": {"a": "b"},
-        "proxy": PROXY,
-        "ssl": ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-        "middleware": [Latency],
-        "timeouts": Timeouts(close=1.0),
-        "buffer": 2.0,
-    }
-    options = AsyncRecognizer(**given).options
-    assert given == {name: getattr(options, name) for name in given}
-    assert "p" == AsyncRecognizer(V1, phrase_id="p").options.phrase_id
-
-
-def test_overrides_are_the_same_options() -> None:
-    """Every option, with the same type, may be overridden for one recognition."""
-    assert Options.__annotations__.keys() == Overrides.__annotations__.keys()
-    assert frozenset() == Overrides.__required_keys__
-    types = {name: str(kind) for name, kind in Options.__annotations__.items()}
-    for name, kind in Overrides.__annotations__.items():
-        assert types[name].strip("'") in str(getattr(kind, "__forward_arg__", kind))
 
 
 def test_only_pings_can_be_switched_off() -> None:
@@ -454,6 +402,8 @@ def test_the_address_of_a_workspace() -> None:
     assert "wss://ws-1.eu-x.maas" in workspace_endpoint("ws-1", region="eu-x")
     with pytest.raises(InvalidOptionError, match="workspace"):
         workspace_endpoint("evil.example/")
+    with pytest.raises(InvalidOptionError, match="region"):
+        workspace_endpoint("ws-1", region=5)  # type: ignore[arg-type]
 
 
 def test_options_are_frozen() -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 import aiohttp
 import anyio
+import anyio.abc
+import anyio.lowlevel
 import pytest
 
 from paraformer_async.engines import ScriptedEngine
@@ -13,24 +15,26 @@ from paraformer_async.errors import InvalidOptionError, UsageError
 from paraformer_async.server import (
     Clocks,
     EngineBusy,
-    Listener,
-    ListenerSettings,
+    EngineStream,
     LocalServer,
+    StreamSettings,
 )
+from tests.loops import both_loops
 
 pytestmark = pytest.mark.anyio
+anyio_backend = both_loops  # its own protocol factory meets the loop's transports
 
 QUICK = Clocks(close=0.2)
 
 
 class Noting(ScriptedEngine):
-    """An engine that notes what becomes of it."""
+    """An engine that records its calls."""
 
     def __init__(self) -> None:
         super().__init__()
         self.notes: list[str] = []
 
-    async def open(self, settings: ListenerSettings) -> Listener:
+    async def open(self, settings: StreamSettings) -> EngineStream:
         """Note it."""
         self.notes.append("opened")
         return await super().open(settings)
@@ -57,7 +61,7 @@ async def accepts(server: LocalServer) -> bool:
 
 
 async def test_the_address_is_known_once_it_is_entered() -> None:
-    """Any free port is taken by default, on the loopback; after leaving, nobody listens."""
+    """Any free port is taken by default, on the loopback; after leaving, it is closed."""
     async with LocalServer("scripted", clocks=QUICK) as server:
         assert server.url.startswith("ws://127.0.0.1:")
         assert server.url.endswith("/api-ws/v1/inference")
@@ -125,13 +129,13 @@ def test_what_is_no_engine(engine: Any) -> None:
 
 
 def test_the_docstring_names_all_engines() -> None:
-    """The docstring tells how to get each engine that there is."""
-    told = LocalServer.__doc__ or ""
-    assert all(f"`{name}`" in told for name in ("moonshine", "paraformer", "scripted"))
-    assert 'make_engine("paraformer", model_dir)' in told
+    """The docstring shows how to get each engine."""
+    docstring = LocalServer.__doc__ or ""
+    assert all(f"`{name}`" in docstring for name in ("moonshine", "paraformer", "scripted"))
+    assert 'make_engine("paraformer", model_dir)' in docstring
 
 
-async def test_repr_tells_the_address() -> None:
+async def test_repr_shows_the_address() -> None:
     """A server shows its address while it is open, and that it is closed before and after."""
     server = LocalServer("scripted", clocks=QUICK)
     assert repr(server) == "<LocalServer closed>"
@@ -151,10 +155,10 @@ async def test_the_engine_is_loaded_on_entering() -> None:
 
 
 async def test_an_engine_that_cannot_be_loaded() -> None:
-    """What loading raises comes out as it is, and nobody listens."""
+    """What loading raises comes out as it is, and the server does not listen."""
 
     class Broken(Noting):
-        async def open(self, settings: ListenerSettings) -> Listener:
+        async def open(self, settings: StreamSettings) -> EngineStream:
             await super().open(settings)
             raise EngineBusy
 
@@ -195,3 +199,115 @@ async def test_two_servers_at_once() -> None:
         assert one.url != another.url
         assert await accepts(one)
         assert await accepts(another)
+
+
+@pytest.mark.parametrize(
+    ("option", "wrong"),
+    [
+        *(("host", host) for host in ("", " ", "a b", "[::1]", "a/b", "x" * 64, "a..b", "\0", 7)),
+        *(("host", host) for host in (None, "127.0.0.1\n")),
+        *(("port", port) for port in (-1, 65536, True, "80", 80.0, None, 10**400)),
+        *(("api_key", key) for key in ("", " ", "a\nb", " a", "a ", "\ud800", 7, b"key")),
+        *(("clocks", clocks) for clocks in (None, 5, Clocks)),
+        *(("max_connections", count) for count in (0, -1, True, 1.0, None)),
+    ],
+)
+def test_options_that_can_never_work(option: str, wrong: Any) -> None:
+    """An option at the edge is refused on creation, by one error that names it."""
+    with pytest.raises(InvalidOptionError) as caught:
+        LocalServer("scripted", **{option: wrong})
+    assert caught.value.option == option
+
+
+async def test_connections_are_bounded() -> None:
+    """Connections beyond the limit are refused with 503 and a reason; a closed one makes room."""
+    async with (
+        LocalServer("scripted", clocks=QUICK, max_connections=2) as server,
+        aiohttp.ClientSession(headers={"Authorization": "Bearer any"}) as session,
+    ):
+        first = await session.ws_connect(server.url)
+        second = await session.ws_connect(server.url)
+        with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
+            await session.ws_connect(server.url)
+        assert caught.value.status == 503
+        await first.close()
+        while len(server._connections) > 1:
+            await anyio.lowlevel.checkpoint()
+        third = await session.ws_connect(server.url)
+        await second.close()
+        await third.close()
+
+
+async def read_to_end(stream: anyio.abc.SocketStream) -> bytes:
+    """Receive all that comes until the connection ends."""
+    received = b""
+    try:
+        while True:
+            received += await stream.receive()
+    except (anyio.EndOfStream, anyio.BrokenResourceError):
+        return received
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /api-ws/v1/inf", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"])
+async def test_a_connection_without_a_handshake_is_cut_off(sent: bytes) -> None:
+    """A client that sends no handshake, or half of one, is cut off after the idle time."""
+    async with LocalServer("scripted", clocks=Clocks(idle=0.2, close=0.2)) as server:
+        async with await anyio.connect_tcp("127.0.0.1", port_of(server)) as stream:
+            began = anyio.current_time()
+            if sent:
+                await stream.send(sent)
+            with anyio.fail_after(20):
+                await read_to_end(stream)
+            assert 0.15 < anyio.current_time() - began < 2
+
+
+async def test_each_connection_has_its_own_time_for_the_handshake() -> None:
+    """Silent connections are cut off one after another, each in its own time."""
+    async with LocalServer("scripted", clocks=Clocks(idle=0.3, close=0.2)) as server:
+        ends: list[float] = []
+        began = anyio.current_time()
+
+        async def connect(after: float) -> None:
+            await anyio.sleep(after)
+            async with await anyio.connect_tcp("127.0.0.1", port_of(server)) as stream:
+                await read_to_end(stream)
+                ends.append(anyio.current_time() - began - after)
+
+        with anyio.fail_after(20):
+            async with anyio.create_task_group() as tasks:
+                for after in (0.0, 0.1, 0.2):
+                    tasks.start_soon(connect, after)
+        assert all(0.25 < end < 2 for end in ends)
+        assert len(ends) == 3
+
+
+async def test_connections_without_a_handshake_are_bounded() -> None:
+    """Silent TCP connections take no more places than there are, and leave them when they end."""
+    async with LocalServer("scripted", clocks=QUICK, max_connections=2) as server:
+        silent = [await anyio.connect_tcp("127.0.0.1", port_of(server)) for _ in range(2)]
+        async with await anyio.connect_tcp("127.0.0.1", port_of(server)) as refused:
+            with anyio.fail_after(20):
+                assert (await read_to_end(refused)).startswith(b"HTTP/1.1 503 ")
+        for stream in silent:
+            await stream.aclose()
+        with anyio.fail_after(20):
+            while not all(one.is_closing() for one in server._handshakes._pending):
+                await anyio.lowlevel.checkpoint()
+        assert await accepts(server)
+
+
+async def test_a_connection_with_a_handshake_outlives_the_time_for_it() -> None:
+    """Once it is a WebSocket, a connection lives by the clocks of its tasks."""
+    async with (
+        LocalServer("scripted", clocks=Clocks(idle=0.3, close=0.2)) as server,
+        aiohttp.ClientSession(headers={"Authorization": "Bearer any"}) as session,
+        session.ws_connect(server.url) as socket,
+    ):
+        parameters = {"format": "pcm", "sample_rate": 16000}
+        payload = {"task": "asr", "function": "recognition", "model": "m", "input": {}}
+        header = {"action": "run-task", "task_id": "0" * 32, "streaming": "duplex"}
+        await socket.send_json({"header": header, "payload": payload | {"parameters": parameters}})
+        assert "task-started" in (await socket.receive()).data
+        with anyio.move_on_after(0.6) as scope:
+            await socket.receive()
+        assert scope.cancelled_caught

@@ -1,4 +1,4 @@
-"""The local service on the wire: a raw WebSocket client says right and wrong things to it."""
+"""The local service on the wire: a raw WebSocket client sends it right and wrong frames."""
 
 import asyncio
 import io
@@ -12,6 +12,7 @@ from typing import Any
 
 import aiohttp
 import anyio
+import anyio.to_thread
 import numpy as np
 import pytest
 import soundfile
@@ -21,13 +22,13 @@ from anyio.lowlevel import checkpoint
 from paraformer_async.engines import ScriptedEngine
 from paraformer_async.errors import MissingExtraError
 from paraformer_async.results import Sentence, Word
-from paraformer_async.server import Clocks, EngineBusy, Listener, ListenerSettings, LocalServer
+from paraformer_async.server import Clocks, EngineBusy, EngineStream, LocalServer, StreamSettings
 
 pytestmark = pytest.mark.anyio
 
 SECOND = 32000  # bytes of s16le mono at 16 kHz
 MEGABYTE = 1 << 20
-PATIENCE = 20  # seconds until a test gives up
+LIMIT = 20  # seconds until a test gives up
 QUICK = Clocks(close=0.2)
 HELLO = Sentence(
     begin_time=100,
@@ -41,7 +42,7 @@ Headers = dict[str, str]
 
 
 class Peer:
-    """A client that does what a test tells it, right or wrong."""
+    """A client that sends what a test wants, right or wrong."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self.socket = socket
@@ -83,14 +84,14 @@ class Peer:
 
     async def answer(self) -> Answer:
         """Receive the next event."""
-        with anyio.fail_after(PATIENCE):
+        with anyio.fail_after(LIMIT):
             message = await self.socket.receive()
         assert message.type is WSMsgType.TEXT, message
         answer: Answer = json.loads(message.data)
         return answer
 
     async def results(self) -> list[Answer]:
-        """Receive the results until task-finished; give their sentences."""
+        """Receive the results until task-finished; return their sentences."""
         sentences = []
         while (answer := await self.answer())["header"]["event"] == "result-generated":
             sentences.append(answer["payload"]["output"]["sentence"])
@@ -98,7 +99,7 @@ class Peer:
         return sentences
 
     async def recognize(self, audio: bytes, **parameters: Any) -> list[Answer]:
-        """Do a whole task; give its final sentences."""
+        """Run a whole task; return its final sentences."""
         await self.begin(**parameters)
         await self.audio(audio)
         await self.finish()
@@ -115,13 +116,13 @@ class Peer:
 
     async def close_code(self) -> int:
         """Receive the end of the connection."""
-        with anyio.fail_after(PATIENCE):
+        with anyio.fail_after(LIMIT):
             message = await self.socket.receive()
         assert message.type is WSMsgType.CLOSE, message
         return int(message.data)
 
     def vanish(self) -> None:
-        """Be gone, without a word."""
+        """Cut the connection, without a close frame."""
         connection = self.socket._response.connection
         assert connection is not None
         assert connection.transport is not None
@@ -154,7 +155,7 @@ async def nothing() -> None:
 
 
 class Watched:
-    """The endless script with hooks, and a count of the listeners that are open."""
+    """The endless script with hooks, and a count of the streams that are open."""
 
     sample_rate = 16000
 
@@ -166,66 +167,66 @@ class Watched:
         on_feed: Callable[[], Awaitable[None]] = nothing,
         on_finish: Callable[[], Awaitable[None]] = nothing,
         on_close: Callable[[], Awaitable[None]] = nothing,
-        said: Sequence[Sentence] | None = None,
+        results: Sequence[Sentence] | None = None,
     ) -> None:
         self.limit = limit
         self.on_open, self.on_feed, self.on_finish = on_open, on_feed, on_finish
         self.on_close = on_close
         self.script = ScriptedEngine()
-        self.said = said
-        self.listeners: set[WatchedListener] = set()
+        self.results = results
+        self.streams: set[WatchedStream] = set()
         self.fed = anyio.Event()
         self.is_closed = False
         self._loaded = False
         self._all_closed = anyio.Event()
 
-    async def open(self, settings: ListenerSettings) -> Listener:
-        """Open a listener; the first one is the server's own, without the hook."""
-        if len(self.listeners) >= self.limit:
+    async def open(self, settings: StreamSettings) -> EngineStream:
+        """Open a stream; the first one is the server's own, without the hook."""
+        if len(self.streams) >= self.limit:
             raise EngineBusy
         if self._loaded:
             await self.on_open()
         self._loaded = True
-        listener = WatchedListener(self, await self.script.open(settings))
-        self.listeners.add(listener)
-        return listener
+        stream = WatchedStream(self, await self.script.open(settings))
+        self.streams.add(stream)
+        return stream
 
     async def aclose(self) -> None:
         """Note it."""
         self.is_closed = True
 
     async def all_closed(self) -> None:
-        """Wait until no listener is open."""
-        with anyio.fail_after(PATIENCE):
-            while self.listeners:
+        """Wait until no stream is open."""
+        with anyio.fail_after(LIMIT):
+            while self.streams:
                 await self._all_closed.wait()
 
-    def closed(self, listener: "WatchedListener") -> None:
-        """Note that a listener was closed."""
-        self.listeners.discard(listener)
+    def closed(self, stream: "WatchedStream") -> None:
+        """Note that a stream was closed."""
+        self.streams.discard(stream)
         self._all_closed.set()
         self._all_closed = anyio.Event()
 
 
-class WatchedListener:
-    """A listener of `Watched`."""
+class WatchedStream:
+    """A stream of `Watched`."""
 
-    def __init__(self, engine: Watched, listener: Listener) -> None:
+    def __init__(self, engine: Watched, stream: EngineStream) -> None:
         self.engine = engine
-        self.listener = listener
+        self.stream = stream
 
     async def feed(self, pcm: bytes) -> Sequence[Sentence]:
         """Note it, call the hook, go on."""
         self.engine.fed.set()
         await self.engine.on_feed()
-        if self.engine.said is not None:
-            return self.engine.said
-        return await self.listener.feed(pcm)
+        if self.engine.results is not None:
+            return self.engine.results
+        return await self.stream.feed(pcm)
 
     async def finish(self) -> Sequence[Sentence]:
         """Call the hook, and go on."""
         await self.engine.on_finish()
-        return await self.listener.finish()
+        return await self.stream.finish()
 
     async def aclose(self) -> None:
         """Count down, and call the hook if there was a task."""
@@ -379,14 +380,14 @@ def _word(begin: int, end: int, text: str, punctuation: str) -> Answer:
 
 
 async def test_one_task_after_another() -> None:
-    """A socket carries many tasks, each beginning at zero; the one listener is free for each."""
+    """A socket carries many tasks, each beginning at zero; the one stream is free for each."""
     engine = Watched(limit=1)
     stream = encoded("flac", 16000, 1, seconds=0.5)
     async with serving(engine) as peer:
         for _ in range(5):
             (final,) = await peer.recognize(stream, format="flac")
             assert (final["begin_time"], final["end_time"]) == (0, 500)
-            assert not engine.listeners
+            assert not engine.streams
             assert not decoder_threads()
 
 
@@ -419,11 +420,11 @@ async def test_an_empty_frame_is_nothing() -> None:
 
 
 async def test_settings_reach_the_engine() -> None:
-    """What a task asks for is what its listener gets."""
-    seen: list[ListenerSettings] = []
+    """What a task asks for is what its stream gets."""
+    seen: list[StreamSettings] = []
 
     class Engine(ScriptedEngine):
-        async def open(self, settings: ListenerSettings) -> Listener:
+        async def open(self, settings: StreamSettings) -> EngineStream:
             seen.append(settings)
             return await super().open(settings)
 
@@ -436,11 +437,11 @@ async def test_settings_reach_the_engine() -> None:
             punctuation_prediction_enabled=False,
             unknown={"is": "ignored"},
         )
-    assert seen[1:] == [ListenerSettings(), ListenerSettings(400, ("en",), punctuation=False)]
+    assert seen[1:] == [StreamSettings(), StreamSettings(400, ("en",), punctuation=False)]
 
 
 async def test_signs_of_life() -> None:
-    """With `heartbeat`, each second in which nothing is said brings a result that says so."""
+    """With `heartbeat`, each second without speech brings a heartbeat result."""
     async with serving(ScriptedEngine((HELLO,))) as peer:
         await peer.begin(heartbeat=True)
         await peer.audio(bytes(SECOND), size=SECOND)
@@ -459,7 +460,7 @@ async def test_signs_of_life() -> None:
 
 
 async def test_silence_without_heartbeat() -> None:
-    """Without `heartbeat`, nothing is said about silence."""
+    """Without `heartbeat`, silence brings no result."""
     async with serving(ScriptedEngine(())) as peer:
         assert await peer.recognize(bytes(SECOND * 5)) == []
 
@@ -497,21 +498,21 @@ async def test_containers(kind: str, rate: int, channels: int) -> None:
 
 
 async def test_a_stream_that_expands_beyond_measure() -> None:
-    """Silence packed a thousandfold is heard to its end, all of its 30 minutes."""
+    """Silence compressed a thousandfold is recognized to its end, all of its 30 minutes."""
     file = io.BytesIO()
     soundfile.write(file, np.zeros(16000 * 1800, np.int16), 16000, format="FLAC")
     stream = file.getvalue()
     assert len(stream) < MEGABYTE
-    heard = 0
+    fed = 0
 
     class Engine(Watched):
-        async def open(self, settings: ListenerSettings) -> Listener:
+        async def open(self, settings: StreamSettings) -> EngineStream:
             return Counting(self, await self.script.open(settings))
 
-    class Counting(WatchedListener):
+    class Counting(WatchedStream):
         async def feed(self, pcm: bytes) -> Sequence[Sentence]:
-            nonlocal heard
-            heard += len(pcm)
+            nonlocal fed
+            fed += len(pcm)
             return ()
 
     async with serving(Engine()) as peer:
@@ -519,7 +520,55 @@ async def test_a_stream_that_expands_beyond_measure() -> None:
         await peer.audio(stream, size=len(stream))
         await peer.finish()
         await peer.results()
-    assert heard == 1800 * SECOND
+    assert fed == 1800 * SECOND
+
+
+@pytest.mark.parametrize("kind", ["mp3", "opus"])
+async def test_decoding_does_not_hold_up_the_loop(kind: str) -> None:
+    """While many clients send all their compressed audio at once, the event loop goes on."""
+    stream = encoded(kind, 16000, 1, seconds=60)
+    longest = 0.0
+
+    async def watch() -> None:
+        nonlocal longest
+        while True:
+            began = anyio.current_time()
+            await anyio.sleep(0.01)
+            longest = max(longest, anyio.current_time() - began)
+
+    async def client(server: LocalServer) -> None:
+        async with connected(server) as peer:
+            await peer.begin(format=kind)
+            await peer.audio(stream, size=len(stream))
+            await peer.finish()
+            assert await peer.results() == []
+
+    async with LocalServer(ScriptedEngine(()), clocks=QUICK) as server:
+        async with anyio.create_task_group() as watching:
+            watching.start_soon(watch)
+            async with anyio.create_task_group() as clients:
+                for _ in range(12):
+                    clients.start_soon(client, server)
+            watching.cancel_scope.cancel()
+    assert longest < 0.5
+
+
+async def test_the_threads_of_the_program_are_left_alone() -> None:
+    """Decoding goes on while all of anyio's worker threads are taken by the program."""
+    release = threading.Event()
+    limiter = anyio.to_thread.current_default_thread_limiter()
+    threads, limiter.total_tokens = limiter.total_tokens, 1
+    try:
+        async with serving() as peer, anyio.create_task_group() as tasks:
+            tasks.start_soon(anyio.to_thread.run_sync, release.wait)
+            with anyio.fail_after(LIMIT):
+                stream = encoded("flac", 16000, 2, seconds=2)
+                finals = await peer.recognize(stream, format="flac", sample_rate=16000)
+            release.set()
+    finally:
+        release.set()
+        limiter.total_tokens = threads
+    assert [final["text"] for final in finals] == ["Hello, world."]
 
 
 async def test_many_connections() -> None:
@@ -532,15 +581,15 @@ async def test_many_connections() -> None:
             url, headers = server.url, {"Authorization": "Bearer any"}
             async with session.ws_connect(url, headers=headers) as websocket:
                 audio = bytes(SECOND * (number + 1) // 10)
-                said = await Peer(websocket).recognize(audio)
-                finals[number] = said[-1]["end_time"]
+                sentences = await Peer(websocket).recognize(audio)
+                finals[number] = sentences[-1]["end_time"]
 
         session.connector._limit = 0  # type: ignore[union-attr]
         async with anyio.create_task_group() as tasks:
             for number in range(100):
                 tasks.start_soon(client, number)
         assert finals == {number: (number + 1) * 100 for number in range(100)}
-        assert not engine.listeners
+        assert not engine.streams
 
 
 # The clocks.
@@ -552,7 +601,7 @@ def test_the_clocks_are_those_of_the_service() -> None:
     assert (clocks.message, clocks.silence, clocks.idle) == (23, 60, 60)
 
 
-async def test_a_client_that_says_nothing() -> None:
+async def test_a_client_that_sends_nothing() -> None:
     """A running task without a message from the client fails, a finished one does not."""
     async with serving(Watched(), Clocks(message=0.2, close=0.2)) as peer:
         await peer.recognize(bytes(SECOND))
@@ -584,7 +633,7 @@ async def test_silent_audio_with_heartbeat() -> None:
 
 
 async def test_speech_keeps_the_task_alive() -> None:
-    """Whatever is said winds the clock of silence up again."""
+    """Every result with speech resets the silence clock."""
     async with serving(ScriptedEngine(), Clocks(silence=0.4, close=0.2)) as peer:
         await peer.begin()
         await keep_sending(peer, seconds=1)
@@ -593,7 +642,7 @@ async def test_speech_keeps_the_task_alive() -> None:
 
 
 async def keep_sending(peer: Peer, seconds: float) -> None:
-    """Send audio for so long, faster than it would be spoken."""
+    """Send audio for so many seconds, faster than real time."""
     end = anyio.current_time() + seconds
     while anyio.current_time() < end:
         await peer.audio(bytes(3200))
@@ -601,9 +650,9 @@ async def keep_sending(peer: Peer, seconds: float) -> None:
 
 
 async def test_the_clocks_wait_for_the_engine() -> None:
-    """While the service takes no audio, since its engine is behind, nobody is too late."""
+    """While the service reads nothing because its engine is behind, no clock expires."""
     gate = anyio.Event()
-    engine = Watched(on_feed=gate.wait, said=())
+    engine = Watched(on_feed=gate.wait, results=())
     async with serving(engine, Clocks(message=0.3, silence=0.8, close=0.2)) as peer:
         await peer.begin()
         async with anyio.create_task_group() as tasks:
@@ -622,7 +671,7 @@ async def test_the_clocks_wait_for_the_engine() -> None:
 
 
 async def test_the_clocks_wait_for_the_model() -> None:
-    """A listener that opens late does not make the connection idle."""
+    """A stream that opens late does not make the connection idle."""
     gate = anyio.Event()
     opening = anyio.Event()
 
@@ -732,8 +781,8 @@ async def test_audio_after_the_end() -> None:
     ("wrong", "code", "reason"),
     [
         ({"model": ""}, "InvalidParameter", "model is missing"),
-        ({"format": None}, "InvalidParameter", "format is missing"),
-        ({"format": 7}, "InvalidParameter", "format is missing"),
+        ({"format": None}, "InvalidParameter", "format: "),
+        ({"format": 7}, "InvalidParameter", "format: "),
         ({"format": "mp5"}, "UNSUPPORTED_FORMAT", "'mp5' cannot be decoded here"),
         ({"format": "amr"}, "UNSUPPORTED_FORMAT", "'amr' cannot be decoded here"),
         ({"sample_rate": None}, "InvalidParameter", "sample_rate"),
@@ -849,7 +898,7 @@ async def test_an_engine_that_fails(where: str, caplog: pytest.LogCaptureFixture
 
 
 async def test_a_missing_extra() -> None:
-    """What has to be installed for a task is told to the client."""
+    """The client learns what has to be installed for its task."""
 
     async def on_feed() -> None:
         raise MissingExtraError("resampling", "local")
@@ -862,12 +911,12 @@ async def test_a_missing_extra() -> None:
         assert "resampling" in message
 
 
-# Ends that nobody planned.
+# Unplanned ends.
 
 
 @pytest.mark.parametrize("kind", ["pcm", "flac", "mp3"])
 async def test_a_client_that_vanishes(kind: str, caplog: pytest.LogCaptureFixture) -> None:
-    """A connection that breaks in mid-task leaves no listener, decoder or task behind."""
+    """A connection that breaks in mid-task leaves no stream, decoder or task behind."""
     engine = Watched()
     stream = bytes(SECOND) if kind == "pcm" else encoded(kind, 16000, 1, seconds=2)
     async with LocalServer(engine, clocks=QUICK) as server:
@@ -902,7 +951,7 @@ FLOOD = (Sentence(0, 100, "x" * MEGABYTE),) * 40  # more than any socket buffers
 
 async def test_a_client_that_reads_nothing() -> None:
     """A client that takes no results is cut off in time, and does not hold the server."""
-    engine = Watched(said=FLOOD)
+    engine = Watched(results=FLOOD)
     clocks = Clocks(send=0.2, close=0.2)
     left = anyio.Event()
 
@@ -918,10 +967,10 @@ async def test_a_client_that_reads_nothing() -> None:
         await peer.audio(bytes(3200))
         await engine.fed.wait()
         began = anyio.current_time()
-        with anyio.fail_after(PATIENCE):
+        with anyio.fail_after(LIMIT):
             await left.wait()
             assert 0.2 <= anyio.current_time() - began < 2
-            assert not engine.listeners
+            assert not engine.streams
             while (await peer.socket.receive()).type is WSMsgType.TEXT:
                 pass
         assert peer.socket.close_code == 1006
@@ -954,7 +1003,7 @@ async def test_a_failure_that_nobody_reads() -> None:
             began = anyio.current_time()
             await stream.send(b"\x82\x82\0\0\0\0ab")  # audio before the start
             received = b""
-            with anyio.fail_after(PATIENCE):
+            with anyio.fail_after(LIMIT):
                 try:
                     while True:
                         received += await stream.receive()
@@ -987,7 +1036,7 @@ async def test_the_server_goes_down(is_cancelled: bool, caplog: pytest.LogCaptur
                 engine.on_feed = anyio.sleep_forever
                 await busy.audio(bytes(3200))
                 await engine.fed.wait()
-                engine.on_feed, engine.said, engine.fed = nothing, FLOOD, anyio.Event()
+                engine.on_feed, engine.results, engine.fed = nothing, FLOOD, anyio.Event()
                 stuck = await connect()
                 await stuck.begin()
                 await stuck.audio(bytes(3200))
@@ -1001,22 +1050,22 @@ async def test_the_server_goes_down(is_cancelled: bool, caplog: pytest.LogCaptur
         assert await closing == 1001
     assert scope.cancelled_caught == is_cancelled
     assert engine.is_closed
-    assert not engine.listeners
+    assert not engine.streams
     await anyio.wait_all_tasks_blocked()
     assert asyncio.all_tasks() <= before
     assert not caplog.records
 
 
 async def test_a_result_that_comes_too_late(caplog: pytest.LogCaptureFixture) -> None:
-    """What an engine says after the task has failed is dropped, and no error of the service."""
+    """Results of an engine after the task has failed are dropped, and are not an error."""
     engine = Watched()
     async with LocalServer(engine, clocks=QUICK) as server, connected(server) as peer:
 
         async def on_feed() -> None:
             (connection,) = server._connections
             await peer.command("dance-task", {"input": {}})
-            with anyio.fail_after(PATIENCE, shield=True):  # as in a worker thread
-                while not connection._end:
+            with anyio.fail_after(LIMIT, shield=True):  # as in a worker thread
+                while not connection._closing:
                     await checkpoint()
 
         engine.on_feed = on_feed

@@ -49,7 +49,7 @@ def use(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[LocalServer], Non
 
 
 class Notes(asr.RecognitionCallback):  # type: ignore[name-defined,misc]
-    """A callback that notes what it is told."""
+    """A callback that records its calls."""
 
     def __init__(self) -> None:
         self.notes: list[str] = []
@@ -90,7 +90,7 @@ def recognition(callback: Any = None, **options: Any) -> Any:
     [(GO_FORWARD, "Go forward 10 meters."), (AUSTEN, "He was not an ill disposed young man.")],
 )
 async def test_a_file(use: Any, file: Path, text: str) -> None:
-    """`call` gives the words of a file with their times, and what they would be billed."""
+    """`call` returns the words of a file with their times, and what they would be billed."""
     pytest.importorskip("sherpa_onnx")
     async with LocalServer("moonshine") as server:
         use(server)
@@ -118,7 +118,7 @@ def plain(text: str) -> str:
 
 
 async def test_frame_by_frame(use: Any) -> None:
-    """`start`, `send_audio_frame` and `stop` give results as they come, then the end."""
+    """`start`, `send_audio_frame` and `stop` bring results as they come, then the end."""
     callback = Notes()
     client = recognition(callback, format="pcm")
 
@@ -163,7 +163,7 @@ async def test_heartbeats_are_not_shown(use: Any) -> None:
 
 
 async def test_a_failure(use: Any) -> None:
-    """A task that fails is told as the SDK tells failures of the real service."""
+    """A task that fails is reported as the SDK reports failures of the real service."""
     async with LocalServer("scripted") as server:
         use(server)
         client = recognition(format="mp5")
@@ -181,7 +181,7 @@ async def test_a_failure_in_the_middle(use: Any) -> None:
 
     def talk() -> None:
         client.start()
-        # The SDK waits for audio with its loop blocked: it hears the service only while it sends.
+        # The SDK waits for audio with its loop blocked: it receives only while it sends.
         while not callback.is_over.wait(0.01):
             with suppress(InvalidParameter):  # it has stopped meanwhile
                 client.send_audio_frame(b"nonsense" * 400)

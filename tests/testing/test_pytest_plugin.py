@@ -53,7 +53,7 @@ async def test_service(paraformer_server):
 
 @pytest.fixture
 def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> "Run":
-    """Give a function that runs a test file of a user, with this plugin and anyio's."""
+    """Return a function that runs a test file of a user, with this plugin and anyio's."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     return Run(pytester)
 
@@ -74,7 +74,7 @@ class Run:
 
 
 def test_plain_tests(run: Run) -> None:
-    """A plain test gets a running server, and says with a marker what the server does."""
+    """A plain test gets a running server, and sets its options with a marker."""
     run(SYNC).assert_outcomes(passed=2)
 
 
@@ -84,7 +84,7 @@ def test_tests_of_anyio(run: Run) -> None:
 
 
 def test_marker_is_documented(run: Run) -> None:
-    """`pytest --markers` and `pytest --fixtures` tell what there is."""
+    """`pytest --markers` and `pytest --fixtures` list what there is."""
     run("", "--markers").stdout.fnmatch_lines(["@pytest.mark.paraformer_server(*"])
     run("", "--fixtures").stdout.fnmatch_lines(["paraformer_server*"])
 

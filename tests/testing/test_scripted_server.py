@@ -37,7 +37,7 @@ from paraformer_async.testing import (
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
 
 FRAME = 3200  # bytes of 100 ms
-PATIENCE = 10  # seconds until a test gives up
+LIMIT = 10  # seconds until a test gives up
 A_WHILE = 0.1  # seconds in which nothing comes
 TICK = 0.002  # seconds; uvloop's clock counts ms
 HELLO = Sentence(
@@ -49,7 +49,7 @@ HELLO = Sentence(
 
 
 class Peer:
-    """A client that does what a test tells it, right or wrong."""
+    """A client that sends what a test wants, right or wrong."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self.socket = socket
@@ -96,7 +96,7 @@ class Peer:
 
     async def message(self) -> aiohttp.WSMessage:
         """Return the next message."""
-        with anyio.fail_after(PATIENCE):
+        with anyio.fail_after(LIMIT):
             return await self.socket.receive()
 
     async def texts(self) -> list[str]:
@@ -142,13 +142,13 @@ def blocks(first: int, end: int) -> str:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for what the other side has yet to notice."""
-    with anyio.fail_after(PATIENCE):
+    with anyio.fail_after(LIMIT):
         while not condition():
             await anyio.lowlevel.checkpoint()
 
 
 async def test_good_task() -> None:
-    """Without faults all marked audio is said, and the connection takes another task."""
+    """Without faults all marked audio is recognized, and the connection takes another task."""
     async with ScriptedServer() as server, peer_of(server) as peer:
         for _ in range(2):
             await peer.begin()
@@ -182,7 +182,7 @@ async def test_what_came_is_remembered() -> None:
         assert [one["authorization"] for one in server.headers] == ["Bearer any"]
 
 
-async def test_sentences_are_said_word_by_word() -> None:
+async def test_sentences_come_word_by_word() -> None:
     """A script of sentences comes as the audio reaches it: words, then the whole."""
     async with ScriptedServer([HELLO]) as server, peer_of(server) as peer:
         await peer.begin()
@@ -192,8 +192,8 @@ async def test_sentences_are_said_word_by_word() -> None:
         assert await peer.texts() == ["Hello,", "Hello, world.", "Hello, world.|"]
 
 
-async def test_sentence_that_began_is_said_at_the_end() -> None:
-    """When the audio ends early, a sentence that has begun is said whole, and no later one."""
+async def test_sentence_that_began_comes_at_the_end() -> None:
+    """When the audio ends early, a sentence that has begun comes whole, and no later one."""
     script = [Sentence(text="now"), Sentence(begin_time=300, end_time=400, text="later")]
     async with ScriptedServer(script) as server, peer_of(server) as peer:
         await peer.begin()
@@ -204,19 +204,19 @@ async def test_sentence_that_began_is_said_at_the_end() -> None:
 
 
 class Counter:
-    """A script that says how many bytes it heard."""
+    """A script whose result is how many bytes it received."""
 
     def __init__(self, parameters: Mapping[str, Any]) -> None:
         self.rate = parameters["sample_rate"]
         self.bytes = 0
 
-    def hear(self, audio: bytes) -> list[Sentence]:
-        """Say nothing."""
+    def feed(self, audio: bytes) -> list[Sentence]:
+        """Return nothing."""
         self.bytes += len(audio)
         return []
 
     def finish(self) -> Iterator[Sentence]:
-        """Say all."""
+        """Return the result."""
         yield Sentence(text=f"{self.bytes} bytes at {self.rate} Hz", sentence_end=True)
 
 
@@ -231,10 +231,10 @@ async def test_script_of_ones_own() -> None:
 
 
 class Chatterbox(Counter):
-    """A script that says more than any buffer holds."""
+    """A script with more results than any buffer holds."""
 
-    def hear(self, audio: bytes) -> list[Sentence]:
-        """Say 10 MB."""
+    def feed(self, audio: bytes) -> list[Sentence]:
+        """Return 10 MB."""
         return [Sentence(text="word " * 200_000)] * 10
 
 
@@ -248,7 +248,7 @@ async def test_client_that_takes_nothing_is_cut_off() -> None:
 
 
 async def test_drop_in_mid_audio() -> None:
-    """The connection is cut when so much audio was heard, without a close frame, and only once."""
+    """The connection is cut after so much received audio, without a close frame, and only once."""
     fault = Drop(after_ms=2310)
     async with ScriptedServer(faults=[None, fault]) as server:
         for _ in range(3):
@@ -282,7 +282,7 @@ async def test_drop_in_mid_audio() -> None:
     ids=lambda value: str(value) if isinstance(value, Drop) else "",
 )
 async def test_moments_of_a_drop(fault: Drop, finals: list[str]) -> None:
-    """A drop comes in its moment: what was said before it was delivered, and nothing else."""
+    """A drop comes at its moment: results before it are delivered, and nothing else."""
     async with ScriptedServer(faults=[fault]) as server, peer_of(server) as peer:
         await peer.begin()
         await peer.audio(marked(1500))
@@ -340,10 +340,10 @@ async def test_moment_that_never_comes() -> None:
 
 @pytest.mark.parametrize("kind", [Drop, Stall, lambda **moment: FailTask("code", **moment)])
 async def test_fault_has_one_moment(kind: Callable[..., Any]) -> None:
-    """A fault that is told two moments, or one that is told none and needs one, is an error."""
+    """A fault with two moments, or without one that it needs, is an error."""
     with pytest.raises(ValueError, match="either after_ms= or at="):
         kind(after_ms=1, at="finish")
-    with pytest.raises(ValueError, match="Stall: give either"):
+    with pytest.raises(ValueError, match="Stall: set either"):
         Stall()
 
 
@@ -358,19 +358,19 @@ async def test_moment_that_is_none(kind: Callable[..., Any]) -> None:
 
 @pytest.mark.parametrize("script", ["text", "", b"bytes", HELLO, ["text"], [HELLO, None], 5])
 async def test_script_that_is_none(script: Any) -> None:
-    """What is no script is refused on creation, by a TypeError that says what is one."""
-    with pytest.raises(TypeError, match="script: give a list of Sentence, or what makes a Speaker"):
+    """What is no script is refused on creation, by a TypeError that describes one."""
+    with pytest.raises(TypeError, match="script: must be a list of Sentence, or a callable"):
         ScriptedServer(script)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"faults": [5]}, "faults: 5 is no fault, like Drop"),
-        ({"faults": [None, Stall]}, "faults: .*Stall.* is no fault"),
-        ({"faults": Throttle()}, "faults: give a list of faults, not Throttle"),
-        ({"faults": None}, "faults: give a list of faults, not None"),
-        ({"forever": "Drop"}, "forever: 'Drop' is no fault"),
+        ({"faults": [5]}, "faults: 5 is not a fault, like Drop"),
+        ({"faults": [None, Stall]}, "faults: .*Stall.* is not a fault"),
+        ({"faults": Throttle()}, "faults: must be a list of faults, not Throttle"),
+        ({"faults": None}, "faults: must be a list of faults, not None"),
+        ({"forever": "Drop"}, "forever: 'Drop' is not a fault"),
     ],
 )
 async def test_fault_that_is_none(options: dict[str, Any], message: str) -> None:
@@ -379,7 +379,7 @@ async def test_fault_that_is_none(options: dict[str, Any], message: str) -> None
         ScriptedServer(**options)
 
 
-async def test_repr_tells_the_address() -> None:
+async def test_repr_shows_the_address() -> None:
     """A server shows its address while it is open, and that it is closed before and after."""
     server = ScriptedServer()
     assert repr(server) == "<ScriptedServer closed>"
@@ -401,7 +401,7 @@ async def test_failure_at_run_task(fault: FailTask) -> None:
 
 
 async def test_failure_in_mid_audio() -> None:
-    """A task can fail after so much audio, with what was said before."""
+    """A task can fail after so much audio, with the results before."""
     fault = FailTask("InternalError", "oops", after_ms=1200)
     async with ScriptedServer(faults=[fault]) as server, peer_of(server) as peer:
         await peer.begin()
@@ -475,7 +475,7 @@ async def test_task_that_never_finishes() -> None:
 
 
 async def test_stall() -> None:
-    """A service that stalls takes nothing more: writing comes to a stop, and nothing is said."""
+    """A service that stalls takes nothing more: writing comes to a stop, and nothing is sent."""
     fault = Stall(after_ms=100)
     async with ScriptedServer(faults=[fault]) as server, peer_of(server) as peer:
         await peer.begin()
@@ -537,7 +537,7 @@ class RawStream:
 
     async def receive(self) -> bytes:
         """Return bytes; empty at the end."""
-        with anyio.fail_after(PATIENCE):
+        with anyio.fail_after(LIMIT):
             try:
                 return await self.stream.receive()
             except anyio.EndOfStream:
@@ -682,9 +682,9 @@ async def wrong_format(peer: Peer) -> None:
         (wrong_interleaving, "run-task may not come while running"),
         (wrong_task, "finish-task names another task"),
         (wrong_json, "cannot read the message"),
-        (wrong_model, "run-task without a model"),
-        (wrong_rate, "run-task without a sample_rate"),
-        (wrong_format, "run-task without a format"),
+        (wrong_model, "model is missing"),
+        (wrong_rate, "sample_rate: "),
+        (wrong_format, "format: "),
     ],
 )
 async def test_violation_that_ends_the_task(misbehave: Callable[[Peer], Any], text: str) -> None:
@@ -765,7 +765,7 @@ async def test_bad_handshakes_are_noted() -> None:
                 pass
 
         assert server.violations[:2] == [
-            "a request that is no WebSocket handshake",
+            "a request that is not a WebSocket handshake",
             "a handshake without an API key",
         ]
         assert len(server.violations) == 3

@@ -1,5 +1,11 @@
 """
 Encoded audio to s16le mono: for files of the client and for streams of the local service.
 
-Knows nothing of sockets or of the protocol.
+`StreamDecoder` decodes what arrives in pieces, `samples` has what readers of whole files share with
+it. Knows nothing of sockets or of the protocol.
 """
+
+from paraformer_async.audio.decoding.stage import RATES, UndecodableAudio, UnsupportedFormat
+from paraformer_async.audio.decoding.stream import StreamDecoder
+
+__all__ = ["RATES", "StreamDecoder", "UndecodableAudio", "UnsupportedFormat"]

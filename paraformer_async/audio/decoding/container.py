@@ -1,13 +1,13 @@
 """
 MP3, Ogg (Vorbis, Opus) and FLAC as they stream, by libsndfile.
 
-libsndfile wants a seekable file of known length. It gets a `GrowingFile` in a thread of its own:
-a C decoder cannot be left in the middle of a read other than by holding its stack.
+libsndfile needs a seekable file of known length. It reads a `GrowingFile` in a thread of its own:
+a C decoder cannot be suspended in the middle of a read other than by keeping its stack.
 
 - Opening never waits for bytes (soundfile opens under a lock of the whole process). It is tried on
-  what has come, and again when a 32nd more has come if it ran out of bytes: growth is geometric, so
-  the work stays linear in the header.
-- Reading waits for bytes, and for the PCM to be taken once `_AHEAD` lies there.
+  what has arrived, and again on a 32nd more if that was too little: growth is geometric, so the
+  work stays linear in the length of the header.
+- Reading waits for bytes, and for the PCM to be taken once `_AHEAD` of it is decoded.
 """
 
 import threading
@@ -24,7 +24,7 @@ __all__ = ["ContainerStage"]
 
 # MPEG frames of layer III in versions 2.5, 2 and 1, with and without a checksum.
 _SYNCS = (b"\xff\xe2", b"\xff\xe3", b"\xff\xf2", b"\xff\xf3", b"\xff\xfa", b"\xff\xfb")
-# Format: libsndfile's name, how it begins (any of), the length to claim, whether to hide the end.
+# Format: libsndfile's name, its first bytes (any of), the length to claim, whether to hide the end.
 # Ogg is searched for its last page from its end, in steps: the length claimed must be short.
 _KINDS: dict[str, tuple[str, tuple[bytes, ...], int, bool]] = {
     "mp3": ("MP3", (b"ID3", *_SYNCS), 1 << 40, False),
@@ -33,16 +33,16 @@ _KINDS: dict[str, tuple[str, tuple[bytes, ...], int, bool]] = {
 }
 _FIRST_TRY = 128  # bytes
 _MAX_HEADER = 8 << 20  # bytes; cover art may be megabytes
-_AHEAD = 4 << 20  # bytes of decoded samples that may wait to be taken
-_MAX_BACKLOG = 1 << 20  # bytes that may lie undecoded when more come
-_BLOCKS_A_SECOND = 100  # libsndfile returns whole blocks only: what is held back by it is 10 ms
+_AHEAD = 4 << 20  # bytes of decoded samples that are kept until they are taken
+_MAX_BACKLOG = 1 << 20  # bytes that may be undecoded when more arrive
+_BLOCKS_A_SECOND = 100  # libsndfile returns whole blocks only: this holds back 10 ms
 
 
 class ContainerStage:
     """
     Decodes one stream of `kind` (mp3, ogg, flac) to s16le mono, averaging its channels.
 
-    The thread begins with the first bytes, and ends with the stream, on an error, or on `close`.
+    The thread starts with the first bytes, and ends with the stream, on an error, or on `close`.
     """
 
     cheap = False
@@ -61,12 +61,19 @@ class ContainerStage:
 
     @property
     def more(self) -> bool:
+        """Whether decoded samples were left by the last call."""
         return self._file.full
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread.is_alive()
+
     def push(self, data: bytes) -> bytes:
+        """Decode more bytes; raise `UndecodableAudio` for bytes of another format."""
         if data and self._dtype and self._file.backlog > _MAX_BACKLOG:
             raise UndecodableAudio(
-                f"the {self._kind} stream holds more audio than is taken from it"
+                f"the {self._kind} stream expands to more audio than is taken from it"
             )
         if not self._thread.ident:
             self._head += data
@@ -77,6 +84,7 @@ class ContainerStage:
         return self._take(self._file.exchange(data))
 
     def end(self) -> bytes:
+        """Return more of the rest; raise `UndecodableAudio` when there was no audio at all."""
         if not self._thread.ident:
             if self._head:
                 raise self._undecodable()
@@ -87,14 +95,16 @@ class ContainerStage:
         return pcm
 
     def close(self) -> None:
+        """Make the thread end at its next read or write."""
         self._file.close()
 
     def join(self) -> None:
+        """Wait until the thread has ended."""
         if self._thread.ident:
             self._thread.join()
 
     def _begins(self) -> bool:
-        """Whether the stream begins as it should; False when it is too short to tell."""
+        """Whether the first bytes are those of the format; False when there are too few."""
         if self._head.startswith(self._magic):
             return True
         if not any(magic.startswith(self._head) for magic in self._magic):
@@ -120,7 +130,7 @@ class ContainerStage:
 
     def _undecodable(self) -> UndecodableAudio:
         return UndecodableAudio(
-            f"the stream was declared as {self._kind}, and cannot be decoded as it"
+            f"the stream was declared as {self._kind} and cannot be decoded as such"
         )
 
     # In the thread.
@@ -142,16 +152,16 @@ class ContainerStage:
             self._file.finish()
 
     def _open(self) -> "SoundFile | None":
-        """Open as soon as enough has come; None when the stream was closed before."""
+        """Open once enough has arrived; None when the stream was closed before."""
         size = _FIRST_TRY
         while not self._file.closed:
-            came = self._file.wait_for_size(size)
+            received = self._file.wait_for_size(size)
             file = self._try()
             if file is not None:
                 return file
-            if came > _MAX_HEADER or self._file.ended:
+            if received > _MAX_HEADER or self._file.ended:
                 raise self._undecodable()
-            size = came + max(_FIRST_TRY, came // 32)
+            size = received + max(_FIRST_TRY, received // 32)
         return None
 
     def _try(self) -> "SoundFile | None":

@@ -1,8 +1,8 @@
 """
-A file that is still being received, for a decoder that believes in files.
+A file that is still being received, for a decoder that reads files only.
 
-The decoder runs in a thread of its own and reads this as a file; the feeding side appends and takes
-what was decoded. Whoever waits here is woken by the other side, by `end` or by `close`.
+The decoder reads it in a thread of its own; the feeding side appends bytes and takes what was
+decoded. Every wait ends by the other side, by the end of the stream, or by `close`.
 """
 
 import threading
@@ -20,8 +20,8 @@ class GrowingFile:
     Seekable in name, bounded in memory.
 
     Args:
-        length: The length to claim, beyond everything that will come.
-        hide: Whether a search for the end must find nothing, not even what has already come.
+        length: The length to claim, more than will ever arrive.
+        hide: Whether a search for the end must find nothing, not even what has arrived.
         ahead: Bytes of decoded audio after which the decoder has to wait.
     """
 
@@ -34,24 +34,24 @@ class GrowingFile:
         self._base = 0  # position of the first byte that is still kept
         self._position = 0
         self._searching = False  # the decoder looks for the end, backward from the claimed one
-        self._live = False  # opened: reads wait for what has not come yet
+        self._live = False  # opened: reads wait for bytes
         self._idle = self._finished = self._ended = self._closed = False
         self._decoded: list[bytes] = []
         self._decoded_size = 0
         self.full = False
         """Whether the decoder was waiting for its samples to be taken when `exchange` took them."""
         self.starved = False
-        """Whether a read since `rewind` wanted what had not come yet."""
+        """Whether a read since `rewind` went beyond what had arrived."""
 
     # The feeding side.
 
     @property
     def backlog(self) -> int:
-        """Bytes that came and were not read yet."""
+        """Bytes that were received and not read yet."""
         return self._base + len(self._data) - self._position
 
     def exchange(self, data: bytes, *, ended: bool = False) -> list[bytes]:
-        """Append `data`, wait until the decoder can do no more, and take what it has decoded."""
+        """Append *data*, wait until the decoder can do no more, and return what it has decoded."""
         with self._changed:
             if not self._finished:
                 self._data += data
@@ -73,7 +73,7 @@ class GrowingFile:
 
     @property
     def ended(self) -> bool:
-        """Whether all bytes have come."""
+        """Whether all bytes have been received."""
         return self._ended
 
     @property
@@ -82,22 +82,22 @@ class GrowingFile:
         return self._closed
 
     def wait_for_size(self, size: int) -> int:
-        """Wait until `size` bytes have come, or all of them; return how many have."""
+        """Wait until *size* bytes have been received, or all; return how many have."""
         with self._changed:
             self._wait(lambda: self._ended or len(self._data) >= size)
             return len(self._data)
 
     def rewind(self) -> None:
-        """Begin again, with reads that do not wait. Only before `go_live`."""
+        """Start over, with reads that do not wait. Only before `go_live`."""
         self._position = 0
         self._searching = self.starved = False
 
     def go_live(self) -> None:
-        """From now on reads wait for bytes that have not come, and what was read is dropped."""
+        """From now on reads wait for bytes, and what was read is dropped."""
         self._live = True
 
     def write(self, decoded: bytes) -> None:
-        """Hand over decoded audio; waits while too much of it lies untaken."""
+        """Hand over decoded audio; wait while too much of it has not been taken."""
         with self._changed:
             self._decoded.append(decoded)
             self._decoded_size += len(decoded)
@@ -112,6 +112,7 @@ class GrowingFile:
             self._changed.notify_all()
 
     def seek(self, offset: int, whence: int = 0) -> int:
+        """Set the position, and return it; the end is the claimed one."""
         target = (0, self._position, self._length)[whence] + offset
         if target > self._position:  # the search goes backward only: this is the way back from it
             self._searching = False
@@ -119,10 +120,11 @@ class GrowingFile:
         return target
 
     def tell(self) -> int:
+        """Return the position."""
         return self._position
 
     def readinto(self, buffer: Any) -> int:
-        """Fill `buffer` with what has come, at least a byte; 0 at the end and far beyond it."""
+        """Fill *buffer* with at least a byte; return how many, 0 at the end and far beyond it."""
         with self._changed:
             if self._searches_end():
                 return self._probe(buffer)
@@ -138,7 +140,7 @@ class GrowingFile:
             return len(piece)
 
     def read(self, size: int) -> bytes:
-        """The other name under which soundfile may want `readinto`."""
+        """Return what `readinto` reads, for versions of soundfile that call this."""
         buffer = bytearray(size)
         return bytes(buffer[: self.readinto(buffer)])
 

@@ -1,4 +1,4 @@
-"""Raw PCM and its resampling."""
+"""Raw PCM, and resampling."""
 
 from paraformer_async.errors import MissingExtraError
 
@@ -6,16 +6,17 @@ __all__ = ["RawStage", "Resampler"]
 
 
 class RawStage:
-    """Raw s16le mono passes as it is; only the odd byte of a cut sample waits for the other."""
+    """Returns raw s16le mono as it is; half a sample is held back until its other half arrives."""
 
     cheap = True
-    more = False
+    more = is_running = False
 
     def __init__(self, rate: int) -> None:
         self.rate = rate
         self._odd = b""
 
     def push(self, data: bytes) -> bytes:
+        """Return *data*, cut to whole samples."""
         if self._odd:
             data = self._odd + data
             self._odd = b""
@@ -25,18 +26,20 @@ class RawStage:
         return data
 
     def end(self) -> bytes:
+        """Return nothing: half a sample is dropped."""
         return b""
 
     def close(self) -> None:
+        """Release what is held."""
         self._odd = b""
 
     def join(self) -> None:
-        """Nothing was started."""
+        """Return at once: nothing was started."""
 
 
 class Resampler:
     """
-    s16le mono from one rate to another, by `soxr.ResampleStream`.
+    Converts s16le mono from one rate to another, by `soxr.ResampleStream`.
 
     Raises:
         MissingExtraError: soxr is not installed.
@@ -50,7 +53,7 @@ class Resampler:
         self._stream = soxr.ResampleStream(from_rate, to_rate, 1, dtype="int16")
 
     def resample(self, pcm: bytes, *, last: bool = False) -> bytes:
-        """Take more PCM, and return what is available; all of the rest after the `last`."""
+        """Resample more PCM, and return what is available; with *last*, all of the rest."""
         import numpy as np
 
         samples = np.frombuffer(pcm, "<i2").astype(np.int16, copy=False)

@@ -1,7 +1,7 @@
 """
-What both readers of encoded audio (files here, streams in the local service) need of soundfile.
+What the two readers of encoded audio (files, streams) need of soundfile.
 
-soundfile and numpy are imported inside functions: they are slow to load, and many need neither.
+soundfile and numpy are imported inside functions: they are slow to load, and raw PCM needs neither.
 """
 
 import os
@@ -18,7 +18,7 @@ _FLOATS = ("FLOAT", "DOUBLE", "VORBIS", "OPUS", "MPEG_")
 
 
 def native_dtype(subtype: str) -> Literal["int16", "float32"]:
-    """Name the soundfile dtype in which `subtype` must be read to lose nothing of 16 bits."""
+    """Return the soundfile dtype in which *subtype* must be read to lose nothing of 16 bits."""
     return "float32" if subtype.startswith(_FLOATS) else "int16"
 
 
@@ -29,6 +29,9 @@ def float_to_s16le(samples: Any, channels: int = 1) -> bytes:
     Args:
         samples: A buffer of float32, interleaved by channel.
         channels: Number of channels.
+
+    Returns:
+        The samples, two bytes each.
     """
     import numpy as np
 
@@ -43,7 +46,7 @@ def open_sequential(source: Any) -> "SoundFile":
     Open a path or file object to be read from its start to its end with `buffer_read_into`.
 
     soundfile seeks to the position where it is after each read. In MP3 that empties the decoder's
-    bit reservoir and distorts the samples around it, so this one says that it cannot seek.
+    bit reservoir and distorts the samples around it, so this one declares that it cannot seek.
     """
     import soundfile
 

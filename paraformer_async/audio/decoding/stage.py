@@ -1,4 +1,4 @@
-"""What the decoders of the local service have in common."""
+"""What the decoders of single formats have in common."""
 
 from typing import Final, Protocol
 
@@ -7,38 +7,42 @@ from paraformer_async.errors import AudioError
 __all__ = ["RATES", "Stage", "UndecodableAudio", "UnsupportedFormat"]
 
 RATES: Final = range(1_000, 384_001)
-"""Sample rates in Hz that are taken; outside of it resampling would expand without bounds."""
+"""Supported sample rates in Hz; beyond them resampling would expand without bounds."""
 
 
 class UnsupportedFormat(AudioError):
-    """The format is a known one, or its name is not, and nothing here can decode it."""
+    """Nothing here can decode the format, or it is unknown."""
 
 
 class UndecodableAudio(AudioError):
-    """The bytes that came are not audio in the declared format."""
+    """The received bytes are not audio in the declared format."""
 
 
 class Stage(Protocol):
-    """
-    Turns encoded bytes into s16le mono. Called from one thread at a time; never awaits.
-
-    Attributes:
-        rate: Rate in Hz of the PCM; known when the first PCM is given.
-        cheap: Whether the next call may run in the event loop, since it loads and computes nothing.
-        more: Whether the last call left PCM that needs no further bytes.
-    """
+    """Decodes one format to s16le mono. Called from one thread at a time."""
 
     @property
-    def rate(self) -> int: ...
+    def rate(self) -> int:
+        """Rate of the PCM in Hz; known once the first PCM is returned."""
+        ...
 
     @property
-    def cheap(self) -> bool: ...
+    def cheap(self) -> bool:
+        """Whether the next call may run in the event loop: it loads and computes nothing."""
+        ...
 
     @property
-    def more(self) -> bool: ...
+    def more(self) -> bool:
+        """Whether the last call left PCM that needs no further bytes."""
+        ...
+
+    @property
+    def is_running(self) -> bool:
+        """Whether `join` has something to wait for."""
+        ...
 
     def push(self, data: bytes) -> bytes:
-        """Take more bytes and return the PCM that they made available."""
+        """Decode more bytes, and return the PCM that they made available."""
         ...
 
     def end(self) -> bytes:
@@ -46,7 +50,7 @@ class Stage(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of what is held. Does not wait; may be called from any thread, and twice."""
+        """Release what is held, without waiting; may be called from any thread, and twice."""
 
     def join(self) -> None:
-        """Wait until everything that `close` let go has ended."""
+        """Wait until everything that `close` stops has ended."""

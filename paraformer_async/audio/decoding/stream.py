@@ -1,28 +1,24 @@
 """
-What a client streams, decoded as it streams, to s16le mono at the engine's rate.
+A stream of encoded audio, decoded as it arrives, to s16le mono at a given rate.
 
 Work is linear in the stream and memory is bounded: encoded bytes are dropped once decoded, and a
-stream that expands beyond measure is decoded no faster than its PCM is taken.
+stream that expands without bounds is decoded no faster than its PCM is taken.
 """
 
 import weakref
 from typing import Final
 
-from anyio import CancelScope, to_thread
+import anyio
+from anyio import to_thread
 
 from paraformer_async.audio.decoding.container import ContainerStage
 from paraformer_async.audio.decoding.pcm import RawStage, Resampler
-from paraformer_async.audio.decoding.stage import (
-    RATES,
-    Stage,
-    UndecodableAudio,
-    UnsupportedFormat,
-)
+from paraformer_async.audio.decoding.stage import RATES, Stage, UnsupportedFormat
 from paraformer_async.audio.decoding.wav import WavStage
 
-__all__ = ["StreamDecoder", "UndecodableAudio", "UnsupportedFormat"]
+__all__ = ["StreamDecoder"]
 
-_MAX_PCM: Final = 16 << 20  # bytes given by one call, about, however much the stream expands
+_MAX_PCM: Final = 4 << 20  # bytes returned by one call, about, however much the stream expands
 _CONTAINERS: Final = {"mp3": "mp3", "ogg": "ogg", "opus": "ogg", "flac": "flac"}
 
 
@@ -33,13 +29,16 @@ class StreamDecoder:
     Args:
         format: `pcm`, `wav`, `mp3`, `ogg`, `opus` (in Ogg) or `flac`.
         sample_rate: Rate in Hz that the client declared; a container's own rate wins over it.
-        target_rate: Rate in Hz of the PCM that comes out.
+        target_rate: Rate in Hz of the PCM to return.
+        limiter: Bounds the worker threads that decode. Each of them competes with the event loop
+            for the interpreter, so as many as the machine has cores are enough. By default anyio's
+            limiter, which the whole program shares.
 
     Raises:
         UnsupportedFormat: The format or the rate cannot be decoded here.
 
-    `feed` and `finish` let a cancellation through once the step that they are in is done, and the
-    PCM of that step is lost: all that is left to do then is `aclose`.
+    A canceled `feed` or `finish` returns once the step in progress is done, and the PCM of that
+    step is lost: only `aclose` may follow.
 
     Example:
         >>> decoder = StreamDecoder("pcm", sample_rate=16000, target_rate=16000)
@@ -47,48 +46,60 @@ class StreamDecoder:
         b'ab'
     """
 
-    def __init__(self, format: str, sample_rate: int, target_rate: int) -> None:
+    def __init__(
+        self,
+        format: str,
+        sample_rate: int,
+        target_rate: int,
+        *,
+        limiter: anyio.CapacityLimiter | None = None,
+    ) -> None:
         self._stage = _stage(format, sample_rate)
         self._target = target_rate
+        self._limiter = limiter
         self._resampler: Resampler | None = None
         self._flushed = False
         weakref.finalize(self, self._stage.close)  # no thread outlives a decoder that was forgotten
 
     async def feed(self, data: bytes) -> bytes:
         """
-        Take the next bytes, and return the PCM (s16le mono, maybe empty) that they made available.
+        Decode the next bytes.
 
-        A call gives about 16 MiB at most; `feed(b"")` goes on with bytes that expand
-        to more. Who leaves too many of them there is refused further bytes.
+        Returns:
+            The PCM that they made available: s16le mono, possibly empty, about 4 MiB at most.
+            `feed(b"")` returns more of bytes that expand beyond that.
 
         Raises:
-            UndecodableAudio: The bytes are not what was declared, or expand beyond measure.
+            UndecodableAudio: The bytes are not what was declared, or too much of what they expand
+                to has not been taken.
             MissingExtraError: The stream needs resampling, and soxr is not installed.
         """
         if self._stage.cheap and self._stage.rate == self._target:
             return self._stage.push(data)
-        return await to_thread.run_sync(self._feed, data)
+        return await to_thread.run_sync(self._feed, data, limiter=self._limiter)
 
     async def finish(self) -> bytes:
         """
-        No more bytes come: return the rest of the PCM.
+        End the stream. Call it until it returns `b""`.
 
-        A call gives about 16 MiB at most: call until it returns `b""`. The first call gives all of
-        a stream that did not expand beyond that.
+        Returns:
+            More of the rest of the PCM, about 4 MiB at most.
 
         Raises:
-            UndecodableAudio: Bytes came, and no audio was in them.
+            UndecodableAudio: Bytes were fed, and there was no audio in them.
             MissingExtraError: As `feed`.
         """
         if self._stage.cheap and self._stage.rate == self._target:
             return self._stage.end()
-        return await to_thread.run_sync(self._finish)
+        return await to_thread.run_sync(self._finish, limiter=self._limiter)
 
     async def aclose(self) -> None:
         """Stop, and wait for the decoder's thread to end. May be called at any time, and twice."""
         self._stage.close()
-        with CancelScope(shield=True):
-            await to_thread.run_sync(self._stage.join)
+        if not self._stage.is_running:
+            return
+        with anyio.CancelScope(shield=True):
+            await to_thread.run_sync(self._stage.join, limiter=self._limiter)
 
     def _feed(self, data: bytes) -> bytes:
         parts = [self._resample(self._stage.push(data))]

@@ -1,150 +1,103 @@
-"""
-WAV as it streams: the header in pieces, sizes not known when it was written, other chunks.
+"""WAV as it streams, to s16le mono; the header is read by `paraformer_async._core.wav`."""
 
-The header follows https://www.mmsp.ece.mcgill.ca/Documents/AudioFormats/WAVE/WAVE.html
-"""
-
-import struct
-
+from paraformer_async._core.wav import IEEE_FLOAT, PCM, WavHeader
 from paraformer_async.audio.decoding.samples import float_to_s16le
 from paraformer_async.audio.decoding.stage import RATES, UndecodableAudio
 
 __all__ = ["WavStage"]
 
-_PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
-_DEPTHS = {(_PCM, 8), (_PCM, 16), (_PCM, 24), (_PCM, 32), (_FLOAT, 32), (_FLOAT, 64)}
-# Written where the size was not known yet: 0, -1, or the largest that a writer dared.
-_UNKNOWN_SIZES = range(0x7FFF_0000, 0x1_0000_0000)
-_MAX_FMT = 1024
+_ENCODINGS = {
+    *((PCM, 8), (PCM, 16), (PCM, 24), (PCM, 32)),
+    *((IEEE_FLOAT, 32), (IEEE_FLOAT, 64)),
+}
 
 
 class WavStage:
-    """Turns a RIFF/WAVE stream of PCM or float samples into s16le mono, averaging the channels."""
+    """Converts a WAV stream of PCM or float samples to s16le mono, averaging the channels."""
+
+    more = is_running = False
 
     def __init__(self, rate: int) -> None:
         self.rate = rate
-        self._head = bytearray()
-        self._skip = 0  # bytes of the stream still to be passed over
-        self._begun = self._in_data = False
-        self._fmt = (0, 0, 0)  # tag, channels, bits
-        self._left: int | None = None  # bytes of the data chunk still to come; None: unknown
-        self._cut = b""  # beginning of a frame whose end has not come
+        self._header = WavHeader(limit=None)
+        self._is_begun = False
+        self._left: int | None = None  # bytes of samples still to come; None: unknown
+        self._cut = b""  # beginning of a block whose end has not arrived
 
     @property
     def cheap(self) -> bool:
-        return self._in_data and self._fmt == (_PCM, 1, 16)
-
-    @property
-    def more(self) -> bool:
-        return False
+        """Whether the samples need no conversion."""
+        return self._header.is_complete and self._is_s16_mono
 
     def push(self, data: bytes) -> bytes:
-        if not self._in_data:
-            data = self._after_header(data)
-        return self._convert(self._frames(data)) if self._in_data else b""
+        """Decode more bytes; raise `UndecodableAudio` for another format or encoding."""
+        header = self._header
+        self._is_begun |= bool(data)
+        if not header.is_complete:
+            data = self._read_header(data)
+        return self._convert(self._blocks(data)) if header.is_complete else b""
 
     def end(self) -> bytes:
-        if self._head or (self._begun and not self._in_data):
+        """Return nothing; raise `UndecodableAudio` when the stream ended within its header."""
+        if self._is_begun and not self._header.is_complete:
             raise UndecodableAudio("the WAV stream ended within its header")
         return b""
 
     def close(self) -> None:
-        self._head.clear()
+        """Release what is held."""
+        self._cut = b""
 
     def join(self) -> None:
-        """Nothing was started."""
+        """Return at once: nothing was started."""
 
-    def _after_header(self, data: bytes) -> bytes:
-        self._head += data
-        while self._step():
-            if self._in_data:
-                data = bytes(self._head)
-                self._head.clear()
-                return data
-        return b""
+    def _read_header(self, data: bytes) -> bytes:
+        """Return the samples that follow the header in *data*."""
+        samples = bytes(self._header.feed(data))
+        if self._header.problem:
+            raise UndecodableAudio(self._header.problem)
+        if self._header.is_complete:
+            self._begin()
+        return samples
 
-    def _step(self) -> bool:
-        """Take one thing off the head; False when more bytes must come first."""
-        if self._skip:
-            passed = min(self._skip, len(self._head))
-            del self._head[:passed]
-            self._skip -= passed
-            return not self._skip
-        return self._chunk() if self._begun else self._riff()
+    @property
+    def _is_s16_mono(self) -> bool:
+        header = self._header
+        return (header.codec, header.channels, header.bits) == (PCM, 1, 16)
 
-    def _riff(self) -> bool:
-        magic = bytes(self._head[:4])
-        if not (b"RIFF".startswith(magic) or b"RF64".startswith(magic)):
-            raise UndecodableAudio("the stream was declared as WAV and does not begin as one")
-        if len(self._head) < 12:
-            return False
-        if bytes(self._head[8:12]) != b"WAVE":
-            raise UndecodableAudio("the stream is RIFF, but not WAVE")
-        del self._head[:12]
-        self._begun = True
-        return True
-
-    def _chunk(self) -> bool:
-        if len(self._head) < 8:
-            return False
-        name, size = struct.unpack_from("<4sI", self._head)
-        if name == b"fmt ":
-            return self._format_chunk(size)
-        del self._head[:8]
-        if name == b"data":
-            self._start(size)
-        else:
-            self._skip = size + size % 2
-        return True
-
-    def _format_chunk(self, size: int) -> bool:
-        if not 16 <= size <= _MAX_FMT:
-            raise UndecodableAudio(f"the WAV header has a fmt chunk of {size} bytes")
-        if len(self._head) < 8 + size:
-            return False
-        tag, channels, self.rate, _, _, bits = struct.unpack_from("<HHIIHH", self._head, 8)
-        if tag == _EXTENSIBLE and size >= 40:
-            (tag,) = struct.unpack_from("<H", self._head, 8 + 24)
-        if (tag, bits) not in _DEPTHS or not channels or self.rate not in RATES:
+    def _begin(self) -> None:
+        header = self._header
+        encoding = header.codec, header.bits
+        if encoding not in _ENCODINGS or not header.channels or header.sample_rate not in RATES:
             raise UndecodableAudio(
-                f"WAV of encoding {tag} with {bits} bits, {channels} channels, {self.rate} Hz "
-                "is not PCM that can be decoded"
+                f"WAV of encoding {header.codec} with {header.bits} bits, {header.channels} "
+                f"channels, {header.sample_rate} Hz is not PCM that can be decoded"
             )
-        self._fmt = tag, channels, bits
-        del self._head[:8]
-        self._skip = size + size % 2
-        return True
+        self.rate, self._left = header.sample_rate, header.data_size
 
-    def _start(self, size: int) -> None:
-        if self._fmt == (0, 0, 0):
-            raise UndecodableAudio("the WAV stream has its data before its fmt chunk")
-        self._left = None if size == 0 or size in _UNKNOWN_SIZES else size
-        self._in_data = True
-
-    def _frames(self, data: bytes) -> bytes:
-        """Cut `data` to whole frames of the data chunk; what follows that chunk is passed over."""
-        _, channels, bits = self._fmt
+    def _blocks(self, data: bytes) -> bytes:
+        """Cut *data* to whole blocks of the data chunk; what follows that chunk is skipped."""
         if self._left is not None:
             data = data[: self._left]
             self._left -= len(data)
         data = self._cut + data
-        rest = len(data) % (channels * bits // 8)
+        rest = len(data) % self._header.block_align
         self._cut = data[len(data) - rest :]
         return data[: len(data) - rest]
 
     def _convert(self, data: bytes) -> bytes:
-        tag, channels, bits = self._fmt
-        if self._fmt == (_PCM, 1, 16) or not data:
+        header = self._header
+        if self._is_s16_mono or not data:
             return data
         import numpy as np
 
-        if tag == _FLOAT:
-            return float_to_s16le(np.frombuffer(data, f"<f{bits // 8}").astype("f4"), channels)
-        if bits == 8:
+        if header.codec == IEEE_FLOAT:
+            floats = np.frombuffer(data, f"<f{header.bits // 8}").astype("f4")
+            return float_to_s16le(floats, header.channels)
+        if header.bits == 8:
             samples = (np.frombuffer(data, np.uint8).astype(np.int16) - 128) << 8
         else:  # the upper 16 bits, as libsndfile does it
-            pairs = np.frombuffer(data, np.uint8).reshape(-1, bits // 8)[:, -2:]
+            pairs = np.frombuffer(data, np.uint8).reshape(-1, header.bits // 8)[:, -2:]
             samples = np.ascontiguousarray(pairs).view("<i2")
-        mono = np.rint(samples.reshape(-1, channels).mean(axis=1))
+        mono = np.rint(samples.reshape(-1, header.channels).mean(axis=1))
         pcm: bytes = mono.astype("<i2").tobytes()
         return pcm

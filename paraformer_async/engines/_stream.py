@@ -1,8 +1,8 @@
 """
-A listener that recognizes sentence by sentence: VAD, recognizer, words with times.
+An engine stream that recognizes sentence by sentence: VAD, recognizer, words with times.
 
-All work is done in worker threads, a bounded piece at a time: the event loop never waits for a
-model, and cancellation waits for no more than one piece.
+All work is done in worker threads, in bounded pieces: the event loop never waits for a model, and
+a cancellation waits for one piece at most.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,52 +13,51 @@ import anyio.to_thread
 from paraformer_async.engines._segment import Segment
 from paraformer_async.engines._vad import Segmenter
 from paraformer_async.engines._words import join_words, split_words, spread_words
-from paraformer_async.engines.base import ListenerSettings
+from paraformer_async.engines.base import StreamSettings
 from paraformer_async.errors import UsageError
 from paraformer_async.results import Sentence
 
 if TYPE_CHECKING:
     from anyio import CapacityLimiter
 
-__all__ = ["Decoder", "SegmentListener"]
+__all__ = ["SegmentDecoder", "SegmentStream"]
 
 _PIECE = 30 * 16000 * 2  # bytes of audio that one call of a worker goes through at most
 
 
-class Decoder(Protocol):
-    """Turns the segments of one listener into text. Runs in worker threads, one call at a time."""
+class SegmentDecoder(Protocol):
+    """Recognizes the segments of one stream. Runs in worker threads, one call at a time."""
 
     def partial(self, segment: Segment) -> str:
-        """The text of a segment that still grows; later calls see the same one with more audio."""
+        """Return the text of a segment that still grows; later calls get it with more audio."""
         ...
 
     def final(self, segment: Segment) -> str:
-        """The text of a segment that has ended."""
+        """Return the text of a segment that has ended."""
         ...
 
 
-class SegmentListener:
+class SegmentStream:
     """
-    A `paraformer_async.engines.base.Listener` over a VAD and a decoder.
+    An `EngineStream` over a VAD and a recognizer.
 
-    A call that is canceled loses what it would have returned. A listener that was finished or
-    closed raises `UsageError` when it is fed.
+    A canceled call loses its results.
 
     Args:
         segmenter: Cuts the audio into sentences.
         decoder: Recognizes them.
-        settings: What the task asked for.
+        settings: The parameters of the task.
         workers: The engine's worker threads.
         partial_every: At most one partial result for so many ms of new audio in a sentence. None
-            is made while other listeners wait for a worker: finals go first.
-        on_close: Called once, when the listener is closed.
+            is made while other streams wait for a worker: final results go first.
+        on_close: Called once, on closing.
     """
 
     def __init__(
         self,
         segmenter: Segmenter,
-        decoder: Decoder,
-        settings: ListenerSettings,
+        decoder: SegmentDecoder,
+        settings: StreamSettings,
         workers: "CapacityLimiter",
         *,
         partial_every: int,
@@ -72,32 +71,38 @@ class SegmentListener:
         self._on_close = on_close
         self._ended = False
         self._closed = False
-        self._number = 1  # of the sentence being spoken
-        self._partial_text = ""  # what was last said of it
-        self._partial_length = 0  # ms of its audio at that time
+        self._number = 1  # of the current sentence
+        self._partial_text = ""  # of its latest partial result
+        self._partial_length = 0  # ms of its audio at that result
 
     async def feed(self, pcm: bytes) -> Sequence[Sentence]:
         """
-        Take the next audio, s16le mono at 16 kHz, and return what it made known.
+        Recognize more audio.
+
+        Args:
+            pcm: s16le mono at 16 kHz.
+
+        Returns:
+            New results, in order.
 
         Raises:
-            UsageError: The listener has been finished or closed.
+            UsageError: The stream has been finished or closed.
         """
         if self._ended:
-            raise UsageError("the listener was fed after its end")
+            raise UsageError("the stream of the engine was fed after its end")
         sentences: list[Sentence] = []
         for start in range(0, len(pcm), _PIECE):
             self._segmenter.push(pcm[start : start + _PIECE])
             sentences += await self._finals()
         growing = self._segmenter.open
         if growing is not None and self._partial_due(growing):
-            said = await self._in_worker(lambda: self._partial(growing))
-            if said is not None:
-                sentences.append(said)
+            partial = await self._in_worker(lambda: self._partial(growing))
+            if partial is not None:
+                sentences.append(partial)
         return sentences
 
     async def finish(self) -> Sequence[Sentence]:
-        """No more audio comes: return the sentence that was being spoken, if any."""
+        """End the audio; return the current sentence as a final result, if there is one."""
         if self._ended:
             return []
         self._ended = True
@@ -105,7 +110,7 @@ class SegmentListener:
         return await self._finals()
 
     async def aclose(self) -> None:
-        """Give the place in the engine back. May be called twice."""
+        """Free the place in the engine. May be called twice."""
         self._ended = True
         if not self._closed:
             self._closed = True
@@ -122,7 +127,7 @@ class SegmentListener:
 
     def _next_final(self) -> Sentence | None:
         while (segment := self._segmenter.next()) is not None:
-            # What was said once is not taken back, so that every partial result has its final one.
+            # Every partial result has a final one, although the recognizer may find nothing now.
             text = self._decoder.final(segment) or self._partial_text
             sentence = self._sentence(text, segment, final=True)
             self._partial_text, self._partial_length = "", 0
@@ -133,7 +138,7 @@ class SegmentListener:
 
     def _partial_due(self, growing: Segment) -> bool:
         return (
-            growing.worth_hearing
+            growing.is_recognizable
             and growing.length - self._partial_length >= self._partial_every
             and not self._workers.statistics().tasks_waiting
         )

@@ -1,0 +1,155 @@
+"""
+Reading events of the service that are not as documented.
+
+The service adds fields and changes types without notice. A field that only informs (usage, ids,
+emotion) must never end a recognition, so what cannot be used is left out: numbers may be fractions
+or text, text may hold half a surrogate pair, anything may be null, NaN or of another type. An event
+is refused only when nothing can be made of its sentence.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from math import isfinite
+from typing import Any
+
+from paraformer_async.errors import RemoteProtocolError
+
+__all__ = ["parse", "usable"]
+
+# Times beyond this are no times: 285 years, and what a double holds exactly.
+_LARGEST = 2**53
+
+
+def parse(frame: str | bytes) -> Any:
+    """
+    Return the JSON of *frame*, with NaN, infinities, control characters and half surrogate pairs.
+
+    Raises:
+        ValueError, RecursionError: It is not JSON.
+    """
+    return json.loads(frame, strict=False)
+
+
+def usable(document: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return what can be used of an event, in the documented types.
+
+    Raises:
+        RemoteProtocolError: Nothing can be made of its sentence.
+    """
+    header, payload = _mapping(document["header"]), _mapping(document.get("payload"))
+    kept = {"event": header["event"], "task_id": _text(header.get("task_id")) or ""}
+    for name in ("error_code", "error_message"):
+        kept[name] = _as_text(header.get(name))
+    output = _mapping(payload.get("output"))
+    sentence = output.get("sentence")
+    return {
+        "header": kept,
+        "payload": {
+            "output": {"sentence": None if sentence is None else _sentence(sentence)},
+            "usage": _usage(payload.get("usage")),
+        },
+    }
+
+
+def _sentence(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise RemoteProtocolError(f"the sentence of a result is {type(value).__name__}, no object")
+    words = [_fields(word, _WORD) for word in _items(value.get("words")) if isinstance(word, dict)]
+    text = value.get("text")
+    if text is not None and not isinstance(text, str | int | float):
+        if not words:
+            raise RemoteProtocolError("the text of a sentence cannot be read")
+        text = "".join(word.get("text", "") + word.get("punctuation", "") for word in words)
+    sentence = _fields(value, _SENTENCE) | {"text": _as_text(text), "words": words}
+    stash = value.get("stash")
+    if isinstance(stash, dict):
+        sentence["stash"] = _sentence(stash)
+    return sentence
+
+
+def _usage(value: Any) -> dict[str, Any] | None:
+    return _fields(value, _USAGE) if isinstance(value, dict) else None
+
+
+def _fields(value: Mapping[str, Any], rules: Mapping[str, Callable[[Any], Any]]) -> dict[str, Any]:
+    """Return the fields that can be used; the others are missing."""
+    found = {name: rule(value.get(name)) for name, rule in rules.items()}
+    return {name: field for name, field in found.items() if field is not None}
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _items(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool):
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if isfinite(number) and abs(number) <= _LARGEST else None
+
+
+def _time(value: Any) -> int | None:
+    number = _number(value)
+    return None if number is None else round(number)
+
+
+def _count(value: Any) -> int | float | None:
+    number = _number(value)
+    return int(number) if number is not None and number.is_integer() else number
+
+
+def _flag(value: Any) -> bool | None:
+    if isinstance(value, str):
+        return {"true": True, "false": False}.get(value.lower())
+    return bool(value) if isinstance(value, bool | int) else None
+
+
+def _text(value: Any) -> str | None:
+    return value.encode(errors="replace").decode() if isinstance(value, str) else None
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, str):
+        return value.encode(errors="replace").decode()
+    return "" if value is None or isinstance(value, dict | list) else str(value)
+
+
+def _id(value: Any) -> int | str | None:
+    number = None if isinstance(value, str) else _number(value)
+    if number is not None and number.is_integer():
+        return int(number)
+    return _text(value)
+
+
+def _whole(value: Any) -> int | None:
+    number = _number(value)
+    return int(number) if number is not None and number.is_integer() else None
+
+
+_WORD: Mapping[str, Callable[[Any], Any]] = {
+    "begin_time": _time,
+    "end_time": _time,
+    "text": _as_text,
+    "punctuation": _as_text,
+    "fixed": _flag,
+}
+_SENTENCE: Mapping[str, Callable[[Any], Any]] = {
+    "begin_time": _time,
+    "end_time": _time,
+    "sentence_end": _flag,
+    "heartbeat": _flag,
+    "emo_tag": _text,
+    "emo_confidence": _number,
+    "sentence_id": _id,
+    "speaker_id": _id,
+    "channel_id": _whole,
+}
+_USAGE: Mapping[str, Callable[[Any], Any]] = {"duration": _count}

@@ -1,0 +1,202 @@
+"""
+The service's side of one connection: what the local and the scripted service have in common.
+
+One task after another, by the protocol's table, with the three clocks of the real service and the
+checks of run-task. Sans-I/O: the caller moves frames and passes the time.
+"""
+
+from collections.abc import Callable
+from math import ceil, inf
+from typing import cast
+
+from msgspec import Struct
+
+from paraformer_async._core.clocks import Clocks
+from paraformer_async._core.protocol import Phase, ServerProtocol
+from paraformer_async._core.wire import (
+    Command,
+    Event,
+    ResultGenerated,
+    RunTask,
+    TaskFailed,
+    TaskFinished,
+    TaskStarted,
+)
+from paraformer_async.errors import InvalidOptionError, RemoteProtocolError
+from paraformer_async.options.parameters import check
+from paraformer_async.results import Sentence, Usage
+
+__all__ = [
+    "LARGEST_MESSAGE",
+    "PATH",
+    "Closing",
+    "ConnectionEnded",
+    "ServiceConnection",
+    "TaskFailure",
+    "flaw_of",
+]
+
+PATH = "/api-ws/v1/inference"
+# Frames of up to 16 KB are advised; the vendor's SDK sends 12,800 bytes. More than this is refused.
+LARGEST_MESSAGE = 1024 * 1024
+
+
+class Closing(Struct, frozen=True):
+    """
+    How a connection ends.
+
+    Attributes:
+        failure: Sent before the close frame, if any.
+        code: Code of the close frame.
+    """
+
+    failure: TaskFailed | None = None
+    code: int = 1000
+
+
+class TaskFailure(Exception):
+    """The task cannot go on; the client receives task-failed, and the connection is closed."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.event = TaskFailed(code, message)
+
+
+class ConnectionEnded(Exception):
+    """The connection is over: nothing can be sent any more."""
+
+
+def flaw_of(request: RunTask) -> str | None:
+    """
+    Check a run-task by the tables of models and parameters; other models and parameters pass.
+
+    Returns:
+        Why its task cannot be started; `None` when it can.
+    """
+    if not request.model:
+        return "model is missing"
+    parameters = dict(request.parameters)
+    if isinstance(parameters.get("format"), str):
+        parameters["format"] = "pcm"  # a decoder knows better which it can decode
+    if request.resources:
+        parameters["phrase_id"] = request.resources[0].resource_id
+    try:
+        check(request.model, parameters)
+    except InvalidOptionError as error:
+        return str(error)
+    return None
+
+
+class ServiceConnection:
+    """
+    State and clocks of one connection.
+
+    The clocks run from `wait` to the next `receive`: while the service is busy nobody is late.
+
+    Args:
+        clocks: The time limits.
+        now: The time, in seconds, like every `now` below.
+        check: Returns why a run-task is refused, `None` when it is not.
+
+    Attributes:
+        request: The run-task of the current task; `None` while there is none.
+    """
+
+    def __init__(
+        self, clocks: Clocks, now: float, *, check: Callable[[RunTask], str | None] = flaw_of
+    ) -> None:
+        self.request: RunTask | None = None
+        self._clocks = clocks
+        self._check = check
+        self._protocol = ServerProtocol()
+        self._is_waiting = False
+        self._message_at = now  # the latest message of the client
+        self._speech_at = now  # the latest result
+
+    @property
+    def task_id(self) -> str:
+        """Id of the current or the last task; empty before the first."""
+        return self._protocol.task_id
+
+    def wait(self, now: float) -> None:
+        """Start the clocks: from now on the service waits for the client."""
+        self._speech_at = min(now, self._speech_at + now - self._message_at)
+        self._message_at = now
+        self._is_waiting = True
+
+    def receive(self, frame: str | bytes, now: float) -> Command:
+        """
+        Stop the clocks, and decode a frame of the client.
+
+        Raises:
+            TaskFailure: The frame cannot be decoded or is not allowed now, or its run-task is
+                refused.
+        """
+        self._is_waiting = False
+        self._message_at = now
+        try:
+            command = cast("Command", self._protocol.receive(frame))
+        except RemoteProtocolError as error:
+            raise TaskFailure("CLIENT_ERROR", error.message) from error
+        if isinstance(command, RunTask):
+            self.request = command
+            flaw = self._check(command)
+            if flaw is not None:
+                raise TaskFailure("InvalidParameter", flaw)
+        return command
+
+    def result(self, sentence: Sentence, seconds: float, now: float) -> ResultGenerated:
+        """
+        Return the event of a sentence, and reset the silence clock if it is speech.
+
+        Args:
+            sentence: The sentence, partial or final.
+            seconds: Length of the audio that the task has received so far, which is billed.
+            now: The time.
+        """
+        if not sentence.heartbeat:
+            self._speech_at = now
+        return ResultGenerated(sentence, Usage(ceil(seconds)) if sentence.is_final else None)
+
+    def send(self, event: Event, now: float) -> str:
+        """
+        Return the frame of an event that is being sent.
+
+        Raises:
+            LocalProtocolError: The event is not allowed now.
+        """
+        frame = cast("str", self._protocol.send(event))
+        if isinstance(event, TaskStarted):
+            self._speech_at = now
+        elif isinstance(event, TaskFinished):
+            self.request = None
+            self._message_at = now
+        return frame
+
+    def deadline(self) -> float:
+        """Return when the first clock expires if nothing is received; infinite if none runs."""
+        return self._next_expiry()[0]
+
+    def expired(self, now: float) -> Closing | None:
+        """Return how the connection ends if a clock has expired; `None` otherwise."""
+        when, closing = self._next_expiry()
+        return closing if when <= now else None
+
+    def _next_expiry(self) -> tuple[float, Closing]:
+        clocks, phase = self._clocks, self._protocol.phase
+        if self._is_waiting and phase is Phase.IDLE:
+            return self._message_at + clocks.idle, Closing()
+        if not self._is_waiting or phase is not Phase.RUNNING or self.request is None:
+            return inf, Closing()
+        seconds = f"{clocks.message:g}"
+        message = TaskFailed("CLIENT_ERROR", f"request timeout after {seconds} seconds.")
+        has_heartbeat = self.request.parameters.get("heartbeat")
+        silent_since = self._message_at if has_heartbeat else self._speech_at
+        return min(
+            (self._message_at + clocks.message, Closing(message)),
+            (
+                silent_since + clocks.silence,
+                Closing(TaskFailed("ResponseTimeout", "Response timeout!")),
+            ),
+            key=lambda expiry: expiry[0],
+        )

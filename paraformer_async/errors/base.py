@@ -1,0 +1,101 @@
+"""
+The root of the tree, and what has nothing to do with the service.
+
+Ground floor: imports nothing of ours.
+"""
+
+__all__ = [
+    "AudioError",
+    "InvalidOptionError",
+    "MissingExtraError",
+    "ParaformerError",
+    "UsageError",
+]
+
+
+class ParaformerError(Exception):
+    """
+    Base of all errors of this library. Its text is built from its attributes when it is shown.
+
+    Attributes:
+        hint: What to do next, in one sentence; empty when there is nothing useful to say.
+    """
+
+    def __init__(self, message: str = "", *, hint: str = "") -> None:
+        super().__init__(*((message,) if message else ()))
+        self.hint: str = hint
+
+    @property
+    def message(self) -> str:
+        """What happened, without the hint and ids."""
+        return str(self.args[0]) if self.args else ""
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+    def __repr__(self) -> str:
+        """Show the facts that are known, the hint too."""
+        known = {name: fact for name, fact in vars(self).items() if fact and name[0] != "_"}
+        shown = [*map(repr, self.args), *(f"{name}={fact!r}" for name, fact in known.items())]
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Keep all facts on the way to another process, whatever `__init__` takes."""
+        return _restored, (type(self), self.args, vars(self).copy())
+
+
+class InvalidOptionError(ParaformerError, ValueError):
+    """
+    An option or parameter has a value that cannot work. Raised before anything is sent.
+
+    Attributes:
+        option: Name of the option.
+        reason: What is wrong with its value, and what is allowed.
+    """
+
+    def __init__(self, option: str, reason: str, *, hint: str = "") -> None:
+        self.option: str = option
+        self.reason: str = reason
+        super().__init__(hint=hint)
+
+    @property
+    def message(self) -> str:
+        """What happened, without the hint."""
+        return f"{self.option}: {self.reason}"
+
+
+class MissingExtraError(ParaformerError, ImportError):
+    """
+    An optional dependency is needed and not installed.
+
+    Attributes:
+        purpose: What needs it.
+        extra: Name of the extra that brings it: `pip install "paraformer-async[extra]"`.
+    """
+
+    def __init__(self, purpose: str, extra: str) -> None:
+        self.purpose: str = purpose
+        self.extra: str = extra
+        super().__init__(hint=f'pip install "paraformer-async[{extra}]"')
+
+    @property
+    def message(self) -> str:
+        """What happened, without the hint."""
+        return f"{self.purpose} needs packages that are not installed"
+
+
+class UsageError(ParaformerError, RuntimeError):
+    """The API was used out of order, for example audio was sent after `finish()`."""
+
+
+class AudioError(ParaformerError, ValueError):
+    """The audio cannot be used as it is: unreadable, empty, or not what the model takes."""
+
+
+def _restored(
+    kind: type[ParaformerError], args: tuple[object, ...], facts: dict[str, object]
+) -> ParaformerError:
+    error = kind.__new__(kind)
+    error.args = args
+    vars(error).update(facts)
+    return error

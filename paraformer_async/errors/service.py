@@ -1,0 +1,256 @@
+"""
+What goes wrong on the way to the service and at the service.
+
+Ground floor: imports only the root of the tree and the catalogue. Whether a failure is retryable or
+throttled, and its hint, come from the catalogue alone.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Self
+
+from paraformer_async.errors.base import ParaformerError
+from paraformer_async.errors.catalogue import WAITS, Row, classify
+
+__all__ = [
+    "AudioLostError",
+    "AuthenticationError",
+    "ConnectError",
+    "ConnectionLostError",
+    "DeadlineError",
+    "HandshakeError",
+    "LocalProtocolError",
+    "ProtocolError",
+    "RemoteProtocolError",
+    "ServiceError",
+    "TaskFailedError",
+]
+
+
+class ServiceError(ParaformerError):
+    """
+    Something went wrong on the way to the service or at the service.
+
+    Attributes:
+        request_id: Id of the task it happened to, or of the refused request; empty when there was
+            none.
+        request_ids: Ids of all tasks of the recognition, reconnections included.
+        retryable: Whether a retry with the same audio may succeed.
+        is_throttled: Whether the account's quota was the reason.
+        retry_after: Seconds to wait before a retry, as the service asked for.
+        recognized: What was recognized for good before, as one text.
+        unsettled: Seconds of audio that were sent and are covered by no final result; `None` for
+            compressed audio.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        request_id: str = "",
+        retryable: bool = False,
+        retry_after: float = 0.0,
+        hint: str = "",
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.hint: str
+        self.request_id: str = request_id
+        self.request_ids: tuple[str, ...] = ()
+        self.retryable: bool = retryable
+        self.is_throttled: bool = False
+        self.retry_after: float = retry_after
+        self.recognized: str = ""
+        self.unsettled: float | None = 0.0
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        return f"{text} [request id {self.request_id}]" if self.request_id else text
+
+    def with_facts(
+        self,
+        *,
+        request_ids: Sequence[str] = (),
+        recognized: str = "",
+        unsettled: float | None = 0.0,
+        hint: str = "",
+    ) -> Self:
+        """
+        Return this error with what only the client knows. Called once, where the client gives up.
+
+        Args:
+            request_ids: Ids of all tasks of the recognition, the failed one last. It becomes the
+                `request_id` of an error that has none, unless no connection was made for the task.
+            recognized: What was recognized for good, as one text.
+            unsettled: Seconds of audio that no final result covers; `None` for compressed audio.
+            hint: Replaces the hint, unless it is empty.
+        """
+        self.request_ids = tuple(request_ids)
+        if request_ids and not self.request_id and not isinstance(self, ConnectError):
+            self.request_id = request_ids[-1]
+        self.recognized = recognized
+        self.unsettled = unsettled
+        self.hint = hint or self.hint
+        return self
+
+    def _look_up(self, row: Row) -> None:
+        """Take from the catalogue what follows from the facts."""
+        self.retryable = row.retryable
+        self.is_throttled = row.throttled
+        self.hint = row.hint
+
+
+class ConnectError(ServiceError):
+    """No connection to the service could be made (name resolution, network, TLS, proxy)."""
+
+
+class HandshakeError(ConnectError):
+    """
+    The service, or what is in front of it, answered the WebSocket handshake with an HTTP error.
+
+    Attributes:
+        status: The HTTP status.
+        body: The beginning of the answer's body.
+        error_code: The service's code in a JSON body, for example `InvalidApiKey`; else empty.
+        error_message: The service's message in a JSON body; else empty.
+    """
+
+    def __init__(self, status: int, body: str = "", *, retry_after: float = 0.0) -> None:
+        self.status: int = status
+        self.body: str = body
+        self.error_code: str
+        self.error_message: str
+        self.error_code, self.error_message, request_id = _read(body)
+        super().__init__(request_id=request_id, retry_after=retry_after)
+        self._look_up(
+            classify(code=self.error_code, message=self.error_message, status=self.status)
+        )
+
+    @property
+    def message(self) -> str:
+        """What happened, without the hint and ids."""
+        parts = [self.error_code, self.error_message] if self.error_code else [self.body]
+        what = f"the service refused the connection with HTTP {self.status}"
+        return ": ".join([what, *filter(None, parts)])
+
+
+class AuthenticationError(HandshakeError):
+    """The service refused the API key (HTTP 401) or its access (HTTP 403)."""
+
+
+class ConnectionLostError(ServiceError):
+    """
+    An open connection ended before the task was finished.
+
+    Attributes:
+        close_code: The WebSocket close code; 1006 when the connection ended without one.
+        close_reason: The reason that came with the close code, often empty.
+    """
+
+    def __init__(self, close_code: int, close_reason: str = "", *, request_id: str = "") -> None:
+        self.close_code: int = close_code
+        self.close_reason: str = close_reason
+        super().__init__(request_id=request_id)
+        self._look_up(classify(message=close_reason, close=close_code))
+
+    @property
+    def message(self) -> str:
+        """What happened, without the hint and ids."""
+        reason = f", reason: {self.close_reason}" if self.close_reason else ""
+        return f"the connection was lost during the task (close code {self.close_code}{reason})"
+
+
+class DeadlineError(ServiceError, TimeoutError):
+    """
+    A bounded wait ran out.
+
+    Attributes:
+        phase: What was waited for: `connect`, `started`, `send` or `finish`, as in `Timeouts`, or
+            `pool`, a free connection, or `quota`, a place in the account's quota.
+        seconds: How long it was waited for.
+    """
+
+    def __init__(self, phase: str, seconds: float, *, request_id: str = "") -> None:
+        self.phase: str = phase
+        self.seconds: float = seconds
+        wait = WAITS[phase]
+        super().__init__(
+            request_id=request_id, retryable=wait.retryable, hint=f"see {wait.setting}"
+        )
+
+    @property
+    def message(self) -> str:
+        """What happened, without the hint and ids."""
+        return f"{WAITS[self.phase].what} within {self.seconds:g} s"
+
+
+class TaskFailedError(ServiceError):
+    """
+    The service ended the task with an error.
+
+    Attributes:
+        error_code: The service's code, for example `InvalidParameter`.
+        error_message: The service's message.
+    """
+
+    def __init__(self, error_code: str, error_message: str, *, request_id: str = "") -> None:
+        self.error_code: str = error_code
+        self.error_message: str = error_message
+        super().__init__(request_id=request_id)
+        self._look_up(classify(code=error_code, message=error_message))
+
+    @property
+    def message(self) -> str:
+        """What happened, without the hint and ids."""
+        return f"the task failed: {self.error_code}: {self.error_message}"
+
+
+class AudioLostError(ServiceError):
+    """
+    The connection was lost when more audio was unsettled than is kept (`Reconnect.keep`).
+
+    Attributes:
+        begin_time: Where the audio begins that cannot be sent again, in ms of the user's audio.
+        end_time: Where it ends.
+    """
+
+    def __init__(self, begin_time: int, end_time: int) -> None:
+        self.begin_time: int = begin_time
+        self.end_time: int = end_time
+        super().__init__(
+            hint='see Reconnect(keep=…), or continue with a gap: Reconnect(lost="gap")'
+        )
+
+    @property
+    def message(self) -> str:
+        """What happened, without the hint and ids."""
+        lost = f"the audio from {self.begin_time} to {self.end_time} ms is no longer kept"
+        return f"the connection was lost, and {lost}"
+
+
+class ProtocolError(ServiceError):
+    """Client and service disagree about the protocol."""
+
+
+class LocalProtocolError(ProtocolError):
+    """This side was about to send what the protocol does not allow now. Nothing was sent."""
+
+
+class RemoteProtocolError(ProtocolError):
+    """The peer sent what the protocol does not allow now, or what cannot be decoded."""
+
+
+def _read(body: str) -> tuple[str, str, str]:
+    """Return code, message and request id of a JSON *body*; empty texts for what it has not."""
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        return "", "", ""
+    if not isinstance(answer, dict):
+        return "", "", ""
+    nested = answer.get("error")  # of the gateways that are compatible with OpenAI's
+    found = answer | nested if isinstance(nested, dict) else answer
+    code, message, request_id = (
+        text if isinstance(text := found.get(name), str) else ""
+        for name in ("code", "message", "request_id")
+    )
+    return code, message, request_id

@@ -1,0 +1,118 @@
+"""
+Checks of the options that are no parameters of the service: connection and behavior.
+
+Ground floor: imports only checks, facts and policies of ours.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+
+from paraformer_async.errors import InvalidOptionError
+from paraformer_async.options.checks import (
+    require_address,
+    require_flag,
+    require_function,
+    require_json,
+    require_kind,
+    require_mapping,
+    require_seconds,
+    require_sequence,
+    require_text,
+    shown,
+)
+from paraformer_async.options.policies import Reconnect, Timeouts
+from paraformer_async.options.service import WORKSPACE_ID
+
+__all__ = ["CHECKS"]
+
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2: a token
+
+
+def _check_further(name: str, value: object) -> None:
+    for key, content in require_mapping(name, value, "a dict of names and values").items():
+        require_json(name, {key: content}, key)
+
+
+def _check_key(name: str, value: object) -> None:
+    if isinstance(value, str):
+        require_text(name, value, secret="the given text")  # noqa: S106 - what it is called
+    elif value is not None and not callable(value):
+        raise InvalidOptionError(name, "must be text, or a callable that returns the text")
+
+
+def _check_endpoint(name: str, value: object) -> None:
+    if value is not None:
+        require_address(name, value, "ws", "wss")
+
+
+def _check_workspace(name: str, value: object) -> None:
+    if value is None:
+        return
+    require_text(name, value)
+    if not re.fullmatch(WORKSPACE_ID, str(value)):
+        raise InvalidOptionError(
+            name, f"{shown(value)} is not an id of at most 64 letters, digits, '-' and '_'"
+        )
+
+
+def _check_headers(name: str, value: object) -> None:
+    for header, content in require_mapping(name, value, "a dict of text").items():
+        require_text(name, header)
+        if not _HEADER.fullmatch(header):
+            raise InvalidOptionError(name, f"{shown(header)} is not the name of a header")
+        require_text(name, content, secret=f"the value of {header}")
+
+
+def _check_proxy(name: str, value: object) -> None:
+    if value is not None:
+        require_address(name, value, "http", "https")
+
+
+def _check_ssl(name: str, value: object) -> None:
+    if value is not None:
+        from ssl import SSLContext  # slow to import
+
+        require_kind(name, value, SSLContext, "an ssl.SSLContext, like that of your own CA")
+
+
+def _check_middleware(name: str, value: object) -> None:
+    for factory in require_sequence(name, value, "a list of factories, like [Heartbeat]"):
+        if not callable(factory):
+            raise InvalidOptionError(
+                name,
+                f"{shown(factory)} is not a factory",
+                hint="pass the class, not an instance",
+            )
+
+
+def _check_reconnect(name: str, value: object) -> None:
+    if value is not None:
+        require_kind(name, value, Reconnect, "Reconnect(…), or None")
+
+
+def _check_observer(name: str, value: object) -> None:
+    if value is not None:
+        require_function(name, value, "an event")
+
+
+def _check_timeouts(name: str, value: object) -> None:
+    require_kind(name, value, Timeouts, "Timeouts(…)")
+
+
+# The check of each option that is not in the table of parameters, by the name of the option.
+CHECKS: Mapping[str, Callable[[str, object], None]] = {
+    "model": require_text,
+    "parameters": _check_further,
+    "api_key": _check_key,
+    "endpoint": _check_endpoint,
+    "workspace": _check_workspace,
+    "headers": _check_headers,
+    "proxy": _check_proxy,
+    "ssl": _check_ssl,
+    "middleware": _check_middleware,
+    "reconnect": _check_reconnect,
+    "timeouts": _check_timeouts,
+    "buffer": require_seconds,
+    "observe": _check_observer,
+    "observe_messages": require_flag,
+}

@@ -1,0 +1,66 @@
+"""
+Facts of the service that are not a row of a table, each stated once.
+
+Ground floor: imports nothing of ours. Sources, all of Alibaba Cloud Model Studio:
+
+- [API] Paraformer real-time speech recognition, WebSocket API
+- [SDK] Paraformer real-time speech recognition, Python SDK
+- [LIMITS] Rate limits
+- [CONTEXT] Real-time speech recognition, context biasing
+- [WORDS] Custom hot words
+- [SEEN] observed, and not documented
+"""
+
+from typing import Final
+
+# Where the service is [API]
+ENDPOINT: Final = "wss://dashscope.aliyuncs.com/api-ws/v1/inference"
+BEIJING: Final = "cn-beijing"
+SINGAPORE: Final = "ap-southeast-1"
+WORKSPACE_ID: Final = r"[A-Za-z0-9_-]{1,64}"  # [SEEN] a regular expression
+
+# Clocks, in seconds
+MESSAGE_TIMEOUT: Final = 23.0  # a task without a message from the client fails [SEEN]
+SILENCE_TIMEOUT: Final = 60.0  # a task without speech fails, unless `heartbeat` [API]
+IDLE_TIMEOUT: Final = 60.0  # a connection without a task is closed [API]
+
+# Quota: tasks started per account and model, unless the row of the model differs [LIMITS]
+TASKS_PER_MINUTE: Final = 1200
+TASKS_PER_SECOND: Final = TASKS_PER_MINUTE // 60
+
+# Audio
+FORMATS: Final = ("pcm", "wav", "mp3", "opus", "speex", "aac", "amr")  # [API]
+SAMPLE_RATE: Final = 16000  # Hz, what is assumed when neither the user nor the model names one
+# Hz. "Any rate" [API]; outside of this no audio format has one, and no decoder of ours works.
+SAMPLE_RATES: Final = range(1000, 384_001)
+FRAME_MS: Final = 100  # the advised length of a frame [SDK]
+SMALLEST_FRAME: Final = 1024  # bytes, the advised size is 1 KB to 16 KB [SDK]
+LARGEST_FRAME: Final = 16 * 1024
+
+# Sentences, in ms
+SENTENCE_SILENCE: Final = range(200, 6001)  # allowed values of `max_sentence_silence` [SDK]
+DEFAULT_SENTENCE_SILENCE: Final = 800  # [SDK]; the WebSocket pages have 1300
+SEMANTIC_SENTENCE_SILENCE: Final = 2000  # ends a sentence despite semantic punctuation [SEEN]
+
+# Conversation context, `payload.input.context` [CONTEXT]
+CONTEXT_MESSAGES: Final = 5  # the latest ones that count, for each role
+CONTEXT_CHARACTERS: Final = 400  # for each round; the service cuts the rest off
+
+# Hot words of the call, `vocabulary` [CONTEXT]
+VOCABULARY_WORDS: Final = 2000
+VOCABULARY_WEIGHTS: Final = range(1, 6)
+SUPER_WEIGHT: Final = 50
+SUPER_WORDS: Final = 50  # words that may have `SUPER_WEIGHT`
+
+# Hot words in lists, `vocabulary_id` [WORDS]
+VOCABULARY_LISTS: Final = 10  # for each account
+LISTED_WORDS: Final = 500  # for each list, for Paraformer; `VOCABULARY_WORDS` for later models
+LISTED_WORD_CHARACTERS: Final = 15  # of a word with any non-ASCII character
+LISTED_WORD_TOKENS: Final = 7  # space-separated, of a word in ASCII
+VOCABULARY_PREFIX_CHARACTERS: Final = 9  # lowercase letters and digits
+VOCABULARY_UPDATE_INTERVAL: Final = 300.0  # seconds between two updates of a list
+
+FILTERED_WORDS: Final = 32  # for each list of `special_word_filter` [API]
+NOISE_THRESHOLDS: Final = (-1.0, 1.0)  # lowest and highest `speech_noise_threshold` [API]
+
+TOKEN_SECONDS: Final = range(1, 1801)  # lifetime of a temporary token; 60 when not given [API]

@@ -1,0 +1,1131 @@
+"""The machine: one recognition over several tasks, without a loop, by a clock that is a number."""
+
+from collections.abc import Iterable, Sequence
+from math import inf
+
+import pytest
+
+from paraformer_async import (
+    AudioLostError,
+    ConnectError,
+    ConnectionLostError,
+    DeadlineError,
+    HandshakeError,
+    Reconnect,
+    RemoteProtocolError,
+    TaskFailedError,
+    Timeouts,
+    UsageError,
+)
+from paraformer_async._core.protocol import Phase, ServerProtocol
+from paraformer_async._core.recognition import BATCH, Again, Over, Recognition
+from paraformer_async._core.wire import (
+    Audio,
+    Command,
+    Event,
+    FinishTask,
+    Resource,
+    ResultGenerated,
+    RunTask,
+    TaskFailed,
+    TaskFinished,
+    TaskStarted,
+    encode,
+    name_of,
+)
+from paraformer_async.middleware import Heartbeat, Latency, Middleware, Stack
+from paraformer_async.options.options import Options
+from paraformer_async.results import AudioGap, RecognitionResult, Sentence, Usage
+
+SECOND = 32_000  # bytes at 16 kHz
+FRAME = b"\x01\x00" * 1600  # 100 ms
+LOST = ConnectionLostError(1006)
+WAV = (
+    b"RIFF\xff\xff\xff\xffWAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00"
+    b"\x80>\x00\x00\x00}\x00\x00\x02\x00\x10\x00data\xff\xff\xff\xff"
+)
+
+
+def at_once(_: int) -> float:
+    """Do not wait before another attempt."""
+    return 0.0
+
+
+class Witness(Middleware):
+    """Notes what passes, adds audio before the end, and acts when the test wants it."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+        self.due: float | None = None
+        self.farewell: tuple[Command, ...] = ()
+
+    def outgoing(self, command: Command, now: float) -> Iterable[Command]:
+        """Note a command."""
+        self.seen.append(name_of(command))
+        return (*self.farewell, command) if isinstance(command, FinishTask) else (command,)
+
+    def incoming(self, event: Event, now: float) -> Iterable[Event]:
+        """Note an event."""
+        self.seen.append(name_of(event))
+        return (event,)
+
+    def deadline(self) -> float | None:
+        """When it wants to act."""
+        return self.due
+
+    def expired(self, now: float) -> Iterable[Command]:
+        """Send some silence."""
+        self.due = None
+        return (Audio(bytes(3200), injected=True),)
+
+
+class Table:
+    """The machine on one side, the service's protocol on the other; the test is the network."""
+
+    def __init__(
+        self, *middleware: Middleware, can_rewind: bool = False, **options: object
+    ) -> None:
+        options.setdefault("reconnect", Reconnect(backoff=at_once))
+        self.options = Options(**options)  # type: ignore[arg-type]
+        self.machine = Recognition(self.options, Stack(middleware), can_rewind=can_rewind)
+        self.service = ServerProtocol()
+        self.received: list[Command] = []
+        self.now = 0.0
+
+    @property
+    def phase(self) -> Phase:
+        """The phase of the machine."""
+        return self.machine.phase
+
+    def connect(self, *, is_reused: bool = False) -> str:
+        """Make a connection; return the id of its task."""
+        if self.machine.phase is not Phase.WAITING or self.service.phase is not Phase.IDLE:
+            self.service = ServerProtocol()
+        task = f"{len(self.machine.request_ids) + 1:032x}"
+        self.machine.connected(task, self.now, is_reused=is_reused)
+        return task
+
+    def flush(self) -> list[Command]:
+        """Have the machine send all that it may; return what the service received."""
+        received: list[Command] = []
+        while frames := self.machine.data_to_send(self.now):
+            for frame in frames:
+                command = self.service.receive(frame if isinstance(frame, str) else bytes(frame))
+                assert command is not None
+                received.append(command)
+        self.received += received
+        return received
+
+    def say(self, *events: Event) -> list[RecognitionResult]:
+        """Have the service send events; return the results for the user."""
+        results: list[RecognitionResult] = []
+        for event in events:
+            frame = self.service.send(event)
+            assert isinstance(frame, str)
+            results += self.machine.receive(frame, self.now)
+        return results
+
+    def say_as(self, task: str, event: Event) -> list[RecognitionResult]:
+        """Have the machine receive an event that names *task*."""
+        frame = encode(event, task)
+        assert isinstance(frame, str)
+        return self.machine.receive(frame, self.now)
+
+    def start(self, frames: int = 0) -> list[Command]:
+        """Connect, let the task start, and send so many frames."""
+        self.connect()
+        self.flush()
+        self.say(TaskStarted())
+        for _ in range(frames):
+            self.machine.send(FRAME, self.now)
+        return self.flush()
+
+    def lose(self, failure: BaseException = LOST) -> Again | Over:
+        """End the attempt."""
+        return self.machine.lost(failure, self.now)
+
+    def again(self) -> list[Command]:
+        """Lose the connection, and start over on another one; return what its task received."""
+        verdict = self.lose()
+        assert isinstance(verdict, Again)
+        return self.start()
+
+    def fail(self, code: str, message: str = "no") -> Again | Over:
+        """Have the service fail the task."""
+        with pytest.raises(TaskFailedError) as caught:
+            self.say(TaskFailed(code, message))
+        return self.lose(caught.value)
+
+    def finish(self) -> list[Command]:
+        """End the audio."""
+        self.machine.finish(self.now)
+        return self.flush()
+
+
+def final(end_time: int, text: str = "one", *, begin: int = 0, usage: int = 0) -> ResultGenerated:
+    """Make a final result."""
+    sentence = Sentence(begin, end_time, text, sentence_end=True)
+    return ResultGenerated(sentence, Usage(usage) if usage else None)
+
+
+def partial(begin: int, text: str = "o") -> ResultGenerated:
+    """Make a partial result."""
+    return ResultGenerated(Sentence(begin, None, text))
+
+
+def size(commands: Sequence[Command]) -> int:
+    """Return the bytes of all audio."""
+    return sum(len(one.data) for one in commands if isinstance(one, Audio))
+
+
+class TestSending:
+    """What leaves, and when."""
+
+    def test_nothing_leaves_without_a_connection(self) -> None:
+        """Before there is a connection, audio is taken and waits."""
+        table = Table()
+        table.machine.send(FRAME, 0.0)
+        assert [] == table.machine.data_to_send(0.0)
+        assert table.machine.has_data
+
+    def test_audio_waits_for_task_started(self) -> None:
+        """`run-task` leaves alone; audio and the end follow when the task has started."""
+        table = Table()
+        table.machine.send(FRAME, 0.0)
+        table.machine.finish(0.0)
+        table.connect()
+        assert table.machine.has_data
+        (task,) = table.flush()
+        assert isinstance(task, RunTask)
+        assert Phase.STARTING is table.phase
+        assert [] == table.say(TaskStarted())
+        assert [Audio(FRAME), FinishTask()] == table.flush()
+        assert Phase.FINISHING is table.phase
+
+    def test_the_task_is_what_the_options_say(self) -> None:
+        """`run-task` carries model, parameters, further parameters, and hot words of v1."""
+        table = Table(
+            model="paraformer-realtime-v1", phrase_id="words-1", parameters={"further": 1}
+        )
+        table.connect()
+        (task,) = table.flush()
+        expected = {"format": "pcm", "sample_rate": 16000, "further": 1}
+        assert RunTask("paraformer-realtime-v1", expected, (Resource("words-1"),)) == task
+
+    def test_frames_leave_in_batches(self) -> None:
+        """What has gathered leaves many frames at a time, in order, also of one large chunk."""
+        table = Table()
+        table.start()
+        audio = bytes(range(200)) * 16 * 40  # 40 frames
+        table.machine.send(audio, 0.0)
+        batches = [table.machine.data_to_send(0.0) for _ in range(4)]
+        assert [BATCH, BATCH, 8, 0] == list(map(len, batches))
+        assert audio == b"".join(bytes(frame) for batch in batches for frame in batch)  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize("chunk", [1, 3, 999, 3199, 3200, 3201, 10_000])
+    def test_chunks_become_frames(self, chunk: int) -> None:
+        """Chunks of any size leave as frames of 100 ms, the rest at the end."""
+        table = Table()
+        audio = bytes(range(250)) * 40
+        for start in range(0, len(audio), chunk):
+            table.machine.send(audio[start : start + chunk], 0.0)
+        table.machine.finish(0.0)
+        *frames, last = table.start()
+        assert FinishTask() == last
+        assert [3200, 3200, 3200, 400] == [size([frame]) for frame in frames]
+        assert audio == b"".join(one.data for one in frames if isinstance(one, Audio))
+
+    @pytest.mark.parametrize(
+        ("options", "bytes_per_second"),
+        [({}, 32_000), ({"sample_rate": 8000}, 16_000), ({"format": "mp3"}, 16_000)],
+    )
+    def test_the_buffer_is_bounded_in_seconds(
+        self, options: dict[str, object], bytes_per_second: int
+    ) -> None:
+        """`buffer` seconds may wait: by the rate, or as if at 128 kbit/s; half frees who waits."""
+        table = Table(buffer=2.0, **options)
+        half = bytes(bytes_per_second)
+        table.machine.send(half, 0.0)
+        assert not table.machine.is_full
+        assert table.machine.has_room
+        table.machine.send(half, 0.0)
+        assert table.machine.is_full
+        assert not table.machine.has_room
+        table.start()
+        assert table.machine.has_room
+
+    def test_an_empty_chunk_is_nothing(self) -> None:
+        """An empty chunk sends nothing, compressed audio included."""
+        for kind in ("pcm", "mp3", "wav"):
+            table = Table(format=kind)
+            table.machine.send(b"", 0.0)
+            assert [] == table.start()
+
+    def test_after_the_end_nothing_is_taken(self) -> None:
+        """After `finish`, `send`, `flush` and `update` are refused; `finish` may come twice."""
+        table = Table()
+        table.start()
+        table.machine.finish(0.0)
+        table.machine.finish(0.0)
+        assert table.machine.is_ended
+        for call in (
+            lambda: table.machine.send(FRAME, 0.0),
+            lambda: table.machine.flush(0.0),
+            lambda: table.machine.update(table.options, 0.0),
+        ):
+            with pytest.raises(UsageError, match="after finish"):
+                call()
+        assert [FinishTask()] == table.flush()
+
+    @pytest.mark.parametrize("is_done", [True, False])
+    def test_when_all_is_over_nothing_is_taken(self, is_done: bool) -> None:
+        """When the service has finished, or the recognition was given up, `send` is refused."""
+        table = Table(reconnect=None)
+        table.start(1)
+        if is_done:
+            table.finish()
+            table.say(TaskFinished())
+        else:
+            table.lose()
+        with pytest.raises(UsageError):
+            table.machine.send(FRAME, 0.0)
+
+    def test_a_failure_that_waits_for_its_decision_is_not_the_end(self) -> None:
+        """Between `task-failed` and `lost`, audio is taken: another attempt may follow."""
+        table = Table()
+        table.start()
+        with pytest.raises(TaskFailedError) as caught:
+            table.say(TaskFailed("InternalError", "no luck"))
+        table.machine.send(FRAME, 0.0)
+        assert isinstance(table.lose(caught.value), Again)
+        assert [Audio(FRAME)] == table.start()
+
+
+class TestResults:
+    """What comes back."""
+
+    def test_results_carry_the_id_of_their_task(self) -> None:
+        """Results name the task that brought them; their times are the user's."""
+        table = Table()
+        table.start(10)
+        one = table.say(partial(0), final(400, "one"))
+        table.again()
+        two = table.say(final(400, "two"))
+        assert [("o", 1, None), ("one", 1, 400), ("two", 2, 800)] == [
+            (each.text, int(each.request_id, 16), each.sentence.end_time) for each in one + two
+        ]
+        assert 2 == table.machine.finals
+
+    def test_what_is_no_result_is_not_shown(self) -> None:
+        """Signs of life, results without a sentence, and unknown events do not reach the user."""
+        table = Table()
+        table.start(1)
+        heartbeat = ResultGenerated(Sentence(heartbeat=True))
+        assert [] == table.say(heartbeat, ResultGenerated(None, Usage(1)))
+        assert [] == table.machine.receive('{"header": {"event": "weather-report"}}', 0.0)
+        assert 0 == table.machine.finals
+
+    def test_the_end(self) -> None:
+        """`task-finished` after the end of the audio completes the recognition."""
+        table = Table()
+        table.start(1)
+        table.finish()
+        assert 1 == len(table.say(final(100)))
+        assert [] == table.say(TaskFinished())
+        assert Phase.DONE is table.phase
+        assert inf == table.machine.deadline()
+        assert Over() == table.lose()
+
+    def test_billed_seconds_add_up(self) -> None:
+        """Each task is billed for itself: the seconds of those that broke are added."""
+        table = Table()
+        assert table.machine.usage is None
+        table.start(10)
+        assert table.machine.usage is None
+        table.say(final(300, usage=3), final(400, begin=300))
+        assert Usage(3) == table.machine.usage
+        table.say(final(500, begin=400, usage=4))
+        table.again()
+        assert Usage(4) == table.machine.usage
+        table.again()
+        table.say(final(200, usage=2))
+        assert Usage(6) == table.machine.usage
+        table.finish()
+        table.say(TaskFinished(Usage(5)))
+        assert Usage(9) == table.machine.usage
+
+    def test_what_comes_without_a_connection_changes_nothing(self) -> None:
+        """Before a connection, between two, and after the end, nothing that comes counts."""
+        table = Table()
+        frame = str(encode(TaskFinished(), "1"))
+        for phase in (Phase.NEW, Phase.WAITING, Phase.GIVEN_UP):
+            assert phase is table.phase
+            for received in (frame, "{", b"\xff", str(encode(TaskFailed("E", "m"), ""))):
+                assert [] == table.machine.receive(received, 0.0)
+            assert phase is table.phase
+            if phase is Phase.NEW:
+                table.start(1)
+                table.lose()
+            else:
+                table.lose(ZeroDivisionError())
+
+    @pytest.mark.parametrize("junk", ["", "{", "[]", b"\xff\xfe", '{"header": {"event": 1}}'])
+    def test_what_is_no_event_breaks_the_protocol(self, junk: str | bytes) -> None:
+        """A frame that cannot be read is not worth another try, and the error names the task."""
+        table = Table()
+        table.start(1)
+        with pytest.raises(RemoteProtocolError) as caught:
+            table.machine.receive(junk, 0.0)
+        verdict = table.lose(caught.value)
+        assert Over(caught.value) == verdict
+        assert table.machine.request_ids[-1] == caught.value.request_id
+        assert Phase.GIVEN_UP is table.phase
+
+
+class TestTakingOver:
+    """Another task goes on where the last one broke."""
+
+    def test_it_receives_what_is_unsettled(self) -> None:
+        """What no final result covers is sent again, and the end if it had been sent."""
+        table = Table()
+        table.start(10)
+        assert 1.0 == table.machine.unsettled
+        table.say(final(700))
+        assert 0.3 == pytest.approx(table.machine.unsettled)
+        assert 3 * len(FRAME) == size(table.again())
+        table.finish()
+        *audio, end = table.again()
+        assert (3 * len(FRAME), FinishTask()) == (size(audio), end)
+
+    def test_every_task_begins_alike(self) -> None:
+        """Each task begins with the same command, which middleware saw once."""
+        witness = Witness()
+        table = Table(witness)
+        table.start()
+        table.again()
+        first, second = (one for one in table.received if isinstance(one, RunTask))
+        assert first == second
+        assert ["run-task", "task-started"] == witness.seen
+
+    def test_middleware_sees_one_recognition(self) -> None:
+        """Over three tasks, middleware sees one beginning and one end, and no audio twice."""
+        witness = Witness()
+        table = Table(witness)
+        table.start(2)
+        table.again()
+        table.again()
+        table.machine.send(FRAME, 2.0)
+        table.finish()
+        table.now = 10.0  # it has held for so long that it is no failure in a row
+        table.again()
+        table.say(final(300), TaskFinished())
+        expected = ["run-task", "task-started", *["audio"] * 3, "finish-task"]
+        assert [*expected, "result-generated", "task-finished"] == witness.seen
+
+    def test_new_audio_follows_what_is_repeated(self) -> None:
+        """Audio that came in the meantime leaves after the repetition, none of it out of order."""
+        table = Table()
+        table.start(20)
+        table.lose()
+        table.machine.send(b"\x02" * 3200, 0.0)
+        table.machine.finish(0.0)
+        *audio, end = table.start()
+        assert [Audio(FRAME)] * 20 + [Audio(b"\x02" * 3200)] == audio
+        assert FinishTask() == end
+
+    def test_a_repetition_can_break_too(self) -> None:
+        """Whatever was lost in the middle of a repetition is repeated again, and only once."""
+        table = Table()
+        table.start(40)
+        for _ in range(2):
+            table.lose()
+            table.connect()
+            table.flush()
+            table.say(TaskStarted())
+            assert BATCH == len(table.machine.data_to_send(0.0))
+        table.now = 10.0  # it has held for so long that it is no failure in a row
+        assert 40 * len(FRAME) == size(table.again())
+
+    def test_a_task_that_never_started_costs_nothing(self) -> None:
+        """Failures before the first audio leave nothing out, and nothing doubled."""
+        table = Table()
+        table.machine.send(FRAME, 0.0)
+        table.connect()
+        table.lose()
+        table.connect()
+        table.flush()
+        table.lose()
+        assert [Audio(FRAME)] == table.start()
+
+    def test_a_wav_stream_begins_with_its_header_again(self) -> None:
+        """The header of a WAV stream is sent again before what is unsettled, and counts no time."""
+        table = Table(format="wav")
+        table.machine.send(WAV + FRAME * 4, 0.0)
+        table.machine.finish(0.0)
+        table.start()
+        (result,) = table.say(final(200))
+        assert 200 == result.sentence.end_time
+        header, *audio = table.again()
+        assert Audio(WAV) == header
+        assert 2 * len(FRAME) == size(audio)
+        (result,) = table.say(final(200))
+        assert 400 == result.sentence.end_time
+
+    def test_more_than_is_kept_is_an_error_with_its_range(self) -> None:
+        """When more was unsettled than is kept, the new task raises `AudioLostError`, for good."""
+        table = Table(reconnect=Reconnect(keep=0.5, backoff=at_once))
+        table.start()
+        for _ in range(20):
+            table.now += 0.1
+            table.machine.send(FRAME, table.now)
+            table.flush()
+        table.say(final(1000))
+        table.lose()
+        table.connect()
+        table.flush()
+        with pytest.raises(AudioLostError, match="from 1000 to 1500 ms") as caught:
+            table.say(TaskStarted())
+        assert (1000, 1500) == (caught.value.begin_time, caught.value.end_time)
+        assert Over(caught.value) == table.lose(caught.value)
+
+    def test_more_than_is_kept_can_be_a_gap(self) -> None:
+        """If so chosen, a gap with the range comes once, and the rest is sent again."""
+        table = Table(reconnect=Reconnect(keep=0.5, lost="gap", backoff=at_once))
+        table.start()
+        for _ in range(20):
+            table.now += 0.1
+            table.machine.send(FRAME, table.now)
+            table.flush()
+        table.say(final(1000))
+        table.lose()
+        table.connect()
+        table.flush()
+        (gap,) = table.say(TaskStarted())
+        assert AudioGap.between(1000, 1500) == gap
+        assert 5 * len(FRAME) == size(table.flush())
+        assert 5 * len(FRAME) == size(table.again())
+        (last,) = table.say(final(500, "two"))
+        assert 2000 == last.sentence.end_time
+
+    def test_faster_than_real_time_is_held_back(self) -> None:
+        """What comes faster than it can have been recorded waits instead of being lost."""
+        table = Table(reconnect=Reconnect(keep=2.0, backoff=at_once))
+        table.start(60)
+        assert 2 * SECOND == size(table.received)
+        due = table.machine.deadline()
+        assert 0 < due < inf
+        table.machine.expired(due - 0.01)
+        assert [] == table.flush()
+        table.say(final(1500))
+        table.now = due
+        table.machine.expired(due)
+        assert size(table.flush()) > 0
+        table.again()
+        assert 60 * len(FRAME) > size(table.received) - SECOND
+
+    def test_audio_that_can_be_read_again_is_never_lost(self) -> None:
+        """When more is unsettled than is kept, the audio comes again from where it is settled."""
+        witness = Latency()
+        table = Table(witness, can_rewind=True, reconnect=Reconnect(keep=0.5, backoff=at_once))
+        audio = b"".join(bytes([number]) * 3200 for number in range(40))
+        table.machine.send(audio, 0.0)
+        table.machine.finish(0.0)
+        table.start()
+        assert len(audio) == size(table.received)
+        table.say(final(1000))
+        verdict = table.lose()
+        assert isinstance(verdict, Again)
+        assert SECOND == verdict.rewind_to
+        assert not table.machine.is_ended
+        table.machine.send(audio[verdict.rewind_to :], 0.0)
+        table.machine.finish(0.0)
+        *again, end = table.start()
+        assert FinishTask() == end
+        assert audio[SECOND:] == b"".join(bytes(one.data) for one in again)  # type: ignore[union-attr]
+        (result,) = table.say(final(500, "two"))
+        assert 1500 == result.sentence.end_time
+        table.say(TaskFinished())
+        assert Phase.DONE is table.phase
+
+    def test_what_is_kept_is_not_read_again(self) -> None:
+        """As long as all that is unsettled is kept, the audio goes on where it is."""
+        table = Table(can_rewind=True)
+        table.start(10)
+        verdict = table.lose()
+        assert isinstance(verdict, Again)
+        assert verdict.rewind_to is None
+
+    @pytest.mark.parametrize("kind", ["mp3", "pcm"])
+    def test_what_cannot_be_kept_is_not_tried_again(self, kind: str) -> None:
+        """Compressed audio, or audio without a policy, can be taken over before the first only."""
+        table = Table(format=kind, reconnect=Reconnect() if kind == "mp3" else None)
+        if kind == "mp3":
+            table.start()
+            assert isinstance(table.lose(), Again)
+            table.start()
+        else:
+            table.start()
+        table.machine.send(bytes(3200), 0.0)
+        table.flush()
+        assert (0.1 if kind == "pcm" else None) == table.machine.unsettled
+        error = ConnectionLostError(1006)
+        assert Over(error) == table.lose(error)
+        assert ("cannot be taken up again" in error.hint) == (kind == "mp3")
+
+
+class TestSeams:
+    """One task ends and the next begins, and nothing is lost between."""
+
+    def cross(self, table: Table) -> list[Command]:
+        """Finish the task, and start the next on the same connection."""
+        assert [] == table.say(TaskFinished())
+        assert Phase.WAITING is table.phase
+        service = table.service
+        commands = table.start()
+        assert service is table.service
+        return commands
+
+    def test_flush_ends_the_task_and_the_next_goes_on(self) -> None:
+        """What came before is in one task, what comes after in the next; times go on."""
+        witness = Witness()
+        table = Table(witness)
+        table.machine.send(FRAME + FRAME[:100], 0.0)
+        table.machine.flush(0.0)
+        table.machine.send(b"\x02" * 3200, 0.0)
+        assert [Audio(FRAME), Audio(FRAME[:100]), FinishTask()] == table.start()
+        (one,) = table.say(final(90))
+        assert [Audio(b"\x02" * 3200)] == self.cross(table)
+        table.finish()
+        (two,) = table.say(final(50))
+        table.say(TaskFinished())
+        assert (90, 153) == (one.sentence.end_time, two.sentence.end_time)
+        assert Phase.DONE is table.phase
+        assert 1 == witness.seen.count("finish-task") == witness.seen.count("run-task")
+
+    def test_a_sample_is_not_divided(self) -> None:
+        """Half a sample before a flush belongs to the next task."""
+        table = Table()
+        table.machine.send(b"abc", 0.0)
+        table.machine.flush(0.0)
+        table.machine.send(b"d", 0.0)
+        table.machine.finish(0.0)
+        assert [Audio(b"ab"), FinishTask()] == table.start()
+        assert [Audio(b"cd"), FinishTask()] == self.cross(table)
+
+    def test_a_flush_without_audio_is_nothing(self) -> None:
+        """A flush after nothing, or after another one, begins no task."""
+        table = Table()
+        table.machine.flush(0.0)
+        table.machine.send(FRAME, 0.0)
+        table.machine.flush(0.0)
+        table.machine.flush(0.0)
+        assert [Audio(FRAME), FinishTask()] == table.start()
+        assert [] == self.cross(table)
+
+    def test_an_update_changes_the_next_task(self) -> None:
+        """Other options begin at their place in the audio, and hold for the tasks after it."""
+        table = Table()
+        other = Options(language_hints=["en"])
+        table.machine.send(FRAME, 0.0)
+        table.machine.update(other, 0.0)
+        table.machine.send(FRAME, 0.0)
+        table.start()
+        self.cross(table)
+        table.again()
+        first, *further = (one for one in table.received if isinstance(one, RunTask))
+        assert "language_hints" not in first.parameters
+        assert [["en"]] * 2 == [one.parameters["language_hints"] for one in further]
+
+    def test_a_break_at_a_seam_loses_nothing(self) -> None:
+        """A connection that breaks before the task is complete repeats it with its end."""
+        table = Table()
+        table.machine.send(FRAME, 0.0)
+        table.machine.flush(0.0)
+        table.machine.send(b"\x02" * 3200, 0.0)
+        table.start()
+        assert [Audio(FRAME), FinishTask()] == table.again()
+        assert [Audio(b"\x02" * 3200)] == self.cross(table)
+        assert [Audio(b"\x02" * 3200)] == table.again()
+
+    def test_a_task_that_is_all_covered_is_not_repeated(self) -> None:
+        """When only `task-finished` is missing, the next task begins on another connection."""
+        table = Table()
+        table.machine.send(FRAME, 0.0)
+        table.machine.flush(0.0)
+        table.start()
+        table.say(final(100))
+        assert Again(0.0) == table.lose()
+        assert [] == table.start()
+
+    def test_a_task_without_speech_is_no_failure_at_a_seam(self) -> None:
+        """When the service found no speech before a seam, the next task goes on."""
+        table = Table()
+        table.machine.send(FRAME, 0.0)
+        table.machine.flush(0.0)
+        table.start()
+        assert Again(0.0) == table.fail("NO_VALID_AUDIO_ERROR")
+        table.machine.send(FRAME, 0.0)
+        assert [Audio(FRAME)] == table.start()
+
+
+class TestMiddleware:
+    """What middleware may do to a recognition."""
+
+    def test_what_it_adds_at_the_end_is_kept(self) -> None:
+        """Audio that middleware adds before the end is recorded, and the end is not doubled."""
+        witness = Witness()
+        witness.farewell = (Audio(b"\x05" * 3200),)
+        table = Table(witness)
+        table.start()
+        assert [Audio(b"\x05" * 3200), FinishTask()] == table.finish()
+        assert [Audio(b"\x05" * 3200), FinishTask()] == table.again()
+
+    def test_its_silence_is_kept_and_moves_no_time(self) -> None:
+        """What middleware sends at its deadline follows the audio, is repeated, and is no time."""
+        witness = Witness()
+        table = Table(witness)
+        table.start()
+        assert table.machine.deadline() == inf
+        table.machine.send(b"\x01\x00" * 10 + b"\x01", 0.0)
+        witness.due = 1.0
+        assert 1.0 == table.machine.deadline()
+        table.machine.expired(0.9)
+        assert [] == table.flush()
+        table.now = 1.0
+        table.machine.expired(1.0)
+        assert inf == table.machine.deadline()
+        table.machine.expired(1.0)
+        assert [Audio(b"\x01\x00" * 10), Audio(bytes(3200))] == table.flush()
+        table.machine.send(FRAME, 1.0)
+        table.flush()
+        assert [20, 3200, 3200] == [size([one]) for one in table.again()]
+        (result,) = table.say(final(150))
+        assert 50 == result.sentence.end_time
+
+    def test_its_exceptions_come_out_as_themselves(self) -> None:
+        """What middleware raises ends the recognition, wherever it is raised, unwrapped."""
+
+        class Broken(Middleware):
+            where = ""
+
+            def outgoing(self, command: Command, now: float) -> Iterable[Command]:
+                if self.where == name_of(command):
+                    raise ZeroDivisionError
+                return (command,)
+
+            def incoming(self, event: Event, now: float) -> Iterable[Event]:
+                if self.where == name_of(event):
+                    raise ZeroDivisionError
+                return (event,)
+
+        for where in ("run-task", "audio", "finish-task", "task-started", "task-finished"):
+            broken = Broken()
+            broken.where = where
+            table = Table(broken)
+            with pytest.raises(ZeroDivisionError) as caught:
+                table.start(1)
+                table.finish()
+                table.say(TaskFinished())
+            if where != "task-finished":
+                assert Over(caught.value) == table.lose(caught.value)
+                assert Phase.GIVEN_UP is table.phase
+
+    def test_it_may_end_the_audio(self) -> None:
+        """A `finish-task` in the place of a frame ends the audio, and is waited for."""
+
+        class Ending(Middleware):
+            def outgoing(self, command: Command, now: float) -> Iterable[Command]:
+                return (FinishTask() if isinstance(command, Audio) else command,)
+
+        table = Table(Ending(), timeouts=Timeouts(finish=7))
+        assert [FinishTask()] == table.start(2)
+        assert 7.0 == table.machine.deadline()
+        assert [FinishTask()] == table.again()
+        table.say(TaskFinished())
+        assert Phase.DONE is table.phase
+
+    def test_it_may_hold_the_end_back(self) -> None:
+        """A held `finish-task` is bounded, survives a break, and is sent when it is let go."""
+
+        class Holding(Witness):
+            def outgoing(self, command: Command, now: float) -> Iterable[Command]:
+                return () if isinstance(command, FinishTask) else (command,)
+
+            def expired(self, now: float) -> Iterable[Command]:
+                self.due = None
+                yield Audio(bytes(2), injected=True)
+                yield FinishTask()
+
+        holding = Holding()
+        table = Table(holding, timeouts=Timeouts(finish=7))
+        table.start(1)
+        assert [] == table.finish()
+        assert 7.0 == table.machine.deadline()
+        table.now = 3.0
+        assert [Audio(FRAME)] == table.again()
+        assert 10.0 == table.machine.deadline()
+        holding.due = table.now = 4.0
+        table.machine.expired(4.0)
+        assert [Audio(bytes(2)), FinishTask()] == table.flush()
+        with pytest.raises(DeadlineError):
+            table.machine.expired(100.0)
+
+    def test_it_may_hold_the_beginning_back(self) -> None:
+        """A `run-task` that never passes is asked for once, and waited for as any other."""
+
+        class Holding(Witness):
+            def outgoing(self, command: Command, now: float) -> Iterable[Command]:
+                super().outgoing(command, now)
+                return ()
+
+        holding = Holding()
+        table = Table(holding, timeouts=Timeouts(started=3))
+        table.connect()
+        assert [] == table.flush() + table.flush()
+        assert ["run-task"] == holding.seen
+        with pytest.raises(DeadlineError):
+            table.machine.expired(3.0)
+
+    def test_it_may_drop_double_and_replace(self) -> None:
+        """Whatever passes all middleware is sent, recorded and shown: no more, no less."""
+
+        class Twice(Middleware):
+            def outgoing(self, command: Command, now: float) -> Iterable[Command]:
+                return [command, command] if isinstance(command, Audio) else [command]
+
+            def incoming(self, event: Event, now: float) -> Iterable[Event]:
+                return [event, TaskStarted(), event]
+
+        class Louder(Middleware):
+            def outgoing(self, command: Command, now: float) -> Iterable[Command]:
+                if isinstance(command, Audio):
+                    command = Audio(bytes(command.data)[:4])
+                return (command,)
+
+        table = Table(Twice(), Louder(), Louder())
+        assert [Audio(FRAME[:4])] * 2 == table.start(1)
+        assert 2 == len(table.say(partial(0)))
+        assert [Audio(FRAME[:4])] * 2 == table.again()
+
+    def test_empty_audio_forgets_nothing(self) -> None:
+        """Empty audio of middleware leaves what is kept as it is."""
+
+        class Emptying(Middleware):
+            def outgoing(self, command: Command, now: float) -> Iterable[Command]:
+                if isinstance(command, Audio) and command.data[0] == 2:
+                    command = Audio(b"")
+                return (command,)
+
+        table = Table(Emptying())
+        table.start(2)
+        table.machine.send(b"\x02" * 3200, 0.0)
+        table.flush()
+        assert 2 * len(FRAME) == size(table.again())
+
+    def test_a_failure_is_shown_to_it(self) -> None:
+        """Middleware sees `task-failed`, before another task takes over."""
+        witness = Witness()
+        table = Table(witness)
+        table.start()
+        table.fail("InternalError")
+        assert "task-failed" == witness.seen[-1]
+
+    def test_one_whose_deadline_comes_nearer_has_the_timer_look(self) -> None:
+        """Only middleware that says so costs a look at the deadline after each message."""
+        for middleware, looks in ((Witness(), True), (Heartbeat(), False)):
+            table = Table(middleware)
+            table.start(1)
+            table.machine.has_nearer_deadline = False
+            table.machine.send(FRAME, 0.0)
+            table.flush()
+            assert looks == table.machine.has_nearer_deadline
+            table.machine.has_nearer_deadline = False
+            table.say(partial(0))
+            assert looks == table.machine.has_nearer_deadline
+
+
+class TestWaits:
+    """Every wait has its bound, and ends by an error that names it."""
+
+    def expect(self, table: Table, wait: str, at: float) -> DeadlineError:
+        """Expect that *wait* runs out at that time, and not before."""
+        assert at == table.machine.deadline()
+        table.machine.expired(at - 0.001)
+        with pytest.raises(DeadlineError) as caught:
+            table.machine.expired(at)
+        assert wait == caught.value.phase
+        assert inf == table.machine.deadline()
+        table.machine.expired(at)
+        return caught.value
+
+    def test_for_the_task_to_start(self) -> None:
+        """`started` runs from the connection on; what runs out is a failure as any other."""
+        table = Table(timeouts=Timeouts(started=3))
+        table.now = 10.0
+        table.connect()
+        assert table.machine.has_nearer_deadline
+        table.flush()
+        assert isinstance(table.lose(self.expect(table, "started", 13.0)), Again)
+        assert inf == table.machine.deadline()
+
+    def test_for_the_service_to_finish(self) -> None:
+        """`finish` runs from the end of the audio on, and again from each sign of life."""
+        table = Table(timeouts=Timeouts(finish=5))
+        table.start(1)
+        assert inf == table.machine.deadline()
+        table.finish()
+        assert 5.0 == table.machine.deadline()
+        table.now = 4.0
+        table.say(final(50))
+        assert 9.0 == table.machine.deadline()
+        table.now = 8.0
+        table.machine.receive('{"header": {"event": "weather-report"}}', 8.0)
+        self.expect(table, "finish", 13.0)
+
+    def test_for_the_connection_to_take_audio(self) -> None:
+        """`send` runs while the connection takes nothing; whatever it takes, or says, is life."""
+        table = Table(timeouts=Timeouts(send=2))
+        table.start(1)
+        table.machine.blocked(1000, 1.0)
+        table.machine.blocked(1000, 2.0)
+        assert 3.0 == table.machine.deadline()
+        table.machine.blocked(999, 2.5)
+        assert 4.5 == table.machine.deadline()
+        table.now = 4.0
+        table.say(partial(0))
+        assert 6.0 == table.machine.deadline()
+        table.machine.unblocked()
+        assert inf == table.machine.deadline()
+        table.machine.blocked(500, 10.0)
+        self.expect(table, "send", 12.0)
+
+    def test_nothing_is_waited_for_between_connections(self) -> None:
+        """When an attempt has ended, none of its waits is left."""
+        table = Table()
+        table.start(1)
+        table.finish()
+        table.machine.blocked(1, 0.0)
+        table.lose()
+        assert inf == table.machine.deadline()
+
+
+class TestFailures:
+    """What follows a failure."""
+
+    def test_a_failure_is_described(self) -> None:
+        """What was recognized, what was not, and the ids of all tasks are told."""
+        table = Table()
+        table.start(10)
+        table.say(final(300, "one"))
+        table.again()
+        table.say(final(400, "two"))
+        verdict = table.fail("InvalidParameter", "no")
+        assert isinstance(verdict, Over)
+        error = verdict.error
+        assert isinstance(error, TaskFailedError)
+        assert ("InvalidParameter", "no") == (error.error_code, error.error_message)
+        assert "one two" == error.recognized
+        assert 0.3 == pytest.approx(error.unsettled)
+        assert tuple(table.machine.request_ids) == error.request_ids
+        assert table.machine.request_ids[-1] == error.request_id
+
+    @pytest.mark.parametrize("failure", [ConnectError("no route"), HandshakeError(503)])
+    def test_on_the_way_to_a_connection(self, failure: ConnectError) -> None:
+        """A failure of the way belongs to no task; it counts as any other."""
+        failure.retryable = True
+        table = Table(reconnect=Reconnect(attempts=1, backoff=lambda n: 3.0 * n))
+        assert Again(3.0, failure, 1) == table.lose(failure)
+        assert Over(failure) == table.lose(failure)
+        assert "" == failure.request_id
+
+    def test_progress_gives_the_budget_back(self) -> None:
+        """Failures after which results reach further do not add up; those without any do."""
+        table = Table(reconnect=Reconnect(attempts=2, backoff=at_once))
+        table.start(30)
+        for _ in range(10):
+            table.say(final(100))
+            table.again()
+        assert isinstance(table.lose(), Again)
+        table.start()
+        assert isinstance(table.lose(), Over)
+
+    def test_a_stale_connection_costs_nothing(self) -> None:
+        """One that waited and breaks, or is silent, before the task starts is no failure."""
+        table = Table(reconnect=Reconnect(attempts=1, backoff=lambda _: 5.0))
+        for failure in (LOST, DeadlineError("started", 1.0), ConnectionLostError(1008, "idle")):
+            table.connect(is_reused=True)
+            table.flush()
+            assert Again(0.0, failure, 0) == table.lose(failure)
+        table.connect(is_reused=True)
+        table.flush()
+        table.say(TaskStarted())
+        assert Again(5.0, LOST, 1) == table.lose()
+
+    def test_what_is_left_of_an_earlier_task_costs_nothing(self) -> None:
+        """A failure of an earlier task, or noise, on a connection that waited is no failure."""
+        table = Table(reconnect=Reconnect(attempts=1, backoff=lambda _: 5.0))
+        old = "f" * 32
+        for frame in (str(encode(TaskFailed("InvalidParameter", "old"), old)), "{"):
+            table.connect(is_reused=True)
+            table.flush()
+            for late in (TaskStarted(), final(100), TaskFinished()):
+                assert [] == table.say_as(old, late)
+            with pytest.raises(RemoteProtocolError) as caught:
+                table.machine.receive(frame, 0.0)
+            assert Again(0.0, caught.value, 0) == table.lose(caught.value)
+        assert [Audio(FRAME)] == table.start(1)
+
+    @pytest.mark.parametrize(("is_reused", "is_started"), [(False, False), (True, True)])
+    def test_a_failure_counts_whatever_task_it_names(
+        self, is_reused: bool, is_started: bool
+    ) -> None:
+        """Where it cannot be of an earlier task, `task-failed` is the reason, whatever its id."""
+        table = Table()
+        table.connect(is_reused=is_reused)
+        table.flush()
+        if is_started:
+            table.say(TaskStarted())
+        with pytest.raises(TaskFailedError):
+            table.say_as("f" * 32, TaskFailed("InvalidParameter", "no"))
+
+    @pytest.mark.parametrize("task", ["", "0000-0001"])
+    def test_a_failure_of_the_task_counts_on_a_reused_connection(self, task: str) -> None:
+        """Without an id, or with the task's in another spelling, it is the task that failed."""
+        table = Table()
+        table.connect(is_reused=True)
+        table.flush()
+        task = task and "00000000-0000-0000-0000-000000000001"
+        with pytest.raises(TaskFailedError):
+            table.say_as(task, TaskFailed("InvalidParameter", "no"))
+
+    def test_the_end_is_the_end(self) -> None:
+        """What was given up stays so, whatever else fails."""
+        table = Table()
+        table.start(1)
+        first, second = ZeroDivisionError(), ConnectionLostError(1006)
+        assert Over(first) == table.lose(first)
+        assert Over(second) == table.lose(second)
+        assert Phase.GIVEN_UP is table.phase
+
+    def test_when_only_the_end_is_missing_all_is_well(self) -> None:
+        """A drop after the last word, with nothing left to recognize, completes the recognition."""
+        table = Table()
+        table.start(3)
+        table.finish()
+        table.say(final(300))
+        assert Over() == table.lose()
+        assert Phase.DONE is table.phase
+
+    def test_a_drop_with_audio_left_is_no_end(self) -> None:
+        """As long as audio is not covered, or has not ended, a drop begins another task."""
+        table = Table()
+        table.start(3)
+        table.say(final(300))
+        assert isinstance(table.lose(), Again)
+        table.start()
+        table.machine.send(FRAME, 0.0)
+        table.finish()
+        assert isinstance(table.lose(), Again)
+
+    def test_no_speech_in_the_rest_is_no_failure(self) -> None:
+        """After a break, the rest of the audio may be silence, an error for a task alone."""
+        table = Table()
+        table.start(3)
+        table.say(final(100))
+        table.again()
+        table.finish()
+        assert Over() == table.fail("NO_VALID_AUDIO_ERROR")
+
+    def test_no_speech_at_all_is_a_failure(self) -> None:
+        """Audio without any speech is an error of its first task, and of those that repeat it."""
+        table = Table()
+        table.start(3)
+        table.finish()
+        table.again()
+        verdict = table.fail("NO_VALID_AUDIO_ERROR")
+        assert isinstance(verdict, Over)
+        assert isinstance(verdict.error, TaskFailedError)
+
+    def test_a_task_that_was_left_nothing_is_no_failure(self) -> None:
+        """After a flush, an end without further audio is no error, also if nothing was said."""
+        table = Table()
+        table.machine.send(FRAME, 0.0)
+        table.machine.flush(0.0)
+        table.machine.finish(0.0)
+        table.start()
+        table.say(TaskFinished())
+        assert [FinishTask()] == table.start()
+        assert Over() == table.fail("NO_VALID_AUDIO_ERROR")
+
+
+class TestOutOfPlace:
+    """Events that may not come now."""
+
+    def test_a_task_that_finishes_by_itself_is_survived(self) -> None:
+        """`task-finished` without being asked for is a drop: another task goes on, nothing lost."""
+        table = Table()
+        table.start(10)
+        table.say(final(700))
+        with pytest.raises(RemoteProtocolError) as caught:
+            table.say_as(table.machine.request_ids[-1], TaskFinished())
+        assert isinstance(table.lose(caught.value), Again)
+        assert 3 * len(FRAME) == size(table.start())
+        (result,) = table.say(final(300))
+        assert 1000 == result.sentence.end_time
+
+    def test_what_comes_twice_or_too_early_is_skipped(self) -> None:
+        """A second `task-started` is skipped; so are results and ends before the first."""
+        table = Table()
+        task = table.connect()
+        table.flush()
+        for event in (final(100), TaskFinished()):
+            assert [] == table.say_as(task, event)
+        table.say(TaskStarted())
+        for _ in range(2):
+            assert [] == table.say_as(task, TaskStarted())
+        table.machine.send(FRAME, 0.0)
+        table.finish()
+        assert [] == table.say_as(task, TaskStarted())
+        assert 1 == len(table.say(final(100)))
+
+    def test_a_final_that_comes_twice_is_shown_once(self) -> None:
+        """The same final once more is skipped; the same words at another time are another final."""
+        table = Table()
+        table.start(10)
+        results = table.say(final(300, "no"), final(300, "no"), final(600, "no", begin=300))
+        assert [300, 600] == [one.sentence.end_time for one in results]
+        assert 2 == table.machine.finals
+
+    @pytest.mark.parametrize("phase", ["starting", "running", "finishing"])
+    def test_events_of_other_tasks_are_skipped(self, phase: str) -> None:
+        """Late events of another task change nothing, and renew no more than a sign of life."""
+        table = Table()
+        table.connect()
+        table.flush()
+        if phase != "starting":
+            table.say(TaskStarted())
+        if phase == "finishing":
+            table.finish()
+        assert phase == table.phase
+        for event in (TaskStarted(), partial(0), final(100), TaskFinished()):
+            assert [] == table.say_as("f" * 32, event)
+        assert phase == table.phase
+        assert 0 == table.machine.finals
+
+    @pytest.mark.parametrize(
+        "spelling",
+        ["00000000-0000-0000-0000-00000000000A", "0000000000000000000000000000000A", ""],
+    )
+    def test_ids_in_another_spelling_are_the_tasks_own(self, spelling: str) -> None:
+        """Dashes, upper case, or no id at all: the events are those of the running task."""
+        table = Table()
+        table.machine.connected("0000000000000000000000000000000a", 0.0)
+        table.flush()
+        table.say_as(spelling, TaskStarted())
+        table.machine.send(FRAME, 0.0)
+        table.machine.finish(0.0)
+        list(table.machine.data_to_send(0.0))
+        (result,) = table.say_as(spelling, final(100))
+        assert "0000000000000000000000000000000a" == result.request_id
+        table.say_as(spelling, TaskFinished())
+        assert Phase.DONE is table.phase

@@ -1,0 +1,101 @@
+"""The door, as a program sees it. Checked for its types only, never run."""
+
+from collections.abc import AsyncIterator, Iterator
+from typing import assert_type
+
+from paraformer_async import (
+    AsyncRecognizer,
+    PoolLimits,
+    RecognitionResult,
+    RecognitionStream,
+    Reconnect,
+    Timeouts,
+    Transcript,
+)
+from paraformer_async.middleware import Heartbeat, LatencyMeter
+
+
+async def microphone() -> AsyncIterator[bytes]:
+    """Stand for a source of audio."""
+    yield b""
+
+
+def blocks() -> Iterator[bytes]:
+    """Stand for a source of audio that blocks."""
+    yield b""
+
+
+async def a_file(recognizer: AsyncRecognizer) -> None:
+    """A file becomes a transcript."""
+    transcript = await recognizer.transcribe("meeting.wav", language_hints=["zh"])
+    assert_type(transcript, Transcript)
+    assert_type(transcript.text, str)
+
+
+async def pulled(recognizer: AsyncRecognizer) -> None:
+    """A stream of a source is iterated for results."""
+    async for result in recognizer.stream(microphone(), model="fun-asr-realtime", buffer=1.0):
+        assert_type(result, RecognitionResult)
+        assert_type(result.text, str)
+        assert_type(result.is_final, bool)
+    assert_type(recognizer.stream(blocks()), RecognitionStream)
+    assert_type(recognizer.stream(b"audio"), RecognitionStream)
+
+
+async def pushed(recognizer: AsyncRecognizer) -> None:
+    """A stream takes audio, and is left when all is recognized."""
+    async with recognizer.stream(sample_rate=None) as stream:
+        assert_type(stream, RecognitionStream)
+        await stream.send(b"audio")
+        await stream.finish()
+        assert_type([result async for result in stream], list[RecognitionResult])
+    assert_type(stream.request_id, str)
+    assert_type(stream.latency.first_packet, float | None)
+
+
+async def every_option() -> None:
+    """Every option is typed, and the recognizer is its own context."""
+    recognizer = AsyncRecognizer(
+        "qwen-audio-3.1-asr-flash-streaming",
+        format="pcm",
+        sample_rate=16000,
+        vocabulary_id="v",
+        phrase_id=None,
+        disfluency_removal_enabled=True,
+        language_hints=("zh", "en"),
+        semantic_punctuation_enabled=False,
+        max_sentence_silence=800,
+        multi_threshold_mode_enabled=False,
+        punctuation_prediction_enabled=True,
+        heartbeat=True,
+        inverse_text_normalization_enabled=True,
+        vocabulary={"Paraformer": 4},
+        speech_noise_threshold=0.1,
+        special_word_filter={"filter_with_empty": {"word_list": ["word"]}},
+        vad_model="near_meeting_16k",
+        keep_dialect=False,
+        intermediate_result_enabled=None,
+        parameters={"speaker_count": 2},
+        api_key=lambda: "key",
+        endpoint="wss://h/x",
+        workspace="w",
+        headers={"a": "b"},
+        proxy=None,
+        pool=PoolLimits(connections=10),
+        middleware=[LatencyMeter, Heartbeat, lambda: Heartbeat(3.0)],
+        reconnect=Reconnect(lost="gap"),
+        timeouts=Timeouts(ping=None),
+        buffer=2.0,
+    )
+    async with recognizer as entered:
+        assert_type(entered, AsyncRecognizer)
+        assert_type(entered.options.sample_rate, int)
+
+
+async def mistakes(recognizer: AsyncRecognizer) -> None:
+    """A wrong name or type is found by the type checker: each of these is an error of its own."""
+    AsyncRecognizer(sample_rate="16000")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    AsyncRecognizer("m", "pcm")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+    recognizer.stream(heartbeats=True)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+    recognizer.stream(heartbeat="yes")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    Reconnect(lost="maybe")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
