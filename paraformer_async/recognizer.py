@@ -81,10 +81,10 @@ class AsyncRecognizer(AsyncContextManagerMixin):
         ssl: TLS settings; certificates are verified by the system's when not given.
         connector: Makes the connector of aiohttp, for those who need another resolver, address
             family or local address; `lambda: aiohttp.TCPConnector(limit=0, family=socket.AF_INET)`.
-        transport: What opens connections: `"aiohttp"`, `"picows"` (extra `fast`), or a callable that
-            returns a `TransportFactory` of your own.
+        transport: What opens connections: `"aiohttp"`, `"picows"` (extra `fast`), or a callable
+            that returns a `TransportFactory` of your own.
         pool: How many connections there may be, and how fast tasks are submitted.
-        middleware: Factories of middleware, outermost first, put around `LatencyMeter` and `Heartbeat`.
+        middleware: Factories of middleware, outermost first, put around the two that are built in.
         reconnect: What happens when a connection breaks; `None` to fail at once.
         timeouts: The bounds of all waits.
         buffer: Seconds of audio that may wait to be sent before `send` and sources wait.

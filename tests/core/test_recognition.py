@@ -33,7 +33,7 @@ from paraformer_async._core.wire import (
     encode,
     name_of,
 )
-from paraformer_async.middleware import Heartbeat, Latency, Middleware, Stack
+from paraformer_async.middleware import Heartbeat, LatencyMeter, Middleware, Stack
 from paraformer_async.options.options import Options
 from paraformer_async.results import AudioGap, RecognitionResult, Sentence, Usage
 
@@ -525,7 +525,7 @@ class TestTakingOver:
 
     def test_audio_that_can_be_read_again_is_never_lost(self) -> None:
         """When more is unsettled than is kept, the audio comes again from where it is settled."""
-        witness = Latency()
+        witness = LatencyMeter()
         table = Table(witness, can_rewind=True, reconnect=Reconnect(keep=0.5, backoff=at_once))
         audio = b"".join(bytes([number]) * 3200 for number in range(40))
         table.machine.send(audio, 0.0)
