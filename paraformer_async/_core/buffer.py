@@ -4,7 +4,8 @@ from collections import deque
 from enum import Enum
 from typing import TypeAlias
 
-from paraformer_async._core.framing import Framer, Splitter
+from paraformer_async._core.framing import SAMPLE_WIDTH, Framer, Splitter
+from paraformer_async._core.wav import WavHeader
 from paraformer_async.options.options import Options
 
 __all__ = ["AudioBuffer", "Frame", "Mark", "Seam"]
@@ -38,23 +39,27 @@ class AudioBuffer:
     Args:
         framer: Cuts chunks into frames.
         limit: Bytes that may wait. A chunk is taken whole when less than that waits.
+        is_wav: Whether the audio begins with a WAV header.
 
     Attributes:
         limit: The same.
         items: Frames and marks, in order. Who takes a frame out subtracts its length from `size`.
         size: Bytes that wait.
+        header: That of a WAV stream, as far as it has come; `None` for other formats.
         frame_size: A chunk of this length is a frame, when nothing is in *rest*; see `Framer`.
         rest: What does not fill a frame yet.
         is_ended: Whether the end of the audio has been marked.
         has_timer: Whether a timer's mark is among the items.
     """
 
-    def __init__(self, framer: Framer | Splitter, limit: int) -> None:
+    def __init__(self, framer: Framer | Splitter, limit: int, *, is_wav: bool = False) -> None:
         self._framer = framer
         self.limit = limit
         self.items: deque[Frame | Mark | Seam] = deque()
         self.size = 0
-        self.frame_size = framer.size
+        self.header = WavHeader() if is_wav else None
+        self.frame_size = -1 if is_wav else framer.size
+        self._fed = 0
         self.rest = framer.rest
         self.is_ended = False
         self.has_timer = False
@@ -66,6 +71,9 @@ class AudioBuffer:
 
     def add(self, chunk: bytes) -> None:
         """Add audio."""
+        self._fed += len(chunk)
+        if self.header is not None:
+            self.header.feed(chunk)
         for frame in self._framer.feed(chunk):
             self.items.append(frame)
             self.size += len(frame)
@@ -77,24 +85,37 @@ class AudioBuffer:
         self.size = 0
         self.is_ended = self.has_timer = False
 
+    def flush(self) -> None:
+        """Let what does not fill a frame be one, down to the last whole sample."""
+        if rest := self._framer.flush(self._part_of_a_sample()):
+            self.items.append(rest)
+            self.size += len(rest)
+
     def mark_timer(self) -> None:
         """Mark that middleware is to act after the audio that is here, down to the last sample."""
         if not self.has_timer:
             self.has_timer = True
-            self._mark(Mark.TIMER, whole_samples=True)
+            self.flush()
+            self.items.append(Mark.TIMER)
 
     def mark_seam(self, seam: Seam) -> None:
         """Mark where the next task begins; a sample is not divided between two tasks."""
-        self._mark(seam, whole_samples=True)
+        self.flush()
+        self.items.append(seam)
 
     def mark_end(self) -> None:
         """Mark the end, once."""
         if not self.is_ended:
             self.is_ended = True
-            self._mark(Mark.END, whole_samples=False)
+            if rest := self._framer.flush():
+                self.items.append(rest)
+                self.size += len(rest)
+            self.items.append(Mark.END)
 
-    def _mark(self, mark: Mark | Seam, *, whole_samples: bool) -> None:
-        if rest := self._framer.flush(whole_samples=whole_samples):
-            self.items.append(rest)
-            self.size += len(rest)
-        self.items.append(mark)
+    def _part_of_a_sample(self) -> int:
+        """Return how many bytes at the end are a part of a sample of all channels."""
+        if self.header is None:
+            return len(self.rest) % SAMPLE_WIDTH
+        if not self.header.is_complete:
+            return len(self.rest)
+        return (self._fed - len(self.header.data)) % (self.header.block_align or SAMPLE_WIDTH)

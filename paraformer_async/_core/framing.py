@@ -68,16 +68,14 @@ class Framer:
             yield view[start : start + self.size]
         self.rest += view[full:]
 
-    def flush(self, *, whole_samples: bool = False) -> bytes:
+    def flush(self, hold: int = 0) -> bytes:
         """
-        Give what does not fill a frame; empty when there is nothing.
+        Return what does not fill a frame; empty when there is nothing.
 
         Args:
-            whole_samples: Whether to hold half a sample back, because more audio comes.
+            hold: Bytes at its end to hold back, because they are a part of a sample.
         """
-        size = len(self.rest)
-        if whole_samples:
-            size -= size % SAMPLE_WIDTH
+        size = max(0, len(self.rest) - hold)
         rest = bytes(self.rest[:size])
         del self.rest[:size]
         return rest
@@ -105,7 +103,7 @@ class Splitter:
         starts = range(0, len(chunk), LARGEST_FRAME)
         return (view[start : start + LARGEST_FRAME] for start in starts)
 
-    def flush(self, *, whole_samples: bool = False) -> bytes:
+    def flush(self, hold: int = 0) -> bytes:
         """Nothing is held back."""
-        del whole_samples
+        del hold
         return b""

@@ -140,6 +140,7 @@ class Ledger:
         if self._header is not None and not audio.injected:
             data = self._header.feed(data)
             if self._timeline is None and self._header.is_complete:
+                self._align = self._header.block_align or SAMPLE_WIDTH
                 self._use(self._header.bytes_per_second)
         size = len(data)
         if audio.injected:

@@ -36,3 +36,8 @@ class Pace:
         due = self._began + size / self._bytes_per_second - _LEAD
         self.held_until = due if due > now else inf
         return due > now
+
+    def release(self, now: float) -> None:
+        """Hold nothing back any longer if it is time."""
+        if self.held_until <= now:
+            self.held_until = inf

@@ -17,35 +17,24 @@ service's failure, the user's middleware) is handed back to `lost`, which decide
 Middleware sees one recognition, however many tasks it takes: one `run-task`, no repetition.
 """
 
-from collections import deque
-from collections.abc import Iterable
 from math import inf
-from typing import TypeAlias
 
-from msgspec import Struct
-
-from paraformer_async._core.buffer import AudioBuffer, Mark, Seam
-from paraformer_async._core.deadlines import Deadlines
-from paraformer_async._core.framing import FRAME_MS, Framer, Splitter, bytes_per_second
-from paraformer_async._core.ledger import Ledger
+from paraformer_async._core.buffer import Seam
+from paraformer_async._core.framing import FRAME_MS
 from paraformer_async._core.middleware import Stack, through
-from paraformer_async._core.pace import Pace
+from paraformer_async._core.outgoing import BATCH, ENDS, Outgoing
 from paraformer_async._core.progress import Progress
-from paraformer_async._core.protocol import ClientProtocol, Move, Phase
+from paraformer_async._core.protocol import Move, Phase
 from paraformer_async._core.retries import Retries, Setback
+from paraformer_async._core.verdict import Again, Attempt, Over, Verdict
 from paraformer_async._core.wire import (
     EVENTS,
     NO_OUTPUT,
     NOTHING,
     UNREADABLE,
-    Audio,
-    Command,
     Event,
-    FinishTask,
-    Resource,
     ResultGenerated,
     ResultHeader,
-    RunTask,
     TaskFailed,
     TaskFinished,
     TaskStarted,
@@ -53,13 +42,11 @@ from paraformer_async._core.wire import (
 )
 from paraformer_async.errors import (
     AudioLostError,
-    ConnectError,
     ConnectionLostError,
     DeadlineError,
     RemoteProtocolError,
     ServiceError,
     TaskFailedError,
-    UsageError,
 )
 from paraformer_async.options.options import Options
 from paraformer_async.results import AudioGap, RecognitionResult, Usage
@@ -67,62 +54,12 @@ from paraformer_async.transcript import join
 
 __all__ = ["BATCH", "Again", "Over", "Recognition"]
 
-# Frames that leave at a time, so that what is unsent is looked at between.
-BATCH = 16
-# For compressed audio the buffer is bounded as if a second had this many bytes (128 kbit/s).
-_COMPRESSED_BYTES_PER_SECOND = 16_000
-_UNCOMPRESSED = ("pcm", "wav")
-_ENDS = (Phase.DONE, Phase.GIVEN_UP)
-_UNCONNECTED = (Phase.NEW, Phase.WAITING, *_ENDS)
 _RESULTS = (Phase.RUNNING, Phase.FINISHING)
+_UNCONNECTED = (Phase.NEW, Phase.WAITING, *ENDS)
 _NO_SPEECH = "NO_VALID_AUDIO_ERROR"
 
-OutgoingFrame: TypeAlias = str | bytes | memoryview
 
-
-class Again(Struct, frozen=True):
-    """
-    Another attempt follows.
-
-    Attributes:
-        after: Seconds to wait before it.
-        failure: Why the last one ended; `None` when nothing is wrong.
-        failures: Consecutive failures so far.
-        rewind_to: Where the user's audio is to come from again, in bytes; `None`: it goes on.
-    """
-
-    after: float
-    failure: ServiceError | None = None
-    failures: int = 0
-    rewind_to: int | None = None
-
-
-class Over(Struct, frozen=True):
-    """
-    The recognition has ended.
-
-    Attributes:
-        error: Why, with all facts; `None` when it is complete.
-    """
-
-    error: BaseException | None = None
-
-
-class _Attempt:
-    """The current task: since when it runs, and how far results had come before it."""
-
-    __slots__ = ("is_connected", "is_reused", "reach", "started_at")
-
-    def __init__(
-        self, reach: int = 0, *, is_connected: bool = False, is_reused: bool = False
-    ) -> None:
-        self.reach = reach
-        self.is_connected = is_connected
-        self.is_reused = is_reused
-        self.started_at: float | None = None
-
-
-class Recognition:
+class Recognition(Outgoing):
     """
     The machine.
 
@@ -146,34 +83,10 @@ class Recognition:
         frame_ms: int = FRAME_MS,
         can_rewind: bool = False,
     ) -> None:
-        is_raw = options.format in _UNCOMPRESSED
-        rate = bytes_per_second(options.sample_rate) if is_raw else None
-        self._options = options
-        self._stack = stack
-        self._protocol = ClientProtocol(Phase.NEW)
-        self._buffer = AudioBuffer(
-            Framer(options.sample_rate, frame_ms) if is_raw else Splitter(),
-            limit=max(1, int(options.buffer * (rate or _COMPRESSED_BYTES_PER_SECOND))),
-        )
-        self._ledger = Ledger(
-            rate,
-            keep=options.reconnect.keep if options.reconnect else 0.0,
-            is_wav=options.format == "wav",
-        )
+        super().__init__(options, stack, frame_ms=frame_ms, can_rewind=can_rewind)
         self._progress = Progress()
         self._retries = Retries(options.reconnect)
-        self._deadlines = Deadlines(options.timeouts)
-        self._attempt = _Attempt()
-        self._opening: list[Command] | None = None  # what begins each task
-        self._replay: deque[Command] = deque()
-        self._end: Mark | Seam | None = None  # what ends the current task, once it has its turn
-        self._closing: list[Command] = []  # the commands of that
-        self._unsent = 0
-        self._can_rewind = can_rewind and stack.is_plain and is_raw
-        self._reached = 0  # audio before this position has passed middleware already
-        self._pace = Pace(rate)
-        self.request_ids: list[str] = []
-        self.has_nearer_deadline = False
+        self._attempt = Attempt()
 
     # What the user sees.
 
@@ -181,26 +94,6 @@ class Recognition:
     def phase(self) -> Phase:
         """Where the recognition is."""
         return self._protocol.phase
-
-    @property
-    def is_full(self) -> bool:
-        """Whether so much audio waits that who has more must wait."""
-        return self._buffer.size >= self._buffer.limit
-
-    @property
-    def has_room(self) -> bool:
-        """Whether who waits because of `is_full` can go on."""
-        return self._buffer.has_room
-
-    @property
-    def is_ended(self) -> bool:
-        """Whether the user has finished."""
-        return self._buffer.is_ended
-
-    @property
-    def has_data(self) -> bool:
-        """Whether `data_to_send` may have something to send."""
-        return bool(self._buffer.items or self._replay) or self._protocol.phase is Phase.IDLE
 
     @property
     def usage(self) -> Usage | None:
@@ -217,40 +110,6 @@ class Recognition:
         """Seconds of audio that were sent and no final result covers; `None` if compressed."""
         return self._ledger.unsettled
 
-    # What the user does.
-
-    def send(self, chunk: bytes, now: float) -> None:
-        """Take audio, also beyond `is_full`. Raises `UsageError` after `finish` or the end."""
-        del now
-        self._require_open("send")
-        buffer, size = self._buffer, len(chunk)
-        if size == buffer.frame_size and not buffer.rest:  # nearly always
-            buffer.items.append(chunk)
-            buffer.size += size
-        else:
-            buffer.add(chunk)
-
-    def flush(self, now: float) -> None:
-        """End the task after the audio so far; another one takes what follows. Raises as `send`."""
-        del now
-        self._require_open("flush")
-        self._buffer.mark_seam(Seam())
-
-    def update(self, options: Options, now: float) -> None:
-        """
-        Use other *options* for the audio that follows; of the same format and sample rate.
-
-        Raises as `send`.
-        """
-        del now
-        self._require_open("update")
-        self._buffer.mark_seam(Seam(options))
-
-    def finish(self, now: float) -> None:
-        """No more audio comes. May be called twice."""
-        del now
-        self._buffer.mark_end()
-
     # What the connection does.
 
     def connected(self, request_id: str, now: float, *, is_reused: bool = False) -> None:
@@ -263,62 +122,10 @@ class Recognition:
             is_reused: Whether the connection has been idle, and may have gone stale.
         """
         self._protocol.move(Move.CONNECTED)
-        self._attempt = _Attempt(self._reach, is_connected=True, is_reused=is_reused)
+        self._attempt = Attempt(self._reach, is_connected=True, is_reused=is_reused)
         self._pace.begin(now)
         self.request_ids.append(request_id)
         self._begin("started", now)  # also when middleware keeps run-task back
-
-    def data_to_send(self, now: float) -> list[OutgoingFrame]:
-        """
-        Return frames that may leave now, at most about `BATCH`: a replay first, then new audio.
-
-        What is returned counts as sent. Raises what the user's middleware raises.
-        """
-        frames: list[OutgoingFrame] = []
-        protocol, items = self._protocol, self._buffer.items
-        if protocol.phase is Phase.IDLE:
-            self._put(self._run_task(now), frames, now)
-        if self._replay and protocol.phase is Phase.RUNNING:
-            self._put_replay(frames, now)
-        ledger = self._ledger
-        while items and protocol.phase is Phase.RUNNING and len(frames) < BATCH:
-            if ledger.size >= ledger.horizon and self._is_held(now):
-                break
-            item = items.popleft()
-            if not isinstance(item, (bytes, memoryview)):
-                self._put_mark(item, frames, now)
-                continue
-            self._buffer.size -= len(item)
-            if ledger.size < self._reached:  # it comes again
-                self._put((Audio(item),), frames, now)
-                continue
-            command: Command = Audio(item)
-            for number, step in enumerate(self._stack.outgoing_steps, 1):
-                passed = step(command, now)
-                if type(passed) is not tuple or len(passed) != 1:
-                    rest = self._stack.outgoing_steps[number:]
-                    self._put(through(rest, passed, now), frames, now)
-                    break
-                (command,) = passed
-            else:
-                if type(command) is Audio:
-                    ledger.record(command)
-                    frames.append(command.data)
-                else:
-                    self._put((command,), frames, now)
-        if self._stack.hurries:
-            self.has_nearer_deadline = True
-        return frames
-
-    def blocked(self, unsent: int, now: float) -> None:
-        """The connection takes nothing now; *unsent* bytes wait there. Fewer are progress."""
-        if "send" not in self._deadlines or unsent < self._unsent:
-            self._begin("send", now)
-        self._unsent = unsent
-
-    def unblocked(self) -> None:
-        """The connection takes frames again."""
-        self._deadlines.end("send")
 
     def receive(self, frame: str | bytes, now: float) -> list[RecognitionResult]:
         """
@@ -350,7 +157,7 @@ class Recognition:
 
     def deadline(self) -> float:
         """Return when `expired` is to be called; infinity for not at all."""
-        waits = min(self._deadlines.soonest(), self._pace.held_until)
+        waits = min(self._deadlines.soonest(), self._pace.held_until, self._tail_due)
         # While the timer's mark waits in the buffer, middleware cannot act.
         stack = None if self._buffer.has_timer else self._stack.deadline()
         return waits if stack is None else min(waits, stack)
@@ -366,14 +173,16 @@ class Recognition:
         if wait := self._deadlines.overdue(now):
             self._deadlines.end(wait)
             raise DeadlineError(wait, self._deadlines.limit(wait))
-        if self._pace.held_until <= now:
-            self._pace.held_until = inf
+        self._pace.release(now)
+        if self._tail_due <= now:
+            self._tail_due = inf
+            self._buffer.flush()
         if not self._buffer.has_timer:
             due = self._stack.deadline()
             if due is not None and due <= now:
                 self._buffer.mark_timer()
 
-    def lost(self, failure: BaseException, now: float) -> Again | Over:
+    def lost(self, failure: BaseException, now: float) -> Verdict:
         """
         The attempt has ended with *failure*: decide what follows.
 
@@ -381,10 +190,10 @@ class Recognition:
             failure: What ended it: of the connection, of the way to one, or raised in here.
             now: The time.
         """
-        attempt, self._attempt = self._attempt, _Attempt()
+        attempt, self._attempt = self._attempt, Attempt()
         self._deadlines.clear()
         self._replay.clear()
-        if self._protocol.phase in _ENDS:
+        if self._protocol.phase in ENDS:
             return Over(None if self._protocol.phase is Phase.DONE else failure)
         if not isinstance(failure, ServiceError):
             return self._give_up(failure)
@@ -392,7 +201,6 @@ class Recognition:
             return self._complete()
         delay = self._retries.delay(self._setback(failure, attempt, now))
         if delay is None or not self._ledger.is_resumable:
-            self._explain(failure)
             return self._give_up(failure)
         self._describe(failure)
         self._protocol.move(Move.AGAIN)
@@ -400,81 +208,9 @@ class Recognition:
 
     # Inside.
 
-    def _require_open(self, what: str) -> None:
-        if self._buffer.is_ended or self._protocol.phase in _ENDS:
-            raise UsageError(f"cannot {what} after finish(), or after the end")
-
     @property
     def _reach(self) -> int:
         return max(self._progress.reach, self._ledger.settled)
-
-    def _is_held(self, now: float) -> bool:
-        """
-        Whether audio has to wait because too much is unsettled.
-
-        Audio in real time never has to: what is unsettled then is mostly silence, and may be lost;
-        audio that is faster would be lost for being early.
-        """
-        if self._can_rewind or not self._pace.is_ahead(self._ledger.size, now):
-            return False
-        self.has_nearer_deadline = True
-        return True
-
-    def _rewind(self) -> int | None:
-        """Let the user's audio come again when not all that is needed is kept."""
-        if not self._can_rewind or self._ledger.lost is None:
-            return None
-        self._reached = max(self._reached, self._ledger.size)
-        self._buffer.clear()
-        self._end = None
-        self._closing = []
-        return self._ledger.rewind()
-
-    def _begin(self, wait: str, now: float) -> None:
-        self._deadlines.begin(wait, now)
-        self.has_nearer_deadline = True
-
-    def _run_task(self, now: float) -> list[Command]:
-        """Return the commands that begin a task: the same for each, until there is an update."""
-        if self._opening is None:
-            options = self._options
-            resources = (Resource(options.phrase_id),) if options.phrase_id else ()
-            task = RunTask(options.model, options.task_parameters(), resources)
-            self._opening = list(self._stack.outgoing(task, now))
-            self.has_nearer_deadline = True
-        return self._opening
-
-    def _put_replay(self, frames: list[OutgoingFrame], now: float) -> None:
-        while self._replay and len(frames) < BATCH:
-            command = self._replay.popleft()
-            frames.append(self._protocol.send(command))
-            if isinstance(command, FinishTask):
-                self._begin("finish", now)
-
-    def _put(self, commands: Iterable[Command], frames: list[OutgoingFrame], now: float) -> None:
-        """Enter commands before they are sent: what a broken connection swallows is kept."""
-        for command in commands:
-            if isinstance(command, Audio):
-                self._ledger.record(command)
-            elif isinstance(command, FinishTask):
-                self._end = self._end or Mark.END  # middleware may end the audio by itself
-                self._closing.append(command)
-                self._begin("finish", now)
-            frames.append(self._protocol.send(command, task_id=self.request_ids[-1]))
-
-    def _put_mark(self, mark: Mark | Seam, frames: list[OutgoingFrame], now: float) -> None:
-        if mark is Mark.TIMER:
-            self._buffer.has_timer = False
-            self._put(self._stack.expired(now), frames, now)
-            self.has_nearer_deadline = True
-        elif isinstance(mark, Mark):
-            self._end = mark
-            self._put(self._stack.outgoing(FinishTask(), now), frames, now)
-            # Middleware may hold the last command back, no longer than a service may take.
-            self._begin("finish", now)
-        elif mark.options is not None or not self._ledger.is_fresh:
-            self._end = mark
-            self._put((FinishTask(),), frames, now)
 
     def _receive_other(self, frame: str | bytes, now: float) -> list[RecognitionResult]:
         """Take a frame that is not a result of the running task in the usual form."""
@@ -545,7 +281,7 @@ class Recognition:
             self._begin("finish", now)
         return gap
 
-    def _complete(self) -> Again | Over:
+    def _complete(self) -> Verdict:
         """All results of the task are there: go over the seam, or be done."""
         self._deadlines.clear()
         end = self._end
@@ -597,7 +333,7 @@ class Recognition:
             return isinstance(self._end, Seam) or not is_alone or is_rest
         return self._ledger.is_settled and isinstance(failure, ConnectionLostError)
 
-    def _setback(self, failure: ServiceError, attempt: _Attempt, now: float) -> Setback:
+    def _setback(self, failure: ServiceError, attempt: Attempt, now: float) -> Setback:
         if not attempt.is_connected:
             return Setback(failure)
         # A connection that went stale may also just be silent, or carry what is left of a task.
@@ -619,13 +355,12 @@ class Recognition:
 
     def _describe(self, failure: ServiceError) -> None:
         """Add to a failure what only the recognition knows."""
-        failure.request_ids = tuple(self.request_ids)
-        failure.recognized = join(self._progress.text)
-        failure.unsettled = self._ledger.unsettled
-        if not failure.request_id and self.request_ids and not isinstance(failure, ConnectError):
-            failure.request_id = self.request_ids[-1]
-
-    def _explain(self, failure: ServiceError) -> None:
-        """Add why a failure that is worth another try got none."""
+        why = ""
         if failure.retryable and self._options.reconnect and not self._ledger.is_resumable:
-            failure.hint = f"a stream of {self._options.format} cannot be taken up again, pcm can"
+            why = f"a stream of {self._options.format} cannot be resumed; decode it to pcm"
+        failure.with_facts(
+            request_ids=self.request_ids,
+            recognized=join(self._progress.text),
+            unsettled=self._ledger.unsettled,
+            hint=why,
+        )

@@ -16,6 +16,8 @@ __all__ = ["EXTENSIBLE", "IEEE_FLOAT", "LARGEST_HEADER", "PCM", "WavHeader"]
 PCM, IEEE_FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
 # Chunks of text and pictures can precede the samples; beyond this it is not taken for a header.
 LARGEST_HEADER = 65_536
+# The byte of silence where it is not zero: unsigned samples, A-law, µ-law.
+_SILENCES = {(PCM, 8): b"\x80", (6, 8): b"\xd5", (7, 8): b"\xff"}
 _MAGICS = (b"RIFF", b"RF64")
 _RIFF = Struct("<4sI4s")
 _CHUNK = Struct("<4sI")
@@ -74,6 +76,11 @@ class WavHeader:
     def is_valid(self) -> bool:
         """Whether this can still be a WAV stream."""
         return not self.problem
+
+    def silence(self, ms: int) -> bytes:
+        """Return *ms* of silence in the format of the samples; the header must be complete."""
+        size = self.sample_rate * ms // 1000 * self.block_align
+        return _SILENCES.get((self.codec, self.bits), b"\0") * size
 
     def feed(self, piece: bytes | memoryview) -> bytes | memoryview:
         """

@@ -1,7 +1,7 @@
 """
 Behaviors of a recognition, one a file.
 
-Sans-I/O: nothing here waits, or knows a loop, a socket or a clock. `Heartbeat` and `LatencyMeter` are
+Sans-I/O: nothing here waits, or knows a loop, a socket or a clock. `Heartbeat`, `LatencyMeter` are
 built in; they are ordinary middleware that anyone could have written. The messages that pass are
 exported here for those who write their own.
 """

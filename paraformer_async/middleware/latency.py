@@ -2,7 +2,8 @@
 Latency: how long the service takes, measured where the messages pass.
 
 First packet: from the first audio sent to the first result with text. Last packet: from
-`finish-task` to the last result, or to `task-finished` when none came after it. The service's own client measures the same two.
+`finish-task` to the last result, or to `task-finished` when none came after it. The service's own
+client measures the same two.
 """
 
 from collections.abc import Iterable
@@ -55,11 +56,14 @@ class LatencyMeter(Middleware):
             sentence = event.sentence
             if sentence is not None and not sentence.heartbeat and sentence.text:
                 self._note(now)
-        elif isinstance(event, TaskFinished) and self._finished is not None:
-            if self.measured.last_packet is None:
-                first = self.measured.first_packet
-                self.measured = results.Latency(first, now - self._finished)
+        elif isinstance(event, TaskFinished):
+            self._note_end(now)
         return (event,)
+
+    def _note_end(self, now: float) -> None:
+        if self._finished is not None and self.measured.last_packet is None:
+            first = self.measured.first_packet
+            self.measured = results.Latency(first, now - self._finished)
 
     def _note(self, now: float) -> None:
         first = self.measured.first_packet

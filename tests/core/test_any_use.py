@@ -24,7 +24,7 @@ from paraformer_async.errors import (
     ServiceError,
     UsageError,
 )
-from paraformer_async.middleware import Heartbeat, Latency, Middleware, Stack
+from paraformer_async.middleware import Heartbeat, LatencyMeter, Middleware, Stack
 from paraformer_async.options.options import Options
 from paraformer_async.options.policies import Reconnect
 from paraformer_async.results import RecognitionResult, Sentence, Usage
@@ -89,7 +89,7 @@ class AnyUse(RuleBasedStateMachine):
         self.user_has_ended = False
         self.bytes = 0
         self.largest = 0
-        middleware: list[Middleware] = [Heartbeat(3.0), Latency()]
+        middleware: list[Middleware] = [Heartbeat(3.0), LatencyMeter()]
         self.options = Options(
             model="any",
             sample_rate=RATE,

@@ -2,7 +2,7 @@
 
 from paraformer_async._core.protocol import Phase
 from paraformer_async._core.wire import RunTask
-from paraformer_async.middleware import Heartbeat, Latency
+from paraformer_async.middleware import Heartbeat, LatencyMeter
 from paraformer_async.testing.marking import BLOCK_MS, marked, marks_of
 from tests.core.simulation import PER_MS, RATE, World
 
@@ -23,7 +23,7 @@ class Talk(World):
 
 def test_a_whole_recognition() -> None:
     """Two drops, a flush, heartbeats and throttling: each mark once, in order, at its time."""
-    latency = Latency()
+    latency = LatencyMeter()
     world = Talk(Heartbeat(5.0), latency, sentence_ms=600, heartbeat=True)
 
     begin_late(world)

@@ -5,6 +5,7 @@ import ssl
 import sys
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
@@ -16,9 +17,11 @@ from aiohttp.http_websocket import WebSocketWriter
 
 from paraformer_async import ConnectError, ConnectionLostError, InvalidOptionError
 from paraformer_async._net import aiohttp_factory
+from paraformer_async._net.aiohttp_documented import DocumentedTransport
 from paraformer_async._net.choose import factory_of
 from paraformer_async._net.contract import Handshake, TransportFactory
 from paraformer_async.errors import MissingExtraError
+from paraformer_async.testing import transports
 from paraformer_async.testing._far_end import FarEnd, Kind, frame, http, listening, switch_protocols
 from paraformer_async.testing.transports import CHECKS, check_transport
 from tests.loops import both_loops
@@ -297,6 +300,48 @@ async def test_which_way_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ["PrivateTransport", "DocumentedTransport", "DocumentedTransport"] == [
         kind.__name__ for kind in kinds
     ]
+
+
+# --- The suite itself ------------------------------------------------------------------------
+
+
+async def test_all_checks_are_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without `only`, each check is run."""
+    run: list[str] = []
+
+    async def note(_: object, name: str) -> None:
+        run.append(name)
+
+    checks = {name: partial(note, name=name) for name in CHECKS}
+    monkeypatch.setattr(transports, "_ALL", checks)
+    await check_transport(lambda: factory_of("aiohttp"))
+    assert list(CHECKS) == run
+
+
+async def test_a_transport_that_drops_frames_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broken promise fails the check, and the error's note names it."""
+    monkeypatch.setattr(transports, "_LIMIT", 1.0)
+    monkeypatch.setattr(aiohttp_factory, "TESTED", frozenset())
+    monkeypatch.setattr(DocumentedTransport, "write", lambda *_: None)
+    with pytest.raises(TimeoutError) as caught:
+        await check_transport(lambda: factory_of("aiohttp"), only="frames_leave_in_order")
+    assert ["check_transport: frames_leave_in_order: "] == [
+        note[:40] for note in caught.value.__notes__
+    ]
+
+
+async def test_a_transport_that_raises_nothing_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A write after the end has to raise."""
+    monkeypatch.setattr(aiohttp_factory, "TESTED", frozenset())
+    write = DocumentedTransport.write
+
+    def forgiving(self: DocumentedTransport, frames: Any) -> None:
+        with suppress(ConnectionLostError):
+            write(self, frames)
+
+    monkeypatch.setattr(DocumentedTransport, "write", forgiving)
+    with pytest.raises(AssertionError, match="a connection that has ended"):
+        await check_transport(lambda: factory_of("aiohttp"), only="closing")
 
 
 # --- The option ------------------------------------------------------------------------------

@@ -1,0 +1,266 @@
+"""
+The way out of a recognition: audio of the user to frames of the service.
+
+    send, flush, update, finish → buffer ─stack→ ledger ─protocol→ data_to_send
+
+What was sent and is not settled is sent again from `replay`; what is faster than real time is held
+back while more is unsettled than is kept.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from math import inf
+from typing import TypeAlias
+
+from paraformer_async._core.buffer import AudioBuffer, Frame, Mark, Seam
+from paraformer_async._core.deadlines import Deadlines
+from paraformer_async._core.framing import Framer, Splitter, bytes_per_second
+from paraformer_async._core.ledger import Ledger
+from paraformer_async._core.middleware import Stack, through
+from paraformer_async._core.pace import Pace
+from paraformer_async._core.protocol import ClientProtocol, Phase
+from paraformer_async._core.wire import Audio, Command, FinishTask, Resource, RunTask
+from paraformer_async.errors import UsageError
+from paraformer_async.options.options import Options
+
+__all__ = ["BATCH", "ENDS", "Outgoing"]
+
+# Frames that leave at a time, so that what is unsent is looked at between.
+BATCH = 16
+ENDS = (Phase.DONE, Phase.GIVEN_UP)
+# For compressed audio the buffer is bounded as if a second had this many bytes (128 kbit/s).
+_COMPRESSED_BYTES_PER_SECOND = 16_000
+_UNCOMPRESSED = ("pcm", "wav")
+
+OutgoingFrame: TypeAlias = str | bytes | memoryview
+
+
+class Outgoing:
+    """
+    The sending half of the machine; `Recognition` is the whole, and documents the arguments.
+
+    Attributes:
+        request_ids: Ids of the tasks so far, the current one last; empty before the first.
+        has_nearer_deadline: Whether `deadline` may be nearer than it was. Who looks resets it.
+    """
+
+    def __init__(self, options: Options, stack: Stack, *, frame_ms: int, can_rewind: bool) -> None:
+        is_raw = options.format in _UNCOMPRESSED
+        rate = bytes_per_second(options.sample_rate) if is_raw else None
+        self._options = options
+        self._stack = stack
+        self._protocol = ClientProtocol(Phase.NEW)
+        self._buffer = AudioBuffer(
+            Framer(options.sample_rate, frame_ms) if is_raw else Splitter(),
+            limit=max(1, int(options.buffer * (rate or _COMPRESSED_BYTES_PER_SECOND))),
+            is_wav=options.format == "wav",
+        )
+        self._ledger = Ledger(
+            rate,
+            keep=options.reconnect.keep if options.reconnect else 0.0,
+            is_wav=options.format == "wav",
+        )
+        self._deadlines = Deadlines(options.timeouts)
+        self._pace = Pace(rate)
+        self._opening: list[Command] | None = None  # what begins each task
+        self._replay: deque[Command] = deque()
+        self._end: Mark | Seam | None = None  # what ends the current task, once it has its turn
+        self._closing: list[Command] = []  # the commands of that
+        self._patience = frame_ms / 1000
+        self._tail_due = inf  # when what does not fill a frame leaves all the same
+        self._unsent = 0
+        self._can_rewind = can_rewind and stack.is_plain and is_raw
+        self._reached = 0  # audio before this position has passed middleware already
+        self.request_ids: list[str] = []
+        self.has_nearer_deadline = False
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much audio waits that who has more must wait."""
+        return self._buffer.size >= self._buffer.limit
+
+    @property
+    def has_room(self) -> bool:
+        """Whether who waits because of `is_full` can go on."""
+        return self._buffer.has_room
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether the user has finished."""
+        return self._buffer.is_ended
+
+    @property
+    def has_data(self) -> bool:
+        """Whether `data_to_send` may have something to send."""
+        return bool(self._buffer.items or self._replay) or self._protocol.phase is Phase.IDLE
+
+    def send(self, chunk: bytes, now: float) -> None:
+        """Take audio, also beyond `is_full`. Raises `UsageError` after `finish` or the end."""
+        self._require_open("send")
+        buffer, size = self._buffer, len(chunk)
+        if size == buffer.frame_size and not buffer.rest:  # nearly always
+            buffer.items.append(chunk)
+            buffer.size += size
+        else:
+            buffer.add(chunk)
+            self._tail_due = now + self._patience if buffer.rest else inf
+            self.has_nearer_deadline = True
+
+    def flush(self, now: float) -> None:
+        """End the task after the audio so far; another one takes what follows. Raises as `send`."""
+        del now
+        self._require_open("flush")
+        self._buffer.mark_seam(Seam())
+
+    def update(self, options: Options, now: float) -> None:
+        """
+        Use other *options* for the audio that follows; of the same format and sample rate.
+
+        Raises as `send`.
+        """
+        del now
+        self._require_open("update")
+        self._buffer.mark_seam(Seam(options))
+
+    def finish(self, now: float) -> None:
+        """No more audio comes. May be called twice."""
+        del now
+        self._buffer.mark_end()
+
+    def data_to_send(self, now: float) -> list[OutgoingFrame]:
+        """
+        Return frames that may leave now, at most about `BATCH`: a replay first, then new audio.
+
+        What is returned counts as sent. Raises what the user's middleware raises.
+        """
+        frames: list[OutgoingFrame] = []
+        protocol, items = self._protocol, self._buffer.items
+        if protocol.phase is Phase.IDLE:
+            self._put(self._run_task(now), frames, now)
+        if self._replay and protocol.phase is Phase.RUNNING:
+            self._put_replay(frames, now)
+        ledger = self._ledger
+        while items and protocol.phase is Phase.RUNNING and len(frames) < BATCH:
+            if ledger.size >= ledger.horizon and self._is_held(now):
+                break
+            item = items.popleft()
+            if isinstance(item, (bytes, memoryview)):
+                self._put_frame(item, frames, now)
+            else:
+                self._put_mark(item, frames, now)
+        if self._stack.hurries:
+            self.has_nearer_deadline = True
+        return frames
+
+    def blocked(self, unsent: int, now: float) -> None:
+        """The connection takes nothing now; *unsent* bytes wait there. Fewer are progress."""
+        if "send" not in self._deadlines or unsent < self._unsent:
+            self._begin("send", now)
+        self._unsent = unsent
+
+    def unblocked(self) -> None:
+        """The connection takes frames again."""
+        self._deadlines.end("send")
+
+    def _require_open(self, what: str) -> None:
+        if self._buffer.is_ended or self._protocol.phase in ENDS:
+            raise UsageError(f"cannot {what} after finish(), or after the end")
+
+    def _is_held(self, now: float) -> bool:
+        """
+        Whether audio has to wait because too much is unsettled.
+
+        Audio in real time never has to: what is unsettled then is mostly silence, and may be lost;
+        audio that is faster would be lost for being early.
+        """
+        if self._can_rewind or not self._pace.is_ahead(self._ledger.size, now):
+            return False
+        self.has_nearer_deadline = True
+        return True
+
+    def _begin(self, wait: str, now: float) -> None:
+        self._deadlines.begin(wait, now)
+        self.has_nearer_deadline = True
+
+    def _run_task(self, now: float) -> list[Command]:
+        """Return the commands that begin a task: the same for each, until there is an update."""
+        if self._opening is None:
+            options = self._options
+            resources = (Resource(options.phrase_id),) if options.phrase_id else ()
+            task = RunTask(options.model, options.task_parameters(), resources)
+            self._opening = list(self._stack.outgoing(task, now))
+            self.has_nearer_deadline = True
+        return self._opening
+
+    def _put_frame(self, frame: Frame, frames: list[OutgoingFrame], now: float) -> None:
+        ledger, steps = self._ledger, self._stack.outgoing_steps
+        self._buffer.size -= len(frame)
+        command: Command = Audio(frame)
+        if ledger.size < self._reached:  # it comes again
+            self._put((command,), frames, now)
+            return
+        for number, step in enumerate(steps, 1):
+            passed = step(command, now)
+            if type(passed) is not tuple or len(passed) != 1:
+                self._put(through(steps[number:], passed, now), frames, now)
+                return
+            (command,) = passed
+        if type(command) is Audio:
+            ledger.record(command)
+            frames.append(command.data)
+        else:
+            self._put((command,), frames, now)
+
+    def _put_replay(self, frames: list[OutgoingFrame], now: float) -> None:
+        while self._replay and len(frames) < BATCH:
+            command = self._replay.popleft()
+            frames.append(self._protocol.send(command))
+            if isinstance(command, FinishTask):
+                self._begin("finish", now)
+
+    def _put(self, commands: Iterable[Command], frames: list[OutgoingFrame], now: float) -> None:
+        """Enter commands before they are sent: what a broken connection swallows is kept."""
+        for command in commands:
+            if isinstance(command, Audio):
+                self._put_audio(command, frames)
+                continue
+            if isinstance(command, FinishTask):
+                self._end = self._end or Mark.END  # middleware may end the audio by itself
+                self._closing.append(command)
+                self._begin("finish", now)
+            frames.append(self._protocol.send(command, task_id=self.request_ids[-1]))
+
+    def _put_audio(self, audio: Audio, frames: list[OutgoingFrame]) -> None:
+        header = self._buffer.header
+        if audio.injected and header is not None:
+            if not header.is_complete:
+                return  # silence there would be taken for the header
+            if not any(audio.data):
+                ms = len(audio.data) * 1000 // bytes_per_second(self._options.sample_rate)
+                audio = Audio(header.silence(ms), injected=True)
+        self._ledger.record(audio)
+        frames.append(self._protocol.send(audio))
+
+    def _put_mark(self, mark: Mark | Seam, frames: list[OutgoingFrame], now: float) -> None:
+        if mark is Mark.TIMER:
+            self._buffer.has_timer = False
+            self._put(self._stack.expired(now), frames, now)
+            self.has_nearer_deadline = True
+        elif isinstance(mark, Mark):
+            self._end = mark
+            self._put(self._stack.outgoing(FinishTask(), now), frames, now)
+            # Middleware may hold the last command back, no longer than a service may take.
+            self._begin("finish", now)
+        elif mark.options is not None or not self._ledger.is_fresh:
+            self._end = mark
+            self._put((FinishTask(),), frames, now)
+
+    def _rewind(self) -> int | None:
+        """Let the user's audio come again when not all that is needed is kept."""
+        if not self._can_rewind or self._ledger.lost is None:
+            return None
+        self._reached = max(self._reached, self._ledger.size)
+        self._buffer.clear()
+        self._end = None
+        self._closing = []
+        return self._ledger.rewind()

@@ -1,0 +1,54 @@
+"""How an attempt goes, and what follows when it has ended."""
+
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from paraformer_async.errors import ServiceError
+
+__all__ = ["Again", "Attempt", "Over", "Verdict"]
+
+
+class Again(Struct, frozen=True):
+    """
+    Another attempt follows.
+
+    Attributes:
+        after: Seconds to wait before it.
+        failure: Why the last one ended; `None` when nothing is wrong.
+        failures: Consecutive failures so far.
+        rewind_to: Where the user's audio is to come from again, in bytes; `None`: it goes on.
+    """
+
+    after: float
+    failure: ServiceError | None = None
+    failures: int = 0
+    rewind_to: int | None = None
+
+
+class Over(Struct, frozen=True):
+    """
+    The recognition has ended.
+
+    Attributes:
+        error: Why, with all facts; `None` when it is complete.
+    """
+
+    error: BaseException | None = None
+
+
+class Attempt:
+    """The current task: since when it runs, and how far results had come before it."""
+
+    __slots__ = ("is_connected", "is_reused", "reach", "started_at")
+
+    def __init__(
+        self, reach: int = 0, *, is_connected: bool = False, is_reused: bool = False
+    ) -> None:
+        self.reach = reach
+        self.is_connected = is_connected
+        self.is_reused = is_reused
+        self.started_at: float | None = None
+
+
+Verdict: TypeAlias = Again | Over
