@@ -57,20 +57,21 @@ _CONTAINERS: tuple[tuple[int, bytes, str], ...] = (
     (8, b"WAVE", "wav"),
     (0, b"OggS", "opus"),
     (0, b"fLaC", "flac"),
-    (0, b"ID3", "mp3"),
     (0, b"#!AMR", "amr"),
     (4, b"ftyp", "mp4"),
     (0, b"\x1a\x45\xdf\xa3", "webm"),
     (8, b"AIFF", "aiff"),
 )
+_IFF = (b"RIFF", b"RF64", b"FORM")
 
 
 def guess_container(head: bytes) -> str:
     """Return the format whose header *head* (12 bytes or more) begins with; empty for none."""
     for offset, magic, name in _CONTAINERS:
-        if head.startswith(magic, offset) and (offset != 8 or head[:4] in (b"RIFF", b"FORM")):
+        if head.startswith(magic, offset) and (offset != 8 or head[:4] in _IFF):
             return name
-    return ""
+    is_id3 = head.startswith(b"ID3") and head[3] in (2, 3, 4) and max(head[6:10]) < 0x80
+    return "mp3" if is_id3 else ""
 
 
 def guess_format(head: bytes) -> Guess:

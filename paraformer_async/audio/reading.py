@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from paraformer_async.audio.decoding.samples import float_to_s16le, native_dtype, open_sequential
 from paraformer_async.audio.hints import conversion, shown
@@ -158,7 +158,7 @@ class FileReader:
         self.channels: int = self._sound.channels
         self.format: str = self._sound.format
         self.subtype: str = self._sound.subtype
-        self._dtype = native_dtype(self.subtype)
+        self._dtype: Literal["int16", "float32"] = native_dtype(self.subtype)
 
     def _declared_frames(self, scan: Scan) -> int:
         if scan.declared is not None:
@@ -175,7 +175,7 @@ class FileReader:
         width = 4 if self._dtype == "float32" else 2
         buffer = bytearray((left if self._is_exact() else min(left, _BLOCK)) * width)
         try:
-            count = self._sound.buffer_read_into(buffer, self._dtype)
+            count: int = self._sound.buffer_read_into(buffer, self._dtype)
         except soundfile.LibsndfileError as error:
             self._damage = error
             return b""
