@@ -244,10 +244,10 @@ async def test_a_source_that_never_waits_can_be_ended(fault: Fault) -> None:
 
 
 async def test_calls_that_wait_are_served_in_their_order() -> None:
-    """Calls of `send` from many tasks go out in the order of the calls, and `finish` behind them."""
+    """Calls of `send` from many tasks are served in their order, and `finish` after them."""
     audio = marked(2000)
-    async with ScriptedServer() as server, recognizer_for(server, buffer=0.1) as recognizer:
-        async with recognizer.stream() as stream, anyio.create_task_group() as tasks:
+    async with ScriptedServer() as server, recognizer_for(server) as recognizer:
+        async with recognizer.stream(buffer=0.1) as stream, anyio.create_task_group() as tasks:
             for start in range(0, len(audio), 640):
                 tasks.start_soon(stream.send, audio[start : start + 640])
             tasks.start_soon(stream.finish)
