@@ -58,7 +58,7 @@ class AudioBuffer:
         self.items: deque[Frame | Mark | Seam] = deque()
         self.size = 0
         self.header = WavHeader() if is_wav else None
-        self.frame_size = 0 if is_wav else framer.size
+        self.frame_size = -1 if is_wav else framer.size  # none is: the header has to be read
         self._fed = 0
         self.rest = framer.rest
         self.is_ended = False
@@ -79,10 +79,11 @@ class AudioBuffer:
             self.size += len(frame)
 
     def clear(self) -> None:
-        """Forget all that waits, and the end: the audio comes again."""
+        """Forget all that waits, and the end: the audio comes again, from behind the header."""
         self.items.clear()
         self.rest.clear()
         self.size = 0
+        self._fed = len(self.header.data) if self.header else 0
         self.is_ended = self.has_timer = False
 
     def flush(self) -> None:

@@ -151,7 +151,7 @@ async def test_compressed_audio_says_why_it_is_not_taken_up_again(
         peer.start()
         await peer.hear(FinishTask)
         peer.drop()
-        with pytest.raises(ConnectionLostError, match="mp3 cannot be taken up again"):
+        with pytest.raises(ConnectionLostError, match="mp3 cannot be resumed"):
             async for _ in stream:
                 pass
 
