@@ -492,6 +492,19 @@ class TestTakingOver:
         (result,) = table.say(final(200))
         assert 400 == result.sentence.end_time
 
+    def test_silence_is_that_of_the_samples(self) -> None:
+        """Silence in a WAV stream has its own rate and format; other injected audio passes."""
+        witness = Witness()
+        table = Table(witness, format="wav")
+        eight_bit = WAV.replace(b"\x00}\x00\x00\x02\x00\x10", b"\x80>\x00\x00\x01\x00\x08")
+        table.machine.send(eight_bit + b"\x81" * 1600, 0.0)
+        witness.due = 0.0
+        table.machine.expired(0.0)
+        table.machine.finish(0.0)
+        witness.farewell = (Audio(b"\x82" * 10, injected=True),)
+        *_, silence, other, _end = table.start()
+        assert [Audio(b"\x80" * 1600), Audio(b"\x82" * 10)] == [silence, other]
+
     def test_silence_does_not_divide_a_header(self) -> None:
         """Silence that is due before all of a WAV header was sent is left out, not put into it."""
         witness = Witness()
