@@ -88,6 +88,8 @@ class AsyncRecognizer(AsyncContextManagerMixin):
         reconnect: What happens when a connection breaks; `None` to fail at once.
         timeouts: The bounds of all waits.
         buffer: Seconds of audio that may wait to be sent before `send` and sources wait.
+        frame_ms: Length of the frames in which streamed PCM is sent, 20 to 200 ms. Shorter frames
+            cost CPU and spare delay. Audio that does not fill a frame leaves after that time.
         observe: Called with each event of `paraformer_async.observing`: connections, waits,
             attempts, retries, ends. It must not block.
         observe_messages: Whether raw messages are among the events.
@@ -135,6 +137,7 @@ class AsyncRecognizer(AsyncContextManagerMixin):
         reconnect: Reconnect | None = Reconnect(),
         timeouts: Timeouts = Timeouts(),
         buffer: float = 5.0,
+        frame_ms: int = FRAME_MS,
         observe: Observer | None = None,
         observe_messages: bool = False,
     ) -> None:
@@ -169,6 +172,7 @@ class AsyncRecognizer(AsyncContextManagerMixin):
             reconnect=reconnect,
             timeouts=timeouts,
             buffer=buffer,
+            frame_ms=frame_ms,
             observe=observe,
             observe_messages=observe_messages,
         )
@@ -291,7 +295,7 @@ class AsyncRecognizer(AsyncContextManagerMixin):
         return replace(self._options, **overrides)
 
     def _open(
-        self, audio: Source | None, options: Options, *, frame_ms: int = FRAME_MS
+        self, audio: Source | None, options: Options, *, frame_ms: int | None = None
     ) -> RecognitionStream:
         client = self._opened()
         given = [_made(factory) for factory in options.middleware]
@@ -301,7 +305,9 @@ class AsyncRecognizer(AsyncContextManagerMixin):
             given.append(Heartbeat())
         latency = LatencyMeter()
         source = None if audio is None else chunks(audio)
-        run = client.make_run(options, Stack([*given, latency]), source, frame_ms=frame_ms)
+        run = client.make_run(
+            options, Stack([*given, latency]), source, frame_ms=frame_ms or options.frame_ms
+        )
         return RecognitionStream(run, latency, client)
 
     def _opened(self) -> Hub:

@@ -58,7 +58,7 @@ class AudioBuffer:
         self.items: deque[Frame | Mark | Seam] = deque()
         self.size = 0
         self.header = WavHeader() if is_wav else None
-        self.frame_size = -1 if is_wav else framer.size  # none is: the header has to be read
+        self.frame_size = -1 if is_wav else framer.size
         self._fed = 0
         self.rest = framer.rest
         self.is_ended = False

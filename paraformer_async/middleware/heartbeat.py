@@ -69,7 +69,7 @@ class Heartbeat(Middleware):
         self._frame = Audio(b"", injected=True)
         self._bytes_per_second = 1
         self._pause = DEFAULT_SENTENCE_SILENCE / 1000
-        self._owes_pause = True
+        self._owes_pause = False
         self._audio_at = -inf
         self._delivery = 0  # bytes
 

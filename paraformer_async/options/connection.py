@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 from paraformer_async.errors import InvalidOptionError
 from paraformer_async.options.checks import (
+    is_whole,
     require_address,
     require_flag,
     require_function,
@@ -21,7 +22,7 @@ from paraformer_async.options.checks import (
     shown,
 )
 from paraformer_async.options.policies import Reconnect, Timeouts
-from paraformer_async.options.service import WORKSPACE_ID
+from paraformer_async.options.service import FRAME_MS_ALLOWED, WORKSPACE_ID
 
 __all__ = ["CHECKS"]
 
@@ -95,6 +96,11 @@ def _check_observer(name: str, value: object) -> None:
         require_function(name, value, "an event")
 
 
+def _check_frame_ms(name: str, value: object) -> None:
+    if not is_whole(value) or value not in FRAME_MS_ALLOWED:
+        raise InvalidOptionError(name, f"{shown(value)} is not a whole number of ms, 20 to 200")
+
+
 def _check_timeouts(name: str, value: object) -> None:
     require_kind(name, value, Timeouts, "Timeouts(…)")
 
@@ -113,6 +119,7 @@ CHECKS: Mapping[str, Callable[[str, object], None]] = {
     "reconnect": _check_reconnect,
     "timeouts": _check_timeouts,
     "buffer": require_seconds,
+    "frame_ms": _check_frame_ms,
     "observe": _check_observer,
     "observe_messages": require_flag,
 }

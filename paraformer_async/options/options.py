@@ -22,6 +22,7 @@ from paraformer_async.options.endpoint import endpoint_of_environment, shown_add
 from paraformer_async.options.models import MODELS, rate_of
 from paraformer_async.options.parameters import PARAMETERS, Place, check
 from paraformer_async.options.policies import Reconnect, Timeouts
+from paraformer_async.options.service import FRAME_MS
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -89,6 +90,7 @@ class Options(Struct, frozen=True, kw_only=True):
     reconnect: Reconnect | None = Reconnect()
     timeouts: Timeouts = Timeouts()
     buffer: float = 5.0
+    frame_ms: int = FRAME_MS
     observe: Observer | None = None
     observe_messages: bool = False
 
@@ -197,6 +199,7 @@ class Overrides(TypedDict, total=False):
     reconnect: Reconnect | None
     timeouts: Timeouts
     buffer: float
+    frame_ms: int
     observe: Observer | None
     observe_messages: bool
 

@@ -34,6 +34,7 @@ SAMPLE_RATE: Final = 16000  # Hz, what is assumed when neither the user nor the 
 # Hz. "Any rate" [API]; outside of this no audio format has one, and no decoder of ours works.
 SAMPLE_RATES: Final = range(1000, 384_001)
 FRAME_MS: Final = 100  # the advised length of a frame [SDK]
+FRAME_MS_ALLOWED: Final = range(20, 201)  # what we let users choose around that
 SMALLEST_FRAME: Final = 1024  # bytes, the advised size is 1 KB to 16 KB [SDK]
 LARGEST_FRAME: Final = 16 * 1024
 

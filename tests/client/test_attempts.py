@@ -145,7 +145,7 @@ async def test_three_connections_in_vain_end_it(open_stream: Open, peers: list[P
 async def test_compressed_audio_says_why_it_is_not_taken_up_again(
     open_stream: Open, peer: Peer
 ) -> None:
-    """A stream that cannot be taken up again says so, and is not tried again."""
+    """A stream that cannot be resumed says so, and is not tried again."""
     async with open_stream(b"mp3", format="mp3", reconnect=AGAIN) as stream:
         await peer.hear(RunTask)
         peer.start()

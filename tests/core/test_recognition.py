@@ -1,5 +1,6 @@
 """The machine: one recognition over several tasks, without a loop, by a clock that is a number."""
 
+import struct
 from collections.abc import Iterable, Sequence
 from math import inf
 
@@ -77,6 +78,13 @@ class Witness(Middleware):
         """Send some silence."""
         self.due = None
         return (Audio(bytes(3200), injected=True),)
+
+
+def wav_header(*, channels: int, bits: int) -> bytes:
+    """Return the header of a WAV stream of PCM at 16 kHz."""
+    block = channels * bits // 8
+    form = struct.pack("<IHHIIHH", 16, 1, channels, 16_000, 16_000 * block, block, bits)
+    return b"RIFF" + bytes(4) + b"WAVEfmt " + form + b"data" + bytes(4)
 
 
 class Table:
@@ -254,25 +262,21 @@ class TestSending:
         table.start()
         assert table.machine.has_room
 
-    def test_the_rest_leaves_when_the_source_is_quiet(self) -> None:
-        """What does not fill a frame waits for as long as a frame lasts, and leaves in samples."""
+    def test_what_fills_no_frame_leaves_after_the_time_of_one(self) -> None:
+        """The rest of the last words is not held back until more comes; half a sample is."""
         table = Table()
         table.start()
-        table.machine.send(b"abc", 0.0)
-        assert table.machine.has_nearer_deadline
+        table.machine.send(bytes(641), 0.0)
         assert 0.1 == table.machine.deadline()
-        table.machine.send(b"de", 0.05)
-        assert 0.15 == pytest.approx(table.machine.deadline())
-        table.machine.expired(0.14)
+        table.machine.expired(0.09)
         assert [] == table.flush()
+        table.machine.send(bytes(640), 0.05)
+        assert 0.15 == pytest.approx(table.machine.deadline())
         table.machine.expired(0.16)
-        assert [Audio(b"abcd")] == table.flush()
+        assert [Audio(bytes(1280))] == table.flush()
         assert inf == table.machine.deadline()
-        table.machine.send(b"f", 1.0)
-        table.machine.expired(2.0)
-        assert [Audio(b"ef")] == table.flush()
-        table.machine.send(FRAME, 3.0)
-        assert [Audio(FRAME)] == table.flush()
+        table.machine.send(bytes(3199), 0.2)
+        assert [Audio(bytes(3200))] == table.flush()
         assert inf == table.machine.deadline()
 
     def test_an_empty_chunk_is_nothing(self) -> None:
@@ -751,10 +755,10 @@ class TestMiddleware:
         table = Table(witness)
         table.start()
         assert table.machine.deadline() == inf
-        witness.due = 1.0
-        assert 1.0 == table.machine.deadline()
-        table.machine.send(b"\x01\x00" * 10 + b"\x01", 0.95)
-        table.machine.expired(0.99)
+        table.machine.send(b"\x01\x00" * 10 + b"\x01", 0.0)
+        witness.due = 0.05
+        assert 0.05 == table.machine.deadline()
+        table.machine.expired(0.04)
         assert [] == table.flush()
         table.now = 1.0
         table.machine.expired(1.0)
@@ -766,6 +770,36 @@ class TestMiddleware:
         assert [20, 3200, 3200] == [size([one]) for one in table.again()]
         (result,) = table.say(final(150))
         assert 50 == result.sentence.end_time
+
+    def test_it_cannot_part_the_samples_of_a_wav_stream(self) -> None:
+        """Silence stands between two samples of all channels, and is silence in their format."""
+        witness = Witness()
+        table = Table(witness, format="wav")
+        table.start()
+        header = wav_header(channels=2, bits=8)
+        table.machine.send(header + b"\x01\x02\x03", 0.0)
+        witness.due = 1.0
+        table.now = 1.0
+        table.machine.expired(1.0)
+        assert [Audio(header + b"\x01\x02"), Audio(b"\x80" * 3200)] == table.flush()
+        table.machine.send(b"\x04", 1.0)
+        table.machine.expired(1.1)
+        assert [Audio(b"\x03\x04")] == table.flush()
+
+    def test_it_cannot_part_the_header_of_a_wav_stream(self) -> None:
+        """Before the header of a WAV stream has come there is no silence, and nothing is parted."""
+        witness = Witness()
+        table = Table(witness, format="wav")
+        table.start()
+        header = wav_header(channels=1, bits=16)
+        table.machine.send(header[:10], 0.0)
+        witness.due = 1.0
+        table.now = 1.0
+        table.machine.expired(1.0)
+        assert [] == table.flush()
+        table.machine.send(header[10:], 1.0)
+        table.machine.expired(1.1)
+        assert [Audio(header)] == table.flush()
 
     def test_its_exceptions_come_out_as_themselves(self) -> None:
         """What middleware raises ends the recognition, wherever it is raised, unwrapped."""

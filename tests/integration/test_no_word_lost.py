@@ -254,7 +254,7 @@ async def test_reconnection_can_be_switched_off() -> None:
 async def test_compressed_audio_says_that_it_cannot_be_resumed() -> None:
     """A lost stream of compressed audio raises the reason, and says what can be resumed."""
     async with ScriptedServer(faults=[Drop(after_ms=2300)]) as server:
-        with pytest.raises(ConnectionLostError, match="mp3 cannot be taken up again"):
+        with pytest.raises(ConnectionLostError, match="mp3 cannot be resumed"):
             await results_of(server, format="mp3")
 
 

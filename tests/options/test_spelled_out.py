@@ -120,6 +120,7 @@ def test_the_recognizer_hands_its_options_on() -> None:
         "reconnect": Reconnect(attempts=3),
         "timeouts": Timeouts(close=1.0),
         "buffer": 2.0,
+        "frame_ms": 40,
         "observe": print,
         "observe_messages": True,
     }
