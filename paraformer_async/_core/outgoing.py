@@ -233,7 +233,7 @@ class Outgoing:
     def _put_audio(self, audio: Audio, frames: list[OutgoingFrame]) -> None:
         header = self._buffer.header
         if audio.injected and header is not None:
-            if not header.is_complete:
+            if not self._ledger.has_header:
                 return  # silence there would be taken for the header
             if not any(audio.data):
                 ms = len(audio.data) * 1000 // bytes_per_second(self._options.sample_rate)

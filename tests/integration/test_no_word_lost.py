@@ -264,28 +264,46 @@ async def test_compressed_audio_is_tried_again_before_any_was_sent() -> None:
         assert_complete(await results_of(server, format="mp3"))
 
 
-async def test_more_unsettled_audio_than_is_kept_is_told() -> None:
-    """If more audio is unsettled than is kept, the error names the range that is lost."""
-    policy = Reconnect(backoff=soon, keep=1.0)
+async def live(audio: bytes) -> AsyncIterator[bytes]:
+    """Yield audio in real time, 100 ms at a time: it cannot be read again, nor wait."""
+    began = anyio.current_time()
+    for number, start in enumerate(range(0, len(audio), 3200), 1):
+        await anyio.sleep_until(began + number * 0.1)
+        yield audio[start : start + 3200]
+
+
+async def test_more_unsettled_audio_than_is_kept_is_reported() -> None:
+    """If more live audio is unsettled than is kept, the error names the range that is lost."""
+    policy = Reconnect(backoff=soon, keep=0.5)
     script = marks(sentence_ms=60_000)
-    async with ScriptedServer(script, faults=[Drop(after_ms=5000)]) as server:
+    async with ScriptedServer(script, faults=[Drop(after_ms=1500)]) as server:
         with pytest.raises(AudioLostError) as caught:
-            await results_of(server, reconnect=policy)
+            await results_of(server, live(marked(2500)), reconnect=policy)
     assert 0 == caught.value.begin_time
-    assert caught.value.end_time >= 4000
+    assert caught.value.end_time >= 900
 
 
 async def test_more_unsettled_audio_than_is_kept_can_be_a_gap() -> None:
     """With `lost="gap"`, the stream continues, with a gap in place of the lost audio."""
-    policy = Reconnect(backoff=soon, keep=1.0, lost="gap")
+    policy = Reconnect(backoff=soon, keep=0.5, lost="gap")
     script = marks(sentence_ms=60_000)
-    async with ScriptedServer(script, faults=[Drop(after_ms=5000)]) as server:
-        results = await results_of(server, reconnect=policy)
+    async with ScriptedServer(script, faults=[Drop(after_ms=1500)]) as server:
+        results = await results_of(server, live(marked(2500)), reconnect=policy)
 
     (gap,) = [result for result in results if isinstance(result, AudioGap)]
     first = gap.sentence.end_time // 20
     assert 0 == gap.sentence.begin_time
-    assert_complete(results, list(range(first, 500)))
+    assert_complete(results, list(range(first, 125)))
+
+
+async def test_audio_that_can_be_read_again_is_never_lost() -> None:
+    """However little is kept, audio in memory is read again from where it is settled."""
+    policy = Reconnect(backoff=soon, keep=0.5)
+    for script in (marks(sentence_ms=60_000), marks(sentence_ms=1500)):
+        faults = [Drop(after_ms=5000), Drop(after_ms=3000), Drop(at="finish")]
+        async with ScriptedServer(script, faults=faults) as server:
+            assert_complete(await results_of(server, reconnect=policy))
+            assert [] == server.violations
 
 
 @pytest.mark.parametrize("status", [401, 403])

@@ -25,7 +25,6 @@ from paraformer_async.testing import (
     Drop,
     FailTask,
     Fault,
-    NeverStart,
     ScriptedServer,
     Stall,
     Throttle,
@@ -244,24 +243,16 @@ async def test_a_source_that_never_waits_can_be_ended(fault: Fault) -> None:
                     pass
 
 
-async def test_audio_that_is_not_taken_is_refused() -> None:
-    """A `send` that is waiting when another task calls `finish` raises an error that says so."""
-    async with ScriptedServer(forever=NeverStart()) as server, recognizer_for(server) as recognizer:
-        async with recognizer.stream(buffer=0.1) as stream:
-            await stream.send(bytes(3200))
-            raised: list[UsageError] = []
-
-            async def send() -> None:
-                with pytest.raises(UsageError) as caught:
-                    await stream.send(bytes(3200))
-                raised.append(caught.value)
-
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(send)
-                await anyio.wait_all_tasks_blocked()
-                assert not raised
-                await stream.finish()
-    assert "cannot send after finish()" in str(raised[0])
+async def test_calls_that_wait_are_served_in_their_order() -> None:
+    """Calls of `send` from many tasks are served in their order, and `finish` after them."""
+    audio = marked(2000)
+    async with ScriptedServer() as server, recognizer_for(server) as recognizer:
+        async with recognizer.stream(buffer=0.1) as stream, anyio.create_task_group() as tasks:
+            for start in range(0, len(audio), 640):
+                tasks.start_soon(stream.send, audio[start : start + 640])
+            tasks.start_soon(stream.finish)
+            assert list(range(100)) == marks_of([result async for result in stream])
+    assert [] == server.violations
 
 
 async def test_sending_ends_when_the_service_has_ended() -> None:
@@ -382,7 +373,7 @@ async def test_asking_for_results_again_and_again() -> None:
             for _ in range(50):
                 with anyio.move_on_after(0.001):
                     await anext(results)
-            assert 3 > len(stream._session.recognition.inbox._arrival._waiters)
+            assert 3 > len(stream._run.inbox.changed._waiters)
 
 
 @pytest.mark.parametrize("lines", [0, 10], ids=["silence", "with line ends"])
