@@ -5,8 +5,8 @@ Not I/O: setbacks and the time come in, a decision goes out. There are two budge
 
 - Failures: consecutive ones are counted; results that reach half a second further, or a connection
   that held for 5 s, reset the count. A handshake that succeeds is no success: three consecutive
-  connections that bring nothing end it too, and so does five times the budget without any result,
-  however long the connections held.
+  connections that bring nothing end it too, and so do five times as many as the budget that held
+  and never brought a result.
 - Seconds: once a recognition has brought results, or has held, a failure is an outage, and is
   retried for as long as the audio is kept, however many attempts that takes.
 
@@ -93,7 +93,7 @@ class Retries:
         self._gained += setback.gained
         if setback.gained:
             self._barren = 0
-        elif not setback.failure.is_throttled:
+        elif was_stable:
             self._barren += 1
         if self._gained >= _WORTHWHILE or (
             was_stable and isinstance(setback.failure, ConnectionLostError)
