@@ -10,7 +10,7 @@ from typing import IO
 
 from msgspec import Struct
 
-from paraformer_async.audio.sections import Scan, Section, ends_early
+from paraformer_async.audio.sections import Scan, Section, ends_early, read_at
 
 __all__ = ["id3_size", "is_frame", "scan_mpeg"]
 
@@ -18,6 +18,8 @@ __all__ = ["id3_size", "is_frame", "scan_mpeg"]
 _CLAIM = 1 << 40
 _BLOCK = 1 << 18
 _ENOUGH = 1 << 12  # bytes: the largest frame has 2881, and the next header follows
+_TOLERANCE = 0.1  # seconds
+_TAGS = (b"ID3", b"TAG", b"APETAGEX", b"LYRICSBEGIN")
 _RATES = (44100, 48000, 32000)
 _V1 = (
     (0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
@@ -57,13 +59,21 @@ def scan_mpeg(file: IO[bytes], size: int) -> Scan:
     """
     Return the MP3 files in *file* (several if they were joined), and their length.
 
-    The tag of an encoder, with which the padding of the first and the last frame is removed, is
-    hidden from the decoder if it declares less audio than there is.
+    Tags and damage between frames are hidden from the decoder, which would end there. So is the tag
+    of an encoder, which makes it remove the padding of the first and the last frame, unless it
+    declares exactly what there is.
     """
     parts: list[_Part] = []
+    remark = ""
     for position, frame, tag in _frames(file):
+        if position + frame.size > size:  # the decoder fails on a frame that was cut off
+            break
         last = parts[-1] if parts else None
-        if not last or tag is not None or (frame.rate, frame.is_mono) != (last.rate, last.is_mono):
+        is_gap = last is not None and position != last.end
+        if is_gap and last is not None and _is_damage(read_at(file, last.end, position - last.end)):
+            remark = remark or f"is damaged after {_contained(parts):.2f} s"
+        is_other = last is not None and (frame.rate, frame.is_mono) != (last.rate, last.is_mono)
+        if last is None or is_gap or is_other or tag is not None:
             last = _Part(position, 0, frame.rate, frame.is_mono, audio=position, counted=tag)
             parts.append(last)
         if tag is not None:
@@ -72,25 +82,42 @@ def scan_mpeg(file: IO[bytes], size: int) -> Scan:
             last.frames += 1
             last.samples += frame.samples
         last.end = position + frame.size
+    contained = _contained(parts)
+    missing = _missing(parts)
     parts = [part for part in parts if part.frames]
     if not parts:
         return Scan((Section(0, size, claim=_CLAIM),))
-    contained = sum(part.samples / part.rate for part in parts)
-    missing = sum(max(0, (part.counted or 0) - part.frames - 1) * _length(part) for part in parts)
-    remark = ends_early(contained + missing, contained) if missing else ""
-    return Scan(tuple(_section(part, size) for part in parts), contained + missing, remark)
+    if missing > _TOLERANCE:
+        remark = ends_early(contained + missing, contained)
+    return Scan(tuple(map(_section, parts)), contained, remark)
 
 
-def _section(part: _Part, size: int) -> Section:
-    end = min(part.end, size)
-    if part.counted and part.counted >= part.frames:
-        return Section(part.start, end)
-    return Section(part.audio, end, claim=_CLAIM)
+def _section(part: _Part) -> Section:
+    if part.counted is not None and part.counted - part.frames in (0, 1):  # some count the tag
+        return Section(part.start, part.end)
+    return Section(part.audio, part.end, claim=_CLAIM)
 
 
-def _length(part: _Part) -> float:
-    """Return the seconds of a frame."""
-    return part.samples / part.frames / part.rate
+def _contained(parts: list[_Part]) -> float:
+    """Return the seconds of all frames."""
+    return sum(part.samples / part.rate for part in parts)
+
+
+def _missing(parts: list[_Part]) -> float:
+    """Return the seconds that tags declare, but that are not there."""
+    missing = 0.0
+    left = 0  # frames that the last tag declares beyond those found since
+    for number, part in enumerate(parts):
+        left = (part.counted if part.counted is not None else left) - part.frames
+        is_last = number + 1 == len(parts) or parts[number + 1].counted is not None
+        if is_last and left > 1 and part.frames:
+            missing += left * part.samples / part.frames / part.rate
+    return missing
+
+
+def _is_damage(gap: bytes) -> bool:
+    """Return whether bytes between frames are neither a tag nor padding."""
+    return bool(gap.strip(b"\0")) and not gap.startswith(_TAGS)
 
 
 def is_frame(head: bytes) -> bool:

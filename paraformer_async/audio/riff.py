@@ -14,6 +14,7 @@ __all__ = ["scan_wav"]
 _MAX_SIZE = 0xFFFF_FFFF
 # What a writer that cannot know the size puts in its place: 0, -1, or the largest that it may.
 _UNKNOWN = range(0x7FFF_0000, _MAX_SIZE + 1)
+_TOLERANCE = 0.01  # seconds
 # Bytes after the samples that are no chunk: fewer are junk, more are samples.
 _MAX_JUNK = 512
 
@@ -46,13 +47,16 @@ def _scan_one(file: IO[bytes], start: int, size: int) -> tuple[Section, float, s
     """Return the section from *start* on, the seconds that it declares, and what is wrong."""
     if not _is_riff(read_at(file, start, 12)):
         return None
-    byte_rate = 0
+    byte_rate = large = 0
     position = start + 12
     while len(head := read_at(file, position, 8)) == 8:
         name, length = struct.unpack("<4sI", head)
         if name == b"fmt ":
             (byte_rate,) = struct.unpack("<8xI", read_at(file, position + 8, 12).ljust(12, b"\0"))
+        elif name == b"ds64":  # https://tech.ebu.ch/docs/tech/tech3306v1_1.pdf
+            (large,) = struct.unpack("<8xQ", read_at(file, position + 8, 16).ljust(16, b"\0"))
         elif name == b"data":
+            length = large if large and length == _MAX_SIZE else length
             return _section(file, start, position + 8, size, length, byte_rate)
         position += 8 + length + length % 2
     return None
@@ -70,7 +74,8 @@ def _section(
     declared, remark = 0.0, ""
     if after is not None and byte_rate:
         declared = length / byte_rate
-        remark = ends_early(declared, samples / byte_rate) if samples < length else ""
+        contained = samples / byte_rate
+        remark = ends_early(declared, contained) if declared - contained > _TOLERANCE else ""
     elif samples and length not in _UNKNOWN:
         remark = f"was not completed by its recorder: its header declares {length} bytes of samples"
     if end - start - 8 > _MAX_SIZE:

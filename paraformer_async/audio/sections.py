@@ -72,9 +72,8 @@ def scan_ogg(file: IO[bytes], size: int) -> Scan:
         was_first_page = is_first_page
         count = head[26]
         position += 27 + count + sum(head[27 : 27 + count])
-    if len(starts) < 2:
-        return scan_whole(file, size)
-    return Scan(_between(starts, size))
+    remark = "was cut off in its last page" if position > size else ""
+    return Scan(_between(starts or [0], size), remark=remark)
 
 
 def scan_flac(file: IO[bytes], size: int) -> Scan:

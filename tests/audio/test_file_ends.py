@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from paraformer_async.audio import files
 from paraformer_async.audio.files import AudioFile, open_audio
-from paraformer_async.audio.mpeg import scan_mpeg
+from paraformer_async.audio.mpeg import _frames, scan_mpeg
 from paraformer_async.audio.riff import scan_wav
 from paraformer_async.errors import AudioError, InvalidOptionError
 
@@ -102,6 +102,49 @@ async def test_mp3_whose_tag_declares_too_little(tmp_path: Path) -> None:
     path.write_bytes(mp3[:place] + struct.pack(">I", 3) + mp3[place + 4 :])
     samples, _ = await read(path)
     assert 4 * RATE == pytest.approx(len(samples), abs=0.2 * RATE)
+
+
+async def test_damage_within_an_mp3(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What is no frame of an MP3 file is skipped, with a warning unless it is tag or padding."""
+    mp3 = encode(NOISE, "MP3")
+    junk = np.random.default_rng(1).integers(0, 255, 5000, np.uint8).tobytes()
+    tags = b"TAG" + bytes(125) + b"ID3\4\0\0\0\0\1\0" + bytes(128)
+    path = tmp_path / "a.mp3"
+    places = [position for position, *_ in _frames(io.BytesIO(mp3))]
+    half = places[len(places) // 2]
+    for gap, is_damage in ((tags, False), (bytes(3000), False), (junk, True)):
+        caplog.clear()
+        path.write_bytes(mp3[:half] + gap + mp3[half:])
+        samples, _ = await read(path)
+        assert 4 == pytest.approx(len(samples) / RATE, abs=0.3)
+        assert ("is damaged after" in caplog.text) is is_damage
+    path.write_bytes(mp3[: len(mp3) // 2])
+    await read(path)
+    assert "ends early: it declares 4." in caplog.text
+    assert ("", "") == capfd.readouterr()
+
+
+async def test_ogg_that_was_cut_off(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """An Ogg file that ends within a page is reported."""
+    ogg = encode(NOISE, "OGG")
+    path = tmp_path / "a.ogg"
+    path.write_bytes(ogg + ogg[: len(ogg) // 2])
+    assert 4 <= (await read(path))[1].duration
+    assert "was cut off" in caplog.text
+
+
+async def test_rf64_that_was_cut_off(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A file of the large variant of WAV is reported, too, if it was cut off."""
+    rf64 = encode(NOISE, "RF64")
+    path = tmp_path / "a.wav"
+    path.write_bytes(rf64)
+    assert np.array_equal((await read(path))[0], NOISE)
+    assert "" == caplog.text
+    path.write_bytes(rf64[: len(rf64) // 2])
+    await read(path)
+    assert "ends early: it declares 4.00 s" in caplog.text
 
 
 async def test_flac_of_unknown_length(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
