@@ -164,8 +164,10 @@ async def _from_reader(read: Callable[[int], Awaitable[Any]]) -> AsyncGenerator[
 
 async def _from_sequence(pieces: Sequence[bytes], position: int) -> AsyncGenerator[bytes, None]:
     for piece in pieces:
-        if position < len(piece):
-            yield piece[max(0, position) :]
+        if position <= 0:
+            yield piece
+        elif position < len(piece):
+            yield piece[position:]
         position -= len(piece)
 
 
