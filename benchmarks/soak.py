@@ -41,7 +41,7 @@ from paraformer_async import (
     TaskFailedError,
     Timeouts,
 )
-from paraformer_async.observing import Event, RetryScheduled
+from paraformer_async.observing import Observation, RetryScheduled
 from paraformer_async.testing import marked, marks_of
 
 _RATE = 8000
@@ -133,7 +133,7 @@ class Tally:
         self.retries: Counter[str] = Counter()
         self.samples: list[dict[str, Any]] = []
 
-    def observe(self, event: Event) -> None:
+    def observe(self, event: Observation) -> None:
         """Count a retry by its reason."""
         if isinstance(event, RetryScheduled):
             self.retries[_kind(event.failure)] += 1

@@ -30,7 +30,7 @@ from paraformer_async._client.timer import Timer
 from paraformer_async._client.turns import Turns
 from paraformer_async._core.protocol import Phase
 from paraformer_async._core.recognition import BATCH, Again, Over, Recognition
-from paraformer_async._net.contract import OutgoingFrame
+from paraformer_async._core.wire import OutgoingFrame
 from paraformer_async._net.pool import Pool, PooledConnection
 from paraformer_async.audio.heading import Heading
 from paraformer_async.audio.source import Chunks, immutable
@@ -39,9 +39,9 @@ from paraformer_async.observing import (
     AttemptStarted,
     Connected,
     Ended,
-    Event,
     MessageReceived,
     MessageSent,
+    Observation,
     PoolWaited,
     QuotaWaited,
     RetryScheduled,
@@ -96,10 +96,10 @@ class Run:
         clock: Callable[[], float],
     ) -> None:
         self.machine = machine
-        self.inbox = Inbox()
-        self.has_source = source is not None
-        self.close_timeout = options.timeouts.close
-        self.period = options.timeouts.send
+        self.inbox: Inbox = Inbox()
+        self.has_source: bool = source is not None
+        self.close_timeout: float = options.timeouts.close
+        self.period: float = options.timeouts.send
         self.failure: BaseException | None = None
         self._options = options
         self._pool = pool
@@ -440,7 +440,7 @@ class Run:
             recognition, failures = self.request_ids[0], again.failures
             self._emit(RetryScheduled(recognition, failure, failures, again.after, unsettled))
 
-    def _emit(self, event: Event) -> None:
+    def _emit(self, event: Observation) -> None:
         if self._observe is not None:
             self._observe(event)
 

@@ -15,7 +15,7 @@ from rich.live import Live
 from rich.text import Text
 
 from paraformer_async.errors import InvalidOptionError
-from paraformer_async.observing import Event, RetryScheduled
+from paraformer_async.observing import Observation, RetryScheduled
 from paraformer_async.results import RecognitionResult
 from paraformer_async.text import clean
 from paraformer_async.transcript import Transcript
@@ -152,7 +152,7 @@ class ProgressDisplay:
             self._partial = clean(result.text)
             self._live.update(self._content())
 
-    def observe(self, event: Event) -> None:
+    def observe(self, event: Observation) -> None:
         """Report a failure of the service that is about to be retried; see `observing`."""
         if isinstance(event, RetryScheduled):
             write_message(f"{error_text(event.failure)}; trying again in {event.delay:.1f} s")

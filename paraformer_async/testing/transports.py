@@ -21,7 +21,7 @@ from paraformer_async._net.contract import Handshake, OutgoingFrame, Transport, 
 from paraformer_async.errors import ConnectError, ConnectionLostError, HandshakeError
 from paraformer_async.testing._far_end import (
     FarEnd,
-    Kind,
+    Opcode,
     close,
     frame,
     http,
@@ -58,13 +58,13 @@ class Setting(Struct, frozen=True):
         return Handshake(url=url, headers=headers, ssl=self.client_tls, **given)
 
 
-class Inbox:
+class RecordingReceiver:
     """A receiver that keeps what it is given, and wants a number of messages."""
 
     def __init__(self, wanted: int = 0) -> None:
         self.frames: list[str | bytes] = []
-        self.wanted = wanted
-        self.room = anyio.Event()
+        self.wanted: int = wanted
+        self.room: anyio.Event = anyio.Event()
 
     def frame_received(self, frame: str | bytes) -> bool:
         """Keep a message; text is compared as `str`."""
@@ -163,9 +163,9 @@ async def _until(is_so: Callable[[], bool]) -> None:
 
 
 async def _received(transport: Transport, messages: int) -> list[str | bytes]:
-    inbox = Inbox(messages)
-    await transport.receive(inbox)
-    return [_as_text(each) for each in inbox.frames]
+    receiver = RecordingReceiver(messages)
+    await transport.receive(receiver)
+    return [_as_text(each) for each in receiver.frames]
 
 
 def _as_text(message: str | bytes) -> str | bytes:
@@ -177,7 +177,7 @@ def _as_text(message: str | bytes) -> str | bytes:
 
 
 async def _loss(
-    transport: Transport, inbox: Inbox | None = None, *, during: Action | None = None
+    transport: Transport, receiver: RecordingReceiver | None = None, *, during: Action | None = None
 ) -> ConnectionLostError:
     """Return the error with which `receive` ends, while *during* runs."""
     lost: ConnectionLostError | None = None
@@ -185,7 +185,7 @@ async def _loss(
         if during is not None:
             tasks.start_soon(during)
         try:
-            await transport.receive(inbox or Inbox())
+            await transport.receive(receiver or RecordingReceiver())
         except ConnectionLostError as error:
             lost = error
     assert lost is not None, "receive returned, though its receiver wanted more"
@@ -288,7 +288,7 @@ async def _canceled_at(call: Coroutine[Any, Any, object], at: int) -> bool:
 async def _messages_come_in_order(setting: Setting) -> None:
     """Text and binary messages of all sizes are passed on whole, in order."""
     sent: list[str | bytes] = ["a", b"\xff", "", "好" * 50, b"\xff" * 70_000, "x" * 70_000, b"\xfe"]
-    frames = [text(m) if isinstance(m, str) else frame(Kind.BINARY, m) for m in sent]
+    frames = [text(m) if isinstance(m, str) else frame(Opcode.BINARY, m) for m in sent]
     async with _connected(setting) as (transport, end):
         assert transport.is_open
         for _ in range(2):
@@ -312,20 +312,20 @@ async def _fragments_are_joined(setting: Setting) -> None:
     """A message in fragments is passed on once; a ping between them is answered."""
     first, rest = "好".encode()[:1], "好".encode()[1:]
     async with _connected(setting) as (transport, end):
-        inbox = Inbox(3)
+        receiver = RecordingReceiver(3)
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(transport.receive, inbox)
-            await end.send(frame(Kind.TEXT, first, is_last=False), frame(Kind.PING, b"there?"))
-            assert (Kind.PONG, b"there?") == await end.receive()
-            assert [] == inbox.frames
+            tasks.start_soon(transport.receive, receiver)
+            await end.send(frame(Opcode.TEXT, first, is_last=False), frame(Opcode.PING, b"there?"))
+            assert (Opcode.PONG, b"there?") == await end.receive()
+            assert [] == receiver.frames
             await end.send(
-                frame(Kind.CONTINUATION, rest, is_last=False),
-                frame(Kind.CONTINUATION, b"!"),
-                frame(Kind.BINARY, b"\xff", is_last=False),
-                frame(Kind.CONTINUATION),
+                frame(Opcode.CONTINUATION, rest, is_last=False),
+                frame(Opcode.CONTINUATION, b"!"),
+                frame(Opcode.BINARY, b"\xff", is_last=False),
+                frame(Opcode.CONTINUATION),
                 text("next"),
             )
-        assert ["好!", b"\xff", "next"] == [_as_text(each) for each in inbox.frames]
+        assert ["好!", b"\xff", "next"] == [_as_text(each) for each in receiver.frames]
 
 
 @_check
@@ -336,8 +336,8 @@ async def _the_last_that_is_wanted_ends_receive(setting: Setting) -> None:
         for wanted in (["a", "b"], ["c"], ["d", "e"]):
             assert wanted == await _received(transport, len(wanted))
         async with anyio.create_task_group() as tasks:
-            inbox = Inbox(2)
-            tasks.start_soon(transport.receive, inbox)
+            receiver = RecordingReceiver(2)
+            tasks.start_soon(transport.receive, receiver)
             await anyio.wait_all_tasks_blocked()
             await end.send(*map(text, "fgh"))
         assert ["h"] == await _received(transport, 1)
@@ -372,9 +372,9 @@ async def _messages_behind_the_handshake_come(setting: Setting) -> None:
             await end.send(first[size:], text("second"))
             assert ["first", "second"] == await _received(transport, 2)
     async with _connected(setting, first + close(1013, "busy")) as (transport, end):
-        inbox = Inbox()
-        lost = await _loss(transport, inbox)
-        assert (["first"], 1013) == ([*map(_as_text, inbox.frames)], lost.close_code)
+        receiver = RecordingReceiver()
+        lost = await _loss(transport, receiver)
+        assert (["first"], 1013) == ([*map(_as_text, receiver.frames)], lost.close_code)
 
 
 @_check
@@ -382,22 +382,22 @@ async def _canceling_receive_loses_nothing(setting: Setting) -> None:
     """`receive`, canceled at any suspension, has passed each message on or kept it."""
     messages = [str(number) for number in range(60)]
     async with _connected(setting) as (transport, end):
-        inbox = Inbox(len(messages))
+        receiver = RecordingReceiver(len(messages))
         async with anyio.create_task_group() as tasks:
 
             async def send() -> None:
                 for message in messages:
-                    await end.send(text(message), frame(Kind.PING))
+                    await end.send(text(message), frame(Opcode.PING))
                     await checkpoint()
 
             tasks.start_soon(send)
             tasks.start_soon(end.ended)
             at = 0
-            while len(inbox.frames) < len(messages):
+            while len(receiver.frames) < len(messages):
                 at += 1
-                await _canceled_at(transport.receive(inbox), at % 3 + 1)
+                await _canceled_at(transport.receive(receiver), at % 3 + 1)
             tasks.cancel_scope.cancel()
-        assert messages == [_as_text(each) for each in inbox.frames]
+        assert messages == [_as_text(each) for each in receiver.frames]
 
 
 # --- Frames out ------------------------------------------------------------------------------
@@ -417,7 +417,8 @@ async def _frames_leave_in_order(setting: Setting) -> None:
         "x" * 200,
     ]
     kinds = [
-        (Kind.TEXT, f.encode()) if isinstance(f, str) else (Kind.BINARY, bytes(f)) for f in frames
+        (Opcode.TEXT, f.encode()) if isinstance(f, str) else (Opcode.BINARY, bytes(f))
+        for f in frames
     ]
     async with _connected(setting) as (transport, end):
         transport.write([])
@@ -433,7 +434,7 @@ async def _frames_leave_in_order(setting: Setting) -> None:
 
 async def _swallow(transport: Transport) -> None:
     with suppress(ConnectionLostError):
-        await transport.receive(Inbox())
+        await transport.receive(RecordingReceiver())
 
 
 @_check
@@ -443,22 +444,26 @@ async def _a_peer_that_reads_nothing_is_noticed(setting: Setting) -> None:
         written = await _fill(transport, end)
         transport.write(["behind it", _CHUNK])
         transport.write(["last"])
-        inbox = Inbox()
+        receiver = RecordingReceiver()
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(transport.receive, inbox)
+            tasks.start_soon(transport.receive, receiver)
             await anyio.wait_all_tasks_blocked()
             assert transport.is_full
-            assert not inbox.room.is_set(), "writable was called, and nothing has left"
+            assert not receiver.room.is_set(), "writable was called, and nothing has left"
             end.resume()
-            chunks = [(Kind.BINARY, _CHUNK)] * written
+            chunks = [(Opcode.BINARY, _CHUNK)] * written
             assert chunks == [await end.receive() for _ in chunks]
-            expected = [(Kind.TEXT, b"behind it"), (Kind.BINARY, _CHUNK), (Kind.TEXT, b"last")]
-            assert expected == [await end.receive() for _ in expected]
-            await inbox.room.wait()
+            rest = [
+                (Opcode.TEXT, b"behind it"),
+                (Opcode.BINARY, _CHUNK),
+                (Opcode.TEXT, b"last"),
+            ]
+            assert rest == [await end.receive() for _ in rest]
+            await receiver.room.wait()
             await _until(lambda: not transport.is_full)
             assert 0 == transport.unsent()
             transport.write(["and on"])
-            assert (Kind.TEXT, b"and on") == await end.receive()
+            assert (Opcode.TEXT, b"and on") == await end.receive()
             tasks.cancel_scope.cancel()
 
 
@@ -470,13 +475,13 @@ async def _full_again_and_again(setting: Setting) -> None:
             written = await _fill(transport, end)
             transport.write([str(turn)])
             with anyio.move_on_after(0.01):
-                await transport.receive(Inbox())
+                await transport.receive(RecordingReceiver())
             end.resume()
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(_swallow, transport)
                 for _ in range(written):
-                    assert (Kind.BINARY, _CHUNK) == await end.receive()
-                assert (Kind.TEXT, str(turn).encode()) == await end.receive()
+                    assert (Opcode.BINARY, _CHUNK) == await end.receive()
+                assert (Opcode.TEXT, str(turn).encode()) == await end.receive()
                 await _until(lambda: not transport.is_full)
                 tasks.cancel_scope.cancel()
 
@@ -529,12 +534,12 @@ async def _the_peers_close_is_reported(setting: Setting) -> None:
 
                 if not waits:
                     await end.send(frames)
-                inbox = Inbox()
-                lost = await _loss(transport, inbox, during=send if waits else None)
+                receiver = RecordingReceiver()
+                lost = await _loss(transport, receiver, during=send if waits else None)
                 assert (code, reason) == (lost.close_code, lost.close_reason)
-                assert ["last"] == [_as_text(each) for each in inbox.frames]
+                assert ["last"] == [_as_text(each) for each in receiver.frames]
                 assert not transport.is_open
-                assert Kind.CLOSE == (await end.receive())[0]
+                assert Opcode.CLOSE == (await end.receive())[0]
                 lost = await _loss(transport)
                 assert (code, reason) == (lost.close_code, lost.close_reason)
                 _write_fails(transport)
@@ -544,7 +549,7 @@ async def _the_peers_close_is_reported(setting: Setting) -> None:
 async def _a_close_without_a_code(setting: Setting) -> None:
     """A close frame without a code is 1005, as RFC 6455 has it."""
     async with _connected(setting) as (transport, end):
-        await end.send(frame(Kind.CLOSE))
+        await end.send(frame(Opcode.CLOSE))
         for _ in range(2):
             assert 1005 == (await _loss(transport)).close_code
 
@@ -556,32 +561,32 @@ async def _what_breaks_the_protocol_ends_it(setting: Setting) -> None:
     cases: dict[int, list[bytes]] = {
         1002: [
             frame(3),
-            frame(Kind.CONTINUATION),
-            frame(Kind.PING, is_last=False),
+            frame(Opcode.CONTINUATION),
+            frame(Opcode.PING, is_last=False),
             close(999),
-            frame(Kind.TEXT, b"a", is_last=False) + text("b"),
+            frame(Opcode.TEXT, b"a", is_last=False) + text("b"),
         ],
         1007: [
-            frame(Kind.TEXT, b"\xff"),
-            frame(Kind.TEXT, b"\xe5", is_last=False) + frame(Kind.CONTINUATION, b"a"),
+            frame(Opcode.TEXT, b"\xff"),
+            frame(Opcode.TEXT, b"\xe5", is_last=False) + frame(Opcode.CONTINUATION, b"a"),
         ],
         1009: [
-            frame(Kind.TEXT, bytes(limit + 1)),
-            frame(Kind.BINARY, bytes(limit), is_last=False) + frame(Kind.CONTINUATION, b"aa"),
+            frame(Opcode.TEXT, bytes(limit + 1)),
+            frame(Opcode.BINARY, bytes(limit), is_last=False) + frame(Opcode.CONTINUATION, b"aa"),
         ],
     }
     for code, broken in cases.items():
         for each in broken:
             async with _connected(setting, largest_message=limit) as (transport, end):
-                inbox = Inbox()
+                receiver = RecordingReceiver()
                 frames = text("last") + each + text("not this")
-                lost = await _loss(transport, inbox, during=partial(_send_anyway, end, frames))
+                lost = await _loss(transport, receiver, during=partial(_send_anyway, end, frames))
                 assert code == lost.close_code, (code, each[:9], lost)
-                assert [] == [each for each in inbox.frames if _as_text(each) != "last"]
+                assert [] == [each for each in receiver.frames if _as_text(each) != "last"]
                 assert not transport.is_open
                 assert not lost.retryable or code == 1002
                 kind, payload = await end.receive()
-                assert (Kind.CLOSE, code) == (kind, int.from_bytes(payload[:2], "big"))
+                assert (Opcode.CLOSE, code) == (kind, int.from_bytes(payload[:2], "big"))
 
 
 async def _send_anyway(end: FarEnd, data: bytes) -> None:
@@ -595,18 +600,18 @@ async def _an_end_without_a_close(setting: Setting) -> None:
     for half in (b"", text("half")[:3]):
         for leave in (FarEnd.hang_up, FarEnd.reset):
             async with _connected(setting) as (transport, end):
-                inbox = Inbox()
+                receiver = RecordingReceiver()
                 await end.send(text("last"), half)
                 if leave is FarEnd.hang_up:  # what a reset overtakes is lost
                     leave(end)
                 else:
                     assert ["last"] == await _received(transport, 1)
-                    inbox.frames.append("last")
+                    receiver.frames.append("last")
                     leave(end)
-                lost = await _loss(transport, inbox)
+                lost = await _loss(transport, receiver)
                 assert (1006, "") == (lost.close_code, lost.close_reason)
                 assert lost.retryable
-                assert ["last"] == [_as_text(each) for each in inbox.frames]
+                assert ["last"] == [_as_text(each) for each in receiver.frames]
                 assert not transport.is_open
                 _write_fails(transport)
 
@@ -637,7 +642,7 @@ async def _closing(setting: Setting) -> None:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(transport.aclose)
             kind, payload = await end.receive()
-            assert (Kind.CLOSE, 1000) == (kind, int.from_bytes(payload[:2], "big"))
+            assert (Opcode.CLOSE, 1000) == (kind, int.from_bytes(payload[:2], "big"))
             await end.send(text("too late"), close(1000))
             end.hang_up()
         assert not transport.is_open
@@ -680,7 +685,7 @@ async def _closing_while_another_task_receives(setting: Setting) -> None:
                 tasks.start_soon(receive)
                 await anyio.wait_all_tasks_blocked()
                 tasks.start_soon(transport.aclose)
-                assert Kind.CLOSE == (await end.receive())[0]
+                assert Opcode.CLOSE == (await end.receive())[0]
                 if answers:
                     await end.send(close(1000))
             assert 1 == len(lost)
@@ -694,7 +699,7 @@ async def _closing_when_canceled(setting: Setting) -> None:
             scope.cancel()
             await transport.aclose()
         assert not transport.is_open
-        assert Kind.CLOSE == (await end.receive())[0]
+        assert Opcode.CLOSE == (await end.receive())[0]
     for at in range(1, _ENOUGH):
         async with _connected(setting, close=0.1) as (transport, end):
             is_canceled = await _canceled_at(transport.aclose(), at)
@@ -716,7 +721,7 @@ async def _a_silent_peer_is_lost(setting: Setting) -> None:
         assert 0.1 <= anyio.current_time() - started < 2.0
         assert 1006 == lost.close_code
         assert not transport.is_open
-        assert (Kind.PING, b"") == await end.receive()
+        assert (Opcode.PING, b"") == await end.receive()
     async with _connected(setting, ping=0.1) as (transport, end):
         await _until(lambda: not transport.is_open)
         assert 1006 == (await _loss(transport)).close_code
@@ -728,16 +733,16 @@ async def _a_peer_that_answers_is_kept(setting: Setting) -> None:
     async with _connected(setting, ping=0.2) as (transport, end):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_swallow, transport)
-            for answer in (frame(Kind.PONG), text("a"), text("b")):
-                assert (Kind.PING, b"") == await end.receive()
+            for answer in (frame(Opcode.PONG), text("a"), text("b")):
+                assert (Opcode.PING, b"") == await end.receive()
                 await end.send(answer)
-            assert (Kind.PING, b"") == await end.receive()
+            assert (Opcode.PING, b"") == await end.receive()
             assert transport.is_open
             for _ in range(25):
                 await end.send(text("a"))
                 await anyio.sleep(0.02)
             transport.write(["not pinged"])
-            assert (Kind.TEXT, b"not pinged") == await end.receive()
+            assert (Opcode.TEXT, b"not pinged") == await end.receive()
             tasks.cancel_scope.cancel()
 
 
@@ -748,9 +753,9 @@ async def _pings_of_a_peer_that_reads_nothing(setting: Setting) -> None:
         await _fill(transport, end)
         unsent = transport.unsent()
         async with anyio.create_task_group() as tasks:
-            inbox = Inbox(20)
-            tasks.start_soon(end.send, (frame(Kind.PING, bytes(125)) * 500 + text("a")) * 20)
-            await transport.receive(inbox)
+            receiver = RecordingReceiver(20)
+            tasks.start_soon(end.send, (frame(Opcode.PING, bytes(125)) * 500 + text("a")) * 20)
+            await transport.receive(receiver)
         assert transport.unsent() <= unsent + len(_CHUNK)
         end.resume()
         async with anyio.create_task_group() as tasks:
