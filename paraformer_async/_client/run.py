@@ -410,7 +410,7 @@ class Run:
             return True
         for result in results:
             self.inbox.put(result)
-        if machine.has_data or machine.has_nearer_deadline:
+        if machine.waiting or machine.has_nearer_deadline:
             self.flush(now)
         phase = machine.phase
         return phase is Phase.DONE or phase is Phase.WAITING

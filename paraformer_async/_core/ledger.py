@@ -21,7 +21,7 @@ from typing import NamedTuple
 from paraformer_async._core.framing import SAMPLE_WIDTH
 from paraformer_async._core.timeline import Timeline, end_of
 from paraformer_async._core.wav import WavHeader
-from paraformer_async._core.wire import Audio, ResultGenerated
+from paraformer_async._core.wire import Audio
 from paraformer_async.results import Sentence
 
 __all__ = ["Ledger", "Span"]
@@ -139,49 +139,64 @@ class Ledger:
 
     def record(self, audio: Audio) -> None:
         """Enter audio that is being sent."""
-        self._is_empty = False
-        data = audio.data
-        if self._header is not None and not audio.injected:
-            data = self._header.feed(data)
-            if self._timeline is None and self._header.is_complete:
-                self._align = self._header.block_align or SAMPLE_WIDTH
-                self._use(self._header.bytes_per_second)
-        size = len(data)
+        size = len(audio.data)
         if audio.injected:
             self._injected += size
             if self._timeline is not None:
                 self._timeline.inject(self._sent, size)
+        elif self._header is not None:
+            audio = self._without_header(self._header, audio)
+            size = len(audio.data)
+            self.size += size
         else:
             self.size += size
+        self._is_empty = False
         self._sent += size
         if self._timeline is None:
             return
-        if self._keep <= 0:
+        if not self._limit:
             self._kept_begin = self.size
         elif size:  # a header has none, and middleware may send nothing
-            self._kept.append(audio if data is audio.data else Audio(data))
+            self._kept.append(audio)
             self._kept_size += size
             while self._kept_size > self._limit:
                 self._drop_first()
 
-    def settle(self, result: ResultGenerated) -> ResultGenerated:
-        """Translate a result to the user's time, and note what it settles."""
-        sentence, timeline = result.sentence, self._timeline
-        if sentence is None or timeline is None or self._bytes_per_ms is None:
-            return result
-        end = end_of(sentence)
+    def _without_header(self, header: WavHeader, audio: Audio) -> Audio:
+        data = header.feed(audio.data)
+        if self._timeline is None and header.is_complete:
+            self._align = header.block_align or SAMPLE_WIDTH
+            self._use(header.bytes_per_second)
+        return audio if data is audio.data else Audio(data)
+
+    def settle(self, sentence: Sentence, *, is_final: bool) -> Sentence:
+        """
+        Note what a sentence settles.
+
+        Args:
+            sentence: As the service sent it.
+            is_final: Whether it is final, and no sign of life.
+
+        Returns:
+            The sentence with the user's times; itself when they are the same.
+        """
+        timeline = self._timeline
+        if timeline is None or self._bytes_per_ms is None:
+            return sentence
+        begin, end = sentence.begin_time, sentence.end_time
+        if end is None:
+            end = sentence.words[-1].end_time if sentence.words else begin
         sent = self._sent / self._bytes_per_ms
-        is_beyond = not 0 <= sentence.begin_time <= end <= sent
-        if sentence.is_final and not sentence.heartbeat:
-            if not is_beyond or sentence.begin_time <= end <= sent + _TOLERANCE:
+        is_beyond = not 0 <= begin <= end <= sent
+        if is_final:
+            if not is_beyond or begin <= end <= sent + _TOLERANCE:
                 self._cover(sentence, timeline)
-        elif not is_beyond and sentence.begin_time != self._begins:  # it is open already
-            self._begins = sentence.begin_time
+        elif begin != self._begins and not is_beyond:  # otherwise it is open already
+            self._begins = begin
             self._pass_over(sentence, timeline)
         if not (timeline.is_shifted or is_beyond) or sentence.heartbeat:
-            return result
-        latest = self.size / self._bytes_per_ms
-        return ResultGenerated(timeline.translated(sentence, latest), result.usage)
+            return sentence
+        return timeline.translated(sentence, self.size / self._bytes_per_ms)
 
     def seal(self) -> None:
         """The task is complete: all that was sent is settled, covered by a result or not."""
@@ -302,15 +317,20 @@ class Ledger:
     def _release_before(self, position: int) -> None:
         """Let go of what lies before *position*, down to the sample."""
         position -= position % self._align
-        while self._kept and self._kept_begin < position:
-            surplus = position - self._kept_begin
-            first = self._kept[0]
-            if first.injected or len(first.data) <= surplus:
-                self._drop_first()
+        kept, begin, size = self._kept, self._kept_begin, self._kept_size
+        while kept and begin < position:
+            first = kept.popleft()
+            length, surplus = len(first.data), position - begin
+            if first.injected:
+                size -= length
+            elif length <= surplus:
+                size -= length
+                begin += length
             else:
-                self._kept[0] = Audio(memoryview(first.data)[surplus:])
-                self._kept_size -= surplus
-                self._kept_begin += surplus
+                kept.appendleft(Audio(memoryview(first.data)[surplus:]))
+                size -= surplus
+                begin = position
+        self._kept_begin, self._kept_size = begin, size
 
     def _drop_silence(self) -> None:
         """Let go of injected silence that would come before all other audio."""

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterable
 from math import inf
 
-from paraformer_async._core.buffer import AudioBuffer, Frame, Mark, Seam
+from paraformer_async._core.buffer import AudioBuffer, Mark, Seam
 from paraformer_async._core.deadlines import Deadlines
 from paraformer_async._core.framing import Framer, Splitter, bytes_per_second
 from paraformer_async._core.ledger import Ledger
@@ -48,6 +48,7 @@ class Outgoing:
 
     Attributes:
         request_ids: Ids of the tasks so far, the current one last; empty before the first.
+        waiting: Frames and marks that were not sent.
         has_nearer_deadline: Whether `deadline` may be nearer than it was. Who looks resets it.
     """
 
@@ -57,7 +58,7 @@ class Outgoing:
         self._options = options
         self._stack = stack
         self._protocol = ClientProtocol(Phase.NEW)
-        self._buffer = AudioBuffer(
+        self._buffer: AudioBuffer = AudioBuffer(
             Framer(options.sample_rate, frame_ms) if is_raw else Splitter(),
             limit=max(1, int(options.buffer * (rate or _COMPRESSED_BYTES_PER_SECOND))),
             is_wav=options.format == "wav",
@@ -78,6 +79,7 @@ class Outgoing:
         self._unsent = 0
         self._can_rewind = can_rewind and stack.is_plain and is_raw
         self._reached = 0  # audio before this position has passed middleware already
+        self.waiting = self._buffer.items
         self.request_ids: list[str] = []
         self.has_nearer_deadline: bool = False
 
@@ -91,20 +93,11 @@ class Outgoing:
         """Whether who waits because of `is_full` can go on."""
         return self._buffer.has_room
 
-    @property
-    def is_ended(self) -> bool:
-        """Whether the user has finished."""
-        return self._buffer.is_ended
-
-    @property
-    def has_data(self) -> bool:
-        """Whether `data_to_send` may have something to send."""
-        return bool(self._buffer.items or self._replay) or self._protocol.phase is Phase.IDLE
-
     def send(self, chunk: bytes, now: float) -> None:
         """Take audio, also beyond `is_full`. Raises `UsageError` after `finish` or the end."""
-        self._require_open("send")
         buffer, size = self._buffer, len(chunk)
+        if buffer.is_ended:
+            raise self._ended("send")
         if size == buffer.frame_size and not buffer.rest:  # nearly always
             buffer.items.append(chunk)
             buffer.size += size
@@ -116,7 +109,8 @@ class Outgoing:
     def flush(self, now: float) -> None:
         """End the task after the audio so far; another one takes what follows. Raises as `send`."""
         del now
-        self._require_open("flush")
+        if self._buffer.is_ended:
+            raise self._ended("flush")
         self._buffer.mark_seam(Seam())
 
     def update(self, options: Options, now: float) -> None:
@@ -126,7 +120,8 @@ class Outgoing:
         Raises as `send`.
         """
         del now
-        self._require_open("update")
+        if self._buffer.is_ended:
+            raise self._ended("update")
         self._buffer.mark_seam(Seam(options))
 
     def finish(self, now: float) -> None:
@@ -134,7 +129,7 @@ class Outgoing:
         del now
         self._buffer.mark_end()
 
-    def data_to_send(self, now: float) -> list[OutgoingFrame]:
+    def data_to_send(self, now: float) -> list[OutgoingFrame]:  # noqa: C901 - a frame's only way
         """
         Return frames that may leave now, at most about `BATCH`: a replay first, then new audio.
 
@@ -146,15 +141,32 @@ class Outgoing:
             self._put(self._run_task(now), frames, now)
         if self._replay and protocol.phase is Phase.RUNNING:
             self._put_replay(frames, now)
-        ledger = self._ledger
+        ledger, steps = self._ledger, self._stack.outgoing_steps
         while items and protocol.phase is Phase.RUNNING and len(frames) < BATCH:
             if ledger.size >= ledger.horizon and self._is_held(now):
                 break
             item = items.popleft()
-            if isinstance(item, (bytes, memoryview)):
-                self._put_frame(item, frames, now)
-            else:
+            if not isinstance(item, (bytes, memoryview)):
                 self._put_mark(item, frames, now)
+                continue
+            self._buffer.size -= len(item)
+            command: Command = Audio(item)
+            if ledger.size < self._reached:  # it comes again
+                self._put((command,), frames, now)
+                continue
+            for step in steps:
+                passed = step(command, now)
+                if type(passed) is not tuple or len(passed) != 1:
+                    rest = steps[steps.index(step) + 1 :]
+                    self._put(through(rest, passed, now), frames, now)
+                    break
+                (command,) = passed
+            else:
+                if type(command) is Audio:
+                    ledger.record(command)
+                    frames.append(command.data)
+                else:
+                    self._put((command,), frames, now)
         if self._stack.hurries:
             self.has_nearer_deadline = True
         return frames
@@ -169,9 +181,8 @@ class Outgoing:
         """The connection takes frames again."""
         self._deadlines.end("send")
 
-    def _require_open(self, what: str) -> None:
-        if self._buffer.is_ended or self._protocol.phase in ENDS:
-            raise UsageError(f"cannot {what} after finish(), or after the end")
+    def _ended(self, what: str) -> UsageError:
+        return UsageError(f"cannot {what} after finish(), or after the end")
 
     def _is_held(self, now: float) -> bool:
         """
@@ -205,25 +216,6 @@ class Outgoing:
             self._opening = list(self._stack.outgoing(task, now))
             self.has_nearer_deadline = True
         return self._opening
-
-    def _put_frame(self, frame: Frame, frames: list[OutgoingFrame], now: float) -> None:
-        ledger, steps = self._ledger, self._stack.outgoing_steps
-        self._buffer.size -= len(frame)
-        command: Command = Audio(frame)
-        if ledger.size < self._reached:  # it comes again
-            self._put((command,), frames, now)
-            return
-        for number, step in enumerate(steps, 1):
-            passed = step(command, now)
-            if type(passed) is not tuple or len(passed) != 1:
-                self._put(through(steps[number:], passed, now), frames, now)
-                return
-            (command,) = passed
-        if type(command) is Audio:
-            ledger.record(command)
-            frames.append(command.data)
-        else:
-            self._put((command,), frames, now)
 
     def _put_replay(self, frames: list[OutgoingFrame], now: float) -> None:
         while self._replay and len(frames) < BATCH:

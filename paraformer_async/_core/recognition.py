@@ -18,6 +18,7 @@ Middleware sees one recognition, however many tasks it takes: one `run-task`, no
 """
 
 from math import inf
+from typing import TYPE_CHECKING
 
 from paraformer_async._core.buffer import Seam
 from paraformer_async._core.framing import FRAME_MS
@@ -51,6 +52,9 @@ from paraformer_async.errors import (
 from paraformer_async.options.options import Options
 from paraformer_async.results import AudioGap, RecognitionResult, Usage
 from paraformer_async.transcript import join
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = ["BATCH", "Again", "Over", "Recognition"]
 
@@ -232,16 +236,21 @@ class Recognition(Outgoing):
 
     def _take_result(self, result: ResultGenerated, now: float) -> list[RecognitionResult]:
         """Put a result on the user's timeline, and note what it brings."""
-        result = self._ledger.settle(result)
-        sentence = result.sentence
-        if sentence is not None and not sentence.heartbeat:
-            if sentence.is_final and sentence.end_time and sentence == self._progress.last:
-                return []  # the same sentence at the same time: it came twice
-            self._progress.last = sentence
-            if sentence.is_final:
-                self._progress.text.append(sentence.text)
+        sentence, progress = result.sentence, self._progress
         if result.usage is not None:
-            self._progress.note_usage(result.usage)
+            progress.note_usage(result.usage)
+        if sentence is not None:
+            is_final = sentence.is_final and not sentence.heartbeat
+            settled = self._ledger.settle(sentence, is_final=is_final)
+            if settled is not sentence:
+                sentence = settled
+                result = ResultGenerated(sentence, result.usage)
+            if is_final:
+                if sentence.end_time and sentence == progress.last:
+                    return []  # the same sentence at the same time: it came twice
+                progress.text.append(sentence.text)
+            if not sentence.heartbeat:
+                progress.last = sentence
         return self._shown(result, now)
 
     def _turn(self, event: Event, now: float) -> list[RecognitionResult]:
@@ -259,6 +268,7 @@ class Recognition(Outgoing):
     def _started(self, event: TaskStarted, now: float) -> list[RecognitionResult]:
         self._deadlines.end("started")
         self._attempt.started_at = now
+        self.has_nearer_deadline = True  # that of middleware, which could not act before
         results: list[RecognitionResult] = []
         if len(self.request_ids) > 1:
             results += self._take_over(now)
@@ -287,6 +297,7 @@ class Recognition(Outgoing):
         end = self._end
         if not isinstance(end, Seam):
             self._protocol.move(Move.COMPLETED)
+            self._buffer.is_ended = True
             return Over()
         self._end = None
         self._closing = []
@@ -299,23 +310,23 @@ class Recognition(Outgoing):
 
     def _shown(self, event: Event, now: float) -> list[RecognitionResult]:
         """Pass an event through middleware, and return what of it is for the user."""
+        steps = self._stack.incoming_steps
         if self._stack.hurries:
             self.has_nearer_deadline = True
-        for number, step in enumerate(self._stack.incoming_steps, 1):
+        events: Iterable[Event] = (event,)
+        for step in steps:
             passed = step(event, now)
             if type(passed) is not tuple or len(passed) != 1:
-                events = through(self._stack.incoming_steps[number:], passed, now)
-                return [result for each in events if (result := self._result_of(each))]
-            (event,) = passed
-        return [result] if (result := self._result_of(event)) else []
-
-    def _result_of(self, event: Event) -> RecognitionResult | None:
-        if type(event) is not ResultGenerated:
-            return None
-        sentence = event.sentence
-        if sentence is None or sentence.heartbeat:
-            return None
-        return RecognitionResult(sentence, self.request_ids[-1], event.usage)
+                events = through(steps[steps.index(step) + 1 :], passed, now)
+                break
+            (event,) = events = passed
+        results: list[RecognitionResult] = []
+        for each in events:
+            if type(each) is ResultGenerated:
+                sentence = each.sentence
+                if sentence is not None and not sentence.heartbeat:
+                    results.append(RecognitionResult(sentence, self.request_ids[-1], each.usage))
+        return results
 
     def _is_complete_despite(self, failure: ServiceError) -> bool:
         """
@@ -351,6 +362,7 @@ class Recognition(Outgoing):
         if isinstance(failure, ServiceError):
             self._describe(failure)
         self._protocol.move(Move.GIVEN_UP)
+        self._buffer.is_ended = True
         return Over(failure)
 
     def _describe(self, failure: ServiceError) -> None:

@@ -65,7 +65,8 @@ class Heartbeat(Middleware):
                 hint="the default of 5 s leaves room for a slow network",
             )
         self._interval = interval
-        self._deadline: float | None = None
+        self._next: float | None = None  # silence, when no pause is owed
+        self._is_over = True
         self._frame = Audio(b"", injected=True)
         self._bytes_per_second = 1
         self._pause = DEFAULT_SENTENCE_SILENCE / 1000
@@ -76,42 +77,41 @@ class Heartbeat(Middleware):
     def outgoing(self, command: Command, now: float) -> Iterable[Command]:
         """Ask for the service's `heartbeat`, and put the deadline off while audio flows."""
         if isinstance(command, Audio):
-            self._put_off(len(command.data), now)
+            if now - self._audio_at > self._AT_ONCE:
+                self._delivery = 0
+            self._delivery += len(command.data)
+            self._audio_at = now
+            self._owes_pause = True
         elif isinstance(command, RunTask):
-            command = self._begin(command)
-            # A WAV file begins with its header: before it, silence would be taken for one.
-            has_header = command.parameters.get("format") == "wav"
-            self._deadline = None if has_header else now + self._interval
+            command = self._begin(command, now)
         else:
-            self._deadline = None
+            self._is_over = True
         return (command,)
 
     def deadline(self) -> float | None:
         """A pause after the last audio, then each interval; none after the audio's end."""
-        return self._deadline
+        if self._is_over:
+            return None
+        if not self._owes_pause:
+            return self._next
+        wait, delivered = self._pause, self._delivery / self._bytes_per_second * self._LATE
+        if wait < delivered <= self._LONGEST_DELIVERY:
+            wait = delivered
+        return self._audio_at + (min(self._interval, wait))
 
     def expired(self, now: float) -> Iterable[Command]:
         """Send the next piece of silence."""
-        self._deadline = now + self._interval
+        self._next = now + self._interval
         if not self._owes_pause:
             return (self._frame,)
         self._owes_pause = False
         return (self._frame,) * ((round(self._pause * 1000) + self._MARGIN) // FRAME_MS)
 
-    def _put_off(self, size: int, now: float) -> None:
-        self._owes_pause = True
-        if now - self._audio_at > self._AT_ONCE:
-            self._delivery = 0
-        self._audio_at = now
-        self._delivery += size
-        wait = self._pause
-        delivered = self._delivery / self._bytes_per_second * self._LATE
-        if wait < delivered <= self._LONGEST_DELIVERY:
-            wait = delivered
-        self._deadline = now + (min(self._interval, wait))
-
-    def _begin(self, task: RunTask) -> RunTask:
+    def _begin(self, task: RunTask, now: float) -> RunTask:
         parameters = task.parameters
+        # A WAV file begins with its header: before it, silence would be taken for one.
+        self._next = None if parameters.get("format") == "wav" else now + self._interval
+        self._is_over = False
         pause = parameters.get("max_sentence_silence") or DEFAULT_SENTENCE_SILENCE
         if parameters.get("semantic_punctuation_enabled"):
             pause = SEMANTIC_SENTENCE_SILENCE

@@ -331,7 +331,7 @@ class World:
             self.serve()
             self.deliver()
             after = (self.machine.phase, len(self.services), len(self.machine.request_ids))
-            if self.is_over or (before == after and not self.machine.has_data):
+            if self.is_over or (before == after and not self.machine.waiting):
                 return
             if before == after and not self.uplink and not self.service.downlink:
                 if self.machine.deadline() == inf:

@@ -194,7 +194,7 @@ class TestSending:
         table = Table()
         table.machine.send(FRAME, 0.0)
         assert [] == table.machine.data_to_send(0.0)
-        assert table.machine.has_data
+        assert table.machine.waiting
 
     def test_audio_waits_for_task_started(self) -> None:
         """`run-task` leaves alone; audio and the end follow when the task has started."""
@@ -202,7 +202,7 @@ class TestSending:
         table.machine.send(FRAME, 0.0)
         table.machine.finish(0.0)
         table.connect()
-        assert table.machine.has_data
+        assert table.machine.waiting
         (task,) = table.flush()
         assert isinstance(task, RunTask)
         assert Phase.STARTING is table.phase
@@ -292,7 +292,7 @@ class TestSending:
         table.start()
         table.machine.finish(0.0)
         table.machine.finish(0.0)
-        assert table.machine.is_ended
+        assert table.machine._buffer.is_ended
         for call in (
             lambda: table.machine.send(FRAME, 0.0),
             lambda: table.machine.flush(0.0),
@@ -605,7 +605,7 @@ class TestTakingOver:
         verdict = table.lose()
         assert isinstance(verdict, Again)
         assert SECOND == verdict.rewind_to
-        assert not table.machine.is_ended
+        assert not table.machine._buffer.is_ended
         table.machine.send(audio[verdict.rewind_to :], 0.0)
         table.machine.finish(0.0)
         *again, end = table.start()

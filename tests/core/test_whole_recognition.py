@@ -64,7 +64,7 @@ def fill_up(world: Talk) -> None:
     world.serve()
     world.throttle(on=True)
     world.speak(500, 1200)
-    assert world.machine.has_data
+    assert world.machine.waiting
     assert "send" in world.machine._deadlines
     world.throttle(on=False)
     world.pump()
