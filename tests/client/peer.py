@@ -96,13 +96,13 @@ class Peer:
         with anyio.fail_after(5):
             await self._closed.wait()
 
-    def say(self, event: Event) -> None:
+    def send_event(self, event: Event) -> None:
         """Send an event, as the protocol allows."""
         frame = self.protocol.send(event)
         assert isinstance(frame, str)
-        self.say_raw(frame)
+        self.send_frame(frame)
 
-    def say_raw(self, frame: str | bytes) -> None:
+    def send_frame(self, frame: str | bytes) -> None:
         """Send any frame."""
         self._frames.append(frame)
         self._arrival.set()
@@ -113,7 +113,7 @@ class Peer:
         self._frames.append(ConnectionLostError(close_code, reason))
         self._arrival.set()
 
-    async def hear(self, kind: type[Command]) -> Command:
+    async def wait_for(self, kind: type[Command]) -> Command:
         """Wait for the next command of *kind*, and take all up to it."""
         while True:
             for place, command in enumerate(self.received):
@@ -123,18 +123,18 @@ class Peer:
             with anyio.fail_after(5):
                 await self._received_more.wait()
 
-    def say_final(self, text: str, end_time: int = 1000) -> None:
+    def send_final(self, text: str, end_time: int = 1000) -> None:
         """Send a final result."""
-        self.say(ResultGenerated(Sentence(text=text, end_time=end_time, sentence_end=True)))
+        self.send_event(ResultGenerated(Sentence(text=text, end_time=end_time, sentence_end=True)))
 
-    def say_partial(self, text: str) -> None:
+    def send_partial(self, text: str) -> None:
         """Send a partial result."""
-        self.say(ResultGenerated(Sentence(text=text)))
+        self.send_event(ResultGenerated(Sentence(text=text)))
 
     def start(self) -> None:
         """Send `task-started`."""
-        self.say(TaskStarted())
+        self.send_event(TaskStarted())
 
     def finish(self) -> None:
         """Send `task-finished`."""
-        self.say(TaskFinished())
+        self.send_event(TaskFinished())

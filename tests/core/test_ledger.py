@@ -211,8 +211,8 @@ def test_compressed_audio_has_no_time() -> None:
     assert (None, None, []) == (ledger.unsettled, ledger.lost, ledger.restart())
 
 
-def heard(audios: list[Audio]) -> bytes:
-    """Give what a service hears of the user's audio."""
+def joined(audios: list[Audio]) -> bytes:
+    """Return the user's audio that a service receives."""
     return b"".join(bytes(audio.data) for audio in audios if not audio.injected)
 
 
@@ -240,10 +240,10 @@ def test_a_restart_hears_all_that_no_final_sentence_covers(
             ledger.settle(final(service_ms // 2, service_ms - ms // 2))
         elif event == 2:
             again = ledger.restart()
-            assert audio[2 * ledger.settled :] == heard(again)
+            assert audio[2 * ledger.settled :] == joined(again)
             service_ms = sum(len(one.data) for one in again) // 2
             assert not again or not again[0].injected or ledger.settled == 0
-    assert audio[2 * ledger.settled :] == heard(ledger.restart())
+    assert audio[2 * ledger.settled :] == joined(ledger.restart())
     assert ledger.unsettled == pytest.approx((len(audio) / 2 - ledger.settled) / 1000)
     assert ledger.lost is None
 
@@ -268,7 +268,7 @@ def test_what_is_too_much_to_keep_is_told() -> None:
     for _ in range(30):
         ledger.record(Audio(bytes(200)))
     assert Span(0, 2000) == ledger.lost
-    assert 2000 == len(heard(ledger.restart()))
+    assert 2000 == len(joined(ledger.restart()))
     assert ledger.lost is None
     assert 2000 == to_user(ledger, 0)
 
@@ -315,7 +315,7 @@ def test_the_header_of_a_wav_stream_is_heard_again(sizes: list[int], extra: byte
         at, turn = at + len(piece), turn + 1
     assert 500 == ledger.given
     ledger.settle(final(0, 120))
-    assert header + samples[240:] == heard(ledger.restart())
+    assert header + samples[240:] == joined(ledger.restart())
     assert 130 == to_user(ledger, 10)
 
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from paraformer_async._core.protocol import (
     HARMLESS,
+    IN_TRANSIT,
     TRANSITIONS,
-    UNASKED,
-    UNDER_WAY,
+    UNREQUESTED,
     ClientProtocol,
     Move,
     Phase,
@@ -129,12 +129,12 @@ def test_client_receives(phase: Phase, event: Event) -> None:
         assert client.receive(received) is None
         assert phase is client.phase
     else:
-        said = f"{name_of(event)} may not come while {phase.value}"
+        said = f"{name_of(event)} is not allowed while {phase.value}"
         with pytest.raises(RemoteProtocolError, match=said) as caught:
             client.receive(received)
         assert Phase.FAILED is client.phase
         assert client.task_id == caught.value.request_id
-        assert caught.value.retryable == (move in UNASKED)
+        assert caught.value.retryable == (move in UNREQUESTED)
 
 
 @each_phase
@@ -158,13 +158,13 @@ def test_server_receives(phase: Phase, command: Command) -> None:
     """A command moves the server as the table says; what a failure overtook leaves it failed."""
     server = server_in(phase)
     expected = TRANSITIONS.get((phase, type(command)))
-    if (phase, type(command)) in UNDER_WAY:
+    if (phase, type(command)) in IN_TRANSIT:
         expected = phase
     if expected:
         assert command == server.receive(frame(command))
         assert expected is server.phase
     else:
-        with pytest.raises(RemoteProtocolError, match=f"{name_of(command)} may not come"):
+        with pytest.raises(RemoteProtocolError, match=f"{name_of(command)} is not allowed"):
             server.receive(frame(command))
         assert Phase.FAILED is server.phase
 
@@ -193,14 +193,14 @@ def test_moves(phase: Phase, move: Move) -> None:
         protocol.move(move)
         assert after is protocol.phase
     else:
-        with pytest.raises(LocalProtocolError, match=f"may not be while {phase.value}"):
+        with pytest.raises(LocalProtocolError, match=f"is not allowed while {phase.value}"):
             protocol.move(move)
         assert phase is protocol.phase
 
 
 def test_what_is_out_of_place_is_told_apart() -> None:
     """An event is in one list only: what is legal, harmless, unasked for, or under way."""
-    lists = [set(TRANSITIONS), set(HARMLESS), set(UNASKED), set(UNDER_WAY)]
+    lists = [set(TRANSITIONS), set(HARMLESS), set(UNREQUESTED), set(IN_TRANSIT)]
     assert sum(map(len, lists)) == len(set.union(*lists))
 
 
