@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 from typing import Self
 
 import anyio
-from anyio import AsyncContextManagerMixin
 
 from paraformer_async import results
+from paraformer_async._client.entering import Enterable
 from paraformer_async._client.hub import Hub
 from paraformer_async._client.run import Run
 from paraformer_async.audio.source import Chunk, immutable
@@ -22,7 +22,7 @@ __all__ = ["RecognitionStream"]
 _CANCELLING = 1.0
 
 
-class RecognitionStream(AsyncContextManagerMixin):
+class RecognitionStream(Enterable):
     """
     One recognition: an async iterator of results, and an async context manager.
 
@@ -75,6 +75,10 @@ class RecognitionStream(AsyncContextManagerMixin):
 
     @asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncGenerator[Self, None]:
+        if self._is_entered:
+            raise UsageError(
+                "this stream has been entered before", hint="each recognition needs a new stream()"
+            )
         self._begin()
         self._is_entered = True
         try:
@@ -129,8 +133,14 @@ class RecognitionStream(AsyncContextManagerMixin):
                 await self._run.wait()
 
     def __aiter__(self) -> AsyncIterator[RecognitionResult]:
-        self._begin()
+        """Return an iterator over the results. Raises `UsageError` if no audio can come."""
+        self._begin_to_iterate()
         return _Results(self._next, None if self._is_entered else self._run)
+
+    async def __anext__(self) -> RecognitionResult:
+        """Return the next result; a stream that was not entered goes on until it is closed."""
+        self._begin_to_iterate()
+        return await self._next(None)
 
     async def _next(self, iterator: object) -> RecognitionResult:
         inbox = self._run.inbox
@@ -144,6 +154,14 @@ class RecognitionStream(AsyncContextManagerMixin):
         finally:
             # It lives as long as this waits, and not as long as the traceback of an error.
             del iterator
+
+    def _begin_to_iterate(self) -> None:
+        if not self._run.has_source and not self._is_entered:
+            raise UsageError(
+                "this stream has no source, and was not entered to send audio to it",
+                hint="stream(audio), or: async with recognizer.stream() as stream: …",
+            )
+        self._begin()
 
     def _begin(self) -> None:
         if not self._is_begun:

@@ -32,8 +32,9 @@ from paraformer_async._core.protocol import Phase
 from paraformer_async._core.recognition import BATCH, Again, Over, Recognition
 from paraformer_async._core.wire import OutgoingFrame
 from paraformer_async._net.pool import Pool, PooledConnection
+from paraformer_async.audio.heading import Heading
 from paraformer_async.audio.source import Chunks, immutable
-from paraformer_async.errors import ConnectionLostError, UsageError
+from paraformer_async.errors import AudioError, ConnectionLostError, UsageError
 from paraformer_async.observing import (
     AttemptStarted,
     Connected,
@@ -105,6 +106,7 @@ class Run:
         self._quota = quota
         self._timer = timer
         self._source = source
+        self._heading: Heading | None = Heading(options.format)
         self._clock = clock
         self._observe = options.observe
         self._observes_messages = options.observe is not None and options.observe_messages
@@ -200,6 +202,8 @@ class Run:
             self._turns.pass_on()
 
     def _take(self, chunk: bytes) -> None:
+        if self._heading is not None:
+            self._check_heading(chunk)
         now = self._clock()
         self.machine.send(chunk, now)
         if self._is_flush_due:
@@ -210,6 +214,14 @@ class Run:
         else:
             self._flushed_at = now
             self.flush(now)
+
+    def _check_heading(self, chunk: bytes) -> None:
+        try:
+            if self._heading is not None and not self._heading.feed(chunk):
+                self._heading = None
+        except AudioError as error:
+            self.end(error)
+            raise
 
     def _flush_burst(self) -> None:
         self._is_flush_due = False

@@ -82,9 +82,8 @@ class Retries:
             return self._wait_for_turn(failure, policy, now)
         self._throttled_since, self._throttled = None, 0
         self.failures += 1
-        if self._outage_began is None:
-            self._outage_began = now
-        if self._is_spent(policy, now):
+        began = self._outage_began = now if self._outage_began is None else self._outage_began
+        if self._is_spent(policy, now - began):
             return None
         return max(policy.backoff(self.failures), failure.retry_after)
 
@@ -104,10 +103,10 @@ class Retries:
         elif setback.was_connected and not setback.failure.is_throttled:
             self._fruitless += 1
 
-    def _is_spent(self, policy: Reconnect, now: float) -> bool:
+    def _is_spent(self, policy: Reconnect, outage: float) -> bool:
         if self._barren > policy.attempts * _PATIENCE:
             return True
-        if self._has_held and now - (self._outage_began or now) < policy.keep:
+        if self._has_held and outage < policy.keep:
             return False
         return self.failures > policy.attempts or self._fruitless >= _FRUITLESS
 

@@ -1047,7 +1047,9 @@ class TestFailures:
         for _ in range(5):  # an outage is survived for as long as the audio is kept
             assert isinstance(table.lose(), Again)
             table.start()
+        assert isinstance(table.lose(), Again)
         table.now += 61
+        table.connect()
         assert isinstance(table.lose(), Over)
 
     def test_a_stale_connection_costs_nothing(self) -> None:
