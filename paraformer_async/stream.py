@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Self
+from typing import Self, Unpack
 
 import anyio
 
@@ -14,6 +14,7 @@ from paraformer_async._client.run import Run
 from paraformer_async.audio.source import Chunk, immutable
 from paraformer_async.errors import UsageError
 from paraformer_async.middleware import LatencyMeter
+from paraformer_async.options.options import Overrides
 from paraformer_async.results import RecognitionResult, Usage
 
 __all__ = ["RecognitionStream"]
@@ -126,6 +127,40 @@ class RecognitionStream(Enterable):
         self._require_push()
         self._raise_failure()
         await self._run.finish()
+
+    async def flush(self) -> None:
+        """
+        End the utterance here: what was sent so far becomes final, and the stream goes on.
+
+        The task is finished, and the next one begins on the same connection; audio that is sent
+        meanwhile waits for it. Does not wait for the results. Times are continuous.
+
+        Raises:
+            UsageError: The stream was not entered, has a source, or was finished.
+            ParaformerError: The recognition has failed.
+        """
+        self._require_push()
+        self._raise_failure()
+        await self._run.mark_seam(None)
+
+    async def update(self, **overrides: Unpack[Overrides]) -> None:
+        """
+        Use other options for the audio that is sent from here on.
+
+        What was sent before is recognized with the options that held then; see `flush`.
+
+        Args:
+            overrides: Options of the task: the model and its parameters, but not the format and the
+                sample rate.
+
+        Raises:
+            InvalidOptionError: An option cannot work, or cannot change within a stream.
+            UsageError: The stream was not entered, has a source, or was finished.
+            ParaformerError: The recognition has failed.
+        """
+        self._require_push()
+        self._raise_failure()
+        await self._run.mark_seam(self._run.updated(overrides))
 
     async def aclose(self) -> None:
         """End the recognition now, and wait, in bounded time, until its tasks have ended."""

@@ -23,6 +23,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 import anyio
+from msgspec.structs import replace
 
 from paraformer_async._client.inbox import Inbox, Signal
 from paraformer_async._client.quota import Quota
@@ -34,7 +35,7 @@ from paraformer_async._core.wire import OutgoingFrame
 from paraformer_async._net.pool import Pool, PooledConnection
 from paraformer_async.audio.heading import Heading
 from paraformer_async.audio.source import Chunks, immutable
-from paraformer_async.errors import AudioError, ConnectionLostError, UsageError
+from paraformer_async.errors import AudioError, ConnectionLostError, InvalidOptionError, UsageError
 from paraformer_async.observing import (
     AttemptStarted,
     Connected,
@@ -46,7 +47,7 @@ from paraformer_async.observing import (
     QuotaWaited,
     RetryScheduled,
 )
-from paraformer_async.options.options import Options
+from paraformer_async.options.options import CHANGEABLE, Options, Overrides
 
 if TYPE_CHECKING:
     from paraformer_async._net.contract import Transport
@@ -102,6 +103,7 @@ class Run:
         self.period: float = options.timeouts.send
         self.failure: BaseException | None = None
         self._options = options
+        self._updated = options  # as of the latest update
         self._pool = pool
         self._quota = quota
         self._timer = timer
@@ -183,6 +185,16 @@ class Run:
     async def finish(self) -> None:
         """Mark the end of the audio, after all calls of `send` that wait."""
         await self._mark(self.machine.finish)
+
+    def updated(self, overrides: Overrides) -> Options:
+        """Return the options with *overrides*. Raises `InvalidOptionError`."""
+        for name in overrides:
+            if name not in CHANGEABLE:
+                raise InvalidOptionError(
+                    name, "cannot change within a stream", hint="begin another stream for it"
+                )
+        self._updated = replace(self._updated, **overrides)
+        return self._updated
 
     async def mark_seam(self, options: Options | None) -> None:
         """End the task here; the next one takes what follows, maybe with other *options*."""
