@@ -51,8 +51,8 @@ class AsyncRecognizer(Enterable):
     Args:
         model: The model. For an unknown one, the parameters are passed on unchecked.
         format: Format of streamed audio: pcm (s16le mono), wav, mp3, opus, speex, aac or amr.
-        sample_rate: Rate of streamed audio in Hz. Default: that of the model, or 16000. Files are
-            sent at their own rate.
+        sample_rate: Rate of streamed audio in Hz; by default that of the model, or 16000. Files
+            are sent at their own rate.
         vocabulary_id: Id of a list of hot words, of v2 and later models.
         phrase_id: Id of a list of hot words, of v1 models.
         disfluency_removal_enabled: Drop filler words. Default: False.

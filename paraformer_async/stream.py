@@ -130,10 +130,11 @@ class RecognitionStream(Enterable):
 
     async def flush(self) -> None:
         """
-        End the utterance here: what was sent so far becomes final, and the stream goes on.
+        End the utterance here: the audio so far is recognized to the end, and the stream continues.
 
-        The task is finished, and the next one begins on the same connection; audio that is sent
-        meanwhile waits for it. Does not wait for the results. Times are continuous.
+        The task is finished, and the next one begins on the same connection; meanwhile, further
+        audio is buffered. Times are continuous. It does not wait for results. Cancellation is safe:
+        either the utterance ends here, or nothing has changed.
 
         Raises:
             UsageError: The stream was not entered, has a source, or was finished.
@@ -145,9 +146,9 @@ class RecognitionStream(Enterable):
 
     async def update(self, **overrides: Unpack[Overrides]) -> None:
         """
-        Use other options for the audio that is sent from here on.
+        Use other options for all further audio.
 
-        What was sent before is recognized with the options that held then; see `flush`.
+        Earlier audio is recognized to the end with the earlier options; see `flush`.
 
         Args:
             overrides: Options of the task: the model and its parameters, but not the format and the
