@@ -74,7 +74,7 @@ class Retries:
         if policy is None:
             return None
         if setback.was_stale:
-            return 0.0  # whatever the failure was: it says nothing about this recognition
+            return 0.0  # whatever the failure was: it is not about this recognition
         if not failure.retryable or failure.retry_after > _LONGEST_WAIT:
             return None
         self._note_progress(setback)

@@ -57,7 +57,7 @@ class Retries:
 async def test_another_task_goes_on_where_the_first_broke(
     open_stream: Open, peers: list[Peer]
 ) -> None:
-    """After a drop, a new task on a new connection hears what is unsettled, and results go on."""
+    """After a drop, a new task on a new connection receives unsettled audio; results continue."""
     retries = Retries()
     first, second, *_ = peers
     async with open_stream(reconnect=AGAIN, observe=retries) as stream:
@@ -89,7 +89,7 @@ async def test_another_task_goes_on_where_the_first_broke(
 
 
 async def test_the_end_is_sent_again(open_stream: Open, peers: list[Peer]) -> None:
-    """When the end had been sent, the new task hears what is unsettled and the end."""
+    """If the end had been sent, the new task receives the unsettled audio and the end."""
     first, second, *_ = peers
     async with open_stream(FRAME, reconnect=AGAIN) as stream:
         await first.wait_for(RunTask)
@@ -144,7 +144,7 @@ async def test_three_connections_in_vain_end_it(open_stream: Open, peers: list[P
 async def test_compressed_audio_says_why_it_is_not_taken_up_again(
     open_stream: Open, peer: Peer
 ) -> None:
-    """A stream that cannot be resumed says so, and is not tried again."""
+    """A stream that cannot be resumed is not retried, and the error has the reason."""
     async with open_stream(b"mp3", format="mp3", reconnect=AGAIN) as stream:
         await peer.wait_for(RunTask)
         peer.start()
@@ -206,7 +206,7 @@ async def test_a_half_open_connection_ends_by_its_write_error(
 async def test_a_stale_connection_costs_no_attempt(
     open_stream: Open, peers: list[Peer], reason: str
 ) -> None:
-    """One that waited and breaks, or says nothing, before its task starts is no failure."""
+    """A reused connection that is lost or silent before its task starts is no failure."""
     retries = Retries()
     first, second, *_ = peers
     timeouts = Timeouts(started=0.05)
@@ -244,7 +244,7 @@ async def test_an_observer_that_raises_ends_the_recognition(open_stream: Open, p
 
 
 async def test_a_failure_is_described(open_stream: Open, peer: Peer) -> None:
-    """A failure that ends the recognition tells what was recognized, and what was not."""
+    """A failure that ends the recognition has what was recognized, and what was not."""
     async with open_stream() as stream:
         await peer.wait_for(RunTask)
         peer.start()
@@ -279,7 +279,7 @@ class Broken(Middleware):
 
 
 async def test_a_failure_after_the_end_is_none(open_stream: Open, peer: Peer) -> None:
-    """What fails when the service has said everything is no failure of the recognition."""
+    """A failure after the service has sent all results is no failure of the recognition."""
     async with open_stream(FRAME, middleware=(Broken(),)) as stream:
         await peer.wait_for(RunTask)
         peer.start()
@@ -381,7 +381,7 @@ class TestOneStep:
     async def test_middleware_runs_in_the_context_of_its_recognition(
         self, open_stream: Open, peer: Peer
     ) -> None:
-        """Context variables are those of who opened the stream, in both directions."""
+        """Context variables are those of the caller that opened the stream, in both directions."""
         variable = ContextVar("variable", default="nobody's")
         seen = []
 

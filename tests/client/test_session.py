@@ -33,7 +33,7 @@ FRAME = bytes(3200)
 
 
 async def test_audio_waits_for_task_started(open_stream: Open, peer: Peer) -> None:
-    """No audio is sent before the service has said `task-started`, and all of it after."""
+    """No audio is sent before the service has sent `task-started`, and all of it after."""
     async with open_stream() as stream:
         await stream.send(FRAME)
         await peer.wait_for(RunTask)
@@ -46,7 +46,7 @@ async def test_audio_waits_for_task_started(open_stream: Open, peer: Peer) -> No
 
 
 async def test_results_come_in_order_then_the_loop_ends(open_stream: Open, peer: Peer) -> None:
-    """Results are given in order, and `task-finished` ends the loop."""
+    """Results are returned in order, and `task-finished` ends the loop."""
     stream = open_stream(FRAME)
     results = []
     async with anyio.create_task_group() as tasks:
@@ -104,7 +104,7 @@ async def test_heartbeat_results_are_not_shown(open_stream: Open, peer: Peer) ->
 
 
 async def test_sending_waits_when_the_service_takes_nothing(open_stream: Open, peer: Peer) -> None:
-    """`send` waits when `buffer` seconds of audio wait, and goes on when the service takes some."""
+    """`send` waits while `buffer` seconds are unsent, and continues as the service accepts some."""
     async with open_stream(buffer=0.2) as stream:
         sent = 0
 
@@ -325,7 +325,7 @@ async def test_the_readers_reason_wins_over_a_write_error(open_stream: Open, pee
 
 
 async def test_a_breach_of_the_protocol_is_raised(open_stream: Open, peer: Peer) -> None:
-    """What is no event, or comes out of order, ends the recognition by `RemoteProtocolError`."""
+    """A frame that is no event, or not allowed, ends the recognition by `RemoteProtocolError`."""
     stream = open_stream(FRAME)
     async with anyio.create_task_group() as tasks:
 

@@ -22,25 +22,25 @@ RATES = st.sampled_from([8000, 11_025, 16_000, 22_050, 44_100, 48_000])
 
 
 def final(begin: int, end: int, text: str = "x") -> ResultGenerated:
-    """Give a final result."""
+    """Return a final result."""
     return ResultGenerated(Sentence(begin, end, text, sentence_end=True))
 
 
 def to_user(ledger: Ledger, at: int) -> int:
-    """Give the user's time of a time of the service, by a partial result that begins there."""
+    """Return the user's time of a time of the service, by a partial result that begins there."""
     said = ledger.settle(ResultGenerated(Sentence(at))).sentence
     assert said is not None
     return said.begin_time
 
 
 def places(ledger: Ledger) -> int:
-    """Return at how many places the ledger still knows the two clocks to part."""
+    """Return at how many positions the ledger still records that the two timelines differ."""
     assert ledger._timeline is not None
     return len(ledger._timeline._at)
 
 
 def filled(*pieces: tuple[int, bool]) -> Ledger:
-    """Give a ledger of 1 kHz audio with *pieces* of (ms, injected?)."""
+    """Return a ledger of 1 kHz audio with *pieces* of (ms, injected?)."""
     ledger = Ledger(PER_SECOND)
     for ms, injected in pieces:
         ledger.record(Audio(bytes(ms * 2), injected=injected))
@@ -202,7 +202,7 @@ def test_everything_in_a_sentence_is_translated() -> None:
 
 
 def test_compressed_audio_has_no_time() -> None:
-    """Compressed audio is not counted in time, and its results pass as they are said."""
+    """Compressed audio has no times, and its results pass unchanged."""
     ledger = Ledger(None)
     ledger.record(Audio(b"OggS"))
     assert (None, 0.0) == (ledger.given, ledger.injected)
@@ -223,7 +223,7 @@ CUTS = st.lists(st.tuples(st.integers(1, 40), st.booleans(), st.integers(0, 3)),
 def test_a_restart_hears_all_that_no_final_sentence_covers(
     pieces: list[tuple[int, bool, int]],
 ) -> None:
-    """Whenever a connection breaks, the new task hears all unsettled audio, to the sample."""
+    """Whenever a connection is lost, the new task receives all unsettled audio, to the sample."""
     ledger = Ledger(PER_SECOND, keep=60)
     audio, service_ms, samples = b"", 0, 0
     for ms, injected, event in pieces:
@@ -295,7 +295,7 @@ def test_without_a_limit_nothing_is_kept() -> None:
 
 
 def wav(samples: bytes, *, rate: int = 1000, extra: bytes = b"") -> bytes:
-    """Give a WAV file, with further chunks before its samples."""
+    """Return a WAV file, with further chunks before its samples."""
     form = b"fmt " + struct.pack("<IHHIIHH", 16, 1, 1, rate, rate * 2, 2, 16)
     body = b"WAVE" + form + extra + b"data" + struct.pack("<I", len(samples)) + samples
     return b"RIFF" + struct.pack("<I", len(body)) + body
@@ -325,7 +325,7 @@ def test_the_header_of_a_wav_stream_is_heard_again(sizes: list[int], extra: byte
     ids=["no WAV", "no format", "no end"],
 )
 def test_what_is_no_wav_cannot_be_resumed(data: bytes) -> None:
-    """A stream that is not the WAV it was said to be is passed on, and cannot be resumed."""
+    """A stream that was declared as WAV, but is not, is passed on, and cannot be resumed."""
     ledger = Ledger(16_000, keep=60, is_wav=True)
     ledger.record(Audio(data))
     ledger.record(Audio(data))
@@ -334,7 +334,7 @@ def test_what_is_no_wav_cannot_be_resumed(data: bytes) -> None:
 
 
 def test_silence_before_the_header_is_no_audio_of_the_users() -> None:
-    """Silence that is sent while the header of a WAV file is awaited does not count as given."""
+    """Silence that is sent before the header of a WAV file is complete has no duration."""
     ledger = Ledger(16_000, keep=60, is_wav=True)
     ledger.record(Audio(bytes(1600), injected=True))
     assert not ledger.is_resumable
@@ -354,7 +354,7 @@ def test_a_wav_header_that_never_ends_is_no_header() -> None:
 
 
 def test_settled_is_what_needs_no_other_task() -> None:
-    """Only when every sample that was sent is covered, nothing is left to be heard again."""
+    """Only when every sample that was sent is covered, nothing is left to be sent again."""
     ledger = Ledger(PER_SECOND, keep=1)
     assert not ledger.is_settled
     ledger.record(Audio(bytes(2000)))

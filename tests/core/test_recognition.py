@@ -114,7 +114,7 @@ class Table:
         return task
 
     def flush(self) -> list[Command]:
-        """Have the machine send all that it may; return what the service received."""
+        """Have the machine send all frames that it may; return what the service received."""
         received: list[Command] = []
         while frames := self.machine.data_to_send(self.now):
             for frame in frames:
@@ -250,7 +250,7 @@ class TestSending:
     def test_the_buffer_is_bounded_in_seconds(
         self, options: dict[str, object], bytes_per_second: int
     ) -> None:
-        """`buffer` seconds may wait: by the rate, or as if at 128 kbit/s; half frees who waits."""
+        """`buffer` seconds fit: by the rate, or as if at 128 kbit/s; at half, senders continue."""
         table = Table(buffer=2.0, **options)
         half = bytes(bytes_per_second)
         table.machine.send(half, 0.0)
@@ -304,7 +304,7 @@ class TestSending:
 
     @pytest.mark.parametrize("is_done", [True, False])
     def test_when_all_is_over_nothing_is_taken(self, is_done: bool) -> None:
-        """When the service has finished, or the recognition was given up, `send` is refused."""
+        """After the service has finished, or the recognition was given up, `send` is refused."""
         table = Table(reconnect=None)
         table.start(1)
         if is_done:
@@ -930,7 +930,7 @@ class TestMiddleware:
         assert "task-failed" == witness.seen[-1]
 
     def test_one_whose_deadline_comes_nearer_has_the_timer_look(self) -> None:
-        """Only middleware that says so costs a look at the deadline after each message."""
+        """Only middleware with `hurries` costs a check of the deadline after each message."""
         for middleware, looks in ((Witness(), True), (Heartbeat(), False)):
             table = Table(middleware)
             table.start(1)
@@ -982,7 +982,7 @@ class TestWaits:
         self.expect(table, "finish", 13.0)
 
     def test_for_the_connection_to_take_audio(self) -> None:
-        """`send` runs while the connection takes nothing; whatever it takes, or says, is life."""
+        """The send timeout runs while the transport is full; frames either way renew it."""
         table = Table(timeouts=Timeouts(send=2))
         table.start(1)
         table.machine.blocked(1000, 1.0)
@@ -1012,7 +1012,7 @@ class TestFailures:
     """What follows a failure."""
 
     def test_a_failure_is_described(self) -> None:
-        """What was recognized, what was not, and the ids of all tasks are told."""
+        """The error has what was recognized, what was not, and the ids of all tasks."""
         table = Table()
         table.start(10)
         table.deliver(final(300, "one"))
@@ -1102,7 +1102,7 @@ class TestFailures:
             table.deliver_as(task, TaskFailed("InvalidParameter", "no"))
 
     def test_the_end_is_the_end(self) -> None:
-        """What was given up stays so, whatever else fails."""
+        """A recognition that was given up stays so, whatever else fails."""
         table = Table()
         table.start(1)
         first, second = ZeroDivisionError(), ConnectionLostError(1006)
@@ -1150,7 +1150,7 @@ class TestFailures:
         assert isinstance(verdict.error, TaskFailedError)
 
     def test_a_task_that_was_left_nothing_is_no_failure(self) -> None:
-        """After a flush, an end without further audio is no error, also if nothing was said."""
+        """After a flush, an end without further audio is no error, even without speech."""
         table = Table()
         table.machine.send(FRAME, 0.0)
         table.machine.flush(0.0)
@@ -1162,7 +1162,7 @@ class TestFailures:
 
 
 class TestOutOfPlace:
-    """Events that may not come now."""
+    """Events that are not allowed now."""
 
     def test_a_task_that_finishes_by_itself_is_survived(self) -> None:
         """`task-finished` without being asked for is a drop: another task goes on, nothing lost."""

@@ -10,7 +10,7 @@ AUDIO = marked(6000, sample_rate=RATE)
 
 
 class Talk(World):
-    """Somebody who talks in real time."""
+    """A speaker in real time."""
 
     def add_speech(self, begin_ms: int, end_ms: int) -> None:
         """Send the audio between two times, in chunks of 70 ms, as it is recorded."""
@@ -99,7 +99,7 @@ def flush(world: Talk) -> None:
 
 
 def fall_silent(world: Talk) -> None:
-    """The source gives nothing for 12 s; silence keeps the task alive and closes the sentence."""
+    """The source is quiet for 12 s; silence keeps the task alive and ends the sentence."""
     world.tick(12.0)
     world.settle()
     assert world.machine._ledger.injected >= 1000

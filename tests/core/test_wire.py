@@ -42,24 +42,24 @@ NESTED = "[" * DEPTH + "]" * DEPTH
 
 
 def event(name: Any, payload: Any = None, **header: Any) -> str:
-    """Give a frame of the service."""
+    """Return a frame of the service."""
     facts = {"event": name, "task_id": T, "attributes": {}} | header
     return json.dumps({"header": facts, "payload": payload})
 
 
 def result(sentence: Any, usage: Any = None) -> str:
-    """Give a frame with a result."""
+    """Return a frame with a result."""
     return event("result-generated", {"output": {"sentence": sentence}, "usage": usage})
 
 
 def command(action: str, payload: Any, **header: Any) -> str:
-    """Give a frame of a client."""
+    """Return a frame of a client."""
     facts = {"action": action, "task_id": T, "streaming": "duplex"} | header
     return json.dumps({"header": facts, "payload": payload})
 
 
 def run_task(**changes: Any) -> str:
-    """Give a frame that begins a task."""
+    """Return a frame that begins a task."""
     payload = {"task_group": "audio", "task": "asr", "function": "recognition", "model": "m"}
     return command("run-task", payload | {"parameters": {}, "input": {}} | changes)
 
@@ -229,7 +229,7 @@ def test_null_usage_fields_count_as_missing() -> None:
 
 
 def test_null_error_fields_count_as_missing() -> None:
-    """A failure that does not say why is still a failure."""
+    """A failure without a reason is still a failure."""
     frame = event("task-failed", {}, error_code=None, error_message=None)
     assert (T, TaskFailed()) == decode_event(frame)
 
@@ -269,7 +269,7 @@ def test_a_task_id_of_another_type_names_no_task() -> None:
 
 
 def test_unknown_event_is_named() -> None:
-    """An event of an unknown kind is told apart from what is no event, and named."""
+    """An event of an unknown kind is distinguished from a message that is no event, and named."""
     with pytest.raises(UnknownEvent) as caught:
         decode_event(event("context-updated", {"output": []}))
     assert "context-updated" == str(caught.value)
@@ -304,7 +304,7 @@ def test_unknown_event_is_named() -> None:
     ],
 )
 def test_what_is_no_event(frame: str | bytes, expected: str) -> None:
-    """What cannot be read as an event is the peer's breach of the protocol, and says why."""
+    """A frame that is not an event is a violation by the peer, and the error has the reason."""
     with pytest.raises(RemoteProtocolError, match=expected):
         decode_event(frame)
 
@@ -337,7 +337,7 @@ def test_what_is_no_event(frame: str | bytes, expected: str) -> None:
     ],
 )
 def test_what_is_no_command(frame: str | bytes, expected: str) -> None:
-    """What the service would refuse as a command is refused, and the message says what is wrong."""
+    """A command that the service would refuse is refused, and the message has the reason."""
     with pytest.raises(RemoteProtocolError, match=expected):
         decode_command(frame)
 
