@@ -22,7 +22,6 @@ __all__ = ["Interruptible", "read_in_thread"]
 # What may be read ahead: both bounds hold.
 _READ_AHEAD = 128  # chunks
 _READ_AHEAD_BYTES = 1 << 18
-_PIECE = 1 << 16  # bytes; chunks that are taken at once are joined up to this
 # Seconds to wait for the thread to stop. A thread blocked in the source is left to end on its own.
 _CLOSE_TIMEOUT = 0.1
 _END = object()
@@ -49,12 +48,10 @@ async def read_in_thread(
     iterator: Iterator[Any] | Interruptible, to_bytes: Callable[[Any], bytes]
 ) -> AsyncGenerator[bytes, None]:
     """
-    Yield the bytes that *iterator* yields, in order; its exceptions propagate unchanged.
-
-    Chunks that are there at once come as one, of 64 KiB or the length of the last chunk beyond.
+    Yield what *iterator* yields, read in a dedicated thread; its exceptions propagate unchanged.
 
     When this generator is closed early, *iterator* is closed in its thread if it is a generator and
-    left open otherwise; up to 128 chunks or 256 KiB may have been read from it and are discarded.
+    left open otherwise; up to 256 KiB, in 256 chunks, may have been read from it and are discarded.
     Cancellation takes effect within 0.1 s even while the source blocks.
 
     Args:
@@ -63,8 +60,9 @@ async def read_in_thread(
     """
     reader = _ThreadReader(iterator, to_bytes)
     try:
-        while chunk := await reader.get():
-            yield chunk
+        while batch := await reader.get():
+            for chunk in batch:
+                yield chunk
     finally:
         await reader.aclose()
 
@@ -79,7 +77,7 @@ class _ThreadReader:
         self._to_bytes = to_bytes
         self._loop = asyncio.get_running_loop()
         self._chunks: deque[Any] = deque()
-        self._got_bytes = 0
+        self._got_bytes = self._handed_bytes = 0
         self._failure: BaseException | None = None
         self._has_room = threading.Event()
         self._is_awaited = False
@@ -87,29 +85,32 @@ class _ThreadReader:
         self._waiter = self._loop.create_future()
         self._ended = asyncio.Event()
         # The thread holds standard input: if the source waits in it when the interpreter exits,
-        # deleting it would abort the interpreter (https://github.com/python/cpython/issues/87135).
+        # deleting it would abort the interpreter (`_enter_buffered_busy`, as in descriptors.py).
         arguments = (self._read, sys.stdin)
         run = copy_context().run
         threading.Thread(target=run, args=arguments, name="audio source", daemon=True).start()
 
-    async def get(self) -> bytes:
-        """Return the next bytes, empty at the end. Cancel-safe: a canceled call takes nothing."""
+    async def get(self) -> list[bytes]:
+        """Return what is there, empty at the end. Cancel-safe: a canceled call takes nothing."""
+        self._got_bytes += self._handed_bytes  # those of the last call have been used by now
+        self._handed_bytes = 0
+        self._has_room.set()
         while not self._chunks:
             self._waiter = self._loop.create_future()
             self._is_awaited = True  # from here on, the thread wakes the loop for a new chunk
             if not self._chunks:
                 await self._waiter
-        parts: list[bytes] = []
-        size = 0
-        while self._chunks and size < _PIECE and self._chunks[0] is not _END:
-            parts.append(self._chunks.popleft())
-            size += len(parts[-1])
-        self._got_bytes += size
-        if not self._chunks and not self._has_room.is_set():
-            self._has_room.set()
-        if not parts and self._failure is not None:
+        chunks = self._chunks
+        batch = [chunks.popleft() for _ in range(len(chunks))]
+        if batch[-1] is _END:
+            del batch[-1]
+            if batch:
+                chunks.append(_END)
+        self._handed_bytes = sum(map(len, batch))
+        self._has_room.set()
+        if not batch and self._failure is not None:
             raise self._failure
-        return b"".join(parts) if len(parts) > 1 else parts[0] if parts else b""
+        return batch
 
     async def aclose(self) -> None:
         """Stop the thread, and wait for it briefly unless it is blocked in the source."""
@@ -141,8 +142,6 @@ class _ThreadReader:
             if self._must_stop():
                 return
             data = to_bytes(chunk)
-            if not data:
-                continue
             chunks.append(data)
             put_bytes += len(data)
             if self._is_awaited:

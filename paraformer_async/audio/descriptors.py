@@ -2,7 +2,7 @@
 Read open pipes, sockets and terminals without ever waiting inside of the file object.
 
 A thread that waits in `read` holds the lock of the file: closing the file then blocks, and an
-interpreter that exits is aborted (`_enter_buffered_busy`, https://github.com/python/cpython/issues/87135).
+interpreter that exits is aborted ("_enter_buffered_busy: could not acquire lock ... at shutdown").
 So this waits for the descriptor, and reads only when there is something to read.
 """
 

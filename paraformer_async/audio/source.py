@@ -27,9 +27,26 @@ from paraformer_async.errors import InvalidOptionError
 
 __all__ = ["Chunk", "Chunks", "Rewindable", "Source", "chunks", "immutable"]
 
-Chunk = bytes | bytearray | memoryview
+
+class Buffer(Protocol):
+    """What `memoryview` takes: bytes, arrays of int16, buffers of C libraries."""
+
+    def __buffer__(self, flags: int, /) -> memoryview:
+        """Return a view of the memory (PEP 688)."""
+        ...
+
+
+class AsyncReader(Protocol):
+    """An open file or stream that is read with `await`."""
+
+    def read(self, size: int = ..., /) -> Awaitable[bytes]:
+        """Return up to *size* bytes, none at the end."""
+        ...
+
+
+Chunk = Buffer
 """A piece of audio: PCM (s16le mono), or a part of an encoded stream."""
-Source = AsyncIterable[Chunk] | Iterable[Chunk] | IO[bytes] | Chunk
+Source = AsyncIterable[Chunk] | Iterable[Chunk] | IO[bytes] | AsyncReader | Chunk
 """Everything that `chunks` accepts as an audio source."""
 
 # Bytes per read: a pipe returns what is available, a file on disk returns all of it.
@@ -164,8 +181,10 @@ async def _from_reader(read: Callable[[int], Awaitable[Any]]) -> AsyncGenerator[
 
 async def _from_sequence(pieces: Sequence[bytes], position: int) -> AsyncGenerator[bytes, None]:
     for piece in pieces:
-        if position < len(piece):
-            yield piece[max(0, position) :]
+        if position <= 0:
+            yield piece
+        elif position < len(piece):
+            yield piece[position:]
         position -= len(piece)
 
 

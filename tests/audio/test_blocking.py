@@ -59,27 +59,26 @@ async def until_ended() -> None:
 
 
 async def test_chunks_come_in_order() -> None:
-    """Whether the thread or the loop is faster, every byte arrives once and in order."""
+    """Whether the thread or the loop is faster, every chunk arrives once and in order."""
     chunks = [b"%d" % number for number in range(10_000)]
     read = []
     async for chunk in read_in_thread(iter(chunks), bytes):
         read.append(chunk)
         if len(read) % 10 == 0:
             await asyncio.sleep(0.001)
-    assert b"".join(chunks) == b"".join(read)
+    assert chunks == read
     await until_ended()
 
 
 async def test_read_ahead_is_bounded() -> None:
     """From a source that is faster than its reader, only so many chunks are read ahead."""
     source = Source()
-    taken = 0
-    async with aclosing(read_in_thread(source, lambda _: b"x")) as chunks:
-        for _ in range(20):
-            taken += len(await anext(chunks))
-        await source.until_called(taken + READ_AHEAD // 2)
+    async with aclosing(read_in_thread(source, bytes)) as chunks:
+        for number in range(1, 1001):
+            assert b"%d" % number == await anext(chunks)
+        await source.until_called(1000 + READ_AHEAD // 2)
     await until_ended()
-    assert source.calls <= taken + READ_AHEAD + 1
+    assert source.calls <= 1000 + 2 * READ_AHEAD + 1
 
 
 async def test_read_ahead_is_bounded_in_bytes() -> None:
