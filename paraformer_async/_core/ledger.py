@@ -1,17 +1,17 @@
 """
-The account of the audio of one recognition, over all the tasks that it takes.
+Accounts for the audio of one recognition, over all its tasks.
 
-What no final sentence covers yet is kept, so that a new task can receive it again when the
-connection of the old one breaks: no final sentence comes twice, no audio is left out, and times go
-on where they were.
+Audio that no final sentence covers yet is kept, so that a new task can receive it again if the
+connection of the old one is lost: no final sentence is repeated, no audio is left out, and times
+are continuous.
 
     0 ──── settled ─────── passed ─────── given      positions in bytes of the user's audio
-      finals cover it │      │ nothing was said up to here, as far as the service shows
-                      └ gap before the last final: sent again, too, in case finals overtake
+      finals cover it │      │ no speech before here, as far as the results show
+                      └ gap before the last final: also sent again, in case finals are out of order
 
-Times of the service are not trusted: a final that ends beyond the audio that was sent settles
-nothing, a later begin passes over no sentence that is still open, and no time reaches the user that
-lies beyond the user's audio.
+The service's times are not trusted: a final that ends beyond the audio that was sent settles
+nothing, a later begin passes over no sentence that is still open, and no time that is returned lies
+beyond the user's audio.
 """
 
 from collections import deque
@@ -26,16 +26,16 @@ from paraformer_async.results import Sentence
 
 __all__ = ["Ledger", "Span"]
 
-# What the end of a final may lie beyond the audio that was sent, in ms: services pad and round.
+# How far the end of a final may lie beyond the audio that was sent, in ms: services pad and round.
 _TOLERANCE = 100
-# Audio before the last position at which nothing was said, in seconds: a word may have begun there.
+# Seconds that are sent again before the position that was passed: a word may have begun there.
 _MARGIN = 1.0
-# A pause before a final that is sent again is as long as this, in seconds.
+# Bounds of a pause before a final that is sent again, in seconds.
 _SHORTEST_GAP, _LONGEST_GAP = 0.2, 10.0
 
 
 class Span(NamedTuple):
-    """A stretch of the user's audio, in ms."""
+    """A range of the user's audio, in ms."""
 
     begin_time: int
     end_time: int
@@ -43,18 +43,18 @@ class Span(NamedTuple):
 
 class Ledger:
     """
-    How much was sent, what is settled, what is kept, and what time is whose.
+    Records what was sent, settled and kept, and translates times to the user's timeline.
 
     Args:
-        bytes_per_second: Of the audio; `None` for compressed audio, whose bytes are no time: it is
-            not kept, and has no injected silence.
+        bytes_per_second: Of the audio; `None` for compressed audio, whose bytes cannot be converted
+            to time: it is not kept, and no silence is injected into it.
         keep: Seconds of unsettled audio that are kept at most; 0 to keep none.
-        is_wav: Whether the audio begins with a WAV header. It counts for no time, and a new task
-            receives it again.
+        is_wav: Whether the audio begins with a WAV header. The header has no duration, and each new
+            task receives it again.
 
     Attributes:
         size: Bytes of the user's audio that were sent, repetitions not counted.
-        horizon: What `size` may reach before more is unsettled than is kept.
+        horizon: Limit of `size` beyond which more audio is unsettled than is kept.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Ledger:
         self._is_empty = True
         self.size = 0
         self._injected = 0
-        self._sent = 0  # in the present task, bytes of the service's audio
+        self._sent = 0  # in the current task, bytes of the service's audio
         self._kept: deque[Audio] = deque()
         self._kept_size = 0
         self._kept_begin = 0
@@ -74,13 +74,13 @@ class Ledger:
         self._gap_begin = 0
         self._settled = 0
         self._passed = 0
-        self._open: int | None = None  # where the sentence begins that is not final yet
-        self._begins: int | None = None  # the same time of the service, as it came last
+        self._open: int | None = None  # begin of the sentence that is not final yet
+        self._begins: int | None = None  # the same in the service's time, as last received
         self._bytes_per_ms: float | None = None
         self._timeline: Timeline | None = None
         self._limit = 0
         self.horizon: float = inf
-        if not is_wav:  # the header of a WAV file knows better
+        if not is_wav:  # otherwise the header decides
             self._use(bytes_per_second)
 
     @property
@@ -107,30 +107,30 @@ class Ledger:
 
     @property
     def has_header(self) -> bool:
-        """Whether the header of a WAV stream, if it is one, was sent whole."""
+        """Whether the whole header was sent, if this is a WAV stream."""
         return self._header is None or self._header.is_complete
 
     @property
     def is_resumable(self) -> bool:
-        """Whether a new task can receive all that is unsettled, or nothing was sent yet."""
+        """Whether a new task can receive all unsettled audio, or nothing was sent yet."""
         if self._is_empty:
             return True
         return self._keep > 0 and self._bytes_per_ms is not None and self.has_header
 
     @property
     def is_settled(self) -> bool:
-        """Whether nothing of what was sent is left for a new task to receive."""
+        """Whether no audio that was sent is left for a new task to receive."""
         is_covered = self.lost is None and not self._kept and not self._gap
         return self.is_resumable and not self._is_empty and is_covered
 
     @property
     def is_fresh(self) -> bool:
-        """Whether the present task was sent no audio."""
+        """Whether no audio was sent to the current task."""
         return self._sent == 0
 
     @property
     def lost(self) -> Span | None:
-        """What of the unsettled audio was too much to keep, and a restart would leave out."""
+        """Unsettled audio that exceeded what is kept, so that a restart would leave it out."""
         if self._bytes_per_ms is None:
             return None
         begin = round(max(self._settled, self._passed) / self._bytes_per_ms)
@@ -199,7 +199,7 @@ class Ledger:
         return timeline.translated(sentence, self.size / self._bytes_per_ms)
 
     def seal(self) -> None:
-        """The task is complete: all that was sent is settled, covered by a result or not."""
+        """Settle all audio that was sent, covered by a result or not: the task is complete."""
         self._sent = 0
         self._open = None
         if self._bytes_per_ms is None:
@@ -213,10 +213,10 @@ class Ledger:
 
     def rewind(self) -> int:
         """
-        Forget what was sent and is not settled; the user's audio comes again from there.
+        Discard audio that was sent and is not settled; the source will deliver it again.
 
         Returns:
-            Where, in bytes from the beginning, a header included.
+            Where the source has to continue, in bytes from the beginning, a header included.
         """
         start = self._settled
         start = max(start, self._passed - self._whole(_MARGIN))
@@ -230,9 +230,10 @@ class Ledger:
 
     def restart(self) -> list[Audio]:
         """
-        Begin a new task: return all that it must receive again, in order, as if it had been sent.
+        Begin a new task: return all audio that it must receive again, recorded as sent.
 
-        The caller sends it before any other audio, and asks again when that task breaks too.
+        The caller sends it, in order, before any other audio, and calls this again if that task
+        fails, too.
         """
         if self._bytes_per_ms is None:
             return []
@@ -256,7 +257,7 @@ class Ledger:
         return [*header, *gap, *self._kept]
 
     def _cover(self, sentence: Sentence, timeline: Timeline) -> None:
-        """A final sentence covers what lies between its times, and settles what lies before."""
+        """Record that a final covers the audio between its times, and settles all before."""
         begin = int(timeline.position(sentence.begin_time))
         end = int(timeline.position(end_of(sentence), is_end=True))
         end = min(end, self.size)
@@ -265,7 +266,7 @@ class Ledger:
         if self._open is not None and self._open < max(end, begin + 1):
             self._open = None
         if self._gap and begin <= self._gap_begin + self._whole(_SHORTEST_GAP):
-            self._gap.clear()  # it has overtaken the one that was taken for the first
+            self._gap.clear()  # this final is the one that was missing before the last
         if end < self._settled:
             return
         if end > self._settled:
@@ -277,7 +278,7 @@ class Ledger:
         timeline.forget_before(min(sentence.begin_time, end_of(sentence)))
 
     def _keep_gap(self, end: int) -> None:
-        """Keep the pause up to *end*, in which nothing was final, until the next final comes."""
+        """Keep the pause up to *end*, which no final covers, until the next final is received."""
         self._gap.clear()
         size = end - end % self._align - self._kept_begin
         if not self._whole(_SHORTEST_GAP) <= size <= self._whole(_LONGEST_GAP):
@@ -291,7 +292,7 @@ class Ledger:
                 size -= len(audio.data)
 
     def _pass_over(self, sentence: Sentence, timeline: Timeline) -> None:
-        """Nothing was said before a sign of life, or before the first sentence that is open."""
+        """Record that there is no speech before a heartbeat, or before the first open sentence."""
         at = int(timeline.position(sentence.begin_time))
         if self._open is None:
             self._passed = max(self._passed, min(at, self.size))
@@ -310,12 +311,12 @@ class Ledger:
             self.horizon = max(self._settled, self._passed) + self._limit
 
     def _whole(self, seconds: float) -> int:
-        """Return the bytes of *seconds*, down to the sample."""
+        """Return the bytes of *seconds*, rounded down to a whole sample."""
         size = int(seconds * 1000 * (self._bytes_per_ms or 0))
         return size - size % self._align
 
     def _release_before(self, position: int) -> None:
-        """Let go of what lies before *position*, down to the sample."""
+        """Release the audio before *position*, rounded down to a whole sample."""
         position -= position % self._align
         kept, begin, size = self._kept, self._kept_begin, self._kept_size
         while kept and begin < position:
@@ -333,7 +334,7 @@ class Ledger:
         self._kept_begin, self._kept_size = begin, size
 
     def _drop_silence(self) -> None:
-        """Let go of injected silence that would come before all other audio."""
+        """Release injected silence that would be sent before all other audio."""
         while self._kept and self._kept[0].injected and self._kept_begin == self._settled > 0:
             self._drop_first()
 

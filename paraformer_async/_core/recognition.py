@@ -1,20 +1,21 @@
 """
-One recognition as a machine: no clock, no socket, no task.
+One recognition as a state machine, without a clock, a socket or a task.
 
     send, flush, update, finish → buffer ─stack→ ledger ─protocol→ data_to_send
     receive → protocol ─→ ledger (the user's times) ─stack→ results
 
-Its user moves frames, and comes back when `deadline` has come:
+The caller moves frames, and calls `expired` when `deadline` has passed:
 
-    machine.connected(request_id, now)      # there is a connection
+    machine.connected(request_id, now)      # a connection is open
     transport.write(machine.data_to_send(now))
     results = machine.receive(frame, now)   # then data_to_send again
     machine.expired(now)                    # then data_to_send again
-    machine.lost(failure, now)              # Again(after, …): connect once more; Over(error)
+    machine.lost(failure, now)              # Again(after, …): connect again; Over(error)
 
-What it is doing is one phase of `protocol.TRANSITIONS`. Whatever raises inside (a deadline, the
-service's failure, the user's middleware) is handed back to `lost`, which decides what follows.
-Middleware sees one recognition, however many tasks it takes: one `run-task`, no repetition.
+Its state is one phase of `protocol.TRANSITIONS`. The caller passes whatever a method raises (a
+deadline, a failure of the service, an exception of the user's middleware) to `lost`, which decides
+what follows. Middleware sees one recognition, however many tasks it takes: one `run-task`, and no
+repetitions.
 """
 
 from math import inf
@@ -65,18 +66,19 @@ _NO_SPEECH = "NO_VALID_AUDIO_ERROR"
 
 class Recognition(Outgoing):
     """
-    The machine.
+    The state machine of one recognition.
 
     Args:
         options: The options of the recognition.
         stack: Its middleware.
         frame_ms: Length of the frames in which PCM is sent, in ms.
-        can_rewind: Whether the user's audio can come again from any position, so that what is not
-            kept is not lost.
+        can_rewind: Whether the source can deliver its audio again from any position, so that audio
+            that is not kept is not lost.
 
     Attributes:
         request_ids: Ids of the tasks so far, the current one last; empty before the first.
-        has_nearer_deadline: Whether `deadline` may be nearer than it was. Who looks resets it.
+        has_nearer_deadline: Whether `deadline` may be earlier than before. The caller that has
+            checked it resets this.
     """
 
     def __init__(
@@ -96,7 +98,7 @@ class Recognition(Outgoing):
 
     @property
     def phase(self) -> Phase:
-        """Where the recognition is."""
+        """The phase of the recognition."""
         return self._protocol.phase
 
     @property
@@ -106,39 +108,39 @@ class Recognition(Outgoing):
 
     @property
     def finals(self) -> int:
-        """How many final results have been received."""
+        """Number of final results received."""
         return len(self._progress.text)
 
     @property
     def unsettled(self) -> float | None:
-        """Seconds of audio that were sent and no final result covers; `None` if compressed."""
+        """Seconds of sent audio that no final result covers; `None` for compressed audio."""
         return self._ledger.unsettled
 
-    # What the connection does.
+    # The connection.
 
     def connected(self, request_id: str, now: float, *, is_reused: bool = False) -> None:
         """
-        There is a connection for the next task: the first, one that takes over, or one at a seam.
+        Begin the next task: the first one, one after a failure, or one after a seam.
 
         Args:
-            request_id: Id for the task; a new one for each.
+            request_id: Id of the task; a new one for each.
             now: The time.
-            is_reused: Whether the connection has been idle, and may have gone stale.
+            is_reused: Whether the connection was idle, and may have become stale.
         """
         self._protocol.move(Move.CONNECTED)
         self._attempt = Attempt(self._reach, is_connected=True, is_reused=is_reused)
         self._pace.begin(now)
         self.request_ids.append(request_id)
-        self._begin("started", now)  # also when middleware keeps run-task back
+        self._begin("started", now)  # even if middleware holds run-task back
 
     def receive(self, frame: str | bytes, now: float) -> list[RecognitionResult]:
         """
-        Take a frame of the service, and return the results that the user is to see.
+        Handle a frame of the service, and return results for the user.
 
         Raises:
             ServiceError: The task has failed, or the service broke the protocol.
-            AudioLostError: The task takes over, and not all of the unsettled audio is kept.
-            BaseException: What the user's middleware raises.
+            AudioLostError: The task continues a failed one, and not all unsettled audio is kept.
+            BaseException: Any exception of the user's middleware.
         """
         waits = self._deadlines
         if waits.until:
@@ -160,19 +162,19 @@ class Recognition(Outgoing):
         return self._take_result(ResultGenerated(output.sentence, payload.usage), now)
 
     def deadline(self) -> float:
-        """Return when `expired` is to be called; infinity for not at all."""
+        """Return when to call `expired`; infinity for never."""
         waits = min(self._deadlines.soonest(), self._pace.held_until, self._tail_due)
-        # While the timer's mark waits in the buffer, middleware cannot act.
+        # While the timer's mark is in the buffer, middleware cannot act.
         stack = None if self._buffer.has_timer else self._stack.deadline()
         return waits if stack is None else min(waits, stack)
 
     def expired(self, now: float) -> None:
         """
-        The deadline has come. Nothing happens when it has not.
+        Handle the deadlines that have passed, if any.
 
         Raises:
-            DeadlineError: A wait has run out.
-            BaseException: What the user's middleware raises.
+            DeadlineError: A wait has expired.
+            BaseException: Any exception of the user's middleware.
         """
         if wait := self._deadlines.overdue(now):
             self._deadlines.end(wait)
@@ -188,10 +190,10 @@ class Recognition(Outgoing):
 
     def lost(self, failure: BaseException, now: float) -> Verdict:
         """
-        The attempt has ended with *failure*: decide what follows.
+        Decide what follows after an attempt has ended with *failure*.
 
         Args:
-            failure: What ended it: of the connection, of the way to one, or raised in here.
+            failure: An error of connecting or of the connection, or raised by a method above.
             now: The time.
         """
         attempt, self._attempt = self._attempt, Attempt()
@@ -210,16 +212,16 @@ class Recognition(Outgoing):
         self._protocol.move(Move.AGAIN)
         return Again(delay, failure, self._retries.failures, self._rewind())
 
-    # Inside.
+    # Private.
 
     @property
     def _reach(self) -> int:
         return max(self._progress.reach, self._ledger.settled)
 
     def _receive_other(self, frame: str | bytes, now: float) -> list[RecognitionResult]:
-        """Take a frame that is not a result of the running task in the usual form."""
+        """Handle a frame that is not a well-formed result of the running task."""
         if self._protocol.phase in _UNCONNECTED:
-            return []  # of a connection that was given up
+            return []  # from a connection that was given up
         event = self._protocol.receive(frame)
         if event is None:
             return []
@@ -230,7 +232,7 @@ class Recognition(Outgoing):
         return self._turn(event, now)
 
     def _is_left_over(self, frame: str | bytes) -> bool:
-        """Whether *frame* is of an earlier task of a connection that has been idle."""
+        """Whether *frame* belongs to an earlier task of a reused connection."""
         is_idle = self._attempt.is_reused and self._attempt.started_at is None
         return is_idle and self._protocol.is_of_another(decode_event(frame)[0])
 
@@ -254,7 +256,7 @@ class Recognition(Outgoing):
         return self._shown(result, now)
 
     def _turn(self, event: Event, now: float) -> list[RecognitionResult]:
-        """Take the beginning or the end of a task."""
+        """Handle the start or the end of a task."""
         if isinstance(event, TaskStarted):
             return self._started(event, now)
         if isinstance(event, TaskFailed):
@@ -278,7 +280,7 @@ class Recognition(Outgoing):
         return results
 
     def _take_over(self, now: float) -> list[RecognitionResult]:
-        """Have the task receive first what no final result covers, and the end if it was sent."""
+        """Queue the audio that no final covers for the task, and finish-task if it was sent."""
         gap: list[RecognitionResult] = []
         if lost := self._ledger.lost:
             if self._options.reconnect and self._options.reconnect.lost == "raise":
@@ -292,7 +294,7 @@ class Recognition(Outgoing):
         return gap
 
     def _complete(self) -> Verdict:
-        """All results of the task are there: go over the seam, or be done."""
+        """Cross the seam, or be done: all results of the task have been received."""
         self._deadlines.clear()
         end = self._end
         if not isinstance(end, Seam):
@@ -330,16 +332,16 @@ class Recognition(Outgoing):
 
     def _is_complete_despite(self, failure: ServiceError) -> bool:
         """
-        Whether nothing is missing but `task-finished`, although there was a *failure*.
+        Whether only `task-finished` is missing, in spite of a *failure*.
 
-        The audio has ended, and final results cover all of it when the connection breaks; or the
-        service found no speech in the rest, which a task of its own received.
+        That is, the audio has ended, and the connection was lost after final results that cover all
+        of it; or the service found no speech in the rest, which was sent in a task of its own.
         """
         if not self._closing:
             return False
         if isinstance(failure, TaskFailedError) and failure.error_code == _NO_SPEECH:
             is_alone = len(self.request_ids) == 1 or not self._progress.text
-            # All of the audio was for tasks before, and nothing was left for this one.
+            # All audio was sent in earlier tasks, and none was left for this one.
             is_rest = self._ledger.is_fresh and self._ledger.given != 0
             return isinstance(self._end, Seam) or not is_alone or is_rest
         return self._ledger.is_settled and isinstance(failure, ConnectionLostError)
@@ -347,7 +349,7 @@ class Recognition(Outgoing):
     def _setback(self, failure: ServiceError, attempt: Attempt, now: float) -> Setback:
         if not attempt.is_connected:
             return Setback(failure)
-        # A connection that went stale may also just be silent, or carry what is left of a task.
+        # A stale connection may also just be silent, or deliver what is left of an earlier task.
         was_lost = isinstance(failure, ConnectionLostError | DeadlineError | RemoteProtocolError)
         started_at = attempt.started_at
         return Setback(
@@ -366,7 +368,7 @@ class Recognition(Outgoing):
         return Over(failure)
 
     def _describe(self, failure: ServiceError) -> None:
-        """Add to a failure what only the recognition knows."""
+        """Add the facts of the recognition to a failure."""
         why = ""
         if failure.retryable and self._options.reconnect and not self._ledger.is_resumable:
             why = f"a stream of {self._options.format} cannot be resumed; decode it to pcm"

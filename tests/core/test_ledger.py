@@ -32,7 +32,7 @@ def settle(ledger: Ledger, result: ResultGenerated) -> ResultGenerated:
 
 
 def final(begin: int, end: int, text: str = "x") -> ResultGenerated:
-    """Give a final result."""
+    """Return a final result."""
     return ResultGenerated(Sentence(begin, end, text, sentence_end=True))
 
 
@@ -44,13 +44,13 @@ def to_user(ledger: Ledger, at: int) -> int:
 
 
 def places(ledger: Ledger) -> int:
-    """Return at how many places the ledger still knows the two clocks to part."""
+    """Return at how many positions the ledger still records that the two timelines differ."""
     assert ledger._timeline is not None
     return len(ledger._timeline._at)
 
 
 def filled(*pieces: tuple[int, bool]) -> Ledger:
-    """Give a ledger of 1 kHz audio with *pieces* of (ms, injected?)."""
+    """Return a ledger of 1 kHz audio with *pieces* of (ms, injected?)."""
     ledger = Ledger(PER_SECOND)
     for ms, injected in pieces:
         ledger.record(Audio(bytes(ms * 2), injected=injected))
@@ -212,7 +212,7 @@ def test_everything_in_a_sentence_is_translated() -> None:
 
 
 def test_compressed_audio_has_no_time() -> None:
-    """Compressed audio is not counted in time, and its results pass as they are said."""
+    """Compressed audio has no times, and its results pass unchanged."""
     ledger = Ledger(None)
     ledger.record(Audio(b"OggS"))
     assert (None, 0.0) == (ledger.given, ledger.injected)
@@ -221,8 +221,8 @@ def test_compressed_audio_has_no_time() -> None:
     assert (None, None, []) == (ledger.unsettled, ledger.lost, ledger.restart())
 
 
-def heard(audios: list[Audio]) -> bytes:
-    """Give what a service hears of the user's audio."""
+def joined(audios: list[Audio]) -> bytes:
+    """Return the user's audio that a service receives."""
     return b"".join(bytes(audio.data) for audio in audios if not audio.injected)
 
 
@@ -233,7 +233,7 @@ CUTS = st.lists(st.tuples(st.integers(1, 40), st.booleans(), st.integers(0, 3)),
 def test_a_restart_hears_all_that_no_final_sentence_covers(
     pieces: list[tuple[int, bool, int]],
 ) -> None:
-    """Whenever a connection breaks, the new task hears all unsettled audio, to the sample."""
+    """Whenever a connection is lost, the new task receives all unsettled audio, to the sample."""
     ledger = Ledger(PER_SECOND, keep=60)
     audio, service_ms, samples = b"", 0, 0
     for ms, injected, event in pieces:
@@ -250,10 +250,10 @@ def test_a_restart_hears_all_that_no_final_sentence_covers(
             settle(ledger, final(service_ms // 2, service_ms - ms // 2))
         elif event == 2:
             again = ledger.restart()
-            assert audio[2 * ledger.settled :] == heard(again)
+            assert audio[2 * ledger.settled :] == joined(again)
             service_ms = sum(len(one.data) for one in again) // 2
             assert not again or not again[0].injected or ledger.settled == 0
-    assert audio[2 * ledger.settled :] == heard(ledger.restart())
+    assert audio[2 * ledger.settled :] == joined(ledger.restart())
     assert ledger.unsettled == pytest.approx((len(audio) / 2 - ledger.settled) / 1000)
     assert ledger.lost is None
 
@@ -278,7 +278,7 @@ def test_what_is_too_much_to_keep_is_told() -> None:
     for _ in range(30):
         ledger.record(Audio(bytes(200)))
     assert Span(0, 2000) == ledger.lost
-    assert 2000 == len(heard(ledger.restart()))
+    assert 2000 == len(joined(ledger.restart()))
     assert ledger.lost is None
     assert 2000 == to_user(ledger, 0)
 
@@ -305,7 +305,7 @@ def test_without_a_limit_nothing_is_kept() -> None:
 
 
 def wav(samples: bytes, *, rate: int = 1000, extra: bytes = b"") -> bytes:
-    """Give a WAV file, with further chunks before its samples."""
+    """Return a WAV file, with further chunks before its samples."""
     form = b"fmt " + struct.pack("<IHHIIHH", 16, 1, 1, rate, rate * 2, 2, 16)
     body = b"WAVE" + form + extra + b"data" + struct.pack("<I", len(samples)) + samples
     return b"RIFF" + struct.pack("<I", len(body)) + body
@@ -335,7 +335,7 @@ def test_the_header_of_a_wav_stream_is_heard_again(sizes: list[int], extra: byte
     ids=["no WAV", "no format", "no end"],
 )
 def test_what_is_no_wav_cannot_be_resumed(data: bytes) -> None:
-    """A stream that is not the WAV it was said to be is passed on, and cannot be resumed."""
+    """A stream that was declared as WAV, but is not, is passed on, and cannot be resumed."""
     ledger = Ledger(16_000, keep=60, is_wav=True)
     ledger.record(Audio(data))
     ledger.record(Audio(data))
@@ -344,7 +344,7 @@ def test_what_is_no_wav_cannot_be_resumed(data: bytes) -> None:
 
 
 def test_silence_before_the_header_is_no_audio_of_the_users() -> None:
-    """Silence that is sent while the header of a WAV file is awaited does not count as given."""
+    """Silence that is sent before the header of a WAV file is complete has no duration."""
     ledger = Ledger(16_000, keep=60, is_wav=True)
     ledger.record(Audio(bytes(1600), injected=True))
     assert not ledger.is_resumable
@@ -364,7 +364,7 @@ def test_a_wav_header_that_never_ends_is_no_header() -> None:
 
 
 def test_settled_is_what_needs_no_other_task() -> None:
-    """Only when every sample that was sent is covered, nothing is left to be heard again."""
+    """Only when every sample that was sent is covered, nothing is left to be sent again."""
     ledger = Ledger(PER_SECOND, keep=1)
     assert not ledger.is_settled
     ledger.record(Audio(bytes(2000)))
