@@ -24,10 +24,10 @@ from paraformer_async.errors import MissingExtraError
 from paraformer_async.testing import transports
 from paraformer_async.testing._far_end import FarEnd, Kind, frame, http, listening, switch_protocols
 from paraformer_async.testing.transports import CHECKS, check_transport
-from tests.loops import both_loops
+from tests.loops import each_loop
 
 pytestmark = pytest.mark.anyio
-anyio_backend = both_loops
+anyio_backend = each_loop
 
 
 Maker: TypeAlias = Callable[[], TransportFactory]
