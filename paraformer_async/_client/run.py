@@ -18,6 +18,7 @@ import logging
 import uuid
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
+from functools import partial
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -179,24 +180,24 @@ class Run:
 
     async def finish(self) -> None:
         """Mark the end of the audio, after all calls of `send` that wait."""
-        if self._turns.waiting:
-            await self._turns.wait()
-        now = self._clock()
-        self.machine.finish(now)
-        self.flush(now)
-        self._turns.pass_on()
+        await self._mark(self.machine.finish)
 
     async def mark_seam(self, options: Options | None) -> None:
         """End the task here; the next one takes what follows, maybe with other *options*."""
+        if options is None:
+            await self._mark(self.machine.flush)
+        else:
+            await self._mark(partial(self.machine.update, options))
+
+    async def _mark(self, mark: Callable[[float], None]) -> None:
         if self._turns.waiting:
             await self._turns.wait()
-        now = self._clock()
-        if options is None:
-            self.machine.flush(now)
-        else:
-            self.machine.update(options, now)
-        self.flush(now)
-        self._turns.pass_on()
+        try:
+            now = self._clock()
+            mark(now)
+            self.flush(now)
+        finally:
+            self._turns.pass_on()
 
     def _take(self, chunk: bytes) -> None:
         now = self._clock()

@@ -79,10 +79,11 @@ class AudioBuffer:
             self.size += len(frame)
 
     def clear(self) -> None:
-        """Forget all that waits, and the end: the audio comes again."""
+        """Forget all that waits, and the end: the audio comes again, from behind the header."""
         self.items.clear()
         self.rest.clear()
         self.size = 0
+        self._fed = len(self.header.data) if self.header else 0
         self.is_ended = self.has_timer = False
 
     def flush(self) -> None:

@@ -21,10 +21,15 @@ class Deadlines:
     def __init__(self, timeouts: Timeouts) -> None:
         self._timeouts = timeouts
         self.until: dict[str, float] = {}
+        self._latest: dict[str, float] = {}
 
     def begin(self, wait: str, now: float) -> None:
         """Wait for *wait* from *now* on; again, when it has begun already."""
-        self.until[wait] = now + self.limit(wait)
+        self.until[wait] = min(now + self.limit(wait), self._latest.get(wait, inf))
+
+    def bound(self, wait: str, latest: float) -> None:
+        """Let *wait* be over at *latest*, however often it is renewed; the first bound holds."""
+        self._latest.setdefault(wait, latest)
 
     def renew(self, wait: str, now: float) -> None:
         """Wait for *wait* from *now* on if it has begun: the peer makes progress."""
@@ -38,6 +43,7 @@ class Deadlines:
     def clear(self) -> None:
         """Stop waiting for anything."""
         self.until.clear()
+        self._latest.clear()
 
     def __contains__(self, wait: str) -> bool:
         return wait in self.until

@@ -106,12 +106,16 @@ class Ledger:
         return max(0, self.size - self._settled) / self._bytes_per_ms / 1000
 
     @property
+    def has_header(self) -> bool:
+        """Whether the header of a WAV stream, if it is one, was sent whole."""
+        return self._header is None or self._header.is_complete
+
+    @property
     def is_resumable(self) -> bool:
         """Whether a new task can receive all that is unsettled, or nothing was sent yet."""
         if self._is_empty:
             return True
-        has_header = self._header is None or self._header.is_complete
-        return self._keep > 0 and self._bytes_per_ms is not None and has_header
+        return self._keep > 0 and self._bytes_per_ms is not None and self.has_header
 
     @property
     def is_settled(self) -> bool:

@@ -30,6 +30,9 @@ BATCH = 16
 ENDS = (Phase.DONE, Phase.GIVEN_UP)
 # For compressed audio the buffer is bounded as if a second had this many bytes (128 kbit/s).
 _COMPRESSED_BYTES_PER_SECOND = 16_000
+# After the end of the audio, a service may send for so many times `Timeouts.finish`, and for so
+# many times the length of what it has not answered yet.
+_RENEWALS, _SLOWEST = 10, 4
 _UNCOMPRESSED = ("pcm", "wav")
 
 OutgoingFrame: TypeAlias = str | bytes | memoryview
@@ -178,6 +181,13 @@ class Outgoing:
         self.has_nearer_deadline = True
         return True
 
+    def _begin_finish(self, now: float) -> None:
+        """Wait for the end of the task: renewed by what is received, but not for ever."""
+        backlog = (self._ledger.unsettled or 0.0) * _SLOWEST
+        limit = self._deadlines.limit("finish") * _RENEWALS
+        self._deadlines.bound("finish", now + limit + backlog)
+        self._begin("finish", now)
+
     def _begin(self, wait: str, now: float) -> None:
         self._deadlines.begin(wait, now)
         self.has_nearer_deadline = True
@@ -216,7 +226,7 @@ class Outgoing:
             command = self._replay.popleft()
             frames.append(self._protocol.send(command))
             if isinstance(command, FinishTask):
-                self._begin("finish", now)
+                self._begin_finish(now)
 
     def _put(self, commands: Iterable[Command], frames: list[OutgoingFrame], now: float) -> None:
         """Enter commands before they are sent: what a broken connection swallows is kept."""
@@ -227,13 +237,13 @@ class Outgoing:
             if isinstance(command, FinishTask):
                 self._end = self._end or Mark.END  # middleware may end the audio by itself
                 self._closing.append(command)
-                self._begin("finish", now)
+                self._begin_finish(now)
             frames.append(self._protocol.send(command, task_id=self.request_ids[-1]))
 
     def _put_audio(self, audio: Audio, frames: list[OutgoingFrame]) -> None:
         header = self._buffer.header
         if audio.injected and header is not None:
-            if not header.is_complete:
+            if not self._ledger.has_header:
                 return  # silence there would be taken for the header
             if not any(audio.data):
                 ms = len(audio.data) * 1000 // bytes_per_second(self._options.sample_rate)
@@ -250,7 +260,7 @@ class Outgoing:
             self._end = mark
             self._put(self._stack.outgoing(FinishTask(), now), frames, now)
             # Middleware may hold the last command back, no longer than a service may take.
-            self._begin("finish", now)
+            self._begin_finish(now)
         elif mark.options is not None or not self._ledger.is_fresh:
             self._end = mark
             self._put((FinishTask(),), frames, now)

@@ -199,7 +199,7 @@ class Recognition(Outgoing):
             return self._give_up(failure)
         if self._is_complete_despite(failure):
             return self._complete()
-        delay = self._retries.delay(self._setback(failure, attempt, now))
+        delay = self._retries.delay(self._setback(failure, attempt, now), now)
         if delay is None or not self._ledger.is_resumable:
             return self._give_up(failure)
         self._describe(failure)
@@ -278,7 +278,7 @@ class Recognition(Outgoing):
         self._replay.extend(self._ledger.restart())
         self._replay.extend(self._closing)
         if self._end is not None and not self._closing:  # middleware still holds it back
-            self._begin("finish", now)
+            self._begin_finish(now)
         return gap
 
     def _complete(self) -> Verdict:
@@ -344,7 +344,7 @@ class Recognition(Outgoing):
             was_connected=True,
             was_stale=attempt.is_reused and started_at is None and was_lost,
             ran_for=0.0 if started_at is None else now - started_at,
-            progressed=self._reach > attempt.reach,
+            gained=max(0, self._reach - attempt.reach),
         )
 
     def _give_up(self, failure: BaseException) -> Over:

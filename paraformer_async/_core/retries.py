@@ -1,12 +1,17 @@
 """
 Whether, and when, a recognition that failed is tried again.
 
-Not I/O: setbacks come in, a decision goes out. The budget counts failures in a row; a result that
-reaches further than any before, or a connection that held for 5 s, gives it back: a stream of hours
-may survive any number of drops, a service that always fails ends soon. A handshake that succeeds is
-no success: three connections in a row that bring neither end it too, and so does five times the
-budget without any result, however long the connections held. A service that asks to be left alone
-for more than a minute is not waited for.
+Not I/O: setbacks and the time come in, a decision goes out. There are two budgets:
+
+- Failures: consecutive ones are counted; results that reach half a second further, or a connection
+  that held for 5 s, reset the count. A handshake that succeeds is no success: three consecutive
+  connections that bring nothing end it too, and so do five times as many as the budget that held
+  and never brought a result.
+- Seconds: once a recognition has brought results, or has held, a failure is an outage, and is
+  retried for as long as the audio is kept, however many attempts that takes.
+
+A service that throttles is waited for, which costs no failure, but has a bound of its own. A
+service that asks to be left alone for more than a minute is not waited for.
 """
 
 from msgspec import Struct
@@ -19,6 +24,8 @@ __all__ = ["Retries", "Setback"]
 _STABLE = 5.0
 _FRUITLESS = 3
 _PATIENCE = 5
+# Progress that is worth a task, in ms: less, again and again, costs more than it brings.
+_WORTHWHILE = 500
 # Longest Retry-After to honor, in seconds; beyond it the error is raised.
 _LONGEST_WAIT = 60.0
 
@@ -30,46 +37,83 @@ class Setback(Struct, frozen=True):
     Attributes:
         failure: Why.
         was_connected: Whether there was a connection.
-        was_stale: Whether the connection had waited in the pool, and broke before the task started.
+        was_stale: Whether the connection had been idle, and was lost before the task started.
         ran_for: Seconds from `task-started` to the end.
-        progressed: Whether results reached further into the audio than before.
+        gained: How much further results reached into the audio than before, in ms.
     """
 
     failure: ServiceError
     was_connected: bool = False
     was_stale: bool = False
     ran_for: float = 0.0
-    progressed: bool = False
+    gained: int = 0
 
 
 class Retries:
-    """The budget of one recognition."""
+    """
+    The budget of one recognition.
+
+    Attributes:
+        failures: Consecutive failures so far.
+    """
 
     def __init__(self, policy: Reconnect | None) -> None:
         self._policy = policy
         self._fruitless = 0
         self._barren = 0
+        self._gained = 0  # since the budget was given back
+        self._has_held = False
+        self._outage_began: float | None = None
+        self._throttled_since: float | None = None
+        self._throttled = 0
         self.failures = 0
 
-    def delay(self, setback: Setback) -> float | None:
-        """Give the seconds to wait before another attempt; `None` when there shall be none."""
-        failure = setback.failure
-        if self._policy is None:
+    def delay(self, setback: Setback, now: float) -> float | None:
+        """Return the seconds to wait before another attempt; `None` for no further attempt."""
+        failure, policy = setback.failure, self._policy
+        if policy is None:
             return None
         if setback.was_stale:
             return 0.0  # whatever the failure was: it says nothing about this recognition
-        if not failure.retryable:
+        if not failure.retryable or failure.retry_after > _LONGEST_WAIT:
             return None
-        was_stable = setback.ran_for >= _STABLE and isinstance(failure, ConnectionLostError)
-        self._barren = 0 if setback.progressed else self._barren + 1
-        if setback.progressed or was_stable:
-            self.failures = self._fruitless = 0
-        elif setback.was_connected and not failure.is_throttled:
-            self._fruitless += 1
+        self._note_progress(setback)
+        if failure.is_throttled:
+            return self._wait_for_turn(failure, policy, now)
+        self._throttled_since, self._throttled = None, 0
         self.failures += 1
-        is_spent = self.failures > self._policy.attempts or self._fruitless >= _FRUITLESS
-        if is_spent or self._barren > self._policy.attempts * _PATIENCE:
+        began = self._outage_began = now if self._outage_began is None else self._outage_began
+        if self._is_spent(policy, now - began):
             return None
-        if failure.retry_after > _LONGEST_WAIT:
+        return max(policy.backoff(self.failures), failure.retry_after)
+
+    def _note_progress(self, setback: Setback) -> None:
+        was_stable = setback.ran_for >= _STABLE
+        self._gained += setback.gained
+        if setback.gained:
+            self._barren = 0
+        elif was_stable:
+            self._barren += 1
+        if self._gained >= _WORTHWHILE or (
+            was_stable and isinstance(setback.failure, ConnectionLostError)
+        ):
+            self.failures = self._fruitless = self._gained = 0
+            self._has_held = True
+            self._outage_began = None
+        elif setback.was_connected and not setback.failure.is_throttled:
+            self._fruitless += 1
+
+    def _is_spent(self, policy: Reconnect, outage: float) -> bool:
+        if self._barren > policy.attempts * _PATIENCE:
+            return True
+        if self._has_held and outage < policy.keep:
+            return False
+        return self.failures > policy.attempts or self._fruitless >= _FRUITLESS
+
+    def _wait_for_turn(self, failure: ServiceError, policy: Reconnect, now: float) -> float | None:
+        if self._throttled_since is None:
+            self._throttled_since = now
+        if now - self._throttled_since >= policy.busy:
             return None
-        return max(self._policy.backoff(self.failures), failure.retry_after)
+        self._throttled += 1
+        return max(policy.backoff(self._throttled), failure.retry_after)

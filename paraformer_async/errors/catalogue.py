@@ -192,6 +192,10 @@ WAITS: Mapping[str, Wait] = {
     "started": Wait("the service did not answer run-task", "Timeouts(started=…)"),
     "send": Wait("the service accepted no audio", "Timeouts(send=…)"),
     "finish": Wait("the service sent nothing more after finish-task", "Timeouts(finish=…)"),
-    "quota": Wait("no task could be submitted within the quota", "PoolLimits(tasks_per_second=…)"),
+    "quota": Wait(
+        "no task could be submitted within the quota",
+        "PoolLimits(tasks_per_second=…, wait=…)",
+        retryable=False,
+    ),
     "pool": Wait("no connection became free", "PoolLimits(connections=…, wait=…)", retryable=False),
 }

@@ -68,9 +68,11 @@ class Reconnect(Struct, frozen=True, kw_only=True):
 
     Attributes:
         attempts: Consecutive failures that are tolerated. Progress resets the count; three
-            consecutive connections without any progress end it early.
+            consecutive connections without any progress end it early. Once there has been
+            progress, attempts go on for *keep* seconds, however many there are.
         backoff: Returns the seconds to wait after the given number of consecutive failures.
         keep: Seconds of audio that are kept for this at most.
+        busy: Seconds to wait for a service that throttles. That costs no attempts.
         lost: What is done when more than that is unsettled: `raise` an `AudioLostError`, or
             continue with an `AudioGap` in the results (`gap`).
     """
@@ -78,12 +80,14 @@ class Reconnect(Struct, frozen=True, kw_only=True):
     attempts: int = 6
     backoff: Callable[[int], float] = full_jitter
     keep: float = 60.0
+    busy: float = 300.0
     lost: Literal["raise", "gap"] = "raise"
 
     def __post_init__(self) -> None:
         require_count("reconnect.attempts", self.attempts)
         require_function("reconnect.backoff", self.backoff, "the number of consecutive failures")
         require_seconds("reconnect.keep", self.keep)
+        require_seconds("reconnect.busy", self.busy)
         require_choice("reconnect.lost", self.lost, ("raise", "gap"))
 
 

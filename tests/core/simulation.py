@@ -133,8 +133,9 @@ class Always:
 
     failures = 1
 
-    def delay(self, setback: object) -> float | None:
+    def delay(self, setback: object, now: float) -> float | None:
         """Try at once whatever may succeed."""
+        del now
         return 0.0 if setback.failure.retryable else None  # type: ignore[attr-defined]
 
 

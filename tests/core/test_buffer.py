@@ -112,7 +112,9 @@ def test_compressed_audio_passes_as_it_comes() -> None:
         box.add(chunk)
     box.mark_end()
     assert [b"abc", b"d", Mark.END] == items(box)
-    assert box.frame_size < 0  # no chunk is taken for a frame, the empty one included
+    # No chunk is taken for a frame, the empty one included.
+    assert box.frame_size < 0
+    assert AudioBuffer(Framer(16000), limit=100, is_wav=True).frame_size < 0
 
 
 def test_what_comes_again_is_forgotten() -> None:

@@ -23,7 +23,7 @@ UNAVAILABLE = HandshakeError(503)
 # The backoff of these tests: as many seconds as there were failures in a row.
 dropped = Setback(LOST, was_connected=True)
 dropped_late = Setback(LOST, was_connected=True, ran_for=5.0)
-dropped_after_words = Setback(LOST, was_connected=True, ran_for=1.0, progressed=True)
+dropped_after_words = Setback(LOST, was_connected=True, ran_for=1.0, gained=1000)
 failed = Setback(FAILED, was_connected=True)
 failed_late = Setback(FAILED, was_connected=True, ran_for=60.0)
 throttled = Setback(THROTTLED, was_connected=True)
@@ -34,19 +34,19 @@ stale = Setback(LOST, was_connected=True, was_stale=True)
 def delays(setbacks: list[Setback], policy: Reconnect | None) -> list[float | None]:
     """Give the decision after each setback."""
     retries = Retries(policy)
-    return [retries.delay(setback) for setback in setbacks]
+    return [retries.delay(setback, float(now)) for now, setback in enumerate(setbacks)]
 
 
 @pytest.mark.parametrize(
     ("setbacks", "expected"),
     [
         pytest.param([refused] * 5, [1, 2, 3, 4, None], id="the budget counts failures in a row"),
-        pytest.param([throttled] * 5, [1, 2, 3, 4, None], id="throttling costs budget"),
+        pytest.param([throttled] * 5, [1, 2, 3, 4, 5], id="throttling costs no budget"),
         pytest.param([dropped] * 3, [1, 2, None], id="three connections in vain end it"),
         pytest.param([failed] * 3, [1, 2, None], id="and so do three failed tasks"),
         pytest.param(
             [dropped, throttled, dropped, dropped],
-            [1, 2, 3, None],
+            [1, 1, 2, None],
             id="throttling is no connection in vain, and does not excuse those before",
         ),
         pytest.param(
@@ -137,9 +137,9 @@ def test_failures_are_counted_in_a_row() -> None:
     retries = Retries(Reconnect())
     counted = []
     for setback in (refused, throttled, stale, dropped_after_words, dropped):
-        retries.delay(setback)
+        retries.delay(setback, 0.0)
         counted.append(retries.failures)
-    assert [1, 2, 2, 1, 2] == counted
+    assert [1, 1, 1, 1, 2] == counted
 
 
 def test_the_default_policy_ends_within_reason() -> None:
@@ -147,3 +147,38 @@ def test_the_default_policy_ends_within_reason() -> None:
     given = delays([refused] * 7, Reconnect())
     assert [False] * 6 + [True] == [delay is None for delay in given]
     assert all(0 <= delay <= 8 for delay in given if delay is not None)
+
+
+def test_an_outage_is_survived_for_as_long_as_the_audio_is_kept() -> None:
+    """Once there was progress, attempts go on for `keep` seconds, and end after them."""
+    retries = Retries(Reconnect(attempts=2, backoff=float, keep=30))
+    assert retries.delay(dropped_after_words, 100.0) is not None
+    for now in range(101, 130):
+        assert retries.delay(refused if now % 2 else dropped, float(now)) is not None
+    assert retries.delay(refused, 130.0) is None
+
+
+def test_an_outage_ends_with_progress() -> None:
+    """Each outage has all the time: progress between two of them starts it anew."""
+    retries = Retries(Reconnect(attempts=2, backoff=float, keep=30))
+    for now in range(0, 200, 20):
+        assert retries.delay(dropped_after_words, float(now)) is not None
+        assert retries.delay(refused, float(now + 10)) is not None
+
+
+def test_progress_that_is_not_worth_a_task_ends_it() -> None:
+    """Tasks that bring a millisecond each do not give the budget back; half a second does."""
+    a_little = Setback(LOST, was_connected=True, gained=1)
+    assert [1, 2, None] == delays([a_little] * 3, Reconnect(attempts=4, backoff=float))
+    more = Setback(LOST, was_connected=True, gained=250)
+    assert [1, 1, 2, 1] == delays([more, more, more, more], Reconnect(attempts=4, backoff=float))
+
+
+def test_a_throttled_account_is_waited_for_with_a_bound_of_its_own() -> None:
+    """Throttling is waited out for `busy` seconds, and from the beginning after another failure."""
+    retries = Retries(Reconnect(attempts=2, backoff=float, busy=100))
+    for now in range(100):
+        assert retries.delay(throttled, float(now)) is not None
+    assert retries.delay(throttled, 100.0) is None
+    assert retries.delay(refused, 101.0) == 1
+    assert retries.delay(throttled, 102.0) == 1

@@ -13,6 +13,7 @@ from paraformer_async._core.service import Closing, ServiceConnection, TaskFailu
 from paraformer_async._core.wire import (
     Audio,
     FinishTask,
+    Resource,
     RunTask,
     TaskFailed,
     TaskFinished,
@@ -277,3 +278,12 @@ def test_the_clocks_are_those_of_the_service() -> None:
     clocks = Clocks()
     assert (clocks.message, clocks.silence, clocks.idle) == (23, 60, 60)
     assert Clocks(silence=0).silence == 0
+
+
+@pytest.mark.parametrize(
+    ("model", "is_right"), [("paraformer-realtime-v1", True), ("paraformer-realtime-v2", False)]
+)
+def test_hot_words_of_the_first_models(model: str, is_right: bool) -> None:
+    """A resource of hot words is checked as `phrase_id`, which models of version 1 alone have."""
+    parameters = {"format": "pcm", "sample_rate": 16000}
+    assert is_right == (flaw_of(RunTask(model, parameters, (Resource("words"),))) is None)
