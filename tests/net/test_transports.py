@@ -313,7 +313,7 @@ async def test_all_checks_are_run(monkeypatch: pytest.MonkeyPatch) -> None:
         run.append(name)
 
     checks = {name: partial(note, name=name) for name in CHECKS}
-    monkeypatch.setattr(transports, "_ALL", checks)
+    monkeypatch.setattr(transports, "ALL", checks)
     await check_transport(lambda: factory_of("aiohttp"))
     assert list(CHECKS) == run
 
