@@ -58,7 +58,7 @@ class Setting(Struct, frozen=True):
     def handshake(self, port: int, **more: Any) -> Handshake:
         """Return a handshake with the server at *port*."""
         scheme = "ws" if self.server_tls is None else "wss"
-        given = {"ping": None, "close": 0.2} | more
+        given = {"ping": None, "close": 0.05} | more
         headers = {"Authorization": "Bearer sk-very-secret", "X-Other": "very-private"}
         url = f"{scheme}://127.0.0.1:{port}/path?token=in-the-query"
         return Handshake(url=url, headers=headers, ssl=self.client_tls, **given)
