@@ -43,7 +43,7 @@ from paraformer_async import (
 )
 from paraformer_async._net import aiohttp_factory
 from paraformer_async._net.choose import TransportOption
-from paraformer_async.observing import Event, RetryScheduled
+from paraformer_async.observing import Observation, RetryScheduled
 from paraformer_async.testing import marked, marks_of
 
 _RATE = 8000
@@ -135,7 +135,7 @@ class Tally:
         self.retries: Counter[str] = Counter()
         self.samples: list[dict[str, Any]] = []
 
-    def observe(self, event: Event) -> None:
+    def observe(self, event: Observation) -> None:
         """Count a retry by its reason."""
         if isinstance(event, RetryScheduled):
             self.retries[_kind(event.failure)] += 1

@@ -1,7 +1,7 @@
 """
 What an observer sees: everything about a recognition that is no audio and no result.
 
-    def print_retries(event: Event) -> None:
+    def print_retries(event: Observation) -> None:
         if isinstance(event, RetryScheduled):
             print(f"again in {event.delay:.1f} s after: {event.failure}")
 
@@ -24,9 +24,9 @@ __all__ = [
     "AttemptStarted",
     "Connected",
     "Ended",
-    "Event",
     "MessageReceived",
     "MessageSent",
+    "Observation",
     "Observer",
     "PoolWaited",
     "QuotaWaited",
@@ -158,7 +158,7 @@ class Ended(Struct, frozen=True):
     error: BaseException | None
 
 
-Event: TypeAlias = (
+Observation: TypeAlias = (
     PoolWaited
     | Connected
     | QuotaWaited
@@ -169,7 +169,7 @@ Event: TypeAlias = (
     | Ended
 )
 
-Observer: TypeAlias = Callable[[Event], object]
+Observer: TypeAlias = Callable[[Observation], object]
 """A callable of one event. It is not awaited."""
 
 

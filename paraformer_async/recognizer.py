@@ -7,9 +7,9 @@ from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from anyio import AsyncContextManagerMixin
 from msgspec.structs import replace
 
+from paraformer_async._client.entering import Enterable
 from paraformer_async._client.hub import Hub, not_open
 from paraformer_async._core.framing import FILE_FRAME_MS, FRAME_MS
 from paraformer_async._net.choose import TransportOption, factory_of, require_transport
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["AsyncRecognizer"]
 
 
-class AsyncRecognizer(AsyncContextManagerMixin):
+class AsyncRecognizer(Enterable):
     """
     A client of the Paraformer real-time service. Runs any number of recognitions at once.
 
@@ -220,7 +220,8 @@ class AsyncRecognizer(AsyncContextManagerMixin):
         Args:
             audio: Where the audio comes from: an async iterable of bytes, an async reader such as
                 the `stdout` of an asyncio process, any iterable of bytes (read in a thread, a
-                little ahead), a binary file, or the bytes themselves. `None` to `send` it by hand.
+                little ahead), a binary file, or the bytes themselves, also as an array of int16
+                (floats are refused). `None` to `send` it by hand.
             overrides: Options that are different for this recognition.
 
         Raises:
@@ -242,7 +243,7 @@ class AsyncRecognizer(AsyncContextManagerMixin):
         Cancellation ends the recognition and closes the file.
 
         Args:
-            path: The file.
+            path: The file, on disk; audio in memory or in a pipe goes to `stream`.
             on_result: Called with each result as it comes, partial ones too, to show progress.
             overrides: Options that are different for this recognition.
 

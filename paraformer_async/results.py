@@ -1,17 +1,19 @@
 """
 Result types: what a recognition returns.
 
-Imports nothing from the rest of the package. All times are in milliseconds from the start of the
-user's audio. All types are immutable and hashable by value. Field names are the service's own (see
-"Paraformer real-time API" in Alibaba Cloud's Model Studio documentation).
+Imports nothing from the rest of the package but `jsonable`. All times are in milliseconds from the
+start of the user's audio. All types are immutable and hashable by value. Field names are the
+service's own (see "Paraformer real-time API" in Alibaba Cloud's Model Studio documentation).
 """
 
-from msgspec import Struct
+from typing import ClassVar
+
+from paraformer_async.jsonable import Jsonable
 
 __all__ = ["AudioGap", "Latency", "RecognitionResult", "Sentence", "Usage", "Word"]
 
 
-class Word(Struct, frozen=True, gc=False):
+class Word(Jsonable, frozen=True, gc=False):
     """
     One recognized word and its position in the audio.
 
@@ -30,7 +32,7 @@ class Word(Struct, frozen=True, gc=False):
     fixed: bool | None = None
 
 
-class Sentence(Struct, frozen=True, gc=False):
+class Sentence(Jsonable, frozen=True, gc=False):
     """
     One sentence: all of it, or what has been recognized so far.
 
@@ -75,7 +77,7 @@ class Sentence(Struct, frozen=True, gc=False):
         return self.end_time is not None
 
 
-class Usage(Struct, frozen=True, gc=False):
+class Usage(Jsonable, frozen=True, gc=False):
     """
     Billing information.
 
@@ -86,7 +88,7 @@ class Usage(Struct, frozen=True, gc=False):
     duration: int | float = 0
 
 
-class RecognitionResult(Struct, frozen=True, gc=False):
+class RecognitionResult(Jsonable, frozen=True, gc=False):
     """
     One result of a recognition: a partial result, still subject to change, or a final one.
 
@@ -96,6 +98,8 @@ class RecognitionResult(Struct, frozen=True, gc=False):
             support.
         usage: Audio billed so far; `None` on most partial results.
     """
+
+    _derived: ClassVar[tuple[str, ...]] = ("text", "is_final")
 
     sentence: Sentence
     request_id: str
@@ -112,7 +116,7 @@ class RecognitionResult(Struct, frozen=True, gc=False):
         return self.sentence.is_final
 
 
-class Latency(Struct, frozen=True, gc=False):
+class Latency(Jsonable, frozen=True, gc=False):
     """
     Latency of the service, in seconds, measured on a monotonic clock.
 

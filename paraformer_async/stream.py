@@ -3,17 +3,18 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Self
+from typing import Self, Unpack
 
 import anyio
-from anyio import AsyncContextManagerMixin
 
 from paraformer_async import results
+from paraformer_async._client.entering import Enterable
 from paraformer_async._client.hub import Hub
 from paraformer_async._client.run import Run
 from paraformer_async.audio.source import Chunk, immutable
 from paraformer_async.errors import UsageError
 from paraformer_async.middleware import LatencyMeter
+from paraformer_async.options.options import Overrides
 from paraformer_async.results import RecognitionResult, Usage
 
 __all__ = ["RecognitionStream"]
@@ -22,7 +23,7 @@ __all__ = ["RecognitionStream"]
 _CANCELLING = 1.0
 
 
-class RecognitionStream(AsyncContextManagerMixin):
+class RecognitionStream(Enterable):
     """
     One recognition: an async iterator of results, and an async context manager.
 
@@ -75,6 +76,10 @@ class RecognitionStream(AsyncContextManagerMixin):
 
     @asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncGenerator[Self, None]:
+        if self._is_entered:
+            raise UsageError(
+                "this stream has been entered before", hint="each recognition needs a new stream()"
+            )
         self._begin()
         self._is_entered = True
         try:
@@ -121,6 +126,40 @@ class RecognitionStream(AsyncContextManagerMixin):
         self._raise_failure()
         await self._run.finish()
 
+    async def flush(self) -> None:
+        """
+        End the utterance here: what was sent so far becomes final, and the stream goes on.
+
+        The task is finished, and the next one begins on the same connection; audio that is sent
+        meanwhile waits for it. Does not wait for the results. Times are continuous.
+
+        Raises:
+            UsageError: The stream was not entered, has a source, or was finished.
+            ParaformerError: The recognition has failed.
+        """
+        self._require_push()
+        self._raise_failure()
+        await self._run.mark_seam(None)
+
+    async def update(self, **overrides: Unpack[Overrides]) -> None:
+        """
+        Use other options for the audio that is sent from here on.
+
+        What was sent before is recognized with the options that held then; see `flush`.
+
+        Args:
+            overrides: Options of the task: the model and its parameters, but not the format and the
+                sample rate.
+
+        Raises:
+            InvalidOptionError: An option cannot work, or cannot change within a stream.
+            UsageError: The stream was not entered, has a source, or was finished.
+            ParaformerError: The recognition has failed.
+        """
+        self._require_push()
+        self._raise_failure()
+        await self._run.mark_seam(self._run.updated(overrides))
+
     async def aclose(self) -> None:
         """End the recognition now, and wait (in bounded time) until nothing of it is left."""
         self._run.end(UsageError("the stream was closed before the recognition was done"))
@@ -129,8 +168,14 @@ class RecognitionStream(AsyncContextManagerMixin):
                 await self._run.wait()
 
     def __aiter__(self) -> AsyncIterator[RecognitionResult]:
-        self._begin()
+        """Return an iterator over the results. Raises `UsageError` if no audio can come."""
+        self._begin_to_iterate()
         return _Results(self._next, None if self._is_entered else self._run)
+
+    async def __anext__(self) -> RecognitionResult:
+        """Return the next result; a stream that was not entered goes on until it is closed."""
+        self._begin_to_iterate()
+        return await self._next(None)
 
     async def _next(self, iterator: object) -> RecognitionResult:
         inbox = self._run.inbox
@@ -144,6 +189,14 @@ class RecognitionStream(AsyncContextManagerMixin):
         finally:
             # It lives as long as this waits, and not as long as the traceback of an error.
             del iterator
+
+    def _begin_to_iterate(self) -> None:
+        if not self._run.has_source and not self._is_entered:
+            raise UsageError(
+                "this stream has no source, and was not entered to send audio to it",
+                hint="stream(audio), or: async with recognizer.stream() as stream: …",
+            )
+        self._begin()
 
     def _begin(self) -> None:
         if not self._is_begun:

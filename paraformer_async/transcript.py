@@ -1,27 +1,30 @@
 """The complete result of one recognition."""
 
 import unicodedata
-
-from msgspec import Struct
+from typing import ClassVar
 
 from paraformer_async.captions import to_srt
+from paraformer_async.jsonable import Jsonable
 from paraformer_async.results import Latency, Sentence, Word
+from paraformer_async.text import is_wide
 
 __all__ = ["Transcript", "join"]
 
 
-class Transcript(Struct, frozen=True):
+class Transcript(Jsonable, frozen=True):
     """
     The transcript of an audio file.
 
     Attributes:
         sentences: The final sentences, with times in ms from the start of the file; the last one is
             partial if the service never finalized it.
-        duration: Length of the audio in seconds.
+        duration: Length of the audio in seconds, as it was decoded.
         latency: First-packet and last-packet latency, in seconds.
         request_id: Id of the task; include it when contacting the service's support.
         billed: Seconds of audio billed; `None` if the service did not report it.
     """
+
+    _derived: ClassVar[tuple[str, ...]] = ("text",)
 
     sentences: tuple[Sentence, ...]
     duration: float
@@ -54,5 +57,4 @@ def join(texts: list[str]) -> str:
 
 
 def _is_unspaced(character: str) -> bool:
-    is_wide = unicodedata.east_asian_width(character) in ("W", "F")
-    return is_wide and not unicodedata.name(character, "").startswith("HANGUL")
+    return is_wide(character) and not unicodedata.name(character, "").startswith("HANGUL")

@@ -11,8 +11,11 @@ from pathlib import Path
 import pytest
 
 import paraformer_async
+from paraformer_async import transports
+from paraformer_async._net import contract
 
 ROOT = Path(__file__).parent.parent
+PUBLIC_MODULES = ("errors", "middleware", "observing", "server", "testing", "transports")
 HEAVY = ("aiohttp", "numpy", "soundfile")
 # Names in the package that are not exports: its modules, and what it imports itself.
 MODULES = {path.stem for path in Path(paraformer_async.__file__).parent.iterdir()}
@@ -70,6 +73,8 @@ def test_every_name_can_be_imported(name: str) -> None:
         "from paraformer_async import AsyncRecognizer",
         "from paraformer_async import *",
         "import paraformer_async.middleware",
+        "import paraformer_async.observing",
+        "import paraformer_async.transports",
         "from paraformer_async import AsyncRecognizer; AsyncRecognizer(api_key='k')",
     ],
 )
@@ -78,6 +83,20 @@ def test_the_package_is_light(statement: str) -> None:
     loaded = loaded_by(statement)
     assert "paraformer_async" in loaded
     assert set() == loaded.intersection(HEAVY)
+
+
+@pytest.mark.parametrize("module", PUBLIC_MODULES)
+def test_public_modules(module: str) -> None:
+    """A public module is documented, and its sorted `__all__` contains exactly its public names."""
+    found = import_module(f"paraformer_async.{module}")
+    assert found.__doc__
+    assert sorted(set(found.__all__)) == found.__all__
+    assert all(hasattr(found, name) for name in found.__all__)
+
+
+def test_a_transport_needs_public_names_only() -> None:
+    """Every type in the signatures of the contract can be imported from public modules."""
+    assert contract.__all__ == [name for name in transports.__all__ if name != "TransportOption"]
 
 
 def test_the_package_loads_its_modules_lazily() -> None:

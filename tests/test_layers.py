@@ -1,11 +1,12 @@
 """
 Rules that import-linter cannot express.
 
-Sans-I/O rooms never wait and ignore no types, and no file is in an import cycle, imports for type
-checkers and imports on first use included.
+Sans-I/O rooms never wait and ignore no types; no file is in an import cycle, imports for type
+checkers and imports on first use included; no two classes or type aliases share a name.
 """
 
 import ast
+from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -106,3 +107,33 @@ def test_no_file_is_in_an_import_cycle() -> None:
     known = modules()
     graph = {name: imports_of(path, known) for name, path in known.items()}
     assert known.keys() == set(TopologicalSorter(graph).static_order())
+
+
+def names_of_types(source: str) -> Iterator[str]:
+    """Return the names of all classes and type aliases in *source*, private and nested ones too."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            yield node.name
+    for node in tree.body:
+        targets = [node.target] if isinstance(node, ast.AnnAssign) else getattr(node, "targets", [])
+        for target in targets:
+            if isinstance(target, ast.Name) and not target.id.isupper():
+                yield from [target.id] if target.id.lstrip("_")[:1].isupper() else []
+
+
+def test_every_form_of_type_is_found() -> None:
+    """The check finds classes, nested ones too, and aliases in both forms; constants it ignores."""
+    source = (
+        "class Aa:\n class _Bb: ...\nCc = int | str\n_Dd: TypeAlias = int\nE_F = 1\n_g: int = 2"
+    )
+    assert ["Aa", "_Bb", "Cc", "_Dd"] == list(names_of_types(source))
+
+
+def test_every_type_has_a_name_of_its_own() -> None:
+    """No two classes or type aliases of the package share a name, whichever modules they are in."""
+    homes: dict[str, list[str]] = {}
+    for module, path in modules().items():
+        for name in names_of_types(path.read_text(encoding="utf-8")):
+            homes.setdefault(name, []).append(module)
+    assert {} == {name: places for name, places in homes.items() if len(places) > 1}

@@ -1,5 +1,6 @@
 """The complete result of a recognition."""
 
+import msgspec
 import pytest
 
 from paraformer_async import Latency, Sentence, Transcript, Word
@@ -60,3 +61,13 @@ def test_captions() -> None:
     """A transcript can be exported as SubRip captions."""
     expected = "1\n00:00:00,000 --> 00:00:00,500\nOne.\n"
     assert expected == transcript(Sentence(0, 500, "One.")).to_srt()
+
+
+def test_transcript_as_data() -> None:
+    """A transcript as data has its text and all its sentences, and round-trips through JSON."""
+    whole = transcript(Sentence(0, 500, "One."), Sentence(500, 900, "Two."))
+    data = whole.to_dict()
+    assert "One. Two." == data["text"]
+    assert ["One.", "Two."] == [sentence["text"] for sentence in data["sentences"]]
+    assert {"first_packet": 0.5, "last_packet": 1.0} == data["latency"]
+    assert whole == msgspec.json.decode(whole.to_json(), type=Transcript)

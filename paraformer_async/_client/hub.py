@@ -44,7 +44,7 @@ class Hub:
         self._timer = Timer(clock)
         self._supervisor = Supervisor(self._clean_up)
         self._is_open = False
-        self.pool = Pool(self._dialer.dial, limits, clock)
+        self.pool: Pool = Pool(self._dialer.dial, limits, clock)
 
     async def start(self) -> None:
         """Begin."""

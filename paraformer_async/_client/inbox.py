@@ -57,8 +57,8 @@ class Inbox:
 
     def __init__(self) -> None:
         self.results: list[RecognitionResult] = []
-        self.is_ended = False
-        self.changed = Signal()
+        self.is_ended: bool = False
+        self.changed: Signal = Signal()
 
     def put(self, result: RecognitionResult) -> None:
         """Add a result."""

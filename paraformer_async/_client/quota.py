@@ -34,7 +34,7 @@ class Quota:
         self._times: deque[float] = deque(maxlen=per_second)
         self._waiting: deque[asyncio.Future[float]] = deque()
         self._timer: asyncio.TimerHandle | None = None
-        self.taken = 0
+        self.taken: int = 0
 
     @property
     def waiting(self) -> int:

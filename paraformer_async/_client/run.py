@@ -23,6 +23,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 import anyio
+from msgspec.structs import replace
 
 from paraformer_async._client.inbox import Inbox, Signal
 from paraformer_async._client.quota import Quota
@@ -30,22 +31,23 @@ from paraformer_async._client.timer import Timer
 from paraformer_async._client.turns import Turns
 from paraformer_async._core.protocol import Phase
 from paraformer_async._core.recognition import BATCH, Again, Over, Recognition
-from paraformer_async._net.contract import OutgoingFrame
+from paraformer_async._core.wire import OutgoingFrame
 from paraformer_async._net.pool import Pool, PooledConnection
+from paraformer_async.audio.heading import Heading
 from paraformer_async.audio.source import Chunks, immutable
-from paraformer_async.errors import ConnectionLostError, UsageError
+from paraformer_async.errors import AudioError, ConnectionLostError, InvalidOptionError, UsageError
 from paraformer_async.observing import (
     AttemptStarted,
     Connected,
     Ended,
-    Event,
     MessageReceived,
     MessageSent,
+    Observation,
     PoolWaited,
     QuotaWaited,
     RetryScheduled,
 )
-from paraformer_async.options.options import Options
+from paraformer_async.options.options import CHANGEABLE, Options, Overrides
 
 if TYPE_CHECKING:
     from paraformer_async._net.contract import Transport
@@ -95,16 +97,18 @@ class Run:
         clock: Callable[[], float],
     ) -> None:
         self.machine = machine
-        self.inbox = Inbox()
-        self.has_source = source is not None
-        self.close_timeout = options.timeouts.close
-        self.period = options.timeouts.send
+        self.inbox: Inbox = Inbox()
+        self.has_source: bool = source is not None
+        self.close_timeout: float = options.timeouts.close
+        self.period: float = options.timeouts.send
         self.failure: BaseException | None = None
         self._options = options
+        self._updated = options  # as of the latest update
         self._pool = pool
         self._quota = quota
         self._timer = timer
         self._source = source
+        self._heading: Heading | None = Heading(options.format)
         self._clock = clock
         self._observe = options.observe
         self._observes_messages = options.observe is not None and options.observe_messages
@@ -182,6 +186,16 @@ class Run:
         """Mark the end of the audio, after all calls of `send` that wait."""
         await self._mark(self.machine.finish)
 
+    def updated(self, overrides: Overrides) -> Options:
+        """Return the options with *overrides*. Raises `InvalidOptionError`."""
+        for name in overrides:
+            if name not in CHANGEABLE:
+                raise InvalidOptionError(
+                    name, "cannot change within a stream", hint="begin another stream for it"
+                )
+        self._updated = replace(self._updated, **overrides)
+        return self._updated
+
     async def mark_seam(self, options: Options | None) -> None:
         """End the task here; the next one takes what follows, maybe with other *options*."""
         if options is None:
@@ -200,6 +214,8 @@ class Run:
             self._turns.pass_on()
 
     def _take(self, chunk: bytes) -> None:
+        if self._heading is not None:
+            self._check_heading(chunk)
         now = self._clock()
         self.machine.send(chunk, now)
         if self._is_flush_due:
@@ -210,6 +226,14 @@ class Run:
         else:
             self._flushed_at = now
             self.flush(now)
+
+    def _check_heading(self, chunk: bytes) -> None:
+        try:
+            if self._heading is not None and not self._heading.feed(chunk):
+                self._heading = None
+        except AudioError as error:
+            self.end(error)
+            raise
 
     def _flush_burst(self) -> None:
         self._is_flush_due = False
@@ -428,7 +452,7 @@ class Run:
             recognition, failures = self.request_ids[0], again.failures
             self._emit(RetryScheduled(recognition, failure, failures, again.after, unsettled))
 
-    def _emit(self, event: Event) -> None:
+    def _emit(self, event: Observation) -> None:
         if self._observe is not None:
             self._observe(event)
 

@@ -54,15 +54,15 @@ class AudioBuffer:
 
     def __init__(self, framer: Framer | Splitter, limit: int, *, is_wav: bool = False) -> None:
         self._framer = framer
-        self.limit = limit
+        self.limit: int = limit
         self.items: deque[Frame | Mark | Seam] = deque()
-        self.size = 0
-        self.header = WavHeader() if is_wav else None
-        self.frame_size = -1 if is_wav else framer.size
+        self.size: int = 0
+        self.header: WavHeader | None = WavHeader() if is_wav else None
+        self.frame_size: int = -1 if is_wav else framer.size
         self._fed = 0
-        self.rest = framer.rest
-        self.is_ended = False
-        self.has_timer = False
+        self.rest: bytearray = framer.rest
+        self.is_ended: bool = False
+        self.has_timer: bool = False
 
     @property
     def has_room(self) -> bool:

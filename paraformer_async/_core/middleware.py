@@ -79,15 +79,15 @@ class Stack:
 
     def __init__(self, middlewares: Sequence[Middleware]) -> None:
         context = copy_context()
-        self.outgoing_steps = _steps(middlewares, "outgoing", context)
-        self.incoming_steps = _steps(middlewares[::-1], "incoming", context)
+        self.outgoing_steps: list[Step[Command]] = _steps(middlewares, "outgoing", context)
+        self.incoming_steps: list[Step[Event]] = _steps(middlewares[::-1], "incoming", context)
         self._timed = [
             (one, _steps(middlewares[place:], "outgoing", context))
             for place, one in enumerate(middlewares, 1)
             if _overrides(one, "deadline")
         ]
-        self.hurries = any(one.hurries for one, _ in self._timed)
-        self.is_plain = not any(
+        self.hurries: bool = any(one.hurries for one, _ in self._timed)
+        self.is_plain: bool = not any(
             one.uses_context for one in middlewares if _overrides(one, "outgoing")
         )
 

@@ -10,7 +10,6 @@ back while more is unsettled than is kept.
 from collections import deque
 from collections.abc import Iterable
 from math import inf
-from typing import TypeAlias
 
 from paraformer_async._core.buffer import AudioBuffer, Frame, Mark, Seam
 from paraformer_async._core.deadlines import Deadlines
@@ -19,7 +18,14 @@ from paraformer_async._core.ledger import Ledger
 from paraformer_async._core.middleware import Stack, through
 from paraformer_async._core.pace import Pace
 from paraformer_async._core.protocol import ClientProtocol, Phase
-from paraformer_async._core.wire import Audio, Command, FinishTask, Resource, RunTask
+from paraformer_async._core.wire import (
+    Audio,
+    Command,
+    FinishTask,
+    OutgoingFrame,
+    Resource,
+    RunTask,
+)
 from paraformer_async.errors import UsageError
 from paraformer_async.options.options import Options
 
@@ -34,8 +40,6 @@ _COMPRESSED_BYTES_PER_SECOND = 16_000
 # many times the length of what it has not answered yet.
 _RENEWALS, _SLOWEST = 10, 4
 _UNCOMPRESSED = ("pcm", "wav")
-
-OutgoingFrame: TypeAlias = str | bytes | memoryview
 
 
 class Outgoing:
@@ -75,7 +79,7 @@ class Outgoing:
         self._can_rewind = can_rewind and stack.is_plain and is_raw
         self._reached = 0  # audio before this position has passed middleware already
         self.request_ids: list[str] = []
-        self.has_nearer_deadline = False
+        self.has_nearer_deadline: bool = False
 
     @property
     def is_full(self) -> bool:

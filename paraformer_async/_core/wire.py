@@ -9,7 +9,7 @@ Source: Model Studio, "WebSocket API for Paraformer real-time speech recognition
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 from msgspec import Struct
@@ -27,6 +27,7 @@ __all__ = [
     "Command",
     "Event",
     "FinishTask",
+    "OutgoingFrame",
     "Resource",
     "ResultGenerated",
     "ResultHeader",
@@ -98,8 +99,11 @@ class TaskFailed(Struct, frozen=True, gc=False):
     error_message: str = ""
 
 
-Command = RunTask | Audio | FinishTask
-Event = TaskStarted | ResultGenerated | TaskFinished | TaskFailed
+Command: TypeAlias = RunTask | Audio | FinishTask
+Event: TypeAlias = TaskStarted | ResultGenerated | TaskFinished | TaskFailed
+
+OutgoingFrame: TypeAlias = str | bytes | memoryview
+"""A frame to send: text as `str`, binary as the others. The bytes of a view must not change."""
 
 
 _NAMES: Mapping[type[Command | Event], str] = {

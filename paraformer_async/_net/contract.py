@@ -9,17 +9,16 @@ and `aclose` wait. `paraformer_async.testing.check_transport` proves an implemen
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
+
+from paraformer_async._core.wire import OutgoingFrame
 
 if TYPE_CHECKING:
     from ssl import SSLContext
 
 __all__ = ["Handshake", "OutgoingFrame", "Receiver", "Transport", "TransportFactory"]
-
-OutgoingFrame: TypeAlias = str | bytes | memoryview
-"""A frame to send: text as `str`, binary as the others. A view's bytes must not change later."""
 
 
 class Handshake(Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ import os
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from math import inf
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import anyio
 
@@ -23,7 +23,7 @@ from paraformer_async.options.policies import PoolLimits
 __all__ = ["Pool", "PooledConnection"]
 
 # What connections must have in common to be taken for one another: where to, and as whom.
-Key = tuple[Any, ...]
+Key: TypeAlias = tuple[Any, ...]
 
 
 class PooledConnection:
@@ -40,10 +40,10 @@ class PooledConnection:
     __slots__ = ("idle_since", "is_reused", "key", "transport")
 
     def __init__(self, transport: Transport, key: Key) -> None:
-        self.transport = transport
-        self.key = key
-        self.is_reused = False
-        self.idle_since = 0.0
+        self.transport: Transport = transport
+        self.key: Key = key
+        self.is_reused: bool = False
+        self.idle_since: float = 0.0
 
 
 class Counts(NamedTuple):

@@ -9,26 +9,15 @@ import os
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 
-from paraformer_async.audio._sniffing import guess_format
-from paraformer_async.audio.decoding.samples import float_to_s16le, native_dtype, open_sequential
-from paraformer_async.errors import AudioError
-
-if TYPE_CHECKING:
-    from soundfile import SoundFile
+from paraformer_async.audio.reading import FileReader
+from paraformer_async.errors import InvalidOptionError
 
 __all__ = ["AudioFile", "open_audio"]
 
 _log = logging.getLogger("paraformer_async")
-# Samples per read. libsndfile does not report how much it read before hitting damaged data, so
-# small reads bound what is lost.
-_BLOCK = 1024
-_CONVERT_HINT = (
-    "convert it to wav, flac, ogg or mp3, for example: ffmpeg -i {name} -ac 1 -ar 16000 {stem}.wav"
-)
 
 
 @asynccontextmanager
@@ -39,22 +28,27 @@ async def open_audio(
     Open an audio file for reading, and close it on exit.
 
     Args:
-        path: The file. Must be mono.
+        path: The file: a regular file on disk. Must be mono.
         chunk_ms: Length of each chunk in ms.
 
     Raises:
         FileNotFoundError, IsADirectoryError, PermissionError: As raised by `open`.
-        AudioError: The file cannot be decoded, contains no audio, or has more than one channel.
+        InvalidOptionError: *path* is not a path.
+        AudioError: The file is not a regular file, cannot be decoded, contains no audio, or has
+            more than one channel.
 
     Can be canceled between disk reads; the file is closed then, too.
     """
-    opened: list[AudioFile] = []  # filled by the thread: a canceled call returns nothing
+    file = _path(path)
+    # A limiter for each file, not the shared one: a file on a slow disk makes no other file wait.
+    limiter = CapacityLimiter(1)
+    opened: list[FileReader] = []  # filled by the thread: a canceled call returns nothing
     try:
-        await to_thread.run_sync(lambda: opened.append(AudioFile(Path(path), chunk_ms)))
-        yield opened[0]
+        await to_thread.run_sync(lambda: opened.append(FileReader(file)), limiter=limiter)
+        yield AudioFile(opened[0], chunk_ms, limiter)
     finally:
-        for audio in opened:
-            audio.close()
+        for reader in opened:
+            reader.close()
 
 
 class AudioFile:
@@ -62,30 +56,34 @@ class AudioFile:
     An open audio file: `async for chunk in audio` yields its audio, as s16le mono bytes.
 
     If the file is damaged, iterating raises `AudioError` after yielding the intact audio before the
-    damage. If the file is shorter than it declares, a warning is logged.
+    damage. If the file is shorter than it declares, or its header was never completed, a warning is
+    logged.
 
     Attributes:
         sample_rate: Sample rate in Hz.
         channels: Number of channels; always 1 for now.
-        frames: Number of samples declared by the file; a damaged file may contain fewer.
-        duration: `frames` in seconds.
+        frames: Number of samples declared by the file, 0 if unknown; it may contain fewer or more.
         format: Container as named by libsndfile, for example `WAV`, `FLAC`, `OGG`, `MP3`.
         subtype: Encoding as named by libsndfile, for example `PCM_16`, `OPUS`.
     """
 
-    def __init__(self, path: Path, chunk_ms: int) -> None:
-        self._path = path
-        self._file = file = _open(path)
-        self._is_used = False
-        self.sample_rate: int = file.samplerate
-        self.channels: int = file.channels
-        self.frames: int = file.frames
-        self.duration: float = self.frames / self.sample_rate
-        self.format: str = file.format
-        self.subtype: str = file.subtype
-        self._dtype: Final = native_dtype(self.subtype)
-        self._damage: Exception | None = None
+    def __init__(self, reader: FileReader, chunk_ms: int, limiter: CapacityLimiter) -> None:
+        self._reader = reader
+        self._limiter = limiter
+        self._is_used = self._is_read = False
+        self._decoded = 0
+        self.sample_rate: int = reader.rate
+        self.channels: int = reader.channels
+        self.frames: int = reader.frames
+        self.format: str = reader.format
+        self.subtype: str = reader.subtype
         self._chunk = max(1, self.sample_rate * chunk_ms // 1000)
+
+    @property
+    def duration(self) -> float:
+        """Seconds of audio: those decoded once the end was reached, before that those declared."""
+        frames = self._decoded if self._is_read else max(self.frames, self._decoded)
+        return frames / self.sample_rate
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self.read_from(0)
@@ -95,93 +93,37 @@ class AudioFile:
         Yield the audio from *position* on, in bytes of s16le mono PCM.
 
         May be called again while no other iterator is in use: the file is then read anew.
+
+        Raises:
+            AudioError: The file is damaged, or has changed since it was opened.
         """
-        done = 0
+        reader = self._reader
         if self._is_used:
-            await to_thread.run_sync(self._reopen)
+            await to_thread.run_sync(reader.rewind, position // 2, limiter=self._limiter)
         self._is_used = True
-        while pcm := await to_thread.run_sync(self._read, done):
-            begin = max(0, position - 2 * done)
-            done += len(pcm) // 2
+        while True:
+            begin = max(0, position - 2 * reader.done)
+            pcm = await to_thread.run_sync(reader.read, self._chunk, limiter=self._limiter)
+            if not pcm:
+                break
+            self._decoded = max(self._decoded, reader.done)
             if begin < len(pcm):
-                yield pcm[begin:]
-        if done < self.frames:
-            _log.warning(
-                "%s ends early: it declares %.2f s of audio but contains %.2f s",
-                self._file.name,
-                self.duration,
-                done / self.sample_rate,
-            )
-
-    def _reopen(self) -> None:
-        self._file.close()
-        self._file = _open(self._path)
-        self._damage = None
-
-    def _read(self, done: int) -> bytes:
-        """Read the next chunk: the part before any damage first; then raise."""
-        import soundfile
-
-        parts: list[bytes] = []
-        left = self._chunk
-        while left and not self._damage:
-            try:
-                parts.append(self._read_block(min(left, _BLOCK)))
-            except soundfile.LibsndfileError as error:
-                self._damage = error
-                break
-            if not parts[-1]:
-                break
-            left -= len(parts[-1]) // 2
-        pcm = b"".join(parts)
-        if self._damage and not pcm:
-            raise AudioError(
-                f"{self._file.name} is damaged after {done / self.sample_rate:.2f} s of "
-                f"{self.duration:.2f} s of audio"
-            ) from self._damage
-        return pcm
-
-    def _read_block(self, size: int) -> bytes:
-        width = 4 if self._dtype == "float32" else 2
-        buffer = bytearray(size * width)
-        frames = self._file.buffer_read_into(buffer, self._dtype)
-        samples = bytes(buffer[: frames * width])
-        return float_to_s16le(samples) if width == 4 else samples
-
-    def close(self) -> None:
-        """Close the file; idempotent. `open_audio` calls this on exit."""
-        self._file.close()
+                yield pcm[begin:] if begin else pcm
+        if not self._is_read and (remark := reader.remark()):
+            _log.warning("%s %s", reader.path, remark)
+        self._is_read = True
 
 
-def _open(path: Path) -> "SoundFile":
-    import soundfile
-
-    with path.open("rb") as plain:
-        head = plain.read(512)
-    if not head:
-        raise AudioError(f"{path} contains no audio: the file is empty")
-    if path.suffix.lower() == ".raw":
-        raise AudioError(f"{path} looks like raw samples", hint="open it and pass it to stream()")
-    try:
-        file = open_sequential(path)
-    except soundfile.LibsndfileError as error:
-        hint = _CONVERT_HINT.format(name=path.name, stem=path.stem)
-        raise AudioError(
-            f"{path} cannot be decoded: it looks like {guess_format(head)}", hint=hint
-        ) from error
-    try:
-        _check(file, path)
-    except AudioError:
-        file.close()
-        raise
-    return file
-
-
-def _check(file: "SoundFile", path: Path) -> None:
-    if file.frames == 0:
-        raise AudioError(f"{path} contains no audio: it has a header but no samples")
-    if file.channels > 1:
-        raise AudioError(
-            f"{path} has {file.channels} channels; recognition needs mono audio",
-            hint=f"downmix it first, for example: ffmpeg -i {path.name} -ac 1 {path.stem}-mono.wav",
+def _path(path: object) -> Path:
+    """Return *path* as a path, or raise."""
+    if not isinstance(path, str | os.PathLike):
+        raise InvalidOptionError(
+            "path",
+            f"must be the path of a file, not {type(path).__name__}",
+            hint="audio in memory or in an open file goes to stream(), with its format: "
+            'stream(audio, format="wav")',
         )
+    name = os.fsdecode(path)
+    if not name or "\0" in name:
+        raise InvalidOptionError("path", f"{name!r} is not a path")
+    return Path(name)

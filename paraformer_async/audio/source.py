@@ -1,6 +1,8 @@
 """Turn every supported kind of audio source into one async iterator."""
 
 import inspect
+import io
+import socket
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
@@ -8,29 +10,49 @@ from collections.abc import (
     Awaitable,
     Callable,
     Iterable,
+    Iterator,
     Sequence,
 )
 from functools import partial
 from os import PathLike
+from time import sleep
 from typing import IO, Any, Protocol, runtime_checkable
 
 import anyio
 
 from paraformer_async.audio.blocking import read_in_thread
+from paraformer_async.audio.descriptors import Blocks, is_on_disk, is_waitable
+from paraformer_async.audio.samples import immutable, is_buffer
 from paraformer_async.errors import InvalidOptionError
 
 __all__ = ["Chunk", "Chunks", "Rewindable", "Source", "chunks", "immutable"]
 
-Chunk = bytes | bytearray | memoryview
+
+class Buffer(Protocol):
+    """What `memoryview` takes: bytes, arrays of int16, buffers of C libraries."""
+
+    def __buffer__(self, flags: int, /) -> memoryview:
+        """Return a view of the memory (PEP 688)."""
+        ...
+
+
+class AsyncReader(Protocol):
+    """An open file or stream that is read with `await`."""
+
+    def read(self, size: int = ..., /) -> Awaitable[bytes]:
+        """Return up to *size* bytes, none at the end."""
+        ...
+
+
+Chunk = Buffer
 """A piece of audio: PCM (s16le mono), or a part of an encoded stream."""
-Source = AsyncIterable[Chunk] | Iterable[Chunk] | IO[bytes] | Chunk
+Source = AsyncIterable[Chunk] | Iterable[Chunk] | IO[bytes] | AsyncReader | Chunk
 """Everything that `chunks` accepts as an audio source."""
 
 # Bytes per read: a pipe returns what is available, a file on disk returns all of it.
 _BLOCK = 65536
 _CLOSE_TIMEOUT = 2.0  # seconds
-# Accepted memoryview element types: bytes and 16-bit samples, but not floats.
-_SAMPLE_FORMATS = ("B", "b", "c", "h", "H", "<h", "<H")
+_NOTHING_YET = 0.01  # seconds between reads of a file that has nothing to read
 
 
 @runtime_checkable
@@ -80,37 +102,66 @@ def chunks(source: Source) -> Chunks:
     """
     Return an async iterable over the audio of *source*; pass each chunk to `immutable`.
 
-    Accepts bytes, a binary file, a list or tuple, an async reader or iterable, or any other
-    iterable. Files and plain iterables are read in a dedicated thread, so they may block. Closing
-    the chunks closes a generator; any other source stays open.
+    Accepts a buffer (bytes, an array of int16, …), a binary file, a list or tuple, an async reader
+    or iterable, or any other iterable. Files and plain iterables are read in a dedicated thread, so
+    they may block. Closing the chunks closes a generator; any other source stays open.
 
     Raises:
         InvalidOptionError: *source* is none of these. Raised immediately, not on the first chunk.
     """
-    candidate: object = source
-    if isinstance(candidate, str | PathLike):
+    _refuse_what_only_looks_like_a_source(source)
+    if is_buffer(source):
+        return _in_memory((immutable(source),))
+    if isinstance(source, list | tuple):
+        return _in_memory([immutable(chunk) for chunk in source])
+    if isinstance(source, Rewindable):
+        return _rewindable(source)
+    if is_on_disk(source):
+        return _on_disk(source, source.tell())  # type: ignore[union-attr]
+    return Chunks(_once(source))
+
+
+def _refuse_what_only_looks_like_a_source(source: object) -> None:
+    if isinstance(source, str | PathLike):
         raise InvalidOptionError(
             "audio", f"{source!r} is a path, not audio", hint="use transcribe(path) for files"
         )
-    if isinstance(source, bytes | bytearray | memoryview):
-        return _in_memory((immutable(source),))
-    if isinstance(source, list | tuple):
-        return _in_memory(tuple(source))
-    if isinstance(source, Rewindable):
-        return _rewindable(source)
-    read = getattr(source, "read1", None) or getattr(source, "read", None)
-    if hasattr(source, "readline") and inspect.iscoroutinefunction(read):
-        return Chunks(_from_reader(read))  # iterating would wait for line breaks
+    hint = ""
+    if isinstance(source, io.TextIOBase):
+        hint = 'open the file with mode "rb"; standard input is sys.stdin.buffer'
+    elif isinstance(source, socket.socket):
+        hint = 'pass its makefile("rb")'
+    elif inspect.isroutine(source):
+        hint = "call it, and pass what it returns"
+    elif inspect.iscoroutine(source):
+        hint = "await it, and pass what it returns"
+    if hint:
+        name = type(source).__name__
+        raise InvalidOptionError("audio", f"a {name} does not yield bytes", hint=hint)
+
+
+def _once(source: Any) -> AsyncIterator[Any]:
+    """Return an iterator over a source that can be read only once."""
+    read: Any = getattr(source, "read1", None) or getattr(source, "read", None)
+    if _is_async(read) and (hasattr(source, "readline") or not isinstance(source, AsyncIterable)):
+        return _from_reader(read)  # iterating would wait for line breaks
     if isinstance(source, AsyncIterable):
-        return Chunks(aiter(source))
-    if read:
-        return Chunks(read_in_thread(iter(partial(read, _BLOCK), b""), immutable))
+        return aiter(source)
+    if is_waitable(source):
+        return read_in_thread(Blocks(source), immutable)
+    if callable(read):
+        return read_in_thread(_from_file(read), immutable)
     if isinstance(source, Iterable):
-        return Chunks(read_in_thread(iter(source), immutable))
+        return read_in_thread(iter(source), immutable)
     raise InvalidOptionError("audio", f"a {type(source).__name__} does not yield bytes")
 
 
-def _in_memory(pieces: Sequence[Chunk], position: int = 0) -> Chunks:
+def _is_async(read: object) -> bool:
+    call = getattr(read, "__call__", None)  # noqa: B004 - of objects that can be called
+    return inspect.iscoroutinefunction(read) or inspect.iscoroutinefunction(call)
+
+
+def _in_memory(pieces: Sequence[bytes], position: int = 0) -> Chunks:
     return Chunks(_from_sequence(pieces, position), partial(_in_memory, pieces))
 
 
@@ -118,37 +169,40 @@ def _rewindable(source: Rewindable, position: int = 0) -> Chunks:
     return Chunks(source.read_from(position), partial(_rewindable, source))
 
 
-async def _from_reader(
-    read: Callable[[int], Awaitable[Chunk]],
-) -> AsyncGenerator[Chunk, None]:
-    while chunk := await read(_BLOCK):
+def _on_disk(file: Any, start: int, position: int = 0) -> Chunks:
+    blocks = _from_file(file.read, lambda: file.seek(start + position))
+    return Chunks(read_in_thread(blocks, immutable), partial(_on_disk, file, start))
+
+
+async def _from_reader(read: Callable[[int], Awaitable[Any]]) -> AsyncGenerator[Any, None]:
+    while not _is_end(chunk := await read(_BLOCK)):
         yield chunk
 
 
-async def _from_sequence(pieces: Sequence[Chunk], position: int) -> AsyncGenerator[Chunk, None]:
+async def _from_sequence(pieces: Sequence[bytes], position: int) -> AsyncGenerator[bytes, None]:
     for piece in pieces:
         if position <= 0:
             yield piece
         elif position < len(piece):
-            yield bytes(piece[position:])
+            yield piece[position:]
         position -= len(piece)
 
 
-def immutable(chunk: object) -> bytes:
-    """
-    Return *chunk* as bytes, copying only a mutable buffer, which its owner may reuse.
+def _is_end(block: Any) -> bool:
+    return hasattr(block, "__len__") and len(block) == 0
 
-    Raises:
-        InvalidOptionError: *chunk* is not bytes-like, or a memoryview of another element type.
-    """
-    if isinstance(chunk, bytes):
-        return chunk
-    if isinstance(chunk, bytearray) or (
-        isinstance(chunk, memoryview) and chunk.format in _SAMPLE_FORMATS
-    ):
-        return bytes(chunk)
-    raise InvalidOptionError(
-        "audio",
-        f"must be bytes, not {type(chunk).__name__}",
-        hint="audio is 16-bit little-endian mono PCM; convert an int16 array with .tobytes()",
-    )
+
+def _from_file(read: Callable[[int], Any], begin: Callable[[], object] = int) -> Iterator[Any]:
+    """Yield blocks of a file until its end; in a thread."""
+    begin()
+    while not _is_end(block := read(_BLOCK)):
+        if block is None:  # a non-blocking file has nothing to read yet
+            sleep(_NOTHING_YET)
+        if inspect.iscoroutine(block):
+            block.close()
+            raise InvalidOptionError(
+                "audio",
+                "its read() is not an async function, but must be awaited",
+                hint="pass an async generator that awaits it",
+            )
+        yield b"" if block is None else block

@@ -1,5 +1,8 @@
 """Output of the command line: results on stdout, everything else on stderr."""
 
+import json
+import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,14 +10,14 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
 from paraformer_async.errors import InvalidOptionError
-from paraformer_async.observing import Event, RetryScheduled
+from paraformer_async.observing import Observation, RetryScheduled
 from paraformer_async.results import RecognitionResult
+from paraformer_async.text import clean
 from paraformer_async.transcript import Transcript
 
 __all__ = [
@@ -40,6 +43,10 @@ _FLAGS = {
 }
 
 
+# In JSON, what a terminal may act on: C1 controls, separators, overrides of direction, surrogates.
+_ACTIVE = re.compile("[\x7f-\x9f\u061c\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
+
+
 class OutputFormat(Enum):
     """How to print a transcript."""
 
@@ -56,7 +63,7 @@ def write_result(text: str) -> None:
 
 def write_message(message: str) -> None:
     """Write *message* to stderr as one line."""
-    print(f"paraformer-async: {' '.join(message.split())}", file=sys.stderr, flush=True)
+    print(f"paraformer-async: {clean(message)}", file=sys.stderr, flush=True)
 
 
 def report_error(error: Exception, path: Path | None = None) -> None:
@@ -73,7 +80,8 @@ def error_text(error: Exception) -> str:
     if isinstance(error, InvalidOptionError) and error.option in _FLAGS:
         return _FLAGS[error.option] + str(error).removeprefix(error.option)
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        name = f"{printable(os.fsdecode(error.filename))}: " if error.filename else ""
+        return name + error.strerror
     return str(error) or type(error).__name__
 
 
@@ -88,7 +96,7 @@ def render(transcript: Transcript, format: OutputFormat, path: Path) -> str:
     """Return *transcript* of the file *path* as a complete document."""
     match format:
         case OutputFormat.TXT:
-            return f"{transcript.text}\n"
+            return f"{clean(transcript.text)}\n"
         case OutputFormat.SRT:
             return transcript.to_srt()
         case OutputFormat.JSON:
@@ -97,7 +105,8 @@ def render(transcript: Transcript, format: OutputFormat, path: Path) -> str:
 
 def render_json(documents: list[dict[str, Any]]) -> str:
     """Return *documents* as one JSON document: a list of objects."""
-    return msgspec.json.format(msgspec.json.encode(documents)).decode() + "\n"
+    text = json.dumps(documents, ensure_ascii=False, indent=2)
+    return _ACTIVE.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
 
 
 def describe(path: Path, outcome: Transcript | Exception) -> dict[str, Any]:
@@ -105,15 +114,7 @@ def describe(path: Path, outcome: Transcript | Exception) -> dict[str, Any]:
     name = _encodable(str(path))
     if isinstance(outcome, Exception):
         return {"path": name, "text": "", "sentences": [], "error": _encodable(error_text(outcome))}
-    return {
-        "path": name,
-        "text": outcome.text,
-        "sentences": outcome.sentences,
-        "duration": outcome.duration,
-        "latency": outcome.latency,
-        "request_id": outcome.request_id,
-        "billed": outcome.billed,
-    }
+    return {"path": name, **outcome.to_dict()}
 
 
 def _encodable(text: str) -> str:
@@ -148,10 +149,10 @@ class ProgressDisplay:
     def update(self, result: RecognitionResult) -> None:
         """Show the text of *result*."""
         if self._live is not None:
-            self._partial = result.text
+            self._partial = clean(result.text)
             self._live.update(self._content())
 
-    def observe(self, event: Event) -> None:
+    def observe(self, event: Observation) -> None:
         """Report a failure of the service that is about to be retried; see `observing`."""
         if isinstance(event, RetryScheduled):
             write_message(f"{error_text(event.failure)}; trying again in {event.delay:.1f} s")

@@ -13,6 +13,7 @@ from paraformer_async import (
     ParaformerError,
     Transcript,
 )
+from paraformer_async.cli.files import write_whole
 from paraformer_async.cli.output import (
     OutputFormat,
     ProgressDisplay,
@@ -93,11 +94,23 @@ def _targets(files: list[Path], output_dir: Path | None, format: OutputFormat) -
                 f"{printable(other)} and {printable(path)} would both be written to"
                 f" {printable(target)}",
             )
+        if any(_is_same_file(target, one) for one in files):
+            raise InvalidOptionError(
+                "--output-dir", f"{printable(target)} is an audio file, and would be overwritten"
+            )
         targets.append(target)
     if output_dir.exists() and not output_dir.is_dir():
         raise InvalidOptionError("--output-dir", f"{printable(output_dir)} is not a folder")
     output_dir.mkdir(parents=True, exist_ok=True)
     return targets
+
+
+def _is_same_file(target: Path, source: Path) -> bool:
+    """Return whether writing *target* would replace *source* (but not a link to it)."""
+    try:
+        return os.path.samestat(target.lstat(), source.stat())
+    except (OSError, ValueError):
+        return False
 
 
 @asynccontextmanager
@@ -118,6 +131,8 @@ async def _recognizer(
 async def _outcome(
     recognizer: AsyncRecognizer, path: Path, display: ProgressDisplay
 ) -> Transcript | Exception:
+    if str(path) == "-":
+        return AudioError("standard input is not a file", hint="write its audio to a file first")
     try:
         return await recognizer.transcribe(path, on_result=display.update)
     except (ParaformerError, OSError) as error:
@@ -130,7 +145,7 @@ def _write(
     target: Path, transcript: Transcript, format: OutputFormat, path: Path
 ) -> Transcript | Exception:
     try:
-        target.write_text(render(transcript, format, path), encoding="utf-8")
+        write_whole(target, render(transcript, format, path))
     except OSError as error:
         return error
     return transcript

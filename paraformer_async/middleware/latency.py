@@ -33,7 +33,7 @@ class LatencyMeter(Middleware):
     uses_context = False
 
     def __init__(self) -> None:
-        self.measured = results.Latency()
+        self.measured: results.Latency = results.Latency()
         self._is_waiting = True  # for the first result, or the last
         self._first_audio: float | None = None
         self._finished: float | None = None

@@ -166,6 +166,10 @@ class Options(Struct, frozen=True, kw_only=True):
                 )
 
 
+# What may change within a stream: the model and its parameters, but not the audio.
+CHANGEABLE = frozenset({"model", "parameters", *PARAMETERS}) - {"format", "sample_rate"}
+
+
 class Overrides(TypedDict, total=False):
     """The options of `Options`, all optional, as keyword arguments of one recognition."""
 

@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, cast
 if TYPE_CHECKING:
     import ssl
 
-__all__ = ["FarEnd", "Kind", "close", "frame", "http", "listening", "switch_protocols", "text"]
+__all__ = ["FarEnd", "Opcode", "close", "frame", "http", "listening", "switch_protocols", "text"]
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _RECEIVE_BUFFER = 4096
 
 
-class Kind(IntEnum):
+class Opcode(IntEnum):
     """Opcodes of frames, https://www.rfc-editor.org/rfc/rfc6455#section-5.2 ."""
 
     CONTINUATION = 0
@@ -47,12 +47,12 @@ def frame(kind: int, payload: bytes = b"", *, is_last: bool = True) -> bytes:
 
 def text(content: str) -> bytes:
     """Return a frame of text."""
-    return frame(Kind.TEXT, content.encode())
+    return frame(Opcode.TEXT, content.encode())
 
 
 def close(code: int, reason: str = "") -> bytes:
     """Return a close frame."""
-    return frame(Kind.CLOSE, struct.pack("!H", code) + reason.encode())
+    return frame(Opcode.CLOSE, struct.pack("!H", code) + reason.encode())
 
 
 def http(status: str, *headers: str, body: bytes = b"") -> bytes:
@@ -87,7 +87,7 @@ class FarEnd:
         self._writer.write(b"".join(frames))
         await self._writer.drain()
 
-    async def receive(self) -> tuple[Kind, bytes]:
+    async def receive(self) -> tuple[Opcode, bytes]:
         """Read a frame of the client's."""
         first, second = await self._reader.readexactly(2)
         assert second & 0x80, "a client masks its frames"
@@ -99,9 +99,9 @@ class FarEnd:
         mask = await self._reader.readexactly(4) * (length // 4 + 1)
         payload = await self._reader.readexactly(length)
         bits = int.from_bytes(payload, "big") ^ int.from_bytes(mask[:length], "big")
-        return Kind(first & 0x0F), bits.to_bytes(length, "big")
+        return Opcode(first & 0x0F), bits.to_bytes(length, "big")
 
-    async def receive_all(self) -> list[tuple[Kind, bytes]]:
+    async def receive_all(self) -> list[tuple[Opcode, bytes]]:
         """Read frames until the connection ends."""
         frames = []
         with suppress(asyncio.IncompleteReadError, ConnectionError):

@@ -14,7 +14,7 @@ from paraformer_async.audio.blocking import read_in_thread
 
 pytestmark = pytest.mark.anyio
 
-READ_AHEAD = 16
+READ_AHEAD = 128
 
 
 class Source:
@@ -60,25 +60,36 @@ async def until_ended() -> None:
 
 async def test_chunks_come_in_order() -> None:
     """Whether the thread or the loop is faster, every chunk arrives once and in order."""
-    chunks = [b"%d" % number for number in range(1000)]
+    chunks = [b"%d" % number for number in range(10_000)]
     read = []
     async for chunk in read_in_thread(iter(chunks), bytes):
         read.append(chunk)
-        if len(read) % 100 == 0:
+        if len(read) % 10 == 0:
             await asyncio.sleep(0.001)
     assert chunks == read
     await until_ended()
 
 
 async def test_read_ahead_is_bounded() -> None:
-    """From a source that is faster than its reader, only a few chunks are read ahead."""
+    """From a source that is faster than its reader, only so many chunks are read ahead."""
     source = Source()
     async with aclosing(read_in_thread(source, bytes)) as chunks:
-        for number in range(1, 101):
+        for number in range(1, 1001):
             assert b"%d" % number == await anext(chunks)
-        await source.until_called(100 + READ_AHEAD // 2)
+        await source.until_called(1000 + READ_AHEAD // 2)
     await until_ended()
-    assert source.calls <= 100 + READ_AHEAD + 1
+    assert source.calls <= 1000 + 2 * READ_AHEAD + 1
+
+
+async def test_read_ahead_is_bounded_in_bytes() -> None:
+    """Large chunks are read ahead up to 256 KiB."""
+    source = Source()
+    async with aclosing(read_in_thread(source, lambda _: bytes(60_000))) as chunks:
+        assert await anext(chunks)
+        await source.until_called(5)
+        await asyncio.sleep(0.05)
+    await until_ended()
+    assert source.calls <= 8
 
 
 async def test_a_chunk_arrives_while_the_thread_waits_for_the_next() -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 import soundfile
 
 from paraformer_async.audio.files import AudioFile, open_audio
+from paraformer_async.audio.hints import conversion
 from paraformer_async.errors import AudioError
 
 pytestmark = pytest.mark.anyio
@@ -108,7 +110,7 @@ async def test_forbidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     """An unreadable file raises PermissionError, unchanged."""
     path = write(tmp_path / "a.wav", TONE, "PCM_16")
 
-    def refuse(self: Path, *_: object) -> None:
+    def refuse(self: Path, *_: object, **__: object) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self))
 
     monkeypatch.setattr(Path, "open", refuse)
@@ -133,29 +135,78 @@ async def test_empty(tmp_path: Path) -> None:
         (b"#!AMR\n", "AMR-NB"),
         (b"#!AMR-WB\n", "AMR-WB"),
         (b"\xff\xf1\x50\x80", "ADTS"),
+        (b"ID3\4\0\0\0\0\0\4tags\xff\xf1\x50\x80", "ADTS"),
         (b"OggS" + bytes(24) + b"Speex   ", "Speex"),
         (b"\x1a\x45\xdf\xa3", "Matroska"),
-        (b"<!DOCTYPE html><html>", "HTML"),
-        ("你好，世界".encode()[:-1], "text"),
         (b"ID3\x04" + bytes(20), "ID3"),
         (b"\xff\xfb\x90\x64", "damaged MP3"),
-        (b"\x80\x81\x82\x83\x84\x85" * 9, "unknown"),
     ],
 )
-async def test_not_audio(tmp_path: Path, head: bytes, name: str) -> None:
+async def test_unsupported_audio(tmp_path: Path, head: bytes, name: str) -> None:
     """A format that soundfile cannot read is named, along with a command that converts it."""
-    path = tmp_path / "speech.m4a"
+    path = tmp_path / "my speech.m4a"
     path.write_bytes(head)
     with pytest.raises(AudioError, match=name) as caught:
         await read(path)
-    assert "ffmpeg -i speech.m4a" in caught.value.hint
+    command = shlex.split(caught.value.hint.partition(": ")[2])
+    assert ["ffmpeg", "-i", str(path), "-ac", "1", "-ar", "16000"] == command[:-1]
+    assert str(tmp_path / "my speech.wav") == command[-1]
 
 
-async def test_raw(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("head", "name", "hint"),
+    [
+        (b"<!DOCTYPE html><html>", "HTML", ""),
+        ("你好，世界".encode()[:-1], "text", ""),
+        (b"PK\x03\x04" + bytes(60), "ZIP", ""),
+        (b"\xff\xd8\xff\xe0" + bytes(60), "JPEG", ""),
+        (b"version https://git-lfs.github.com/spec/v1\noid", "Git LFS pointer", "git lfs pull"),
+        (b"\x80\x81\x82\x83\x84\x85" * 9, "unknown", "raw 16-bit"),
+    ],
+)
+async def test_no_audio(tmp_path: Path, head: bytes, name: str, hint: str) -> None:
+    """What is no audio is named, and no command that converts audio is offered for it."""
+    path = tmp_path / "speech.wav"
+    path.write_bytes(head)
+    with pytest.raises(AudioError, match=name) as caught:
+        await read(path)
+    assert hint in caught.value.hint
+    assert "ffmpeg" not in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["-x.amr", "2026-11-28T10:30.amr", "it's; rm *.amr", "a.wav"])
+def test_the_command_can_be_run_as_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """The command is quoted, takes a name for no option or URL, and never overwrites a file."""
+    monkeypatch.chdir(tmp_path)
+    Path(name).write_bytes(b"#!AMR\n")
+    Path(name).with_suffix(".wav").write_bytes(b"#!AMR\n")
+    _, _, source, *_, target = shlex.split(conversion(Path(name)))
+    assert Path(source).samefile(name)
+    assert not Path(target).exists()
+    for argument in (source, target):
+        assert not argument.startswith("-")
+        assert ":" not in argument.split("/")[0]
+
+
+@pytest.mark.parametrize("name", ["a.raw", "a.wav", "a.pcm", "a"])
+async def test_raw(tmp_path: Path, name: str) -> None:
     """Samples without a header are refused with a hint about how to use them."""
-    (tmp_path / "a.raw").write_bytes(TONE.tobytes())
-    with pytest.raises(AudioError, match="raw samples"):
-        await read(tmp_path / "a.raw")
+    (tmp_path / name).write_bytes(TONE[50:].tobytes())
+    with pytest.raises(AudioError, match=r"raw 16-bit.*stream\(\)"):
+        await read(tmp_path / name)
+
+
+async def test_the_content_decides_not_the_name(tmp_path: Path) -> None:
+    """A WAV file is read whatever its name, which may not even be text."""
+    names: list[str] = ["a.raw", "a.mp3", "a.flac", "你好", "a:b"]
+    if sys.platform == "linux":
+        names.append(os.fsdecode(b"\xff.wav"))
+    for name in names:
+        path = tmp_path / name
+        path.write_bytes(write(tmp_path / "x", TONE, "PCM_16").read_bytes())
+        assert np.array_equal(TONE, await read(path))
 
 
 @pytest.mark.parametrize("format", ["WAV", "FLAC", "MP3", "OGG"])
@@ -178,7 +229,9 @@ async def test_truncated(tmp_path: Path, format: str, caplog: pytest.LogCaptureF
             await collect()
     else:
         await collect()
-    assert ("ends early" in caplog.text) is (format == "MP3")
+    assert ("ends early" in caplog.text) is (format in {"MP3", "WAV"})
+    if format == "WAV":
+        assert "declares 9.00 s of audio but contains 4.50 s" in caplog.text
     assert len(got) > len(noise) * 3 // 4
 
 
@@ -202,4 +255,5 @@ async def test_closed(tmp_path: Path) -> None:
     assert scope.cancelled_caught
     for audio in kept:
         with pytest.raises(soundfile.SoundFileError):
-            audio._read(0)
+            audio._reader.read(1)
+        assert audio._reader._raw.closed

@@ -1,7 +1,12 @@
 """Every supported source becomes chunks of bytes; its owner remains responsible for closing it."""
 
 import asyncio
+import ctypes
+import gzip
 import io
+import mmap
+import os
+import socket
 import threading
 from array import array
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
@@ -9,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import cffi
+import numpy as np
 import pytest
 from anyio.lowlevel import checkpoint
 
@@ -19,9 +26,21 @@ from paraformer_async.errors import InvalidOptionError
 pytestmark = pytest.mark.anyio
 
 
+def mmap_of(data: bytes) -> mmap.mmap:
+    """Return a map of memory that holds *data*."""
+    memory = mmap.mmap(-1, len(data))
+    memory.write(data)
+    return memory
+
+
 async def collect(source: Any) -> list[bytes]:
     """Read all of *source*."""
     return [immutable(chunk) async for chunk in chunks(source)]
+
+
+async def join(source: Any) -> bytes:
+    """Read all of *source*, whatever the sizes of its chunks."""
+    return b"".join(await collect(source))
 
 
 async def read_one(source: Any) -> None:
@@ -67,23 +86,44 @@ class Recording:
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
-        (b"abcd", [b"abcd"]),
-        (bytearray(b"abcd"), [b"abcd"]),
-        (memoryview(b"abcd")[::2], [b"ac"]),
-        (memoryview(array("h", [0x6261, 0x6463])), [b"abcd"]),
-        ([b"ab", bytearray(b"cd"), memoryview(b"ef")], [b"ab", b"cd", b"ef"]),
-        ((b"ab",), [b"ab"]),
-        ([], []),
-        (iter([b"ab", b"cd"]), [b"ab", b"cd"]),
-        ({b"ab": 1}, [b"ab"]),
-        (io.BytesIO(b"ab" * 35000), [b"ab" * 32768, b"ab" * 2232]),
-        (io.BytesIO(), []),
+        (b"abcd", b"abcd"),
+        (bytearray(b"abcd"), b"abcd"),
+        (memoryview(b"abcd")[::2], b"ac"),
+        (memoryview(b"abcd")[::-1], b"dcba"),
+        (memoryview(array("h", [0x6261, 0x6463])), b"abcd"),
+        (array("h", [0x6261, 0x6463]), b"abcd"),
+        (array("B", b"abcd"), b"abcd"),
+        (np.frombuffer(b"abcd", np.int16), b"abcd"),
+        (np.frombuffer(b"abcdefgh", np.int16)[::2], b"abef"),
+        (np.frombuffer(b"abcd", np.int16).reshape(2, 1), b"abcd"),
+        ((ctypes.c_short * 2)(0x6261, 0x6463), b"abcd"),
+        (cffi.FFI().from_buffer(bytearray(b"abcd")), b"abcd"),
+        (cffi.FFI().buffer(cffi.FFI().new("short[]", [0x6261, 0x6463])), b"abcd"),
+        (mmap_of(b"abcd"), b"abcd"),
+        ([b"ab", bytearray(b"cd"), memoryview(b"ef"), array("h", [0x6867])], b"abcdefgh"),
+        ((b"ab",), b"ab"),
+        ([], b""),
+        (iter([b"ab", b"", b"cd"]), b"abcd"),
+        ({b"ab": 1}, b"ab"),
+        ((np.int16([0x6261]) for _ in range(2)), b"abab"),
+        (io.BytesIO(b"ab" * 35000), b"ab" * 35000),
+        (io.BytesIO(), b""),
+        (gzip.GzipFile(fileobj=io.BytesIO(gzip.compress(b"abcd"))), b"abcd"),
     ],
-    ids=repr,
+    ids=lambda one: type(one).__name__,
 )
-async def test_synchronous_sources(source: object, expected: list[bytes]) -> None:
-    """Bytes of any type, lists, iterators and binary files yield their bytes in order."""
-    assert expected == await collect(source)
+async def test_synchronous_sources(source: object, expected: bytes) -> None:
+    """Buffers of any type, lists, iterators and binary files yield their bytes in order."""
+    assert expected == await join(source)
+
+
+async def test_list_that_changes() -> None:
+    """A list is read as it was given: neither it nor its buffers may change the audio later."""
+    parts: list[bytes | bytearray] = [bytearray(b"ab"), b"cd"]
+    audio = chunks(parts)
+    parts[0][:] = b"xx"  # type: ignore[index]
+    parts.append(b"ef")
+    assert b"abcd" == b"".join([chunk async for chunk in audio])
 
 
 async def test_async_sources() -> None:
@@ -182,7 +222,7 @@ async def test_other_sources_stay_open(tmp_path: Path) -> None:
     assert 1 == numbers.calls
     assert b"ab" == await anext(numbers)
 
-    words = iter([b"ab"] * 100)
+    words = iter([b"ab"] * 1000)
     await read_one(words)
     assert b"ab" == next(words)
 
@@ -270,11 +310,120 @@ async def test_exception_from_a_blocking_source() -> None:
         await anext(audio)
 
 
-async def test_empty_chunk_and_none() -> None:
+@pytest.mark.parametrize("kind", [iter, list])
+async def test_empty_chunk_and_none(kind: Callable[[list[Any]], Any]) -> None:
     """An empty chunk is not the end of the audio, and `None` is not a chunk."""
-    assert [b"", b"ab"] == await collect(iter([b"", b"ab"]))
+    assert [b"", b"ab"] == await collect(kind([b"", b"ab"]))
     with pytest.raises(InvalidOptionError, match="NoneType"):
-        await collect(iter([None]))
+        await collect(kind([None]))
+
+
+class Upload:
+    """An async reader without anything but `read`, like FastAPI's `UploadFile`."""
+
+    def __init__(self, *blocks: Any) -> None:
+        self.blocks = list(blocks)
+
+    async def read(self, size: int = -1) -> Any:
+        """Return the next block."""
+        await checkpoint()
+        return self.blocks.pop(0) if self.blocks else b""
+
+
+class Lines(Upload):
+    """An async reader that yields lines when iterated, like those of asyncio and aiofiles."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        raise AssertionError("lines are no chunks")
+
+    async def readline(self) -> bytes:
+        """Return a line."""
+        return b""
+
+
+class Microphone(Upload):
+    """An async iterable that can be read, too."""
+
+    async def __aiter__(self) -> AsyncGenerator[bytes, None]:
+        yield b"frame"
+
+
+async def test_async_readers(tmp_path: Path) -> None:
+    """Whatever has an async `read` is read to its end; its `__aiter__` wins if it has no lines."""
+    assert b"abcd" == await join(Upload(b"ab", bytearray(b"cd")))
+    assert b"abcd" == await join(Lines(b"ab", b"cd"))
+    assert b"frame" == await join(Microphone(b"ab"))
+    stream = asyncio.StreamReader()
+    stream.feed_data(b"a\nbcd")
+    stream.feed_eof()
+    assert b"a\nbcd" == await join(stream)
+    path = anyio.Path(tmp_path / "a.raw")
+    await path.write_bytes(b"a\nb")
+    async with await path.open("rb") as file:
+        assert b"a\nb" == await join(file)
+    for wrong in (None, "text", 3):
+        with pytest.raises(InvalidOptionError, match=type(wrong).__name__):
+            await collect(Upload(wrong))
+
+
+async def test_a_file_without_anything_to_read_yet() -> None:
+    """A non-blocking file whose `read` returns `None` is read again; closing ends that."""
+
+    class Slow:
+        def __init__(self) -> None:
+            self.blocks = [None, None, b"ab", None, b""]
+
+        def read(self, size: int) -> bytes | None:
+            return self.blocks.pop(0) if self.blocks else None
+
+    assert b"ab" == await join(Slow())
+    slow = Slow()
+    slow.blocks = []
+    audio = chunks(slow)  # type: ignore[arg-type]
+    with anyio.move_on_after(0.05):
+        await anext(aiter(audio))
+    await audio.aclose()
+    for thread in threading.enumerate():
+        if thread.name == "audio source":
+            await anyio.to_thread.run_sync(thread.join, 1)
+            assert not thread.is_alive()
+
+
+async def test_read_that_returns_a_coroutine() -> None:
+    """A plain `read` that returns a coroutine is refused with an error that says why."""
+
+    class Wrapped:
+        def read(self, size: int) -> Any:
+            return Upload().read(size)
+
+    with pytest.raises(InvalidOptionError, match="must be awaited"):
+        await collect(Wrapped())
+
+
+@pytest.mark.parametrize("position", [0, 1, 3, 4, 7, 100])
+async def test_sources_that_are_read_again(tmp_path: Path, position: int) -> None:
+    """Audio in memory and files on disk can be read again, from where they were handed over on."""
+    (tmp_path / "a.raw").write_bytes(b"__abcdef")
+    in_memory = io.BytesIO(b"__abcdef")
+    in_memory.seek(2)
+    with (tmp_path / "a.raw").open("rb") as buffered, (tmp_path / "a.raw").open("rb", 0) as raw:
+        buffered.read(2)
+        raw.read(2)
+        for source in ([b"ab", b"", b"cdef"], b"abcdef", in_memory, buffered, raw):
+            audio = chunks(source)
+            assert b"abcdef" == b"".join([chunk async for chunk in audio])
+            for _ in range(2):
+                assert audio.rewound is not None
+                audio = audio.rewound(position)
+                assert b"abcdef"[position:] == b"".join([chunk async for chunk in audio])
+
+
+async def test_sources_that_cannot_be_read_again() -> None:
+    """Iterators, pipes and readers can be read once only."""
+    reading, writing = os.pipe()
+    with open(reading, "rb") as pipe, open(writing, "wb"):  # noqa: ASYNC230, PTH123 - a pipe
+        for source in (iter([b"ab"]), pipe, Upload(), Recording()):
+            assert chunks(source).rewound is None  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("path", ["speech.wav", Path("speech.wav")])
@@ -293,11 +442,49 @@ async def test_unsupported_source(source: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "source",
-    [["text"], iter([3]), io.StringIO("text"), [array("h", [1])]],
-    ids=["text", "numbers", "text file", "array"],
+    ("source", "hint"),
+    [
+        (io.StringIO("text"), "sys.stdin.buffer"),
+        (Recording().__aiter__, "call it"),
+        (collect, "call it"),
+        (socket.socket(), "makefile"),
+    ],
+    ids=lambda one: type(one).__name__,
 )
-async def test_source_that_does_not_yield_bytes(source: Any) -> None:
-    """A source that yields anything but bytes is refused with an error that says what is needed."""
-    with pytest.raises(InvalidOptionError, match="convert an int16 array"):
+async def test_what_only_looks_like_a_source(source: Any, hint: str) -> None:
+    """What holds audio, but cannot be read as it is, is refused at once with a hint."""
+    with pytest.raises(InvalidOptionError, match=hint):
+        chunks(source)
+
+
+async def test_coroutine_as_a_source() -> None:
+    """A coroutine is refused at once: it must be awaited."""
+    coroutine = join(b"")
+    with pytest.raises(InvalidOptionError, match="await it"):
+        chunks(coroutine)  # type: ignore[arg-type]
+    coroutine.close()
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (["text"], "must be bytes, not str"),
+        (iter([3]), "must be bytes, not int"),
+        ([np.zeros(2, np.float32)], "floats"),
+        (np.zeros(2), "floats"),
+        (array("f", [1.0]), "floats"),
+        (np.zeros(2, np.float16), "floats"),
+        (np.zeros(2, ">i2"), "neither bytes nor int16"),
+        (np.zeros(2, np.int32), "neither bytes nor int16"),
+        (np.zeros(2, np.uint16), "neither bytes nor int16"),
+        (array("H", [1]), "neither bytes nor int16"),
+        (np.zeros((4, 2), np.int16), "several channels"),
+        (iter([np.zeros((2, 4), np.int16)]), "several channels"),
+    ],
+    ids=str,
+)
+async def test_source_that_does_not_yield_bytes(source: Any, message: str) -> None:
+    """A source of anything but bytes or int16 is refused with an error that names what came."""
+    with pytest.raises(InvalidOptionError, match=message) as caught:
         await collect(source)
+    assert "int" in caught.value.hint or "float" in caught.value.hint or "mono" in caught.value.hint

@@ -83,9 +83,73 @@ def test_sentences_without_a_valid_end(sentence: Sentence, expected: tuple[int, 
 
 
 def test_captions_do_not_overlap() -> None:
-    """A caption never begins before the previous one ends."""
+    """A caption ends when the next one begins, but is readable for a second if it was that long."""
     sentences = [Sentence(0, 2000, "a"), Sentence(1500, 1800, "b"), Sentence(1900, 3000, "c")]
-    assert [(0, 2000, "a"), (2000, 2001, "b"), (2001, 3000, "c")] == parse_srt(to_srt(sentences))
+    assert [(0, 1500, "a"), (1500, 1800, "b"), (1900, 3000, "c")] == parse_srt(to_srt(sentences))
+    same = [Sentence(0, 3000, "a"), Sentence(0, 3000, "b"), Sentence(100, 200, "c")]
+    assert [(0, 1000, "a"), (1000, 2000, "b"), (2000, 2100, "c")] == parse_srt(to_srt(same))
+
+
+def test_times_that_go_back() -> None:
+    """Sentences are in order of time, so that one wrong time does not spoil all later captions."""
+    sentences = [
+        Sentence(0, 900, "a"),
+        Sentence(9 * HOUR, 9 * HOUR + 500, "wrong"),
+        Sentence(2000, 2900, "c"),
+        Sentence(1000, 1900, "b"),
+        Sentence(-500, -400, "early"),
+    ]
+    captions = parse_srt(to_srt(sentences))
+    assert ["early", "a", "b", "c", "wrong"] == [text for _, _, text in captions]
+    assert (1000, 1900, "b") in captions
+
+
+def test_words_whose_times_go_back() -> None:
+    """The text of one sentence stays in order, whatever the times of its words."""
+    words = tuple(Word(at, at + 100, f"word{at}") for at in range(9000, 0, -300))
+    text = " ".join(word.text for word in words)
+    captions = parse_srt(to_srt([Sentence(0, 9000, text, words)]))
+    assert text == " ".join(part.replace("\n", " ") for _, _, part in captions)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("first\n\nsecond", "first second"),
+        ("\n\r\n a \t\v\x00 b\u2028\u2029c\x85", "a b c"),
+        ("\x1b[31mred\x1b[0m \x1b]0;title\x07x\x9b2J", "red x"),
+        ("ab\u202ecd\u2066e\ufeff", "abcde"),
+        ("\ud83d half", "\ufffd half"),
+        ("2\n00:00:00,000 --> 00:00:09,000\nx", "2 00:00:00,000 -> 00:00:09,000 x"),
+        ("\x1b", None),
+    ],
+)
+def test_text_that_would_break_the_file(text: str, expected: str | None) -> None:
+    """Blank lines, control characters and arrows in a text do not change how a file is read."""
+    captions = parse_srt(to_srt([Sentence(0, 1000, text), Sentence(1000, 2000, "next")]))
+    assert [*filter(None, [expected]), "next"] == [part for _, _, part in captions]
+    to_srt([Sentence(0, 1000, text)]).encode()
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("x " * 21, 1),
+        ("x " * 22, 2),
+        ("好" * 21, 1),
+        ("好" * 22, 2),
+        ("好" * 21 + "。", 2),
+        ("ア" * 42, 2),
+        ("한국어 " * 7, 2),
+        ("e\u0301" * 42, 1),
+    ],
+)
+def test_lines_are_wrapped_by_width(text: str, lines: int) -> None:
+    """A line has up to 42 columns: 21 full-width characters, or 42 others."""
+    ((_, _, part),) = parse_srt(to_srt([Sentence(0, 1000, text)]))
+    assert lines == len(part.split("\n"))
+    assert text.replace(" ", "") == part.replace("\n", "").replace(" ", "")
+    assert not any(line.startswith("。") for line in part.split("\n"))
 
 
 def test_long_text_is_split_between_words() -> None:
@@ -93,10 +157,11 @@ def test_long_text_is_split_between_words() -> None:
     text = ", ".join(f"word{number}" for number in range(30)) + "."
     captions = parse_srt(to_srt([sentence_of(text, begin=1000, each=100)]))
     assert len(captions) > 1
-    assert all(len(part) <= 84 for _, _, part in captions)
-    assert text == " ".join(part for _, _, part in captions)
+    assert all(len(part) <= 85 for _, _, part in captions)
+    assert all(len(line) <= 42 for _, _, part in captions for line in part.split("\n"))
+    assert text == " ".join(part.replace("\n", " ") for _, _, part in captions)
     assert (1000, 4000) == (captions[0][0], captions[-1][1])
-    assert all(re.fullmatch(r"word\d.*[,.]", part) for _, _, part in captions)
+    assert all(re.fullmatch(r"word\d(?s:.*)[,.]", part) for _, _, part in captions)
 
 
 def test_slow_speech_is_split_by_time() -> None:
@@ -111,8 +176,15 @@ def test_a_short_sentence_is_not_split() -> None:
     assert 1 == len(parse_srt(to_srt([sentence_of("x" * 84, each=7000)])))
 
 
-def test_a_long_sentence_without_words_is_not_split() -> None:
-    """A sentence without words cannot be split, and nothing is lost."""
+def test_a_long_sentence_without_words() -> None:
+    """A sentence without words is split in proportion to its text, after two lines each."""
+    captions = parse_srt(to_srt([Sentence(0, 10_000, "好" * 100)]))
+    assert [(0, 4200), (4200, 8400), (8400, 10_000)] == [times[:2] for times in captions]
+    assert "好" * 100 == "".join(part for _, _, part in captions).replace("\n", "")
+
+
+def test_a_long_word_is_not_split() -> None:
+    """Text without a place to break it stays whole, and nothing is lost."""
     assert [(0, 20_000, "x" * 200)] == parse_srt(to_srt([Sentence(0, 20_000, "x" * 200)]))
 
 
@@ -121,8 +193,8 @@ def test_long_chinese_is_split_between_words() -> None:
     words = tuple(Word(at * 200, at * 200 + 200, "你好", "，") for at in range(40))
     text = "你好，" * 40
     captions = parse_srt(to_srt([Sentence(0, 8000, text, words)]))
-    assert text == "".join(part for _, _, part in captions)
-    assert all(re.fullmatch(r"(你好，)+", part) for _, _, part in captions)
+    assert text == "".join(part for _, _, part in captions).replace("\n", "")
+    assert all(re.fullmatch(r"(你好，\n?)+", part) for _, _, part in captions)
     assert all(end - begin <= 7000 for begin, end, _ in captions)
 
 
@@ -160,5 +232,9 @@ def test_arbitrary_times(
         assert previous <= begin < end
         assert part.strip()
         previous = end
-    expected = "".join(sentence.text for sentence in sentences).replace(" ", "")
-    assert expected == "".join(part for _, _, part in captions).replace(" ", "")
+        assert all(line.strip() for line in part.split("\n"))
+    in_order = sorted(sentences, key=lambda sentence: sentence.begin_time)
+    expected = "".join(sentence.text for sentence in in_order).replace(" ", "")
+    assert sorted(expected) == sorted(
+        "".join(part for _, _, part in captions if part != "\n").replace(" ", "").replace("\n", "")
+    )

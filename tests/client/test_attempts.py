@@ -25,8 +25,7 @@ from paraformer_async._core.wire import (
     TaskFinished,
 )
 from paraformer_async.middleware import Middleware
-from paraformer_async.observing import Event as Observed
-from paraformer_async.observing import RetryScheduled
+from paraformer_async.observing import Observation, RetryScheduled
 from tests.client.conftest import Open
 from tests.client.peer import Peer
 
@@ -49,7 +48,7 @@ class Retries:
     def __init__(self) -> None:
         self.seen: list[RetryScheduled] = []
 
-    def __call__(self, event: Observed) -> None:
+    def __call__(self, event: Observation) -> None:
         """Note a retry."""
         if isinstance(event, RetryScheduled):
             self.seen.append(event)
@@ -232,7 +231,7 @@ async def test_a_stale_connection_costs_no_attempt(
 async def test_an_observer_that_raises_ends_the_recognition(open_stream: Open, peer: Peer) -> None:
     """What the user's observer raises ends the recognition, and comes out as itself."""
 
-    def observe(event: Observed) -> None:
+    def observe(event: Observation) -> None:
         if isinstance(event, RetryScheduled):
             raise ZeroDivisionError
 

@@ -1,7 +1,7 @@
 """Helpers for tests with marked audio: 10 s of it, and a check that all of it was recognized."""
 
 from paraformer_async import AsyncRecognizer, RecognitionResult, Reconnect, Timeouts
-from paraformer_async.observing import Event, Observer, RetryScheduled
+from paraformer_async.observing import Observation, Observer, RetryScheduled
 from paraformer_async.testing import ScriptedServer, marked, marks_of
 
 LENGTH = 10_000  # ms
@@ -28,7 +28,7 @@ def recognizer_for(server: ScriptedServer, **options: object) -> AsyncRecognizer
 def noting(retries: list[RetryScheduled]) -> Observer:
     """Return an observer that adds each retry to *retries*."""
 
-    def observe(event: Event) -> None:
+    def observe(event: Observation) -> None:
         if isinstance(event, RetryScheduled):
             retries.append(event)
 

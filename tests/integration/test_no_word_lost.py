@@ -25,7 +25,7 @@ from paraformer_async import (
     Timeouts,
 )
 from paraformer_async.middleware import Heartbeat
-from paraformer_async.observing import Event, RetryScheduled
+from paraformer_async.observing import Observation, RetryScheduled
 from paraformer_async.server import Clocks
 from paraformer_async.testing import (
     Drop,
@@ -123,7 +123,7 @@ async def test_a_service_that_stalls_is_noticed_by_pings() -> None:
     """Pings detect a peer that accepts audio into the system's buffers but does nothing."""
     retried = anyio.Event()
 
-    def observe(event: Event) -> None:
+    def observe(event: Observation) -> None:
         if isinstance(event, RetryScheduled):
             retried.set()
 

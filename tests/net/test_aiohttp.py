@@ -19,7 +19,7 @@ from paraformer_async._net.choose import factory_of
 from paraformer_async._net.contract import Handshake, TransportFactory
 from paraformer_async.testing._far_end import (
     FarEnd,
-    Kind,
+    Opcode,
     close,
     frame,
     listening,
@@ -106,7 +106,7 @@ async def test_messages_are_passed_on_in_the_step_in_which_they_arrive(
             tasks.start_soon(transport.receive, inbox)
             await anyio.wait_all_tasks_blocked()
             for _ in range(2):
-                await end.send(text("a"), frame(Kind.BINARY, b"b"))
+                await end.send(text("a"), frame(Opcode.BINARY, b"b"))
                 assert [("a", None), (b"b", None)] == [await seen.get() for _ in range(2)]
             tasks.cancel_scope.cancel()
 
@@ -140,9 +140,9 @@ async def test_a_ping_or_pong_does_not_end_the_fast_way(factory: TransportFactor
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(transport.receive, Inbox(seen.put_nowait))
             for turn in range(3):
-                await end.send(frame(Kind.PING, b"?"), text(f"{turn} a"), text(f"{turn} b"))
-                assert (Kind.PONG, b"?") == await end.receive()
-                await end.send(frame(Kind.PONG), text(f"{turn} c"))
+                await end.send(frame(Opcode.PING, b"?"), text(f"{turn} a"), text(f"{turn} b"))
+                assert (Opcode.PONG, b"?") == await end.receive()
+                await end.send(frame(Opcode.PONG), text(f"{turn} c"))
                 assert [f"{turn} {each}" for each in "abc"] == [await seen.get() for _ in range(3)]
             tasks.cancel_scope.cancel()
 
@@ -325,7 +325,7 @@ async def test_a_ping_that_cannot_be_answered(
 
     async with connected(factory) as (transport, end):
         monkeypatch.setattr(WebSocketWriter, "send_frame", fail)
-        await end.send(frame(Kind.PING))
+        await end.send(frame(Opcode.PING))
         with pytest.raises(ConnectionLostError) as caught:
             await transport.receive(Inbox(lambda _: False))
         monkeypatch.undo()

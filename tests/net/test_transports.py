@@ -22,7 +22,14 @@ from paraformer_async._net.choose import factory_of
 from paraformer_async._net.contract import Handshake, TransportFactory
 from paraformer_async.errors import MissingExtraError
 from paraformer_async.testing import transports
-from paraformer_async.testing._far_end import FarEnd, Kind, frame, http, listening, switch_protocols
+from paraformer_async.testing._far_end import (
+    FarEnd,
+    Opcode,
+    frame,
+    http,
+    listening,
+    switch_protocols,
+)
 from paraformer_async.testing.transports import CHECKS, check_transport
 from tests.loops import each_loop
 
@@ -85,7 +92,7 @@ async def test_compressed_frames_are_refused(maker: Maker, request: pytest.Fixtu
     factory, sink = maker(), Sink()
 
     async def serve(end: FarEnd) -> None:
-        await end.send(switch_protocols(await end.request()), b"\xc1\x01x", frame(Kind.PONG))
+        await end.send(switch_protocols(await end.request()), b"\xc1\x01x", frame(Opcode.PONG))
         await end.ended()
 
     async with listening(serve) as port:
@@ -281,7 +288,7 @@ async def test_private_parts_of_other_versions_are_not_used(
 async def test_which_way_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a tested version the fast way is taken, unless the peer sends first."""
     kinds: list[type] = []
-    for first, version in ((b"", "3.14.0"), (frame(Kind.TEXT), "3.14.0"), (b"", "3.13.0")):
+    for first, version in ((b"", "3.14.0"), (frame(Opcode.TEXT), "3.14.0"), (b"", "3.13.0")):
         monkeypatch.setattr(aiohttp_factory, "TESTED", frozenset({version}))
         monkeypatch.setattr(aiohttp, "__version__", "3.14.0")
 

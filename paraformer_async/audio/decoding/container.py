@@ -48,7 +48,7 @@ class ContainerStage:
     cheap = False
 
     def __init__(self, kind: str, rate: int) -> None:
-        self.rate = rate
+        self.rate: int = rate
         self._kind = kind
         self._name, self._magic, length, hide = _KINDS[kind]
         self._file = GrowingFile(length=length, hide=hide, ahead=_AHEAD)

@@ -38,9 +38,9 @@ class GrowingFile:
         self._idle = self._finished = self._ended = self._closed = False
         self._decoded: list[bytes] = []
         self._decoded_size = 0
-        self.full = False
+        self.full: bool = False
         """Whether the decoder was waiting for its samples to be taken when `exchange` took them."""
-        self.starved = False
+        self.starved: bool = False
         """Whether a read since `rewind` went beyond what had arrived."""
 
     # The feeding side.

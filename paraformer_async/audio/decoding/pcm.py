@@ -12,7 +12,7 @@ class RawStage:
     more = is_running = False
 
     def __init__(self, rate: int) -> None:
-        self.rate = rate
+        self.rate: int = rate
         self._odd = b""
 
     def push(self, data: bytes) -> bytes:

@@ -18,7 +18,7 @@ class WavStage:
     more = is_running = False
 
     def __init__(self, rate: int) -> None:
-        self.rate = rate
+        self.rate: int = rate
         self._header = WavHeader(limit=None)
         self._is_begun = False
         self._left: int | None = None  # bytes of samples still to come; None: unknown

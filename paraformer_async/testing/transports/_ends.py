@@ -9,7 +9,7 @@ import anyio
 from paraformer_async._net.contract import Transport
 from paraformer_async.testing._far_end import (
     FarEnd,
-    Kind,
+    Opcode,
     close,
     frame,
     text,
@@ -18,7 +18,7 @@ from paraformer_async.testing.transports._tools import (
     CHUNK,
     ENOUGH,
     SOON,
-    Inbox,
+    RecordingReceiver,
     Setting,
     as_text,
     canceled_at,
@@ -49,12 +49,12 @@ async def the_peers_close_is_reported(setting: Setting) -> None:
 
                 if not waits:
                     await end.send(frames)
-                inbox = Inbox()
-                lost = await loss(transport, inbox, during=send if waits else None)
+                receiver = RecordingReceiver()
+                lost = await loss(transport, receiver, during=send if waits else None)
                 assert (code, reason) == (lost.close_code, lost.close_reason)
-                assert ["last"] == [as_text(each) for each in inbox.frames]
+                assert ["last"] == [as_text(each) for each in receiver.frames]
                 assert not transport.is_open
-                assert Kind.CLOSE == (await end.receive())[0]
+                assert Opcode.CLOSE == (await end.receive())[0]
                 lost = await loss(transport)
                 assert (code, reason) == (lost.close_code, lost.close_reason)
                 write_fails(transport)
@@ -64,7 +64,7 @@ async def the_peers_close_is_reported(setting: Setting) -> None:
 async def a_close_without_a_code(setting: Setting) -> None:
     """A close frame without a code is 1005, as RFC 6455 has it."""
     async with connected(setting) as (transport, end):
-        await end.send(frame(Kind.CLOSE))
+        await end.send(frame(Opcode.CLOSE))
         for _ in range(2):
             assert 1005 == (await loss(transport)).close_code
 
@@ -76,32 +76,32 @@ async def what_breaks_the_protocol_ends_it(setting: Setting) -> None:
     cases: dict[int, list[bytes]] = {
         1002: [
             frame(3),
-            frame(Kind.CONTINUATION),
-            frame(Kind.PING, is_last=False),
+            frame(Opcode.CONTINUATION),
+            frame(Opcode.PING, is_last=False),
             close(999),
-            frame(Kind.TEXT, b"a", is_last=False) + text("b"),
+            frame(Opcode.TEXT, b"a", is_last=False) + text("b"),
         ],
         1007: [
-            frame(Kind.TEXT, b"\xff"),
-            frame(Kind.TEXT, b"\xe5", is_last=False) + frame(Kind.CONTINUATION, b"a"),
+            frame(Opcode.TEXT, b"\xff"),
+            frame(Opcode.TEXT, b"\xe5", is_last=False) + frame(Opcode.CONTINUATION, b"a"),
         ],
         1009: [
-            frame(Kind.TEXT, bytes(limit + 1)),
-            frame(Kind.BINARY, bytes(limit), is_last=False) + frame(Kind.CONTINUATION, b"aa"),
+            frame(Opcode.TEXT, bytes(limit + 1)),
+            frame(Opcode.BINARY, bytes(limit), is_last=False) + frame(Opcode.CONTINUATION, b"aa"),
         ],
     }
     for code, broken in cases.items():
         for each in broken:
             async with connected(setting, largest_message=limit) as (transport, end):
-                inbox = Inbox()
+                receiver = RecordingReceiver()
                 frames = text("last") + each + text("not this")
-                lost = await loss(transport, inbox, during=partial(send_anyway, end, frames))
+                lost = await loss(transport, receiver, during=partial(send_anyway, end, frames))
                 assert code == lost.close_code, (code, each[:9], lost)
-                assert [] == [each for each in inbox.frames if as_text(each) != "last"]
+                assert [] == [each for each in receiver.frames if as_text(each) != "last"]
                 assert not transport.is_open
                 assert not lost.retryable or code == 1002
                 kind, payload = await end.receive()
-                assert (Kind.CLOSE, code) == (kind, int.from_bytes(payload[:2], "big"))
+                assert (Opcode.CLOSE, code) == (kind, int.from_bytes(payload[:2], "big"))
 
 
 async def send_anyway(end: FarEnd, data: bytes) -> None:
@@ -115,18 +115,18 @@ async def an_end_without_a_close(setting: Setting) -> None:
     for half in (b"", text("half")[:3]):
         for leave in (FarEnd.hang_up, FarEnd.reset):
             async with connected(setting) as (transport, end):
-                inbox = Inbox()
+                receiver = RecordingReceiver()
                 await end.send(text("last"), half)
                 if leave is FarEnd.hang_up:  # what a reset overtakes is lost
                     leave(end)
                 else:
                     assert ["last"] == await received(transport, 1)
-                    inbox.frames.append("last")
+                    receiver.frames.append("last")
                     leave(end)
-                lost = await loss(transport, inbox)
+                lost = await loss(transport, receiver)
                 assert (1006, "") == (lost.close_code, lost.close_reason)
                 assert lost.retryable
-                assert ["last"] == [as_text(each) for each in inbox.frames]
+                assert ["last"] == [as_text(each) for each in receiver.frames]
                 assert not transport.is_open
                 write_fails(transport)
 
@@ -157,7 +157,7 @@ async def closing(setting: Setting) -> None:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(transport.aclose)
             kind, payload = await end.receive()
-            assert (Kind.CLOSE, 1000) == (kind, int.from_bytes(payload[:2], "big"))
+            assert (Opcode.CLOSE, 1000) == (kind, int.from_bytes(payload[:2], "big"))
             await end.send(text("too late"), close(1000))
             end.hang_up()
         assert not transport.is_open
@@ -200,7 +200,7 @@ async def closing_while_another_task_receives(setting: Setting) -> None:
                 tasks.start_soon(receive)
                 await anyio.wait_all_tasks_blocked()
                 tasks.start_soon(transport.aclose)
-                assert Kind.CLOSE == (await end.receive())[0]
+                assert Opcode.CLOSE == (await end.receive())[0]
                 if answers:
                     await end.send(close(1000))
             assert 1 == len(lost)
@@ -214,7 +214,7 @@ async def closing_when_canceled(setting: Setting) -> None:
             scope.cancel()
             await transport.aclose()
         assert not transport.is_open
-        assert Kind.CLOSE == (await end.receive())[0]
+        assert Opcode.CLOSE == (await end.receive())[0]
     for at in range(1, ENOUGH):
         async with connected(setting, close=0.1) as (transport, end):
             is_canceled = await canceled_at(transport.aclose(), at)

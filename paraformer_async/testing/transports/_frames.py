@@ -9,12 +9,12 @@ from anyio.lowlevel import checkpoint
 from paraformer_async.errors import ConnectionLostError
 from paraformer_async.testing._far_end import (
     FarEnd,
-    Kind,
+    Opcode,
 )
 from paraformer_async.testing.transports._tools import (
     CHUNK,
     SOON,
-    Inbox,
+    RecordingReceiver,
     Setting,
     check,
     connected,
@@ -43,7 +43,8 @@ async def frames_leave_in_order(setting: Setting) -> None:
         "x" * 200,
     ]
     kinds = [
-        (Kind.TEXT, f.encode()) if isinstance(f, str) else (Kind.BINARY, bytes(f)) for f in frames
+        (Opcode.TEXT, f.encode()) if isinstance(f, str) else (Opcode.BINARY, bytes(f))
+        for f in frames
     ]
     async with connected(setting) as (transport, end):
         transport.write([])
@@ -64,22 +65,26 @@ async def a_peer_that_reads_nothing_is_noticed(setting: Setting) -> None:
         written = await fill(transport, end)
         transport.write(["behind it", CHUNK])
         transport.write(["last"])
-        inbox = Inbox()
+        receiver = RecordingReceiver()
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(transport.receive, inbox)
+            tasks.start_soon(transport.receive, receiver)
             await anyio.wait_all_tasks_blocked()
             assert transport.is_full
-            assert not inbox.room.is_set(), "writable was called, and nothing has left"
+            assert not receiver.room.is_set(), "writable was called, and nothing has left"
             end.resume()
-            chunks = [(Kind.BINARY, CHUNK)] * written
+            chunks = [(Opcode.BINARY, CHUNK)] * written
             assert chunks == [await end.receive() for _ in chunks]
-            expected = [(Kind.TEXT, b"behind it"), (Kind.BINARY, CHUNK), (Kind.TEXT, b"last")]
-            assert expected == [await end.receive() for _ in expected]
-            await inbox.room.wait()
+            rest = [
+                (Opcode.TEXT, b"behind it"),
+                (Opcode.BINARY, CHUNK),
+                (Opcode.TEXT, b"last"),
+            ]
+            assert rest == [await end.receive() for _ in rest]
+            await receiver.room.wait()
             await until(lambda: not transport.is_full)
             assert 0 == transport.unsent()
             transport.write(["and on"])
-            assert (Kind.TEXT, b"and on") == await end.receive()
+            assert (Opcode.TEXT, b"and on") == await end.receive()
             tasks.cancel_scope.cancel()
 
 
@@ -91,13 +96,13 @@ async def full_again_and_again(setting: Setting) -> None:
             written = await fill(transport, end)
             transport.write([str(turn)])
             with anyio.move_on_after(0.01):
-                await transport.receive(Inbox())
+                await transport.receive(RecordingReceiver())
             end.resume()
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(swallow, transport)
                 for _ in range(written):
-                    assert (Kind.BINARY, CHUNK) == await end.receive()
-                assert (Kind.TEXT, str(turn).encode()) == await end.receive()
+                    assert (Opcode.BINARY, CHUNK) == await end.receive()
+                assert (Opcode.TEXT, str(turn).encode()) == await end.receive()
                 await until(lambda: not transport.is_full)
                 tasks.cancel_scope.cancel()
 

@@ -4,13 +4,13 @@ import anyio
 from anyio.lowlevel import checkpoint
 
 from paraformer_async.testing._far_end import (
-    Kind,
+    Opcode,
     close,
     frame,
     text,
 )
 from paraformer_async.testing.transports._tools import (
-    Inbox,
+    RecordingReceiver,
     Setting,
     as_text,
     canceled_at,
@@ -25,7 +25,7 @@ from paraformer_async.testing.transports._tools import (
 async def messages_come_in_order(setting: Setting) -> None:
     """Text and binary messages of all sizes are passed on whole, in order."""
     sent: list[str | bytes] = ["a", b"\xff", "", "好" * 50, b"\xff" * 70_000, "x" * 70_000, b"\xfe"]
-    frames = [text(m) if isinstance(m, str) else frame(Kind.BINARY, m) for m in sent]
+    frames = [text(m) if isinstance(m, str) else frame(Opcode.BINARY, m) for m in sent]
     async with connected(setting) as (transport, end):
         assert transport.is_open
         for _ in range(2):
@@ -49,20 +49,20 @@ async def fragments_are_joined(setting: Setting) -> None:
     """A message in fragments is passed on once; a ping between them is answered."""
     first, rest = "好".encode()[:1], "好".encode()[1:]
     async with connected(setting) as (transport, end):
-        inbox = Inbox(3)
+        receiver = RecordingReceiver(3)
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(transport.receive, inbox)
-            await end.send(frame(Kind.TEXT, first, is_last=False), frame(Kind.PING, b"there?"))
-            assert (Kind.PONG, b"there?") == await end.receive()
-            assert [] == inbox.frames
+            tasks.start_soon(transport.receive, receiver)
+            await end.send(frame(Opcode.TEXT, first, is_last=False), frame(Opcode.PING, b"there?"))
+            assert (Opcode.PONG, b"there?") == await end.receive()
+            assert [] == receiver.frames
             await end.send(
-                frame(Kind.CONTINUATION, rest, is_last=False),
-                frame(Kind.CONTINUATION, b"!"),
-                frame(Kind.BINARY, b"\xff", is_last=False),
-                frame(Kind.CONTINUATION),
+                frame(Opcode.CONTINUATION, rest, is_last=False),
+                frame(Opcode.CONTINUATION, b"!"),
+                frame(Opcode.BINARY, b"\xff", is_last=False),
+                frame(Opcode.CONTINUATION),
                 text("next"),
             )
-        assert ["好!", b"\xff", "next"] == [as_text(each) for each in inbox.frames]
+        assert ["好!", b"\xff", "next"] == [as_text(each) for each in receiver.frames]
 
 
 @check
@@ -73,8 +73,8 @@ async def the_last_that_is_wanted_ends_receive(setting: Setting) -> None:
         for wanted in (["a", "b"], ["c"], ["d", "e"]):
             assert wanted == await received(transport, len(wanted))
         async with anyio.create_task_group() as tasks:
-            inbox = Inbox(2)
-            tasks.start_soon(transport.receive, inbox)
+            receiver = RecordingReceiver(2)
+            tasks.start_soon(transport.receive, receiver)
             await anyio.wait_all_tasks_blocked()
             await end.send(*map(text, "fgh"))
         assert ["h"] == await received(transport, 1)
@@ -109,9 +109,9 @@ async def messages_behind_the_handshake_come(setting: Setting) -> None:
             await end.send(first[size:], text("second"))
             assert ["first", "second"] == await received(transport, 2)
     async with connected(setting, first + close(1013, "busy")) as (transport, end):
-        inbox = Inbox()
-        lost = await loss(transport, inbox)
-        assert (["first"], 1013) == ([*map(as_text, inbox.frames)], lost.close_code)
+        receiver = RecordingReceiver()
+        lost = await loss(transport, receiver)
+        assert (["first"], 1013) == ([*map(as_text, receiver.frames)], lost.close_code)
 
 
 @check
@@ -119,19 +119,19 @@ async def canceling_receive_loses_nothing(setting: Setting) -> None:
     """`receive`, canceled at any suspension, has passed each message on or kept it."""
     messages = [str(number) for number in range(60)]
     async with connected(setting) as (transport, end):
-        inbox = Inbox(len(messages))
+        receiver = RecordingReceiver(len(messages))
         async with anyio.create_task_group() as tasks:
 
             async def send() -> None:
                 for message in messages:
-                    await end.send(text(message), frame(Kind.PING))
+                    await end.send(text(message), frame(Opcode.PING))
                     await checkpoint()
 
             tasks.start_soon(send)
             tasks.start_soon(end.ended)
             at = 0
-            while len(inbox.frames) < len(messages):
+            while len(receiver.frames) < len(messages):
                 at += 1
-                await canceled_at(transport.receive(inbox), at % 3 + 1)
+                await canceled_at(transport.receive(receiver), at % 3 + 1)
             tasks.cancel_scope.cancel()
-        assert messages == [as_text(each) for each in inbox.frames]
+        assert messages == [as_text(each) for each in receiver.frames]

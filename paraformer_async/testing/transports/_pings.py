@@ -3,13 +3,13 @@
 import anyio
 
 from paraformer_async.testing._far_end import (
-    Kind,
+    Opcode,
     frame,
     text,
 )
 from paraformer_async.testing.transports._tools import (
     CHUNK,
-    Inbox,
+    RecordingReceiver,
     Setting,
     check,
     connected,
@@ -29,7 +29,7 @@ async def a_silent_peer_is_lost(setting: Setting) -> None:
         assert 0.1 <= anyio.current_time() - started < 2.0
         assert 1006 == lost.close_code
         assert not transport.is_open
-        assert (Kind.PING, b"") == await end.receive()
+        assert (Opcode.PING, b"") == await end.receive()
     async with connected(setting, ping=0.1) as (transport, end):
         await until(lambda: not transport.is_open)
         assert 1006 == (await loss(transport)).close_code
@@ -41,16 +41,16 @@ async def a_peer_that_answers_is_kept(setting: Setting) -> None:
     async with connected(setting, ping=0.2) as (transport, end):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(swallow, transport)
-            for answer in (frame(Kind.PONG), text("a"), text("b")):
-                assert (Kind.PING, b"") == await end.receive()
+            for answer in (frame(Opcode.PONG), text("a"), text("b")):
+                assert (Opcode.PING, b"") == await end.receive()
                 await end.send(answer)
-            assert (Kind.PING, b"") == await end.receive()
+            assert (Opcode.PING, b"") == await end.receive()
             assert transport.is_open
             for _ in range(25):
                 await end.send(text("a"))
                 await anyio.sleep(0.02)
             transport.write(["not pinged"])
-            assert (Kind.TEXT, b"not pinged") == await end.receive()
+            assert (Opcode.TEXT, b"not pinged") == await end.receive()
             tasks.cancel_scope.cancel()
 
 
@@ -61,9 +61,9 @@ async def pings_of_a_peer_that_reads_nothing(setting: Setting) -> None:
         await fill(transport, end)
         unsent = transport.unsent()
         async with anyio.create_task_group() as tasks:
-            inbox = Inbox(20)
-            tasks.start_soon(end.send, (frame(Kind.PING, bytes(125)) * 500 + text("a")) * 20)
-            await transport.receive(inbox)
+            receiver = RecordingReceiver(20)
+            tasks.start_soon(end.send, (frame(Opcode.PING, bytes(125)) * 500 + text("a")) * 20)
+            await transport.receive(receiver)
         assert transport.unsent() <= unsent + len(CHUNK)
         end.resume()
         async with anyio.create_task_group() as tasks:

@@ -26,7 +26,7 @@ __all__ = [
     "ENOUGH",
     "SOON",
     "Action",
-    "Inbox",
+    "RecordingReceiver",
     "Setting",
     "as_text",
     "canceled_at",
@@ -64,13 +64,13 @@ class Setting(Struct, frozen=True):
         return Handshake(url=url, headers=headers, ssl=self.client_tls, **given)
 
 
-class Inbox:
+class RecordingReceiver:
     """A receiver that keeps what it is given, and wants a number of messages."""
 
     def __init__(self, wanted: int = 0) -> None:
         self.frames: list[str | bytes] = []
-        self.wanted = wanted
-        self.room = anyio.Event()
+        self.wanted: int = wanted
+        self.room: anyio.Event = anyio.Event()
 
     def frame_received(self, frame: str | bytes) -> bool:
         """Keep a message; text is compared as `str`."""
@@ -138,9 +138,9 @@ async def until(is_so: Callable[[], bool]) -> None:
 
 async def received(transport: Transport, messages: int) -> list[str | bytes]:
     """Return the next *messages* messages."""
-    inbox = Inbox(messages)
-    await transport.receive(inbox)
-    return [as_text(each) for each in inbox.frames]
+    receiver = RecordingReceiver(messages)
+    await transport.receive(receiver)
+    return [as_text(each) for each in receiver.frames]
 
 
 def as_text(message: str | bytes) -> str | bytes:
@@ -152,7 +152,7 @@ def as_text(message: str | bytes) -> str | bytes:
 
 
 async def loss(
-    transport: Transport, inbox: Inbox | None = None, *, during: Action | None = None
+    transport: Transport, receiver: RecordingReceiver | None = None, *, during: Action | None = None
 ) -> ConnectionLostError:
     """Return the error with which `receive` ends, while *during* runs."""
     lost: ConnectionLostError | None = None
@@ -160,7 +160,7 @@ async def loss(
         if during is not None:
             tasks.start_soon(during)
         try:
-            await transport.receive(inbox or Inbox())
+            await transport.receive(receiver or RecordingReceiver())
         except ConnectionLostError as error:
             lost = error
     assert lost is not None, "receive returned, though its receiver wanted more"
@@ -260,4 +260,4 @@ async def canceled_at(call: Coroutine[Any, Any, object], at: int) -> bool:
 async def swallow(transport: Transport) -> None:
     """Receive until the connection ends."""
     with suppress(ConnectionLostError):
-        await transport.receive(Inbox())
+        await transport.receive(RecordingReceiver())

@@ -1,0 +1,48 @@
+"""What to do about a file that cannot be used: sentences and commands for errors."""
+
+import os
+import shlex
+import subprocess
+from pathlib import Path
+
+from paraformer_async.audio._sniffing import Guess
+
+__all__ = ["conversion", "cure", "shown"]
+
+
+def shown(path: Path) -> str:
+    """Return *path* as text that can be encoded, whatever the bytes of the name."""
+    return str(path).encode(errors="backslashreplace").decode()
+
+
+def cure(path: Path, guess: Guess) -> str:
+    """Return what to do about a file that cannot be decoded."""
+    if "Git LFS" in guess.name:
+        return "fetch the audio with: git lfs pull"
+    if guess.is_unknown:
+        return (
+            "if it holds raw 16-bit mono samples without a header, open it in binary mode and pass "
+            "it to stream() with its sample_rate"
+        )
+    return f"convert it, for example: {conversion(path)}" if guess.is_audio else ""
+
+
+def conversion(path: Path) -> str:
+    """
+    Return the command that converts a file to mono WAV at 16 kHz, quoted for a shell.
+
+    Its output is in the same folder and is never its input, nor a file that exists.
+    """
+    target = path.with_name(f"{path.stem}.wav")
+    number = 1
+    while target == path or os.path.lexists(target):
+        target = path.with_name(f"{path.stem}-mono{number if number > 1 else ''}.wav")
+        number += 1
+    command = ["ffmpeg", "-i", _argument(path), "-ac", "1", "-ar", "16000", _argument(target)]
+    return subprocess.list2cmdline(command) if os.name == "nt" else shlex.join(command)
+
+
+def _argument(path: Path) -> str:
+    """Return *path* as ffmpeg takes it: not for an option, nor for the URL of a protocol."""
+    name = shown(path)
+    return f".{os.sep}{name}" if name.startswith("-") or ":" in path.parts[0] else name

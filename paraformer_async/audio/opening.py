@@ -1,0 +1,81 @@
+"""
+Open a file and determine what it is, from its bytes rather than its name.
+
+Only regular files are opened: opening a pipe may block forever, in a call that cannot be canceled.
+"""
+
+import os
+import stat
+from pathlib import Path
+from typing import IO
+
+from paraformer_async.audio._sniffing import guess_format
+from paraformer_async.audio.hints import cure, shown
+from paraformer_async.audio.mpeg import id3_size, is_frame, scan_mpeg
+from paraformer_async.audio.riff import scan_wav
+from paraformer_async.audio.sections import Scan, read_at, scan_flac, scan_ogg, scan_whole
+from paraformer_async.errors import AudioError
+
+__all__ = ["open_regular", "scan_file", "undecodable"]
+
+_ADTS = "AAC (ADTS)"
+
+
+def open_regular(path: Path) -> IO[bytes]:
+    """
+    Open a file on disk for reading, unbuffered.
+
+    Raises:
+        OSError: As raised by `open`.
+        AudioError: It is a pipe, a socket or a device.
+    """
+    mode = path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # `open` refuses a folder
+        kind = "pipe" if stat.S_ISFIFO(mode) else "socket" if stat.S_ISSOCK(mode) else "device"
+        raise AudioError(
+            f"{shown(path)} is a {kind}, not a file on disk",
+            hint=f"write its audio to a file first, or use stream(), which can read from a {kind}",
+        )
+    return path.open("rb", buffering=0)
+
+
+def scan_file(file: IO[bytes], path: Path) -> Scan:
+    """
+    Return where the audio of *file* is.
+
+    Raises:
+        AudioError: The file is empty, or of a format that libsndfile would take for another.
+    """
+    size = os.fstat(file.fileno()).st_size
+    head, audio = _heads(file)
+    if not head:
+        raise AudioError(f"{shown(path)} contains no audio: the file is empty")
+    if guess_format(audio).name == _ADTS:  # libsndfile may take it for MP3
+        raise undecodable(file, path)
+    if head[:4] in (b"RIFF", b"RF64") and head[8:12] == b"WAVE":
+        return scan_wav(file, size)
+    if head.startswith(b"OggS"):
+        return scan_ogg(file, size)
+    if audio.startswith(b"fLaC"):
+        return scan_flac(file, size)
+    if head.startswith(b"ID3") or is_frame(audio):
+        return scan_mpeg(file, size)
+    return scan_whole(file, size)
+
+
+def undecodable(file: IO[bytes], path: Path) -> AudioError:
+    """Return the error for a file that cannot be decoded."""
+    head, audio = _heads(file)
+    guess = guess_format(audio)
+    if guess.is_unknown:
+        guess = guess_format(head)
+    return AudioError(
+        f"{shown(path)} cannot be decoded: it looks like {guess.name}", hint=cure(path, guess)
+    )
+
+
+def _heads(file: IO[bytes]) -> tuple[bytes, bytes]:
+    """Return the first bytes, and the first after an ID3 tag."""
+    head = read_at(file, 0, 512)
+    tag = id3_size(head)
+    return head, read_at(file, tag, 512) if tag else head

@@ -1,0 +1,205 @@
+"""Read audio files, from their first byte to their last; blocks, so it runs in worker threads."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from paraformer_async.audio.decoding.samples import float_to_s16le, native_dtype, open_sequential
+from paraformer_async.audio.hints import conversion, shown
+from paraformer_async.audio.opening import open_regular, scan_file, undecodable
+from paraformer_async.audio.regions import Region
+from paraformer_async.audio.sections import Scan, Section, ends_early
+from paraformer_async.errors import AudioError
+
+if TYPE_CHECKING:
+    from soundfile import SoundFile
+
+__all__ = ["FileReader"]
+
+# Samples per read. libsndfile does not report how much it read before hitting damaged data, so
+# small reads bound what is lost. Uncompressed samples cannot be damaged.
+_BLOCK = 1024
+_EXACT = ("PCM_", "FLOAT", "DOUBLE", "ULAW", "ALAW")
+_EXACT_FORMATS = ("WAV", "WAVEX", "RF64", "AIFF", "AU")
+_UNKNOWN_LENGTH = 1 << 38  # samples: more than any file holds
+_TOLERANCE = 0.1  # seconds; codecs delay, and declare what they cut off at the end
+
+
+class FileReader:
+    """
+    Decodes a file to s16le mono, section after section. Used by one thread at a time.
+
+    Attributes:
+        path: The file, for messages.
+        rate: Sample rate in Hz.
+        channels: Number of channels.
+        format: Container as named by libsndfile.
+        subtype: Encoding as named by libsndfile.
+        frames: Number of samples declared; 0 if unknown.
+        done: Number of samples before the current position.
+
+    Raises:
+        OSError: As raised by `open`.
+        AudioError: The file cannot be decoded, contains no audio, or has more than one channel.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = shown(path)
+        self._path = path
+        self._raw = raw = open_regular(path)
+        self._damage: Exception | None = None
+        self.done = 0
+        try:
+            self._status = os.fstat(raw.fileno())
+            scan = scan_file(raw, path)
+            self._remark = scan.remark
+            self._is_counted = scan.declared is not None
+            self._sections = self._usable(scan.sections)
+            self._start(0)
+            self.frames = self._declared_frames(scan)
+            _check(self, self._sound, path)
+        except BaseException:
+            raw.close()
+            raise
+
+    def read(self, count: int) -> bytes:
+        """
+        Return up to *count* samples, fewer only at a boundary; none at the end.
+
+        Raises:
+            AudioError: The file is damaged here, or cannot be read on. What is intact before that
+                is returned first.
+        """
+        parts: list[bytes] = []
+        left = count
+        while left and not self._damage:
+            pcm = self._read_block(left)
+            if pcm:
+                parts.append(pcm)
+                left -= len(pcm) // 2
+            elif not self._damage:
+                if self._number + 1 == len(self._sections):
+                    break
+                self._sound.close()
+                self._start(self._number + 1)
+        pcm = b"".join(parts)
+        if self._damage and not pcm:
+            raise self._failed(self._damage)
+        self.done += len(pcm) // 2
+        return pcm
+
+    def rewind(self, frame: int) -> None:
+        """
+        Read on from a sample at or before *frame*; `done` is its position.
+
+        Raises:
+            AudioError: The file has changed since it was opened.
+        """
+        status = os.fstat(self._raw.fileno())
+        is_same_size = status.st_size == self._status.st_size
+        is_touched = status.st_mtime_ns != self._status.st_mtime_ns
+        if status.st_size < self._status.st_size or (is_same_size and is_touched):
+            raise AudioError(f"{self.path} has changed while it was being read")
+        self._damage = None
+        self.done = 0
+        self._sound.close()
+        self._start(0)
+        if len(self._sections) == 1 and self._is_exact():
+            self.done = min(frame, self._sound.frames)
+            self._sound.seek(self.done)
+
+    def remark(self) -> str:
+        """Return what is wrong with the file, now that all of it was read; empty if nothing is."""
+        declared, contained = self.frames / self.rate, self.done / self.rate
+        if not self._is_counted and declared - contained > _TOLERANCE:
+            return ends_early(declared, contained)
+        return self._remark
+
+    def close(self) -> None:
+        """Close the file; idempotent."""
+        self._sound.close()
+        self._raw.close()
+
+    def _usable(self, sections: tuple[Section, ...]) -> list[Section]:
+        """Return the sections that can be decoded; they must be of one kind."""
+        import soundfile
+
+        usable: list[Section] = []
+        kinds: set[tuple[int, int]] = set()
+        for section in sections:
+            try:
+                with self._open_section(section)[0] as sound:
+                    kinds.add((sound.samplerate, sound.channels))
+            except soundfile.LibsndfileError as error:
+                if not usable:
+                    raise undecodable(self._raw, self._path) from error
+                self._remark = self._remark or "has a part that cannot be decoded"
+                continue
+            usable.append(section)
+        if len(kinds) > 1:
+            found = " and ".join(f"{rate} Hz with {count} channel(s)" for rate, count in kinds)
+            raise AudioError(
+                f"{self.path} changes its format in the middle: it has {found}",
+                hint=f"convert it, for example: {conversion(self._path)}",
+            )
+        return usable
+
+    def _open_section(self, section: Section) -> "tuple[SoundFile, Region]":
+        region = Region(
+            self._raw, section.start, section.end, patches=section.patches, claim=section.claim
+        )
+        return open_sequential(region), region
+
+    def _start(self, number: int) -> None:
+        """Go to the beginning of a section."""
+        self._number = number
+        self._sound, self._region = self._open_section(self._sections[number])
+        self.rate: int = self._sound.samplerate
+        self.channels: int = self._sound.channels
+        self.format: str = self._sound.format
+        self.subtype: str = self._sound.subtype
+        self._dtype: Literal["int16", "float32"] = native_dtype(self.subtype)
+
+    def _declared_frames(self, scan: Scan) -> int:
+        if scan.declared is not None:
+            return round(scan.declared * self.rate)
+        frames: int = self._sound.frames
+        return frames if len(scan.sections) == 1 and frames < _UNKNOWN_LENGTH else 0
+
+    def _is_exact(self) -> bool:
+        return self.format in _EXACT_FORMATS and self.subtype.startswith(_EXACT)
+
+    def _read_block(self, left: int) -> bytes:
+        import soundfile
+
+        width = 4 if self._dtype == "float32" else 2
+        buffer = bytearray((left if self._is_exact() else min(left, _BLOCK)) * width)
+        try:
+            count: int = self._sound.buffer_read_into(buffer, self._dtype)
+        except soundfile.LibsndfileError as error:
+            self._damage = error
+            return b""
+        if not count:
+            self._damage = self._region.failure
+        samples = bytes(memoryview(buffer)[: count * width])
+        return float_to_s16le(samples) if width == 4 else samples
+
+    def _failed(self, damage: Exception) -> AudioError:
+        where = f"after {self.done / self.rate:.2f} s"
+        if isinstance(damage, OSError):
+            error = AudioError(f"{self.path} cannot be read {where}: {damage.strerror or damage}")
+        else:
+            of = f" of {self.frames / self.rate:.2f} s" if self.frames else ""
+            error = AudioError(f"{self.path} is damaged {where}{of} of audio")
+        error.__cause__ = damage
+        return error
+
+
+def _check(reader: FileReader, sound: "SoundFile", path: Path) -> None:
+    if sound.frames == 0:
+        raise AudioError(f"{reader.path} contains no audio: it has a header but no samples")
+    if reader.channels > 1:
+        raise AudioError(
+            f"{reader.path} has {reader.channels} channels; recognition needs mono audio",
+            hint=f"downmix it first, for example: {conversion(path)}",
+        )

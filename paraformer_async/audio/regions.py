@@ -1,0 +1,86 @@
+"""A part of a file on disk, as the file that a decoder reads."""
+
+from typing import IO, Any
+
+__all__ = ["Region"]
+
+_ID3V1 = 128
+
+
+class Region:
+    """
+    The bytes of *file* from *start* to *end*, presented to libsndfile as a whole file.
+
+    Attributes:
+        failure: The error of the last failed read; libsndfile cannot pass it on.
+
+    Args:
+        file: The file, opened for reading.
+        start: Position of the first byte.
+        end: Position after the last byte.
+        patches: Bytes that replace those of the file, by position relative to *start*.
+        claim: Length to report, to keep a decoder from deriving the end of the audio from it; the
+            true length by default.
+    """
+
+    def __init__(
+        self,
+        file: IO[bytes],
+        start: int,
+        end: int,
+        *,
+        patches: tuple[tuple[int, bytes], ...] = (),
+        claim: int = 0,
+    ) -> None:
+        self._file = file
+        self._start = start
+        self._size = end - start
+        self._patches = patches
+        self._length = claim or self._size
+        self._position = 0
+        self.failure: OSError | None = None
+
+    def __repr__(self) -> str:
+        return f"<Region of {self._file.name}>"
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Move to a position, which may be beyond the end."""
+        self._position = max(0, (0, self._position, self._length)[whence] + offset)
+        return self._position
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill *buffer*; return the number of bytes, which is less only at the end."""
+        view = memoryview(buffer)
+        if self._position >= self._size:
+            return self._beyond(view)
+        view = view[: self._size - self._position]
+        done = 0
+        try:
+            self._file.seek(self._start + self._position)
+            while done < len(view) and (count := self._file.readinto(view[done:])):  # type: ignore[attr-defined]
+                done += count
+            if done < len(view):
+                self.failure = OSError("it was cut while it was being read")
+        except OSError as error:
+            self.failure = error
+        self._patch(view[:done])
+        self._position += done
+        return done
+
+    def _beyond(self, view: memoryview) -> int:
+        is_tag_probe = self._length - _ID3V1 <= self._position < self._length
+        if not is_tag_probe or self._length == self._size or len(view) != _ID3V1:
+            return 0
+        view[:] = bytes(_ID3V1)  # mpg123 fails if it cannot look for a tag at the end
+        self._position += _ID3V1
+        return _ID3V1
+
+    def _patch(self, view: memoryview) -> None:
+        for position, data in self._patches:
+            for place, byte in enumerate(data, position - self._position):
+                if 0 <= place < len(view):
+                    view[place : place + 1] = bytes((byte,))

@@ -1,0 +1,123 @@
+"""
+WAV files whose sizes are wrong: recorders that were killed, streams, copies that were cut off.
+
+The header follows https://www.mmsp.ece.mcgill.ca/Documents/AudioFormats/WAVE/WAVE.html
+"""
+
+import struct
+from typing import IO
+
+from paraformer_async.audio.sections import Scan, Section, ends_early, read_at
+
+__all__ = ["scan_wav"]
+
+_MAX_SIZE = 0xFFFF_FFFF
+# What a writer that cannot know the size puts in its place: 0, -1, or the largest that it may.
+_UNKNOWN = range(0x7FFF_0000, _MAX_SIZE + 1)
+_TOLERANCE = 0.01  # seconds
+# Bytes after the samples that are no chunk: fewer are junk, more are samples.
+_MAX_JUNK = 512
+
+
+def scan_wav(file: IO[bytes], size: int) -> Scan:
+    """
+    Return the WAV files in *file* (several if they were joined), with sizes that are true.
+
+    Samples reach to the end of the file unless a chunk, or another WAV file, follows them.
+    """
+    sections: list[Section] = []
+    declared = 0.0
+    remark = ""
+    start = 0
+    while start < size:
+        found = _scan_one(file, start, size)
+        if found is None:
+            break
+        section, seconds, note = found
+        sections.append(section)
+        declared += seconds
+        remark = remark or note
+        start = section.end
+    if not sections:
+        return Scan((Section(0, size),))
+    return Scan(tuple(sections), declared or None, remark)
+
+
+def _scan_one(file: IO[bytes], start: int, size: int) -> tuple[Section, float, str] | None:
+    """Return the section from *start* on, the seconds that it declares, and what is wrong."""
+    if not _is_riff(read_at(file, start, 12)):
+        return None
+    byte_rate = large = 0
+    position = start + 12
+    while len(head := read_at(file, position, 8)) == 8:
+        name, length = struct.unpack("<4sI", head)
+        if name == b"fmt ":
+            (byte_rate,) = struct.unpack("<8xI", read_at(file, position + 8, 12).ljust(12, b"\0"))
+        elif name == b"ds64":  # https://tech.ebu.ch/docs/tech/tech3306v1_1.pdf
+            (large,) = struct.unpack("<8xQ", read_at(file, position + 8, 16).ljust(16, b"\0"))
+        elif name == b"data":
+            length = large if large and length == _MAX_SIZE else length
+            return _section(file, start, position + 8, size, length, byte_rate)
+        position += 8 + length + length % 2
+    return None
+
+
+def _section(
+    file: IO[bytes], start: int, data: int, size: int, length: int, byte_rate: int
+) -> tuple[Section, float, str]:
+    is_unknown = length == 0 or length in _UNKNOWN
+    after = None if is_unknown else _end_of_samples(file, data + length, size)
+    if length == 0 and _has_only_chunks(file, data, size, junk=0):
+        after = data  # a header without samples, and nothing else wrong
+    end = size if after is None else min(_end_of_file(file, after, size), size)
+    samples = min(size if after is None else after, size) - data
+    declared, remark = 0.0, ""
+    if after is not None and byte_rate:
+        declared = length / byte_rate
+        contained = samples / byte_rate
+        remark = ends_early(declared, contained) if declared - contained > _TOLERANCE else ""
+    elif samples and length not in _UNKNOWN:
+        remark = f"was not completed by its recorder: its header declares {length} bytes of samples"
+    if end - start - 8 > _MAX_SIZE:
+        return Section(start, end), 0.0, ""
+    patches = (
+        (0, b"RIFF" + struct.pack("<I", end - start - 8)),
+        (data - start - 4, struct.pack("<I", samples)),
+    )
+    return Section(start, end, patches), declared, remark
+
+
+def _end_of_samples(file: IO[bytes], end: int, size: int) -> int | None:
+    """Return *end* if the declared samples end there; `None` if more follow."""
+    is_end = any(
+        _is_riff(read_at(file, place, 12)) or _has_only_chunks(file, place, size)
+        for place in (end, end + 1)  # with or without the byte that pads an odd size
+    )
+    return end if is_end else None
+
+
+def _end_of_file(file: IO[bytes], after: int, size: int) -> int:
+    """Return where the next WAV file begins, or the end."""
+    for place in (after, after + 1):
+        if _is_riff(read_at(file, place, 12)):
+            return place
+    return size
+
+
+def _has_only_chunks(file: IO[bytes], position: int, size: int, junk: int = _MAX_JUNK) -> bool:
+    """Return whether chunks follow until the end, but for some *junk*, or until another file."""
+    while position < size - 1:
+        head = read_at(file, position, 8)
+        if _is_riff(read_at(file, position, 12)):
+            return True
+        length = int.from_bytes(head[4:], "little")
+        after = position + 8 + length + length % 2
+        is_chunk = head[:4].isascii() and head[:4].decode().isprintable() and after <= size + 1
+        if len(head) < 8 or not is_chunk:
+            return size - position < junk
+        position = after
+    return True
+
+
+def _is_riff(head: bytes) -> bool:
+    return head[:4] in (b"RIFF", b"RF64") and head[8:12] == b"WAVE"

@@ -1,0 +1,105 @@
+"""
+Where the audio of a file begins and ends: determined from its bytes.
+
+libsndfile trusts sizes in headers and estimates of its own: it stops at the first stream of a
+chained Ogg file, at the first of several joined files, at its estimate of the length of an MP3,
+and finds nothing in a WAV file whose recorder was killed before it could complete the header.
+"""
+
+from typing import IO
+
+from msgspec import Struct
+
+__all__ = ["Scan", "Section", "ends_early", "read_at", "scan_flac", "scan_ogg", "scan_whole"]
+
+_BLOCK = 1 << 20
+_BOS = 2  # flag of an Ogg page: the first of its stream
+_FLAC = b"fLaC\x00\x00\x00\x22"  # the marker, and the header of the first metadata block
+
+
+class Section(Struct, frozen=True):
+    """
+    A part of a file that is decoded by itself.
+
+    Attributes:
+        start: Position of its first byte in the file.
+        end: Position after its last byte.
+        patches: Bytes to replace, by position relative to `start`.
+        claim: Length to report to the decoder; 0 for the true length.
+    """
+
+    start: int
+    end: int
+    patches: tuple[tuple[int, bytes], ...] = ()
+    claim: int = 0
+
+
+class Scan(Struct, frozen=True):
+    """
+    What was found in a file.
+
+    Attributes:
+        sections: In order; at least one.
+        declared: Seconds of audio that the file declares; `None` if only libsndfile can tell.
+        remark: What is wrong with the file, for a warning; empty if nothing is.
+    """
+
+    sections: tuple[Section, ...]
+    declared: float | None = None
+    remark: str = ""
+
+
+def ends_early(declared: float, contained: float) -> str:
+    """Return the remark on a file that has been cut off, both in seconds."""
+    return f"ends early: it declares {declared:.2f} s of audio but contains {contained:.2f} s"
+
+
+def scan_whole(file: IO[bytes], size: int) -> Scan:
+    """Return all of a file as one section."""
+    del file
+    return Scan((Section(0, size),))
+
+
+def scan_ogg(file: IO[bytes], size: int) -> Scan:
+    """Return the streams of a chained Ogg file (RFC 3533, section 4)."""
+    starts: list[int] = []
+    position = 0
+    was_first_page = False
+    while len(head := read_at(file, position, 27 + 255)) >= 27 and head.startswith(b"OggS"):
+        is_first_page = bool(head[5] & _BOS)
+        if is_first_page and not was_first_page:  # a multiplexed stream begins with several
+            starts.append(position)
+        was_first_page = is_first_page
+        count = head[26]
+        position += 27 + count + sum(head[27 : 27 + count])
+    remark = "was cut off in its last page" if position > size else ""
+    return Scan(_between(starts or [0], size), remark=remark)
+
+
+def scan_flac(file: IO[bytes], size: int) -> Scan:
+    """Return the streams of joined FLAC files."""
+    starts: list[int] = []
+    tail = b""
+    file.seek(0)
+    position = 0
+    while block := file.read(_BLOCK):
+        data = tail + block
+        place = -1
+        while (place := data.find(_FLAC, place + 1)) >= 0:
+            starts.append(position - len(tail) + place)
+        position += len(block)
+        tail = data[-len(_FLAC) + 1 :]
+    if len(starts) < 2:
+        return scan_whole(file, size)
+    return Scan(_between([0, *starts[1:]], size))
+
+
+def _between(starts: list[int], size: int) -> tuple[Section, ...]:
+    ends = [*starts[1:], size]
+    return tuple(Section(start, end) for start, end in zip(starts, ends, strict=True))
+
+
+def read_at(file: IO[bytes], position: int, count: int) -> bytes:
+    """Return up to *count* bytes from *position* on."""
+    file.seek(position)
+    return file.read(count)

@@ -1,0 +1,139 @@
+"""Captions from timed sentences: which text is on screen when, and on how many lines."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+
+from msgspec import Struct
+
+from paraformer_async.results import Sentence, Word
+from paraformer_async.text import clean, is_wide, width
+
+__all__ = ["Caption", "lay_out"]
+
+# Two lines of 42 columns, on screen for at most 7 s: what broadcasters require of captions.
+_LINE = 42
+_COLUMNS = 2 * _LINE
+_MAX_MS = 7000
+# A caption that overlaps with the next one is cut to this, if it was longer.
+_READABLE_MS = 1000
+_MIN_MS = 1
+_CLOSING = ("Pe", "Pf", "Po")  # categories of characters that must not begin a line
+
+
+class Caption(Struct, frozen=True):
+    """
+    Text that is on screen for a while.
+
+    Attributes:
+        begin_time: In ms.
+        end_time: In ms, after `begin_time`.
+        text: One line or several, none of them empty, of up to 42 columns where the text allows.
+    """
+
+    begin_time: int
+    end_time: int
+    text: str
+
+
+def lay_out(sentences: Iterable[Sentence]) -> list[Caption]:
+    """
+    Return the captions of *sentences*, by time: none is empty, and none overlaps with another.
+
+    Each sentence becomes one caption, or several if it is too long for the screen: it is split
+    between words, at their times, or in proportion if there are none. Sentences without text are
+    left out.
+    """
+    parts = [
+        screen
+        for sentence in sorted(sentences, key=lambda sentence: sentence.begin_time)
+        for part in _parts(sentence)
+        for screen in _screens(*part)
+    ]
+    parts.sort(key=lambda part: part[0])
+    captions: list[Caption] = []
+    earliest = 0
+    for number, (begin, end, text) in enumerate(parts):
+        start = max(begin, earliest)
+        following = parts[number + 1][0] if number + 1 < len(parts) else end
+        least = start + max(_MIN_MS, min(end - begin, _READABLE_MS))
+        earliest = max(min(end, max(following, start)), least)
+        captions.append(Caption(start, earliest, text))
+    return captions
+
+
+def _parts(sentence: Sentence) -> Iterator[tuple[int, int, str]]:
+    """Yield the times and texts of a sentence; times do not go back within it."""
+    text = clean(sentence.text)
+    if not text:
+        return
+    words = sentence.words
+    begin, end = sentence.begin_time, sentence.end_time
+    if end is None:
+        end = words[-1].end_time if words else begin
+    if not words or (width(text) <= _COLUMNS and end - begin <= _MAX_MS):
+        yield begin, max(end, begin), text
+        return
+    for part, part_text in _split(text, words):
+        begin = max(begin, part[0].begin_time)
+        yield begin, max(begin, part[-1].end_time), part_text
+
+
+def _split(text: str, words: Sequence[Word]) -> Iterator[tuple[list[Word], str]]:
+    """Split *text* between words wherever a caption is full, without changing the text."""
+    part: list[Word] = []
+    begin = at = 0
+    for word in words:
+        word_text = clean(word.text)
+        found = text.find(word_text, at)
+        where = at if found < 0 else found
+        end = where + len(word_text + clean(word.punctuation))
+        is_full = part and (
+            width(text[begin:end]) > _COLUMNS or word.end_time - part[0].begin_time > _MAX_MS
+        )
+        # Words may not occur in the text as spoken ("1999"): never leave a caption empty.
+        if is_full and text[begin:where].strip() and text[where:].strip():
+            yield part, text[begin:where].strip()
+            part, begin = [], where
+        part.append(word)
+        at = where + len(word_text) if found >= 0 else at
+    yield part, text[begin:].strip()
+
+
+def _screens(begin: int, end: int, text: str) -> Iterator[tuple[int, int, str]]:
+    """Yield two lines at a time; each pair has a share of the time according to its width."""
+    lines = _wrap(text)
+    total = sum(map(width, lines)) or 1
+    start, shown = begin, 0
+    for place in range(0, len(lines), 2):
+        pair = lines[place : place + 2]
+        shown += sum(map(width, pair))
+        stop = begin + (end - begin) * shown // total
+        yield start, stop, "\n".join(pair)
+        start = stop
+
+
+def _wrap(text: str) -> list[str]:
+    """Break *text* into lines of up to 42 columns, at spaces and between full-width characters."""
+    lines: list[str] = []
+    line = ""
+    for piece in _pieces(text):
+        if line.strip() and width((line + piece).rstrip()) > _LINE:
+            lines.append(line.strip())
+            line = ""
+        line += piece
+    return [line for line in (*lines, line.strip()) if line]
+
+
+def _pieces(text: str) -> list[str]:
+    """Split *text* wherever a line may be broken."""
+    pieces: list[str] = []
+    for word in re.findall(r"\S+\s*|\s+", text):
+        start = 0
+        for place in range(1, len(word)):
+            is_between = is_wide(word[place - 1]) or is_wide(word[place])
+            if is_between and unicodedata.category(word[place]) not in (*_CLOSING, "Zs"):
+                pieces.append(word[start:place])
+                start = place
+        pieces.append(word[start:])
+    return pieces

@@ -1,0 +1,364 @@
+"""The end of a file is where its bytes end, whatever its header and its decoder say."""
+
+import io
+import os
+import socket
+import struct
+import threading
+from pathlib import Path
+
+import anyio
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paraformer_async.audio import files
+from paraformer_async.audio.files import AudioFile, open_audio
+from paraformer_async.audio.mpeg import _frames, scan_mpeg
+from paraformer_async.audio.riff import scan_wav
+from paraformer_async.errors import AudioError, InvalidOptionError
+
+pytestmark = pytest.mark.anyio
+
+RATE = 16_000
+NOISE = np.random.default_rng(7).normal(0, 3000, 4 * RATE).astype(np.int16)
+
+
+def encode(samples: np.ndarray, format: str, rate: int = RATE, **options: object) -> bytes:
+    """Return *samples* as a file."""
+    file = io.BytesIO()
+    soundfile.write(file, samples, rate, format=format, **options)
+    return file.getvalue()
+
+
+async def read(path: Path, position: int = 0) -> tuple[np.ndarray, AudioFile]:
+    """Return the samples of a file, and the file."""
+    async with open_audio(path, chunk_ms=300) as audio:
+        pcm = b"".join([chunk async for chunk in audio.read_from(position)])
+        return np.frombuffer(pcm, "<i2"), audio
+
+
+def without_tag(mp3: bytes) -> bytes:
+    """Return an MP3 file without the tag of its encoder: without its first frame."""
+    (section,) = scan_mpeg(io.BytesIO(mp3), len(mp3)).sections
+    second = mp3.index(mp3[section.start : section.start + 2], section.start + 4)
+    return mp3[second:]
+
+
+def header(*, riff: int, data: int, extra: bytes = b"") -> bytes:
+    """Return a WAV header with these sizes."""
+    fmt = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, RATE, 2 * RATE, 2, 16)
+    return (
+        b"RIFF"
+        + struct.pack("<I", riff)
+        + b"WAVE"
+        + fmt
+        + extra
+        + struct.pack("<4sI", b"data", data)
+    )
+
+
+async def test_mp3_without_a_tag(tmp_path: Path) -> None:
+    """An MP3 of variable bit rate is read to its end, though its length can only be estimated."""
+    quiet = np.zeros(20 * RATE, np.int16)
+    mp3 = encode(np.concatenate([NOISE, quiet]), "MP3", bitrate_mode="VARIABLE")
+    path = tmp_path / "a.mp3"
+    path.write_bytes(without_tag(mp3))
+    samples, audio = await read(path)
+    assert 24 == pytest.approx(len(samples) / RATE, abs=0.2)
+    assert 24 == pytest.approx(audio.duration, abs=0.2)
+
+
+@pytest.mark.parametrize("format", ["MP3", "FLAC", "OGG", "WAV"])
+async def test_joined_files(tmp_path: Path, format: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Files that were joined are read to the end of the last one."""
+    first, second = (encode(NOISE[: count * RATE], format) for count in (1, 3))
+    path = tmp_path / "a"
+    path.write_bytes(first + second)
+    samples, audio = await read(path)
+    assert 4.0 == pytest.approx(audio.duration, abs=0.01)
+    assert 4 * RATE == pytest.approx(len(samples), abs=160)
+    assert "" == caplog.text
+    if format in {"FLAC", "WAV"}:
+        assert np.array_equal(samples, np.concatenate([NOISE[:RATE], NOISE[: 3 * RATE]]))
+
+
+@pytest.mark.parametrize("format", ["MP3", "FLAC", "OGG", "WAV"])
+async def test_joined_files_of_several_rates(tmp_path: Path, format: str) -> None:
+    """A file whose sample rate changes in the middle is refused before any of it is read."""
+    path = tmp_path / "a"
+    path.write_bytes(encode(NOISE, format) + encode(NOISE, format, 48_000))
+    with pytest.raises(AudioError, match=r"changes its format.*16000 Hz"):
+        await read(path)
+
+
+async def test_mp3_whose_tag_declares_too_little(tmp_path: Path) -> None:
+    """An MP3 file that grew after its tag was written is read to its end."""
+    mp3 = encode(NOISE, "MP3")
+    place = mp3.index(b"Xing" if b"Xing" in mp3 else b"Info") + 8
+    path = tmp_path / "a.mp3"
+    path.write_bytes(mp3[:place] + struct.pack(">I", 3) + mp3[place + 4 :])
+    samples, _ = await read(path)
+    assert 4 * RATE == pytest.approx(len(samples), abs=0.2 * RATE)
+
+
+async def test_damage_within_an_mp3(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What is no frame of an MP3 file is skipped, with a warning unless it is tag or padding."""
+    mp3 = encode(NOISE, "MP3")
+    junk = np.random.default_rng(1).integers(0, 255, 5000, np.uint8).tobytes()
+    tags = b"TAG" + bytes(125) + b"ID3\4\0\0\0\0\1\0" + bytes(128)
+    path = tmp_path / "a.mp3"
+    places = [position for position, *_ in _frames(io.BytesIO(mp3))]
+    half = places[len(places) // 2]
+    for gap, is_damage in ((tags, False), (bytes(3000), False), (junk, True)):
+        caplog.clear()
+        path.write_bytes(mp3[:half] + gap + mp3[half:])
+        samples, _ = await read(path)
+        assert 4 == pytest.approx(len(samples) / RATE, abs=0.3)
+        assert ("is damaged after" in caplog.text) is is_damage
+    path.write_bytes(mp3[: len(mp3) // 2])
+    await read(path)
+    assert "ends early: it declares 4." in caplog.text
+    assert ("", "") == capfd.readouterr()
+
+
+async def test_ogg_that_was_cut_off(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """An Ogg file that ends within a page is reported."""
+    ogg = encode(NOISE, "OGG")
+    path = tmp_path / "a.ogg"
+    path.write_bytes(ogg + ogg[: len(ogg) // 2])
+    assert 4 <= (await read(path))[1].duration
+    assert "was cut off" in caplog.text
+
+
+async def test_rf64_that_was_cut_off(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A file of the large variant of WAV is reported, too, if it was cut off."""
+    rf64 = encode(NOISE, "RF64")
+    path = tmp_path / "a.wav"
+    path.write_bytes(rf64)
+    assert np.array_equal((await read(path))[0], NOISE)
+    assert "" == caplog.text
+    path.write_bytes(rf64[: len(rf64) // 2])
+    await read(path)
+    assert "ends early: it declares 4.00 s" in caplog.text
+
+
+async def test_flac_of_unknown_length(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A FLAC file that declares no length is read to its end, and its duration is that."""
+    flac = bytearray(encode(NOISE, "FLAC"))
+    flac[21] &= 0xF0
+    flac[22:26] = bytes(4)
+    path = tmp_path / "a.flac"
+    path.write_bytes(flac)
+    samples, audio = await read(path)
+    assert np.array_equal(samples, NOISE)
+    assert 4.0 == audio.duration
+    assert "" == caplog.text
+
+
+@pytest.mark.parametrize("riff", [0, 8, 36, 4088, 0xFFFF_FFFF])
+@pytest.mark.parametrize("data", [0, 4000, 0x7FFF_FFFF, 0xFFFF_FFFF])
+async def test_wav_that_was_never_completed(
+    tmp_path: Path, riff: int, data: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A WAV file whose recorder was killed is read to its end, whatever sizes it declares."""
+    path = tmp_path / "a.wav"
+    path.write_bytes(header(riff=riff, data=data) + NOISE.tobytes())
+    samples, audio = await read(path)
+    assert np.array_equal(samples, NOISE)
+    assert 4.0 == audio.duration
+    assert ("not completed" in caplog.text) is (data < 5000)
+
+
+async def test_padding_before_the_samples(tmp_path: Path) -> None:
+    """Chunks before the samples, as recorders leave them for later use, are skipped."""
+    path = tmp_path / "a.wav"
+    junk = struct.pack("<4sI", b"FLLR", 4044) + bytes(4044)
+    path.write_bytes(header(riff=4088, data=0, extra=junk) + NOISE.tobytes())
+    assert np.array_equal((await read(path))[0], NOISE)
+
+
+@pytest.mark.parametrize("odd", [0, 1])
+async def test_chunks_after_the_samples(tmp_path: Path, odd: int) -> None:
+    """Chunks and tags after the samples are not read as samples."""
+    path = tmp_path / "a.wav"
+    tags = struct.pack("<4sI", b"LIST", 1000) + b"INFO" + b"\x7f" * 996 + b"TAG" + b"x" * 125
+    size = len(NOISE) * 2 + odd
+    path.write_bytes(
+        header(riff=36 + size, data=size) + NOISE.tobytes() + b"\1\0"[: 2 * odd] + tags
+    )
+    assert np.array_equal((await read(path))[0], NOISE)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1), st.binary(max_size=2000))
+async def test_any_sizes(riff: int, data: int, tail: bytes) -> None:
+    """Whatever the sizes in a WAV header: the sections lie in the file and cover its beginning."""
+    file = header(riff=riff, data=data) + tail
+    for size in (len(file), 44, 20, 3):
+        sections = scan_wav(io.BytesIO(file[:size]), size).sections
+        assert 0 == sections[0].start
+        assert all(one.start < one.end <= size for one in sections)
+
+
+@given(st.binary(max_size=3000))
+async def test_any_bytes_for_mp3(data: bytes) -> None:
+    """Whatever the bytes: the sections of an MP3 file lie in the file, in order."""
+    frame = bytes.fromhex("fff340c4") + bytes(140)
+    file = data[:100] + frame * 3 + data
+    sections = scan_mpeg(io.BytesIO(file), len(file)).sections
+    places = [place for one in sections for place in (one.start, one.end)]
+    assert sorted(places) == places
+    assert places[-1] <= len(file)
+
+
+@pytest.mark.parametrize(
+    ("format", "subtype"),
+    [
+        ("WAV", "PCM_16"),
+        ("WAV", "PCM_24"),
+        ("WAV", "FLOAT"),
+        ("FLAC", "PCM_16"),
+        ("AIFF", "PCM_16"),
+    ],
+)
+@pytest.mark.parametrize("position", [0, 2, 9601, 64_000, 128_000, 999_999])
+async def test_reading_again(tmp_path: Path, format: str, subtype: str, position: int) -> None:
+    """Reading again from a position yields the bytes from there on, exactly."""
+    path = tmp_path / "a"
+    path.write_bytes(encode(NOISE, format, subtype=subtype))
+    async with open_audio(path) as audio:
+        whole = b"".join([chunk async for chunk in audio])
+        for _ in range(2):
+            again = b"".join([chunk async for chunk in audio.read_from(position)])
+            assert whole[position:] == again
+        assert 4.0 == audio.duration
+
+
+async def test_reading_again_from_a_deleted_file(tmp_path: Path) -> None:
+    """A file that was deleted or replaced meanwhile is still read again: it is held open."""
+    path = tmp_path / "a.wav"
+    path.write_bytes(encode(NOISE, "WAV"))
+    async with open_audio(path) as audio:
+        assert await anext(aiter(audio))
+        if os.name != "nt":
+            path.unlink()
+            path.write_bytes(b"something else")
+        again = b"".join([chunk async for chunk in audio.read_from(64_000)])
+    assert NOISE[32_000:].tobytes() == again
+
+
+@pytest.mark.parametrize("change", ["cut", "rewritten"])
+async def test_a_file_that_changes_cannot_be_read_again(tmp_path: Path, change: str) -> None:
+    """If a file was cut or rewritten meanwhile, reading it again raises a clear error."""
+    path = tmp_path / "a.wav"
+    path.write_bytes(encode(NOISE, "WAV"))
+    async with open_audio(path) as audio:
+        assert await anext(aiter(audio))
+        if change == "cut":
+            os.truncate(path, 1000)
+        else:
+            path.write_bytes(encode(NOISE[::-1], "WAV"))
+            os.utime(path, (1, 1))
+        with pytest.raises(AudioError, match=r"a\.wav has changed"):
+            await anext(audio.read_from(2))
+
+
+async def test_a_disk_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A read error of the disk is not the end of the audio, but an error that names the file."""
+    path = tmp_path / "a.wav"
+    path.write_bytes(encode(NOISE, "WAV"))
+    async with open_audio(path, chunk_ms=300) as audio:
+
+        class Failing(io.FileIO):
+            def readinto(self, buffer: object) -> int:
+                raise OSError(5, "Input/output error")
+
+        chunks = aiter(audio)
+        assert await anext(chunks)
+        with Failing(path) as failing:
+            monkeypatch.setattr(audio._reader._region, "_file", failing)
+            with pytest.raises(AudioError, match=r"a\.wav cannot be read after 0\.30 s: Input"):
+                [None async for _ in chunks]
+
+
+async def test_a_file_that_is_cut_while_it_is_read(tmp_path: Path) -> None:
+    """If a file is cut while it is being read, what is missing is not taken for its end."""
+    path = tmp_path / "a.wav"
+    path.write_bytes(encode(NOISE, "WAV"))
+    async with open_audio(path) as audio:
+        chunks = aiter(audio)
+        assert await anext(chunks)
+        os.truncate(path, 1000)
+        with pytest.raises(AudioError, match=r"a\.wav cannot be read after 1\.00 s: it was cut"):
+            [None async for _ in chunks]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+async def test_pipes_are_refused_at_once(tmp_path: Path) -> None:
+    """A pipe or a socket is refused at once, whether or not anybody writes to it."""
+    fifo = tmp_path / "a.wav"
+    os.mkfifo(fifo)
+    reading, writing = os.pipe()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "socket.wav"))
+        with anyio.fail_after(2):
+            for path in (fifo, Path(f"/dev/fd/{reading}")):
+                with pytest.raises(AudioError, match="is a pipe"):
+                    await read(path)
+            with pytest.raises(AudioError, match="is a socket"):
+                await read(tmp_path / "socket.wav")
+            with pytest.raises(AudioError, match="is a device"):
+                await read(Path("/dev/null"))
+    os.close(reading)
+    os.close(writing)
+
+
+async def test_slow_disks_starve_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files that wait for a slow disk hold up neither other files nor other worker threads."""
+    path = tmp_path / "a.wav"
+    path.write_bytes(encode(NOISE, "WAV"))
+    slow = tmp_path / "slow.wav"
+    slow.write_bytes(path.read_bytes())
+    released = threading.Event()
+    open_file = files.FileReader
+
+    def open_slowly(file: Path) -> object:
+        if file == slow:
+            released.wait(10)
+        return open_file(file)
+
+    monkeypatch.setattr(files, "FileReader", open_slowly)
+    async with anyio.create_task_group() as tasks:
+        try:
+            for _ in range(60):
+                tasks.start_soon(read, slow)
+            await anyio.wait_all_tasks_blocked()
+            with anyio.fail_after(5):
+                assert 4.0 == (await read(path))[1].duration
+                await anyio.to_thread.run_sync(released.is_set)
+        finally:
+            released.set()
+
+
+@pytest.mark.parametrize(
+    "audio",
+    [b"RIFF", io.BytesIO(b"RIFF"), bytearray(4), 3, None],
+    ids=lambda one: type(one).__name__,
+)
+async def test_audio_in_place_of_a_path(audio: object) -> None:
+    """Audio in memory, or an open file, in place of a path is refused with a hint."""
+    with pytest.raises(InvalidOptionError, match=rf"not {type(audio).__name__}.*stream\("):
+        async with open_audio(audio):  # type: ignore[arg-type]
+            pass
+
+
+@pytest.mark.parametrize("path", ["", "a\0b"])
+async def test_impossible_path(path: str) -> None:
+    """A path that cannot exist is refused with an error of ours."""
+    with pytest.raises(InvalidOptionError, match="not a path"):
+        async with open_audio(path):
+            pass

@@ -1,0 +1,108 @@
+"""What the command line writes: files are whole, and text from outside is harmless."""
+
+import json
+import os
+import re
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from paraformer_async import Latency, Sentence, Transcript
+from paraformer_async.cli import files, output
+from paraformer_async.cli.files import write_whole
+from paraformer_async.cli.output import OutputFormat, describe, render, render_json, write_message
+from tests.cli.conftest import Run, silence
+
+EVIL = "a\x1b[2Jb\x9b31m\u202ec\n\nd\x07\ud83d"
+SCRIPTED = ("transcribe", "--local", "--engine", "scripted")
+posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such permissions")
+
+
+def transcript(text: str) -> Transcript:
+    """Return a transcript of *text*."""
+    return Transcript((Sentence(0, 1000, text),), 1.0, Latency(), "id")
+
+
+@pytest.mark.parametrize("format", OutputFormat)
+def test_text_of_the_service_is_harmless(format: OutputFormat) -> None:
+    """Nothing that the service sends can control a terminal or break a file."""
+    written = render(transcript(EVIL), format, Path("a.wav"))
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\ud800-\udfff]", written)
+    written.encode()
+    if format is OutputFormat.JSON:
+        assert EVIL == json.loads(written)[0]["text"]
+
+
+def test_messages_are_harmless(capsys: pytest.CaptureFixture[str]) -> None:
+    """A message is one line without control characters, whatever the service sent."""
+    write_message(f"the service refused: {EVIL}")
+    assert "paraformer-async: the service refused: abc d \ufffd\n" == capsys.readouterr().err
+
+
+def test_errors_are_harmless() -> None:
+    """An error in a JSON document is escaped."""
+    written = render_json([describe(Path("a.wav"), ValueError(EVIL))])
+    assert "\x9b" not in written
+
+
+def test_files_are_written_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If writing fails, what was there before is untouched, and nothing else is left."""
+    path = tmp_path / "a.srt"
+    path.write_text("before")
+
+    def fail(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files.os, "fsync", fail)
+    with pytest.raises(OSError, match="No space left") as caught:
+        write_whole(path, "after")
+    assert str(path) == caught.value.filename
+    assert "before" == path.read_text()
+    assert [path] == list(tmp_path.iterdir())
+    assert "a.srt: No space left on device" in output.error_text(caught.value)
+
+
+@posix
+def test_links_are_not_followed(tmp_path: Path) -> None:
+    """A symbolic link in the place of an output file is replaced, not followed."""
+    (tmp_path / "somebody's").write_text("precious")
+    path = tmp_path / "a.txt"
+    path.symlink_to("somebody's")
+    write_whole(path, "text")
+    assert "precious" == (tmp_path / "somebody's").read_text()
+    assert "text" == path.read_text()
+    assert not path.is_symlink()
+
+
+@posix
+def test_permissions_are_kept(tmp_path: Path) -> None:
+    """A file that is replaced keeps its permissions; a new one has the usual ones."""
+    path = tmp_path / "a.txt"
+    write_whole(path, "new")
+    umask = os.umask(0)
+    os.umask(umask)
+    assert 0o666 & ~umask == stat.S_IMODE(path.stat().st_mode)
+    path.chmod(0o600)
+    write_whole(path, "replaced")
+    assert 0o600 == stat.S_IMODE(path.stat().st_mode)
+
+
+def test_an_input_is_never_an_output(run: Run, tmp_path: Path) -> None:
+    """An audio file that has the name of an output file is not overwritten."""
+    audio = silence(tmp_path / "a.txt")
+    before = audio.read_bytes()
+    done = run(*SCRIPTED, "--output-dir", ".", audio)
+    assert 2 == done.returncode
+    assert "would be overwritten" in done.stderr
+    assert before == audio.read_bytes()
+
+
+def test_standard_input_as_a_file(run: Run) -> None:
+    """`-` and pipes are refused in one line that says what to do."""
+    done = run(*SCRIPTED, "-")
+    assert (1, "") == (done.returncode, done.stdout)
+    assert "-: standard input is not a file (write its audio to a file first)" in done.stderr

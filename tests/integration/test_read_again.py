@@ -1,0 +1,65 @@
+"""Audio that can be read again is read again after a drop, however little of it is kept."""
+
+import io
+from array import array
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from paraformer_async import Reconnect
+from paraformer_async.testing import Drop, ScriptedServer, marked, marks
+from tests.integration.marked import BLOCKS, LENGTH, assert_complete, recognizer_for, results_of
+
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
+
+# Less is kept than the service leaves unsettled, so that a drop costs audio that is not kept.
+LITTLE = Reconnect(backoff=lambda _: 0.01, keep=1.0)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        io.BytesIO,
+        bytearray,
+        lambda audio: array("h", audio),
+        lambda audio: np.frombuffer(audio, np.int16),
+        lambda audio: [audio[start : start + 999] for start in range(0, len(audio), 999)],
+    ],
+    ids=["BytesIO", "bytearray", "array", "numpy", "list"],
+)
+async def test_audio_in_memory(kind: Callable[[bytes], Any]) -> None:
+    """Whatever holds the audio in memory: a drop loses none of it."""
+    async with ScriptedServer(marks(sentence_ms=5000), faults=[Drop(after_ms=8000)]) as server:
+        assert_complete(await results_of(server, kind(marked(LENGTH)), reconnect=LITTLE))
+
+
+async def test_open_file(tmp_path: Path) -> None:
+    """An open file on disk is read again from where it stood when it was handed over."""
+    path = tmp_path / "a.raw"
+    path.write_bytes(b"header" + marked(LENGTH))
+    async with ScriptedServer(marks(sentence_ms=5000), faults=[Drop(after_ms=8000)]) as server:
+        with path.open("rb") as file:
+            file.read(6)
+            assert_complete(await results_of(server, file, reconnect=LITTLE))
+
+
+@pytest.mark.parametrize("format", ["WAV", "FLAC"])
+async def test_joined_file(tmp_path: Path, format: str) -> None:
+    """A file of several parts is read again across their boundary."""
+    samples = np.frombuffer(marked(LENGTH), np.int16)
+    parts = []
+    for part in (samples[: 6 * 16_000], samples[6 * 16_000 :]):
+        file = io.BytesIO()
+        soundfile.write(file, part, 16_000, format=format)
+        parts.append(file.getvalue())
+    path = tmp_path / "a"
+    path.write_bytes(b"".join(parts))
+    async with ScriptedServer(marks(sentence_ms=5000), faults=[Drop(after_ms=8000)]) as server:
+        async with recognizer_for(server, reconnect=LITTLE) as recognizer:
+            transcript = await recognizer.transcribe(path)
+    assert [int(word.text) for word in transcript.words] == BLOCKS
+    assert 10.0 == transcript.duration
