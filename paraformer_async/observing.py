@@ -1,16 +1,16 @@
 """
-What an observer sees: everything about a recognition that is no audio and no result.
+Observations: everything about a recognition except its audio and its results.
 
     def print_retries(event: Observation) -> None:
         if isinstance(event, RetryScheduled):
-            print(f"again in {event.delay:.1f} s after: {event.failure}")
+            print(f"retrying in {event.delay:.1f} s: {event.failure}")
 
     AsyncRecognizer(observe=print_retries)
 
-An observer is a callable of one event. It is called in the step in which something happens, in the
-event loop, so it must not block, and it cannot be asynchronous. What it raises ends the recognition
-that it observes. Durations are seconds of a monotonic clock. Nothing here carries a key, a header
-or an address. Raw messages come only with `observe_messages=True`.
+An observer is a callable with one argument. It is called at once, in the event loop, so it must not
+block, and it cannot be asynchronous. An exception that it raises ends the recognition that it
+observes. Durations are in seconds of a monotonic clock. No observation contains a key, a header or
+an address. Raw messages are observed only with `observe_messages=True`.
 """
 
 from collections.abc import Callable
@@ -37,11 +37,11 @@ __all__ = [
 
 class PoolWaited(Struct, frozen=True):
     """
-    There is a place for a connection.
+    The pool has admitted another connection.
 
     Attributes:
-        recognition: Id of the recognition: that of its first task.
-        seconds: How long it waited.
+        recognition: Id of the recognition, which is that of its first task.
+        seconds: Duration of the wait.
     """
 
     recognition: str
@@ -50,13 +50,13 @@ class PoolWaited(Struct, frozen=True):
 
 class Connected(Struct, frozen=True):
     """
-    There is a connection.
+    A connection has been opened, or taken from the pool.
 
     Attributes:
         recognition: Id of the recognition.
-        seconds: For name resolution, TCP, TLS, proxy and WebSocket handshake together; 0 when the
-            connection was idle in the pool.
-        is_reused: Whether it has carried a task before, or was made ahead.
+        seconds: Duration of name resolution, TCP, TLS, proxy and WebSocket handshake together; 0
+            for a connection from the pool.
+        is_reused: Whether it was idle in the pool.
     """
 
     recognition: str
@@ -66,11 +66,11 @@ class Connected(Struct, frozen=True):
 
 class QuotaWaited(Struct, frozen=True):
     """
-    A task may be submitted.
+    The quota has admitted another task.
 
     Attributes:
         recognition: Id of the recognition.
-        seconds: How long it waited.
+        seconds: Duration of the wait.
     """
 
     recognition: str
@@ -94,11 +94,11 @@ class AttemptStarted(Struct, frozen=True):
 
 class RetryScheduled(Struct, frozen=True):
     """
-    An attempt has failed, and another follows.
+    An attempt has failed, and another one follows.
 
     Attributes:
         recognition: Id of the recognition.
-        failure: Why the last one ended, with all facts.
+        failure: Why the last attempt ended, with all facts.
         failures: Consecutive failures so far.
         delay: Seconds until the next attempt.
         unsettled: Seconds of audio that will be sent again; `None` for compressed audio.
@@ -113,7 +113,7 @@ class RetryScheduled(Struct, frozen=True):
 
 class MessageSent(Struct, frozen=True):
     """
-    A message was handed to the connection.
+    A message has been written to the connection.
 
     Attributes:
         recognition: Id of the recognition.
@@ -126,11 +126,11 @@ class MessageSent(Struct, frozen=True):
 
 class MessageReceived(Struct, frozen=True):
     """
-    A message was received.
+    A message has been received.
 
     Attributes:
         recognition: Id of the recognition.
-        message: As it came; text in UTF-8.
+        message: The message as received; text may be in UTF-8.
     """
 
     recognition: str
@@ -144,10 +144,10 @@ class Ended(Struct, frozen=True):
     Attributes:
         recognition: Id of the recognition.
         request_ids: Ids of all its tasks.
-        seconds: From its begin to here.
-        finals: Final results that were received.
+        seconds: Duration of the recognition.
+        finals: Number of final results received.
         usage: What the service bills for all tasks.
-        error: Why it ended before it was done; `None` when it is complete.
+        error: Why it failed; `None` if it is complete.
     """
 
     recognition: str
@@ -170,19 +170,19 @@ Observation: TypeAlias = (
 )
 
 Observer: TypeAlias = Callable[[Observation], object]
-"""A callable of one event. It is not awaited."""
+"""A callable with one argument. Its result is ignored."""
 
 
 class Statistics(Struct, frozen=True):
     """
-    A recognizer at one moment.
+    The state of a recognizer at one moment.
 
     Attributes:
-        recognitions: Recognitions that run.
-        active: Connections that are lent to a recognition, or being made for one.
-        idle: Connections that wait for their next task.
-        waiting: Recognitions that wait for a connection.
-        waiting_for_quota: Recognitions that wait to submit a task.
+        recognitions: Running recognitions.
+        active: Connections in use by a recognition, or being opened for one.
+        idle: Connections in the pool that are ready for another task.
+        waiting: Recognitions waiting for a connection.
+        waiting_for_quota: Recognitions waiting to submit a task.
         tasks: Tasks submitted so far.
     """
 

@@ -1,4 +1,4 @@
-"""The door: `AsyncRecognizer`."""
+"""`AsyncRecognizer`, the client of the service."""
 
 import inspect
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -44,14 +44,15 @@ class AsyncRecognizer(Enterable):
             async for result in recognizer.stream(microphone()):
                 print(result.text)
 
-    Leaving the `async with` ends every recognition that still runs. Options that cannot work are
-    refused on creation. A parameter that is not given is not sent, so the service's default holds.
+    Leaving the `async with` ends every recognition that is still running, and closes all
+    connections, in bounded time. Options that cannot work are refused on creation. Parameters that
+    are not given are not sent, so that the service's defaults apply.
 
     Args:
-        model: The model; one that is not known here is passed on with its parameters unchecked.
+        model: The model. For an unknown one, the parameters are passed on unchecked.
         format: Format of streamed audio: pcm (s16le mono), wav, mp3, opus, speex, aac or amr.
-        sample_rate: Rate of streamed audio in Hz; that of the model, or 16000, when not given.
-            Files bring their own.
+        sample_rate: Rate of streamed audio in Hz; by default that of the model, or 16000. Files
+            are sent at their own rate.
         vocabulary_id: Id of a list of hot words, of v2 and later models.
         phrase_id: Id of a list of hot words, of v1 models.
         disfluency_removal_enabled: Drop filler words. Default: False.
@@ -71,25 +72,25 @@ class AsyncRecognizer(Enterable):
         keep_dialect: Write dialect as it is spoken, not as Mandarin. Default: False.
         intermediate_result_enabled: Send partial results, too. Default: False.
         parameters: Further parameters for the service, passed on unchecked.
-        api_key: The key, or a callable (sync or async) that is asked for it at each connection.
-            From DASHSCOPE_API_KEY when not given.
-        endpoint: Address of the service, ws:// or wss://. From DASHSCOPE_WEBSOCKET_BASE_URL when
-            not given.
+        api_key: The key, or a callable (sync or async) that returns it for each connection.
+            Default: the environment variable DASHSCOPE_API_KEY.
+        endpoint: Address of the service, ws:// or wss://. Default: the environment variable
+            DASHSCOPE_WEBSOCKET_BASE_URL.
         workspace: Id of the workspace to use.
         headers: Further headers of the handshake.
-        proxy: Address of an HTTP proxy. From HTTPS_PROXY, HTTP_PROXY and NO_PROXY when not given.
-        ssl: TLS settings; certificates are verified by the system's when not given.
-        connector: Makes the connector of aiohttp, for those who need another resolver, address
-            family or local address; `lambda: aiohttp.TCPConnector(limit=0, family=socket.AF_INET)`.
-        transport: What opens connections: `"aiohttp"`, `"picows"` (extra `fast`), or a callable
-            that returns a `TransportFactory` of your own.
-        pool: How many connections there may be, and how fast tasks are submitted.
-        middleware: Factories of middleware, outermost first, put around the two that are built in.
-        reconnect: What happens when a connection breaks; `None` to fail at once.
-        timeouts: The bounds of all waits.
-        buffer: Seconds of audio that may wait to be sent before `send` and sources wait.
+        proxy: Address of an HTTP proxy. Default: from HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
+        ssl: TLS settings. Default: certificates are verified with those of the system.
+        connector: Returns aiohttp's connector, for another resolver, address family or local
+            address: `lambda: aiohttp.TCPConnector(limit=0, family=socket.AF_INET)`.
+        transport: Opens connections: `"aiohttp"`, `"picows"` (extra `fast`), or a callable that
+            returns a `TransportFactory` of your own; see `paraformer_async.transports`.
+        pool: Limits of connections and of the submission of tasks.
+        middleware: Factories of middleware, outermost first; the built-in ones are inside of them.
+        reconnect: How lost connections are replaced; `None` to fail at once.
+        timeouts: Time limits of all waits.
+        buffer: Seconds of unsent audio beyond which `send` and sources wait.
         frame_ms: Length of the frames in which streamed PCM is sent, 20 to 200 ms. Shorter frames
-            cost CPU and spare delay. Audio that does not fill a frame leaves after that time.
+            cost CPU and save delay. Audio that does not fill a frame is sent after that time.
         observe: Called with each event of `paraformer_async.observing`: connections, waits,
             attempts, retries, ends. It must not block.
         observe_messages: Whether raw messages are among the events.
@@ -187,7 +188,7 @@ class AsyncRecognizer(Enterable):
 
     @property
     def options(self) -> Options:
-        """The options of all recognitions that do not override them."""
+        """The options of recognitions that do not override them."""
         return self._options
 
     def statistics(self) -> Statistics:
@@ -201,11 +202,13 @@ class AsyncRecognizer(Enterable):
 
     async def warm(self, connections: int = 1) -> None:
         """
-        Make connections before they are needed, so that the next recognitions start at once.
+        Open connections in advance, so that the next recognitions start at once.
+
+        Cancellation is safe: no connection is left half open.
 
         Raises:
             UsageError: The recognizer is not open.
-            ServiceError: A connection could not be made.
+            ServiceError: A connection could not be opened.
         """
         client = self._opened()
         client.require_open()
@@ -215,14 +218,14 @@ class AsyncRecognizer(Enterable):
         self, audio: Source | None = None, **overrides: Unpack[Overrides]
     ) -> RecognitionStream:
         """
-        Recognize audio while it comes. Nothing is sent before the stream is entered or iterated.
+        Recognize audio as it arrives. Nothing is sent before the stream is entered or iterated.
 
         Args:
             audio: Where the audio comes from: an async iterable of bytes, an async reader such as
                 the `stdout` of an asyncio process, any iterable of bytes (read in a thread, a
                 little ahead), a binary file, or the bytes themselves, also as an array of int16
-                (floats are refused). `None` to `send` it by hand.
-            overrides: Options that are different for this recognition.
+                (floats are refused). `None` to call `send`.
+            overrides: Options that differ for this recognition.
 
         Raises:
             InvalidOptionError: An option or the source cannot work.
@@ -244,12 +247,13 @@ class AsyncRecognizer(Enterable):
 
         Args:
             path: The file, on disk; audio in memory or in a pipe goes to `stream`.
-            on_result: Called with each result as it comes, partial ones too, to show progress.
-            overrides: Options that are different for this recognition.
+            on_result: Called with each result, partial ones too, as it is received, to show
+                progress.
+            overrides: Options that differ for this recognition.
 
         Raises:
             OSError: The file cannot be opened (FileNotFoundError and its kin).
-            AudioError: The file cannot be read as audio, or is not what the model takes.
+            AudioError: The file cannot be read as audio, or the model does not accept its rate.
             ParaformerError: The recognition failed.
         """
         self._opened().require_open()
@@ -291,7 +295,7 @@ class AsyncRecognizer(Enterable):
         if unknown:
             name = min(unknown)
             raise InvalidOptionError(
-                name, "there is no such option", hint="parameters={…} passes further ones on"
+                name, "there is no such option", hint="parameters={…} passes on further ones"
             )
         return replace(self._options, **overrides)
 
@@ -321,7 +325,7 @@ def _made(factory: Callable[[], Middleware]) -> Middleware:
     middleware = factory()
     if not isinstance(middleware, Middleware):
         raise InvalidOptionError(
-            "middleware", f"{factory!r} gives no Middleware of paraformer_async.middleware"
+            "middleware", f"{factory!r} returns no Middleware of paraformer_async.middleware"
         )
     return middleware
 
@@ -330,6 +334,6 @@ def _check_rate(options: Options, sample_rate: int) -> None:
     model = MODELS.get(options.model)
     if model and model.sample_rate not in (None, sample_rate):
         raise AudioError(
-            f"the file has {sample_rate} Hz, and {options.model} takes {model.sample_rate} Hz",
-            hint="convert the file, or use paraformer-realtime-v2, which takes any rate",
+            f"the file has {sample_rate} Hz, but {options.model} requires {model.sample_rate} Hz",
+            hint="convert the file, or use paraformer-realtime-v2, which accepts any rate",
         )

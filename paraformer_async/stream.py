@@ -1,4 +1,4 @@
-"""A recognition in the hands of its user."""
+"""`RecognitionStream`: one recognition, as its user sees it."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
@@ -19,31 +19,31 @@ from paraformer_async.results import RecognitionResult, Usage
 
 __all__ = ["RecognitionStream"]
 
-# What leaving a stream may take beyond `Timeouts.close`: canceling what runs, in seconds.
-_CANCELLING = 1.0
+# Seconds that closing a stream may take beyond `Timeouts.close`, to cancel its tasks.
+_CANCELING = 1.0
 
 
 class RecognitionStream(Enterable):
     """
     One recognition: an async iterator of results, and an async context manager.
 
-    With a source, iterating is all there is to do, and leaving the loop early ends the recognition:
+    With a source, iterate over it; leaving the loop early ends the recognition:
 
         async for result in recognizer.stream(microphone()):
             print(result.text)
 
-    Without one, audio is sent by hand, usually by another task than the one that reads:
+    Without a source, send the audio, usually in another task than the one that iterates:
 
         async with recognizer.stream() as stream:
             await stream.send(frame)     # as often as there is audio
-            await stream.finish()        # no more comes; the results go on
+            await stream.finish()        # no more audio; results continue
             async for result in stream:
                 print(result.text)
 
-    Partial results that nobody read are replaced by newer ones; every final result is kept. What
-    goes wrong is raised by the loop, by `send` and `finish`, or at the latest on leaving the
-    `async with`. Leaving is bounded, even when the peer is dead. The methods belong to the event
-    loop of the recognizer; any number of tasks may call them.
+    Unread partial results are replaced by newer ones; every final result is kept. A failure is
+    raised by the loop, by `send` and `finish`, or at the latest on leaving the `async with`.
+    Leaving takes bounded time, even if the service does not respond. The methods must be called in
+    the event loop of the recognizer, by any number of tasks.
     """
 
     def __init__(self, run: Run, latency: LatencyMeter, hub: Hub) -> None:
@@ -56,22 +56,22 @@ class RecognitionStream(Enterable):
 
     @property
     def request_id(self) -> str:
-        """Id of the present task, known from the beginning; quote it to the service's support."""
+        """Id of the current task, set from the beginning; quote it to the service's support."""
         return self._run.request_ids[-1]
 
     @property
     def request_ids(self) -> tuple[str, ...]:
-        """Ids of all tasks: reconnections begin new ones. The present one is the last."""
+        """Ids of all tasks, the current one last. Each reconnection begins a new task."""
         return self._run.request_ids
 
     @property
     def latency(self) -> results.Latency:
-        """First- and last-packet latency in seconds, as far as they are known."""
+        """First- and last-packet latency in seconds; `None` until known."""
         return self._latency.measured
 
     @property
     def usage(self) -> Usage | None:
-        """What the service bills so far; `None` until it said so."""
+        """What the service bills so far; `None` until it has reported any usage."""
         return self._run.machine.usage
 
     @asynccontextmanager
@@ -92,15 +92,16 @@ class RecognitionStream(Enterable):
 
     async def send(self, audio: Chunk) -> None:
         """
-        Send audio; wait while the buffer is full (`buffer` seconds): the service sets the pace.
+        Send audio. Wait while the buffer is full (`buffer` seconds): the service sets the pace.
 
-        Cancellation is safe: the audio was taken whole or not at all.
+        Calls are served in order. Cancellation is safe: either all of the audio is sent, or none.
 
         Args:
             audio: Any number of bytes, in the stream's format; PCM is s16le mono.
 
         Raises:
-            UsageError: The stream was not entered, has a source, or was finished.
+            UsageError: The stream was not entered, has a source, or was finished; or this is
+                another event loop.
             ParaformerError: The recognition has failed.
         """
         self._require_push()
@@ -114,9 +115,10 @@ class RecognitionStream(Enterable):
 
     async def finish(self) -> None:
         """
-        Tell that no more audio comes. Does not wait: results go on until the service is done.
+        Mark the end of the audio, after all earlier calls of `send`. May be called twice.
 
-        May be called twice.
+        It does not wait for results; they continue until the service has sent the last.
+        Cancellation is safe: the end is marked, or not.
 
         Raises:
             UsageError: The stream was not entered, or has a source.
@@ -128,10 +130,11 @@ class RecognitionStream(Enterable):
 
     async def flush(self) -> None:
         """
-        End the utterance here: what was sent so far becomes final, and the stream goes on.
+        End the utterance here: the audio so far is recognized to the end, and the stream continues.
 
-        The task is finished, and the next one begins on the same connection; audio that is sent
-        meanwhile waits for it. Does not wait for the results. Times are continuous.
+        The task is finished, and the next one begins on the same connection; meanwhile, further
+        audio is buffered. Times are continuous. It does not wait for results. Cancellation is safe:
+        either the utterance ends here, or nothing has changed.
 
         Raises:
             UsageError: The stream was not entered, has a source, or was finished.
@@ -143,9 +146,9 @@ class RecognitionStream(Enterable):
 
     async def update(self, **overrides: Unpack[Overrides]) -> None:
         """
-        Use other options for the audio that is sent from here on.
+        Use other options for all further audio.
 
-        What was sent before is recognized with the options that held then; see `flush`.
+        Earlier audio is recognized to the end with the earlier options; see `flush`.
 
         Args:
             overrides: Options of the task: the model and its parameters, but not the format and the
@@ -161,10 +164,10 @@ class RecognitionStream(Enterable):
         await self._run.mark_seam(self._run.updated(overrides))
 
     async def aclose(self) -> None:
-        """End the recognition now, and wait (in bounded time) until nothing of it is left."""
+        """End the recognition now, and wait, in bounded time, until its tasks have ended."""
         self._run.end(UsageError("the stream was closed before the recognition was done"))
         if self._is_begun:
-            with anyio.move_on_after(self._run.close_timeout + _CANCELLING, shield=True):
+            with anyio.move_on_after(self._run.close_timeout + _CANCELING, shield=True):
                 await self._run.wait()
 
     def __aiter__(self) -> AsyncIterator[RecognitionResult]:
@@ -187,7 +190,7 @@ class RecognitionStream(Enterable):
                 await inbox.changed.wait()
             return inbox.results.pop(0)
         finally:
-            # It lives as long as this waits, and not as long as the traceback of an error.
+            # The iterator is kept alive while this waits, but not by the traceback of an error.
             del iterator
 
     def _begin_to_iterate(self) -> None:
@@ -217,7 +220,7 @@ class RecognitionStream(Enterable):
             raise failure
 
     def _seen_failure(self) -> BaseException | None:
-        """Return the failure, if there is one; it is about to be raised."""
+        """Return the failure, if any, and note that it is raised to the user."""
         failure = self._run.failure
         self._is_seen = self._is_seen or failure is not None
         return failure
@@ -225,10 +228,10 @@ class RecognitionStream(Enterable):
 
 class _Results:
     """
-    Iterates over a stream.
+    An iterator over a stream.
 
-    A loop that is left early drops its iterator. If the loop was all that held the recognition (no
-    `async with`), the recognition ends with it.
+    A loop that is left early drops its iterator, which ends the recognition, unless an `async with`
+    holds it.
     """
 
     def __init__(
@@ -245,7 +248,7 @@ class _Results:
         return self._next_result(self)
 
     def __del__(self) -> None:
-        # May run in any thread, and after the loop.
+        # May run in any thread, and after the event loop has ended.
         run = self._owned
         if run and not run.inbox.is_ended and not self._loop.is_closed():
             reason = UsageError("the loop over the stream was left")

@@ -1,1 +1,1 @@
-"""The only room with tasks: what turns the crank of a recognition over a connection."""
+"""Runs recognitions over connections; the only room of the client with tasks."""

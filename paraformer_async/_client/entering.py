@@ -1,4 +1,4 @@
-"""What is entered with `async with`, and fails with an error of ours where that cannot work."""
+"""The base of what is entered with `async with`; it raises our own error where it cannot work."""
 
 import asyncio
 from typing import TYPE_CHECKING, Any
@@ -45,6 +45,6 @@ def _require_asyncio(name: str) -> None:
         asyncio.get_running_loop()
     except RuntimeError:
         raise UsageError(
-            f"{name} needs asyncio, which is not what runs this",
+            f"{name} needs asyncio, but no asyncio event loop is running",
             hint='with anyio, use anyio.run(main, backend="asyncio")',
         ) from None

@@ -1,4 +1,4 @@
-"""What all recognitions of a recognizer share: connections, quota, timer, tasks, event loop."""
+"""The state that all recognitions of a recognizer share: connections, quota, timer, tasks."""
 
 import asyncio
 import time
@@ -26,14 +26,14 @@ __all__ = ["Hub"]
 
 class Hub:
     """
-    Runs recognitions, from `start` to `aclose`, in the event loop in which it is made.
+    Runs recognitions, from `start` to `aclose`, in the event loop in which it is created.
 
     Args:
-        limits: Of the pool, and of the submission of tasks.
-        make_factory: Makes what opens connections.
+        limits: Limits of the pool and of the submission of tasks.
+        make_factory: Returns the factory of the transports.
 
     Attributes:
-        pool: The connections.
+        pool: The connection pool.
     """
 
     def __init__(self, limits: PoolLimits, make_factory: Callable[[], TransportFactory]) -> None:
@@ -47,14 +47,14 @@ class Hub:
         self.pool: Pool = Pool(self._dialer.dial, limits, clock)
 
     async def start(self) -> None:
-        """Begin."""
+        """Start the tasks of the pool and the timer. Cancellation leaves nothing running."""
         await self._supervisor.start()
         self._supervisor.start_soon(self.pool.run)
         self._supervisor.start_soon(self._timer.run)
         self._is_open = True
 
     def statistics(self) -> Statistics:
-        """Return what is going on."""
+        """Return the current numbers."""
         counts = self.pool.counts
         return Statistics(
             recognitions=self._timer.watched,
@@ -66,14 +66,14 @@ class Hub:
         )
 
     async def aclose(self) -> None:
-        """End all recognitions, and close all connections; bounded by `Timeouts.close`."""
+        """End all recognitions and close all connections, within `Timeouts.close`."""
         self._is_open = False
         await self._supervisor.aclose()
 
     def make_run(
         self, options: Options, stack: Stack, source: Chunks | None, *, frame_ms: int
     ) -> Run:
-        """Make a recognition whose audio is sent in frames of *frame_ms*."""
+        """Return a new recognition that sends its audio in frames of *frame_ms*."""
         self.require_open()
         return Run(
             Recognition(
@@ -96,13 +96,13 @@ class Hub:
         self._supervisor.start_soon(run.run)
 
     def require_open(self) -> None:
-        """Refuse use after the end, or in another loop. Raises `UsageError`."""
+        """Raise `UsageError` after `aclose`, or in another event loop."""
         if not self._is_open:
             raise not_open()
         self.require_loop()
 
     def require_loop(self) -> None:
-        """Refuse use in another loop, where it does damage. Raises `UsageError`."""
+        """Raise `UsageError` in another event loop, where a call would do damage."""
         try:
             is_here = asyncio.get_running_loop() is self._loop
         except RuntimeError:
@@ -110,7 +110,7 @@ class Hub:
         if not is_here:
             raise UsageError(
                 "the recognizer belongs to another event loop",
-                hint="make one in each loop; asyncio.run_coroutine_threadsafe calls into a loop",
+                hint="create one in each loop; asyncio.run_coroutine_threadsafe calls into a loop",
             )
 
     async def _clean_up(self) -> None:
@@ -122,6 +122,6 @@ class Hub:
 
 
 def not_open() -> UsageError:
-    """Give the error for a recognizer that is not open."""
+    """Return the error for a recognizer that is not open."""
     hint = "async with AsyncRecognizer() as recognizer: …"
     return UsageError("the recognizer is not open", hint=hint)

@@ -1,8 +1,8 @@
 """
-The way in: results that wait to be read. Never blocks the receiver, never loses a final one.
+Unread results. Never blocks the receiver, and never loses a final result.
 
-Every result wakes a task; `anyio.Event`, which is made anew for each wait, costs several times what
-a future of the loop does.
+Every result wakes a task; an `anyio.Event`, of which each wait needs a new one, costs several times
+as much as a future of the loop.
 """
 
 import asyncio
@@ -14,9 +14,9 @@ __all__ = ["Inbox", "Signal"]
 
 class Signal:
     """
-    Wakes all tasks that wait at that moment.
+    Wakes all tasks that are waiting.
 
-    It remembers nothing: a task looks whether it has to wait, and waits without a pause between.
+    It has no state: a task that has found that it has to wait must await `wait` at once.
     """
 
     def __init__(self) -> None:
@@ -24,17 +24,17 @@ class Signal:
         self._waiters: list[asyncio.Future[None]] = []
 
     def wait(self) -> "asyncio.Future[None]":
-        """Give what is to be awaited until `notify` is called. Cancellation is safe."""
+        """Return a future that is done when `notify` is called. Cancellation is safe."""
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
-        while self._waiters and self._waiters[-1].done():  # who was canceled, again and again
+        while self._waiters and self._waiters[-1].done():  # canceled ones would pile up
             self._waiters.pop()
         waiter: asyncio.Future[None] = self._loop.create_future()
         self._waiters.append(waiter)
         return waiter
 
     def notify(self) -> None:
-        """Wake all tasks that wait now."""
+        """Wake all tasks that are waiting."""
         if self._waiters:
             for waiter in self._waiters:
                 if not waiter.done():
@@ -46,13 +46,12 @@ class Inbox:
     """
     A queue of results between the receiver and the user.
 
-    All final results are kept. Of partial ones only the newest waits: an unread partial result is
-    replaced by what comes after it.
+    All final results are kept. An unread partial result is replaced by the next result.
 
     Attributes:
         results: Unread results, oldest first.
-        is_ended: Whether no more results come; unread ones can still be read.
-        changed: Notified when a result comes, and at the end.
+        is_ended: Whether no further results follow; unread ones can still be read.
+        changed: Notified of each result, and of the end.
     """
 
     def __init__(self) -> None:
@@ -68,6 +67,6 @@ class Inbox:
         self.changed.notify()
 
     def end(self) -> None:
-        """No more results come; unread ones can still be read."""
+        """Mark the end of the results; unread ones can still be read."""
         self.is_ended = True
         self.changed.notify()

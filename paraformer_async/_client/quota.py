@@ -1,4 +1,4 @@
-"""How many tasks may be submitted: a limit that all recognitions of a recognizer share."""
+"""Limits how many tasks are submitted per second, over all recognitions of a recognizer."""
 
 import asyncio
 from collections import deque
@@ -15,13 +15,13 @@ _WINDOW = 1.0
 
 class Quota:
     """
-    Lets at most *per_second* submissions pass within any second, in the order of arrival.
+    Admits at most *per_second* submissions within any second, in the order of arrival.
 
-    A place is taken when a task is submitted: those who leave the queue take none.
+    A submission counts when it is admitted; callers that are canceled while waiting do not count.
 
     Args:
         per_second: Submissions within any second.
-        wait: Seconds that a submission waits at most.
+        wait: Longest wait of a submission in seconds.
         clock: Seconds, monotonic.
 
     Attributes:
@@ -38,17 +38,17 @@ class Quota:
 
     @property
     def waiting(self) -> int:
-        """How many wait."""
+        """How many submissions are waiting."""
         return len(self._waiting)
 
     async def take(self) -> float:
         """
-        Wait until a task may be submitted, and return for how many seconds.
+        Wait until a task may be submitted, and return how many seconds that took.
 
-        Cancellation is safe: no place is taken.
+        Cancellation is safe: the submission does not count.
 
         Raises:
-            DeadlineError: There was no place in time.
+            DeadlineError: The quota was exhausted for *wait* seconds.
         """
         now = self._clock()
         if not self._waiting and self._next(now) <= now:
@@ -69,16 +69,16 @@ class Quota:
         return self._clock() - now
 
     def _leave(self, waiter: "asyncio.Future[float]") -> None:
-        """Leave the queue, and return a place that was taken in this very moment to the others."""
+        """Leave the queue; if admitted in the same step, pass the place on to the next."""
         if waiter.done() and not waiter.cancelled():
             self._times.remove(waiter.result())
             self.taken -= 1
             self._let_pass()
-        elif waiter in self._waiting:  # `_let_pass` may have come first
+        elif waiter in self._waiting:  # else `_let_pass` has removed it
             self._waiting.remove(waiter)
 
     def _next(self, now: float) -> float:
-        """Return when there is a place."""
+        """Return when the next submission can be admitted."""
         is_full = len(self._times) == self._times.maxlen
         return self._times[0] + _WINDOW if is_full else now
 

@@ -1,16 +1,16 @@
 """
-What turns the crank of one recognition.
+Runs one recognition: moves frames between its state machine and a transport.
 
     source ─pump→ machine.send ─┐
     user ─send──→ machine.send ─┤ flush: machine.data_to_send → transport.write
     room, timer ────────────────┘
     transport ─frame_received→ machine.receive → inbox; flush
 
-Two tasks live in one task group: the pump, the only one that touches the user's source (a deadline
-on the user's `anext()` would end an async generator and lose its audio), and the one that
-connects, receives, and owns the failure: a write error stays quiet until the reader has the reason.
-What can be done without waiting is done in the step in which it is noticed, in whoever's step it
-is; the machine decides what there is to do. A failure is stored once; the first wins.
+Two tasks are in one task group: the pump, the only one that reads the user's source (a deadline on
+the user's `anext()` would end an async generator and lose its audio), and the one that connects,
+receives, and owns the failure: a write error is held back until reading has shown the reason.
+Everything that need not wait is done at once, in whichever task notices it; the machine decides
+what to do. A failure is stored once; the first one wins.
 """
 
 import asyncio
@@ -56,9 +56,9 @@ __all__ = ["Run"]
 
 _logger = logging.getLogger("paraformer_async.client")
 
-# Chunks that come faster than this one after the other, in seconds, need not leave one by one.
+# Chunks that follow each other within this time, in seconds, are sent together.
 _BURST = 0.001
-# A source that is never waited for must let others have their turn after so many chunks.
+# After this many chunks, a source that never waits yields to other tasks.
 _TURN = 32
 _ENDS = (Phase.DONE, Phase.GIVEN_UP)
 
@@ -70,19 +70,19 @@ class Run:
     Args:
         machine: The recognition.
         options: Its options.
-        pool: Lends connections.
-        quota: Lets tasks be submitted.
-        timer: Rings when a deadline has come.
-        source: The user's audio; `None` when it is sent from outside.
+        pool: The connection pool.
+        quota: The limit of the submission of tasks.
+        timer: Calls `ring` when a deadline has passed.
+        source: The user's audio; `None` if the user calls `send`.
         clock: Seconds, monotonic.
 
     Attributes:
         machine: The recognition.
-        inbox: Where the results wait for the user.
-        has_source: Whether the audio comes from a source, not from outside.
-        close_timeout: How long closing may take, in seconds.
-        period: How often the timer looks at least, in seconds.
-        failure: Why the recognition ended before it was done; `None` as long as all is well.
+        inbox: Unread results.
+        has_source: Whether the audio comes from a source, not from `send`.
+        close_timeout: Time limit of closing, in seconds.
+        period: Longest interval between checks of the timer, in seconds.
+        failure: Why the recognition ended early; `None` if it did not.
     """
 
     def __init__(
@@ -130,18 +130,18 @@ class Run:
 
     @property
     def request_ids(self) -> tuple[str, ...]:
-        """Ids of all tasks, the current one last; one is there from the beginning."""
+        """Ids of all tasks, the current one last; never empty."""
         return tuple(self.machine.request_ids) or (self._next_id,)
 
     async def run(self) -> None:
-        """Recognize. Raises nothing but cancellation: what went wrong is in `failure`."""
+        """Recognize. Raise nothing but cancellation; `failure` is set to any other error."""
         try:
             with self._timer.watching(self):
                 async with self._tasks as tasks:
                     if self._source is not None:
                         tasks.start_soon(self._pump, self._source)
                     await self._recognize()
-                    if self._source is not None:  # it may not have ended, or may be rewound
+                    if self._source is not None:  # the pump may still run, or wait for a rewind
                         tasks.cancel_scope.cancel()
         finally:
             self.end(UsageError("the recognizer was closed while this recognition was running"))
@@ -150,12 +150,12 @@ class Run:
             self._over.notify()
 
     async def wait(self) -> None:
-        """Wait until nothing of the recognition is left. It must run, or have run."""
+        """Wait until all tasks of the recognition have ended. It must have been started."""
         while not self._is_over:
             await self._over.wait()
 
     def end(self, reason: BaseException) -> None:
-        """End the recognition now, unless it is done. *reason* becomes its failure."""
+        """End the recognition with *reason* as its failure, unless it is done or has one."""
         if self.machine.phase is not Phase.DONE:
             if self.failure is None:
                 self.failure = reason
@@ -164,13 +164,13 @@ class Run:
         self.inbox.end()
         self._turns.pass_on()
 
-    # Audio of the user.
+    # The user's audio.
 
     async def send(self, chunk: bytes) -> None:
         """
-        Take audio; wait while the machine is full, in the order of the calls.
+        Accept audio; wait while the machine is full, in the order of the calls.
 
-        Cancellation is safe: the chunk was taken whole or not at all.
+        Cancellation is safe: the chunk is accepted whole or not at all.
 
         Raises:
             UsageError: The audio or the recognition has ended.
@@ -183,7 +183,7 @@ class Run:
             self._turns.pass_on()
 
     async def finish(self) -> None:
-        """Mark the end of the audio, after all calls of `send` that wait."""
+        """Mark the end of the audio, after all waiting calls of `send`."""
         await self._mark(self.machine.finish)
 
     def updated(self, overrides: Overrides) -> Options:
@@ -197,7 +197,7 @@ class Run:
         return self._updated
 
     async def mark_seam(self, options: Options | None) -> None:
-        """End the task here; the next one takes what follows, maybe with other *options*."""
+        """End the task here; the next one continues, with other *options* unless `None`."""
         if options is None:
             await self._mark(self.machine.flush)
         else:
@@ -220,7 +220,7 @@ class Run:
         self.machine.send(chunk, now)
         if self._is_flush_due:
             return
-        if now - self._flushed_at < _BURST:  # what follows at once leaves together
+        if now - self._flushed_at < _BURST:  # send a burst together
             self._is_flush_due = True
             asyncio.get_running_loop().call_soon(self._flush_burst)
         else:
@@ -244,7 +244,7 @@ class Run:
         return self.machine.has_room or self.machine.phase in _ENDS
 
     async def _pump(self, source: Chunks) -> None:
-        """Take the user's audio; after a rewind, once more from there."""
+        """Read the user's audio; after a rewind, read it again from there."""
         try:
             while True:
                 with anyio.CancelScope() as self._reading:
@@ -268,7 +268,9 @@ class Run:
                     await self._turns.wait()
                 if self._rewind_to is not None:
                     return
-                self._take(chunk)  # raises at the end: a source may never wait to be canceled
+                self._take(
+                    chunk
+                )  # raises after the end, because a source that never waits cannot be canceled
                 taken += 1
                 if taken % _TURN == 0:
                     await asyncio.sleep(0)
@@ -282,7 +284,7 @@ class Run:
     # The connection.
 
     async def _recognize(self) -> None:
-        """Try, until it is done or not worth another attempt."""
+        """Make attempts until the recognition is done, or not worth another one."""
         try:
             while (broken := await self._attempt()) is not None:
                 verdict = self.machine.lost(broken, self._clock())
@@ -298,11 +300,11 @@ class Run:
             if _is_ours(error):
                 raise
             self.end(_as_failure(error, "a hook of the reconnection"))
-        # Only now, so that who sees the end finds the connection free for the next recognition.
+        # Only now: once the user sees the end, the connection is free for the next recognition.
         self.inbox.end()
 
     async def _attempt(self) -> BaseException | None:
-        """Recognize over one connection. Return what broke it; `None` when all is done."""
+        """Recognize over one connection. Return what ended it early; `None` if all is done."""
         self._forget_attempt()
         with anyio.CancelScope() as self._scope:
             try:
@@ -318,9 +320,9 @@ class Run:
             except BaseException as error:
                 if _is_ours(error):
                     raise
-                self._note_broken(error, "the way to a connection")
-        # A write error stays quiet until the reader has the reason. When the connection is half
-        # open, the reader has none, and the deadline of the scope comes.
+                self._note_broken(error, "connecting")
+        # A write error is held back until reading has shown the reason. If the connection is half
+        # open, reading shows none, and the deadline of the scope passes.
         return self._broken or self._write_error
 
     def _forget_attempt(self) -> None:
@@ -362,7 +364,7 @@ class Run:
             self._transport = None  # at a seam
 
     def flush(self, now: float) -> None:
-        """Write what may leave now, and look after the next deadline."""
+        """Write the frames that may be sent now, and update the timer."""
         transport, machine = self._transport, self.machine
         try:
             if transport is not None and self._write_error is None:
@@ -391,14 +393,14 @@ class Run:
         self._scope.cancel()
 
     def _note_broken(self, error: BaseException, whose: str) -> None:
-        """Keep what ended the current attempt; the first wins."""
+        """Store what ended the current attempt; the first error wins."""
         if self._broken is None:
             self._broken = _as_failure(error, whose)
 
     # What the transport calls.
 
     def frame_received(self, frame: str | bytes) -> bool:
-        """Take a message; see `Receiver`."""
+        """Handle a message; see `Receiver`."""
         machine = self.machine
         now = self._clock()
         try:
@@ -410,20 +412,20 @@ class Run:
             return True
         for result in results:
             self.inbox.put(result)
-        if machine.has_data or machine.has_nearer_deadline:
+        if machine.waiting or machine.has_nearer_deadline:
             self.flush(now)
         phase = machine.phase
         return phase is Phase.DONE or phase is Phase.WAITING
 
     def writable(self) -> None:
-        """Go on writing; see `Receiver`."""
+        """Continue to write; see `Receiver`."""
         self.machine.unblocked()
         self.flush(self._clock())
 
     # What the timer calls.
 
     def deadline(self) -> float:
-        """Return when to ring; see `Watched`."""
+        """Return when to call `ring`; see `Watched`."""
         try:
             return self.machine.deadline()
         except BaseException as error:  # noqa: BLE001 - the user's middleware may raise anything
@@ -431,7 +433,7 @@ class Run:
             return inf
 
     def ring(self, now: float) -> None:
-        """The deadline has come; see `Watched`."""
+        """Handle the deadline that has passed; see `Watched`."""
         try:
             transport = self._transport
             if transport is not None and transport.is_full:
@@ -442,7 +444,7 @@ class Run:
         else:
             self.flush(now)
 
-    # What the observer sees.
+    # Observations.
 
     def _announce(self, again: Again) -> None:
         failure = again.failure
@@ -467,18 +469,18 @@ class Run:
         ids = self.request_ids
         try:
             self._emit(Ended(ids[0], ids, seconds, machine.finals, machine.usage, self.failure))
-        except BaseException:  # there is no recognition left that it could end
+        except BaseException:  # the recognition has ended, so the error cannot end it
             _logger.exception("the observer failed at the end of a recognition")
 
 
 def _is_ours(error: BaseException) -> bool:
-    """Whether *error* is a cancellation that comes from outside of the user's code."""
+    """Whether *error* is a cancellation that was not caused by the user's code."""
     is_cancellation = isinstance(error, anyio.get_cancelled_exc_class())
     return is_cancellation and anyio.current_effective_deadline() == -inf
 
 
 def _as_failure(error: BaseException, whose: str) -> BaseException:
-    """Return *error* as it is raised to the user: a cancellation would look like their own."""
+    """Return *error* as raised to the user, to whom a cancellation would look like their own."""
     if isinstance(error, anyio.get_cancelled_exc_class()):
         failure = UsageError(f"{whose} was canceled")
         failure.__cause__ = error

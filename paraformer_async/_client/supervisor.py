@@ -1,10 +1,10 @@
 """
-Where the tasks of a recognizer live.
+Owns the tasks of a recognizer.
 
-A task group must be left in the task that entered it, and wraps what is raised inside. But a
-recognizer is held by fixtures, lifespans of frameworks and async generators, which enter and leave
-it in different tasks, or are left by the garbage collector. So the group lives in a task of its
-own, the only one that is made outside of a group; it is referred to, and waited for on leaving.
+A task group must be exited in the task that entered it, and wraps exceptions. But recognizers are
+opened in fixtures, lifespans of frameworks and async generators, which enter and exit in different
+tasks, or are closed by the garbage collector. So the task group is in a task of its own, the only
+one that is created outside of a group; the supervisor keeps a reference to it and awaits its end.
 """
 
 import asyncio
@@ -18,10 +18,10 @@ __all__ = ["Supervisor"]
 
 class Supervisor:
     """
-    Runs tasks, from `start` until it is closed.
+    Runs tasks from `start` to `aclose`.
 
     Args:
-        cleanup: Called when all tasks have ended, whatever ended them.
+        cleanup: Awaited when all tasks have ended, for whatever reason.
     """
 
     def __init__(self, cleanup: Callable[[], Awaitable[None]]) -> None:
@@ -39,14 +39,14 @@ class Supervisor:
             raise
 
     def start_soon(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Run *work*. It keeps its errors to itself."""
+        """Run *work* in the background. It must not raise."""
         self._tasks.start_soon(work)
 
     async def aclose(self) -> None:
         """
         Cancel all tasks, and wait until they have ended and the cleanup is done.
 
-        When the waiting task is canceled meanwhile, that goes on without it.
+        Cancellation of the caller does not interrupt that.
         """
         self._tasks.cancel_scope.cancel()
         with anyio.CancelScope(shield=True):

@@ -1,4 +1,4 @@
-"""The one timer of all recognitions of a recognizer."""
+"""One timer for all recognitions of a recognizer."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,29 +11,29 @@ __all__ = ["Timer", "Watched"]
 
 
 class Watched(Protocol):
-    """What has deadlines. Its methods raise nothing."""
+    """An object with deadlines. Its methods do not raise."""
 
     @property
     def period(self) -> float:
-        """How often to look at least, in seconds; a deadline that is nearer needs a `nudge`."""
+        """Longest interval between checks, in seconds; an earlier deadline needs a `nudge`."""
         ...
 
     def deadline(self) -> float:
-        """When to ring next; infinity for not at all."""
+        """Return when to call `ring` next; infinity for never."""
         ...
 
     def ring(self, now: float) -> None:
-        """The deadline has come; it must move now."""
+        """Handle the deadline that has passed, and move it."""
         ...
 
 
 class Timer:
     """
-    Rings when a deadline has come.
+    Calls `ring` of each watched object whose deadline has passed.
 
-    Deadlines move with every frame; a timer armed anew for each would cost more than the frame,
-    and one for each recognition would still crowd the loop's heap. So one task sleeps until the
-    earliest deadline it knew, and looks at all of them when it wakes.
+    Deadlines move with every frame. Setting a timer of the loop for each would cost more than the
+    frame, and one per recognition would still fill the loop's heap. So one task sleeps until the
+    earliest known deadline, and checks all of them when it wakes.
 
     Args:
         clock: Seconds, monotonic.
@@ -47,12 +47,12 @@ class Timer:
 
     @property
     def watched(self) -> int:
-        """How many are watched."""
+        """How many objects are watched."""
         return len(self._watched)
 
     @contextmanager
     def watching(self, one: Watched) -> Iterator[None]:
-        """Watch *one* as long as the context lasts."""
+        """Watch *one* within the context."""
         self._watched[one] = None
         self.nudge(self._clock() + one.period)
         try:
@@ -61,13 +61,13 @@ class Timer:
             del self._watched[one]
 
     def nudge(self, deadline: float) -> None:
-        """Tell that there is a *deadline* now, in case it is nearer than those known before."""
+        """Wake in time for a *deadline*, in case it is earlier than all known ones."""
         if deadline < self._until:
             self._until = deadline
             self._nudged.set()
 
     async def run(self) -> None:
-        """Watch, until canceled."""
+        """Run until canceled."""
         while True:
             self._nudged = anyio.Event()
             self._until = self._look(self._clock())
@@ -75,7 +75,7 @@ class Timer:
                 await self._nudged.wait()
 
     def _look(self, now: float) -> float:
-        """Ring for all whose deadline has come; give when to look again."""
+        """Call `ring` where the deadline has passed; return when to check again."""
         soonest = inf
         for one in tuple(self._watched):
             deadline = one.deadline()

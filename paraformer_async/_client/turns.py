@@ -1,4 +1,4 @@
-"""Tasks that wait for room: served one at a time, in the order in which they came."""
+"""A queue of tasks that wait for room, served one at a time, in the order of arrival."""
 
 import asyncio
 from collections import deque
@@ -9,13 +9,13 @@ __all__ = ["Turns"]
 
 class Turns:
     """
-    A queue before something that is full at times.
+    A queue in front of something that can be full.
 
     Args:
-        is_open: Whether who waits may go on.
+        is_open: Returns whether the first waiting task may continue.
 
     Attributes:
-        waiting: Who waits; the first may have been let through, and not have gone yet.
+        waiting: The waiting tasks, oldest first. The first may have been woken, but not run yet.
     """
 
     def __init__(self, is_open: Callable[[], bool]) -> None:
@@ -24,9 +24,9 @@ class Turns:
 
     async def wait(self) -> None:
         """
-        Wait for one's turn. Afterwards call `pass_on`, in the step in which the turn was used.
+        Wait for the caller's turn. The caller then calls `pass_on`, without awaiting in between.
 
-        Cancellation is safe: the turn goes to the next.
+        Cancellation is safe: the turn passes to the next task.
         """
         turn = asyncio.get_running_loop().create_future()
         self.waiting.append(turn)
@@ -40,6 +40,6 @@ class Turns:
         self.waiting.popleft()
 
     def pass_on(self) -> None:
-        """Let the next one go on, if there is room."""
+        """Wake the next task if there is room."""
         if self.waiting and not self.waiting[0].done() and self._is_open():
             self.waiting[0].set_result(None)

@@ -1,6 +1,6 @@
 """
 The core: messages, the protocol's state machine, audio framing and accounting.
 
-Sans-I/O: nothing here knows an event loop, a socket, a file or a clock. Bytes, events, ids and
-times come in as arguments and go out as return values.
+Sans-I/O: nothing here uses an event loop, a socket, a file or a clock. Bytes, events, ids and times
+are arguments and return values.
 """

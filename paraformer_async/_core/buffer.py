@@ -1,4 +1,4 @@
-"""Audio of the user that has not been sent, cut into frames, with marks between."""
+"""The user's audio that has not been sent yet, cut into frames, with marks in between."""
 
 from collections import deque
 from enum import Enum
@@ -14,18 +14,18 @@ Frame: TypeAlias = bytes | memoryview
 
 
 class Mark(Enum):
-    """What lies between frames."""
+    """A position between frames at which something has to be done."""
 
-    TIMER = "the deadline of middleware has come"
-    END = "no more audio comes"
+    TIMER = "the deadline of a middleware has passed"
+    END = "the end of the audio"
 
 
 class Seam:
     """
-    Here one task ends and the next begins.
+    The position at which one task ends and the next begins.
 
     Args:
-        options: The options from here on; `None` for the same.
+        options: The options that apply from here on; `None` if they do not change.
     """
 
     def __init__(self, options: Options | None = None) -> None:
@@ -38,18 +38,20 @@ class AudioBuffer:
 
     Args:
         framer: Cuts chunks into frames.
-        limit: Bytes that may wait. A chunk is taken whole when less than that waits.
+        limit: Capacity in bytes. A chunk is accepted whole as long as the size is below it.
         is_wav: Whether the audio begins with a WAV header.
 
     Attributes:
-        limit: The same.
-        items: Frames and marks, in order. Who takes a frame out subtracts its length from `size`.
-        size: Bytes that wait.
-        header: That of a WAV stream, as far as it has come; `None` for other formats.
-        frame_size: A chunk of this length is a frame, when nothing is in *rest*; see `Framer`.
-        rest: What does not fill a frame yet.
+        limit: Capacity in bytes.
+        items: Frames and marks, in order. The caller that removes a frame subtracts its length from
+            `size`.
+        size: Bytes in the buffered frames.
+        header: The header of a WAV stream, as far as it has been received; `None` for other
+            formats.
+        frame_size: Length of a chunk that is a frame as it is if *rest* is empty; see `Framer`.
+        rest: Audio that does not fill a frame yet.
         is_ended: Whether the end of the audio has been marked.
-        has_timer: Whether a timer's mark is among the items.
+        has_timer: Whether the items include `Mark.TIMER`.
     """
 
     def __init__(self, framer: Framer | Splitter, limit: int, *, is_wav: bool = False) -> None:
@@ -66,7 +68,7 @@ class AudioBuffer:
 
     @property
     def has_room(self) -> bool:
-        """Whether who waits can go on: half of the limit is free, so that few wake often."""
+        """Whether waiting senders can continue: half of the limit is free, to limit wake-ups."""
         return self.size * 2 <= self.limit
 
     def add(self, chunk: bytes) -> None:
@@ -79,7 +81,7 @@ class AudioBuffer:
             self.size += len(frame)
 
     def clear(self) -> None:
-        """Forget all that waits, and the end: the audio comes again, from behind the header."""
+        """Discard all items and the end: the audio will be sent again, from after the header on."""
         self.items.clear()
         self.rest.clear()
         self.size = 0
@@ -87,25 +89,25 @@ class AudioBuffer:
         self.is_ended = self.has_timer = False
 
     def flush(self) -> None:
-        """Let what does not fill a frame be one, down to the last whole sample."""
+        """Make a frame of the audio that does not fill one, up to the last whole sample."""
         if rest := self._framer.flush(self._part_of_a_sample()):
             self.items.append(rest)
             self.size += len(rest)
 
     def mark_timer(self) -> None:
-        """Mark that middleware is to act after the audio that is here, down to the last sample."""
+        """Mark that middleware acts after the buffered audio, up to its last whole sample."""
         if not self.has_timer:
             self.has_timer = True
             self.flush()
             self.items.append(Mark.TIMER)
 
     def mark_seam(self, seam: Seam) -> None:
-        """Mark where the next task begins; a sample is not divided between two tasks."""
+        """Mark where the next task begins; no sample is divided between two tasks."""
         self.flush()
         self.items.append(seam)
 
     def mark_end(self) -> None:
-        """Mark the end, once."""
+        """Mark the end of the audio. May be called twice."""
         if not self.is_ended:
             self.is_ended = True
             if rest := self._framer.flush():
@@ -114,7 +116,7 @@ class AudioBuffer:
             self.items.append(Mark.END)
 
     def _part_of_a_sample(self) -> int:
-        """Return how many bytes at the end are a part of a sample of all channels."""
+        """Return how many bytes at the end are part of an incomplete sample, over all channels."""
         if self.header is None:
             return len(self.rest) % SAMPLE_WIDTH
         if not self.header.is_complete:

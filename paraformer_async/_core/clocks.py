@@ -1,4 +1,4 @@
-"""The clocks of the service, as settings: a test need not wait for minutes."""
+"""Time limits of the service, as settings, so that tests need not wait for minutes."""
 
 from msgspec import Struct
 
@@ -14,14 +14,14 @@ class Clocks(Struct, frozen=True, kw_only=True):
     """
     Time limits of the service, in seconds. The defaults are the real service's.
 
-    The first three run while the service waits for the client, not while it is busy itself.
+    The first three are measured while the service waits for the client, not while it is busy.
 
     Attributes:
         message: A running task fails after this time without a message from the client.
         silence: A running task fails after this time without speech; with `heartbeat`, audio of
             any kind is enough.
         idle: A connection is closed after this time without a task.
-        send: A client that takes no result for this time is cut off.
+        send: A client that accepts no result for this time is disconnected.
         close: Time limit of a closing handshake.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What a recognition waits for, and until when."""
+"""What a recognition is waiting for, and until when."""
 
 from math import inf
 
@@ -9,13 +9,13 @@ __all__ = ["Deadlines"]
 
 class Deadlines:
     """
-    The waits that are going on, by the names of `Timeouts`.
+    The current waits, by the names of `Timeouts`.
 
     Args:
-        timeouts: How long each may take, in seconds.
+        timeouts: How long each wait may take, in seconds.
 
     Attributes:
-        until: When each wait runs out.
+        until: When each wait expires.
     """
 
     def __init__(self, timeouts: Timeouts) -> None:
@@ -24,24 +24,24 @@ class Deadlines:
         self._latest: dict[str, float] = {}
 
     def begin(self, wait: str, now: float) -> None:
-        """Wait for *wait* from *now* on; again, when it has begun already."""
+        """Start *wait* at *now*; restart it if it has begun."""
         self.until[wait] = min(now + self.limit(wait), self._latest.get(wait, inf))
 
     def bound(self, wait: str, latest: float) -> None:
-        """Let *wait* be over at *latest*, however often it is renewed; the first bound holds."""
+        """Let *wait* expire at *latest*, however often it is renewed; the first bound holds."""
         self._latest.setdefault(wait, latest)
 
     def renew(self, wait: str, now: float) -> None:
-        """Wait for *wait* from *now* on if it has begun: the peer makes progress."""
+        """Restart *wait* at *now* if it has begun: the peer has made progress."""
         if wait in self.until:
             self.begin(wait, now)
 
     def end(self, wait: str) -> None:
-        """Stop waiting for *wait*."""
+        """End *wait*."""
         self.until.pop(wait, None)
 
     def clear(self) -> None:
-        """Stop waiting for anything."""
+        """End all waits."""
         self.until.clear()
         self._latest.clear()
 
@@ -49,11 +49,11 @@ class Deadlines:
         return wait in self.until
 
     def soonest(self) -> float:
-        """Return when the first wait runs out; infinity when there is none."""
+        """Return when the first wait expires; infinity if there is none."""
         return min(self.until.values()) if self.until else inf
 
     def overdue(self, now: float) -> str | None:
-        """Return a wait that has run out."""
+        """Return a wait that has expired, or `None`."""
         return next((wait for wait, until in self.until.items() if until <= now), None)
 
     def limit(self, wait: str) -> float:

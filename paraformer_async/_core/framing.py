@@ -1,7 +1,7 @@
 """
-Cutting audio into frames for the wire.
+Audio is cut into frames for the wire.
 
-The service advises frames of about 100 ms, between 1 KB and 16 KB.
+The service recommends frames of about 100 ms, between 1 KB and 16 KB.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,36 +11,36 @@ from paraformer_async.options.service import FRAME_MS, LARGEST_FRAME, SMALLEST_F
 
 __all__ = ["FILE_FRAME_MS", "FRAME_MS", "Framer", "Splitter", "bytes_per_second", "silence"]
 
-# For files, whose frames nobody waits for: what the vendor's client sends at a time at 16 kHz.
+# For files, whose frames are not urgent: as much as the vendor's client sends at once at 16 kHz.
 FILE_FRAME_MS = 400
 SAMPLE_WIDTH = 2
 
 
 def bytes_per_second(sample_rate: int) -> int:
-    """Give the bytes in a second of s16le mono audio at *sample_rate* Hz."""
+    """Return the number of bytes in a second of s16le mono audio at *sample_rate* Hz."""
     return sample_rate * SAMPLE_WIDTH
 
 
 @cache
 def silence(sample_rate: int, ms: int) -> bytes:
-    """Give *ms* of s16le mono silence at *sample_rate* Hz."""
+    """Return *ms* of s16le mono silence at *sample_rate* Hz."""
     return bytes(sample_rate * ms // 1000 * SAMPLE_WIDTH)
 
 
 class Framer:
     """
-    Turns chunks of any size into frames of one size. Nothing is lost, added or reordered.
+    Cuts chunks of any size into frames of one size. Nothing is lost, added or reordered.
 
-    Frames that lie within one chunk are views of it, not copies, so a chunk must not change
-    after it was fed.
+    Frames within one chunk are views of it, not copies, so a chunk must not change after it was
+    fed.
 
     Args:
         sample_rate: In Hz.
         frame_ms: Length of a frame in ms.
 
     Attributes:
-        size: Bytes of a frame: so much s16le mono audio, kept within 1 to 16 KB.
-        rest: What does not fill a frame yet; always the same object.
+        size: Length of a frame in bytes of s16le mono audio, limited to 1 to 16 KB.
+        rest: Audio that does not fill a frame yet; always the same object.
     """
 
     def __init__(self, sample_rate: int, frame_ms: int = FRAME_MS) -> None:
@@ -49,7 +49,7 @@ class Framer:
         self.rest = bytearray()
 
     def feed(self, chunk: bytes) -> Iterable[bytes | memoryview]:
-        """Take a chunk, and give the frames that are full now; all of them are to be taken."""
+        """Add a chunk, and return the full frames. The caller must consume all of them."""
         if len(chunk) == self.size and not self.rest:
             return (chunk,)
         return self._cut(chunk)
@@ -70,10 +70,10 @@ class Framer:
 
     def flush(self, hold: int = 0) -> bytes:
         """
-        Return what does not fill a frame; empty when there is nothing.
+        Return the audio that does not fill a frame; empty if there is none.
 
         Args:
-            hold: Bytes at its end to hold back, because they are a part of a sample.
+            hold: Bytes at its end to keep back, because they are part of an incomplete sample.
         """
         size = max(0, len(self.rest) - hold)
         rest = bytes(self.rest[:size])
@@ -83,20 +83,21 @@ class Framer:
 
 class Splitter:
     """
-    Passes chunks of compressed audio on as they come, those above 16 KB in pieces.
+    Passes chunks of compressed audio through, in pieces of at most 16 KB.
 
-    Such a chunk has no length in time, and holding some of it back could hold back seconds.
+    The duration of such a chunk is not known, so keeping part of it back could delay seconds of
+    audio.
 
     Attributes:
-        size: -1: no size of chunk is that of a frame.
-        rest: Nothing.
+        size: -1; a chunk of any length has to be fed.
+        rest: Always empty.
     """
 
     size = -1
     rest = bytearray()
 
     def feed(self, chunk: bytes) -> Iterable[bytes | memoryview]:
-        """Take a chunk, and give it in pieces that the service takes."""
+        """Return a chunk in pieces that the service accepts."""
         if len(chunk) <= LARGEST_FRAME:
             return (chunk,) if chunk else ()
         view = memoryview(chunk)
@@ -104,6 +105,6 @@ class Splitter:
         return (view[start : start + LARGEST_FRAME] for start in starts)
 
     def flush(self, hold: int = 0) -> bytes:
-        """Nothing is held back."""
+        """Return nothing: no audio is kept back."""
         del hold
         return b""

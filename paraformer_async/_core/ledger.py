@@ -1,17 +1,17 @@
 """
-The account of the audio of one recognition, over all the tasks that it takes.
+Accounts for the audio of one recognition, over all its tasks.
 
-What no final sentence covers yet is kept, so that a new task can receive it again when the
-connection of the old one breaks: no final sentence comes twice, no audio is left out, and times go
-on where they were.
+Audio that no final sentence covers yet is kept, so that a new task can receive it again if the
+connection of the old one is lost: no final sentence is repeated, no audio is left out, and times
+are continuous.
 
     0 ──── settled ─────── passed ─────── given      positions in bytes of the user's audio
-      finals cover it │      │ nothing was said up to here, as far as the service shows
-                      └ gap before the last final: sent again, too, in case finals overtake
+      finals cover it │      │ no speech before here, as far as the results show
+                      └ gap before the last final: also sent again, in case finals are out of order
 
-Times of the service are not trusted: a final that ends beyond the audio that was sent settles
-nothing, a later begin passes over no sentence that is still open, and no time reaches the user that
-lies beyond the user's audio.
+The service's times are not trusted: a final that ends beyond the audio that was sent settles
+nothing, a later begin passes over no sentence that is still open, and no time that is returned lies
+beyond the user's audio.
 """
 
 from collections import deque
@@ -21,21 +21,21 @@ from typing import NamedTuple
 from paraformer_async._core.framing import SAMPLE_WIDTH
 from paraformer_async._core.timeline import Timeline, end_of
 from paraformer_async._core.wav import WavHeader
-from paraformer_async._core.wire import Audio, ResultGenerated
+from paraformer_async._core.wire import Audio
 from paraformer_async.results import Sentence
 
 __all__ = ["Ledger", "Span"]
 
-# What the end of a final may lie beyond the audio that was sent, in ms: services pad and round.
+# How far the end of a final may lie beyond the audio that was sent, in ms: services pad and round.
 _TOLERANCE = 100
-# Audio before the last position at which nothing was said, in seconds: a word may have begun there.
+# Seconds that are sent again before the position that was passed: a word may have begun there.
 _MARGIN = 1.0
-# A pause before a final that is sent again is as long as this, in seconds.
+# Bounds of a pause before a final that is sent again, in seconds.
 _SHORTEST_GAP, _LONGEST_GAP = 0.2, 10.0
 
 
 class Span(NamedTuple):
-    """A stretch of the user's audio, in ms."""
+    """A range of the user's audio, in ms."""
 
     begin_time: int
     end_time: int
@@ -43,18 +43,18 @@ class Span(NamedTuple):
 
 class Ledger:
     """
-    How much was sent, what is settled, what is kept, and what time is whose.
+    Records what was sent, settled and kept, and translates times to the user's timeline.
 
     Args:
-        bytes_per_second: Of the audio; `None` for compressed audio, whose bytes are no time: it is
-            not kept, and has no injected silence.
+        bytes_per_second: Of the audio; `None` for compressed audio, whose bytes cannot be converted
+            to time: it is not kept, and no silence is injected into it.
         keep: Seconds of unsettled audio that are kept at most; 0 to keep none.
-        is_wav: Whether the audio begins with a WAV header. It counts for no time, and a new task
-            receives it again.
+        is_wav: Whether the audio begins with a WAV header. The header has no duration, and each new
+            task receives it again.
 
     Attributes:
         size: Bytes of the user's audio that were sent, repetitions not counted.
-        horizon: What `size` may reach before more is unsettled than is kept.
+        horizon: Limit of `size` beyond which more audio is unsettled than is kept.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Ledger:
         self._is_empty = True
         self.size = 0
         self._injected = 0
-        self._sent = 0  # in the present task, bytes of the service's audio
+        self._sent = 0  # in the current task, bytes of the service's audio
         self._kept: deque[Audio] = deque()
         self._kept_size = 0
         self._kept_begin = 0
@@ -74,13 +74,13 @@ class Ledger:
         self._gap_begin = 0
         self._settled = 0
         self._passed = 0
-        self._open: int | None = None  # where the sentence begins that is not final yet
-        self._begins: int | None = None  # the same time of the service, as it came last
+        self._open: int | None = None  # begin of the sentence that is not final yet
+        self._begins: int | None = None  # the same in the service's time, as last received
         self._bytes_per_ms: float | None = None
         self._timeline: Timeline | None = None
         self._limit = 0
         self.horizon: float = inf
-        if not is_wav:  # the header of a WAV file knows better
+        if not is_wav:  # otherwise the header decides
             self._use(bytes_per_second)
 
     @property
@@ -107,30 +107,30 @@ class Ledger:
 
     @property
     def has_header(self) -> bool:
-        """Whether the header of a WAV stream, if it is one, was sent whole."""
+        """Whether the whole header was sent, if this is a WAV stream."""
         return self._header is None or self._header.is_complete
 
     @property
     def is_resumable(self) -> bool:
-        """Whether a new task can receive all that is unsettled, or nothing was sent yet."""
+        """Whether a new task can receive all unsettled audio, or nothing was sent yet."""
         if self._is_empty:
             return True
         return self._keep > 0 and self._bytes_per_ms is not None and self.has_header
 
     @property
     def is_settled(self) -> bool:
-        """Whether nothing of what was sent is left for a new task to receive."""
+        """Whether no audio that was sent is left for a new task to receive."""
         is_covered = self.lost is None and not self._kept and not self._gap
         return self.is_resumable and not self._is_empty and is_covered
 
     @property
     def is_fresh(self) -> bool:
-        """Whether the present task was sent no audio."""
+        """Whether no audio was sent to the current task."""
         return self._sent == 0
 
     @property
     def lost(self) -> Span | None:
-        """What of the unsettled audio was too much to keep, and a restart would leave out."""
+        """Unsettled audio that exceeded what is kept, so that a restart would leave it out."""
         if self._bytes_per_ms is None:
             return None
         begin = round(max(self._settled, self._passed) / self._bytes_per_ms)
@@ -139,52 +139,67 @@ class Ledger:
 
     def record(self, audio: Audio) -> None:
         """Enter audio that is being sent."""
-        self._is_empty = False
-        data = audio.data
-        if self._header is not None and not audio.injected:
-            data = self._header.feed(data)
-            if self._timeline is None and self._header.is_complete:
-                self._align = self._header.block_align or SAMPLE_WIDTH
-                self._use(self._header.bytes_per_second)
-        size = len(data)
+        size = len(audio.data)
         if audio.injected:
             self._injected += size
             if self._timeline is not None:
                 self._timeline.inject(self._sent, size)
+        elif self._header is not None:
+            audio = self._without_header(self._header, audio)
+            size = len(audio.data)
+            self.size += size
         else:
             self.size += size
+        self._is_empty = False
         self._sent += size
         if self._timeline is None:
             return
-        if self._keep <= 0:
+        if not self._limit:
             self._kept_begin = self.size
         elif size:  # a header has none, and middleware may send nothing
-            self._kept.append(audio if data is audio.data else Audio(data))
+            self._kept.append(audio)
             self._kept_size += size
             while self._kept_size > self._limit:
                 self._drop_first()
 
-    def settle(self, result: ResultGenerated) -> ResultGenerated:
-        """Translate a result to the user's time, and note what it settles."""
-        sentence, timeline = result.sentence, self._timeline
-        if sentence is None or timeline is None or self._bytes_per_ms is None:
-            return result
-        end = end_of(sentence)
+    def _without_header(self, header: WavHeader, audio: Audio) -> Audio:
+        data = header.feed(audio.data)
+        if self._timeline is None and header.is_complete:
+            self._align = header.block_align or SAMPLE_WIDTH
+            self._use(header.bytes_per_second)
+        return audio if data is audio.data else Audio(data)
+
+    def settle(self, sentence: Sentence, *, is_final: bool) -> Sentence:
+        """
+        Note what a sentence settles.
+
+        Args:
+            sentence: As the service sent it.
+            is_final: Whether it is final, and no sign of life.
+
+        Returns:
+            The sentence with the user's times; itself when they are the same.
+        """
+        timeline = self._timeline
+        if timeline is None or self._bytes_per_ms is None:
+            return sentence
+        begin, end = sentence.begin_time, sentence.end_time
+        if end is None:
+            end = sentence.words[-1].end_time if sentence.words else begin
         sent = self._sent / self._bytes_per_ms
-        is_beyond = not 0 <= sentence.begin_time <= end <= sent
-        if sentence.is_final and not sentence.heartbeat:
-            if not is_beyond or sentence.begin_time <= end <= sent + _TOLERANCE:
+        is_beyond = not 0 <= begin <= end <= sent
+        if is_final:
+            if not is_beyond or begin <= end <= sent + _TOLERANCE:
                 self._cover(sentence, timeline)
-        elif not is_beyond and sentence.begin_time != self._begins:  # it is open already
-            self._begins = sentence.begin_time
+        elif begin != self._begins and not is_beyond:  # otherwise it is open already
+            self._begins = begin
             self._pass_over(sentence, timeline)
         if not (timeline.is_shifted or is_beyond) or sentence.heartbeat:
-            return result
-        latest = self.size / self._bytes_per_ms
-        return ResultGenerated(timeline.translated(sentence, latest), result.usage)
+            return sentence
+        return timeline.translated(sentence, self.size / self._bytes_per_ms)
 
     def seal(self) -> None:
-        """The task is complete: all that was sent is settled, covered by a result or not."""
+        """Settle all audio that was sent, covered by a result or not: the task is complete."""
         self._sent = 0
         self._open = None
         if self._bytes_per_ms is None:
@@ -198,10 +213,10 @@ class Ledger:
 
     def rewind(self) -> int:
         """
-        Forget what was sent and is not settled; the user's audio comes again from there.
+        Discard audio that was sent and is not settled; the source will deliver it again.
 
         Returns:
-            Where, in bytes from the beginning, a header included.
+            Where the source has to continue, in bytes from the beginning, a header included.
         """
         start = self._settled
         start = max(start, self._passed - self._whole(_MARGIN))
@@ -215,9 +230,10 @@ class Ledger:
 
     def restart(self) -> list[Audio]:
         """
-        Begin a new task: return all that it must receive again, in order, as if it had been sent.
+        Begin a new task: return all audio that it must receive again, recorded as sent.
 
-        The caller sends it before any other audio, and asks again when that task breaks too.
+        The caller sends it, in order, before any other audio, and calls this again if that task
+        fails, too.
         """
         if self._bytes_per_ms is None:
             return []
@@ -241,7 +257,7 @@ class Ledger:
         return [*header, *gap, *self._kept]
 
     def _cover(self, sentence: Sentence, timeline: Timeline) -> None:
-        """A final sentence covers what lies between its times, and settles what lies before."""
+        """Record that a final covers the audio between its times, and settles all before."""
         begin = int(timeline.position(sentence.begin_time))
         end = int(timeline.position(end_of(sentence), is_end=True))
         end = min(end, self.size)
@@ -250,7 +266,7 @@ class Ledger:
         if self._open is not None and self._open < max(end, begin + 1):
             self._open = None
         if self._gap and begin <= self._gap_begin + self._whole(_SHORTEST_GAP):
-            self._gap.clear()  # it has overtaken the one that was taken for the first
+            self._gap.clear()  # this final is the one that was missing before the last
         if end < self._settled:
             return
         if end > self._settled:
@@ -262,7 +278,7 @@ class Ledger:
         timeline.forget_before(min(sentence.begin_time, end_of(sentence)))
 
     def _keep_gap(self, end: int) -> None:
-        """Keep the pause up to *end*, in which nothing was final, until the next final comes."""
+        """Keep the pause up to *end*, which no final covers, until the next final is received."""
         self._gap.clear()
         size = end - end % self._align - self._kept_begin
         if not self._whole(_SHORTEST_GAP) <= size <= self._whole(_LONGEST_GAP):
@@ -276,7 +292,7 @@ class Ledger:
                 size -= len(audio.data)
 
     def _pass_over(self, sentence: Sentence, timeline: Timeline) -> None:
-        """Nothing was said before a sign of life, or before the first sentence that is open."""
+        """Record that there is no speech before a heartbeat, or before the first open sentence."""
         at = int(timeline.position(sentence.begin_time))
         if self._open is None:
             self._passed = max(self._passed, min(at, self.size))
@@ -295,25 +311,30 @@ class Ledger:
             self.horizon = max(self._settled, self._passed) + self._limit
 
     def _whole(self, seconds: float) -> int:
-        """Return the bytes of *seconds*, down to the sample."""
+        """Return the bytes of *seconds*, rounded down to a whole sample."""
         size = int(seconds * 1000 * (self._bytes_per_ms or 0))
         return size - size % self._align
 
     def _release_before(self, position: int) -> None:
-        """Let go of what lies before *position*, down to the sample."""
+        """Release the audio before *position*, rounded down to a whole sample."""
         position -= position % self._align
-        while self._kept and self._kept_begin < position:
-            surplus = position - self._kept_begin
-            first = self._kept[0]
-            if first.injected or len(first.data) <= surplus:
-                self._drop_first()
+        kept, begin, size = self._kept, self._kept_begin, self._kept_size
+        while kept and begin < position:
+            first = kept.popleft()
+            length, surplus = len(first.data), position - begin
+            if first.injected:
+                size -= length
+            elif length <= surplus:
+                size -= length
+                begin += length
             else:
-                self._kept[0] = Audio(memoryview(first.data)[surplus:])
-                self._kept_size -= surplus
-                self._kept_begin += surplus
+                kept.appendleft(Audio(memoryview(first.data)[surplus:]))
+                size -= surplus
+                begin = position
+        self._kept_begin, self._kept_size = begin, size
 
     def _drop_silence(self) -> None:
-        """Let go of injected silence that would come before all other audio."""
+        """Release injected silence that would be sent before all other audio."""
         while self._kept and self._kept[0].injected and self._kept_begin == self._settled > 0:
             self._drop_first()
 

@@ -1,10 +1,10 @@
 """
-Reading events of the service that are not as documented.
+Decodes events of the service that deviate from the documentation.
 
 The service adds fields and changes types without notice. A field that only informs (usage, ids,
-emotion) must never end a recognition, so what cannot be used is left out: numbers may be fractions
-or text, text may hold half a surrogate pair, anything may be null, NaN or of another type. An event
-is refused only when nothing can be made of its sentence.
+emotion) must never end a recognition, so unusable values are left out: numbers may be fractions or
+text, text may contain half a surrogate pair, anything may be null, NaN or of another type. An event
+is refused only if its sentence is unusable.
 """
 
 import json
@@ -16,26 +16,26 @@ from paraformer_async.errors import RemoteProtocolError
 
 __all__ = ["parse", "usable"]
 
-# Times beyond this are no times: 285 years, and what a double holds exactly.
+# Larger numbers are not valid as times (this is 285,000 years), and a double is not exact there.
 _LARGEST = 2**53
 
 
 def parse(frame: str | bytes) -> Any:
     """
-    Return the JSON of *frame*, with NaN, infinities, control characters and half surrogate pairs.
+    Parse *frame* as JSON; accept NaN, infinities, control characters and half surrogate pairs.
 
     Raises:
-        ValueError, RecursionError: It is not JSON.
+        ValueError, RecursionError: The frame is not JSON.
     """
     return json.loads(frame, strict=False)
 
 
 def usable(document: Mapping[str, Any]) -> dict[str, Any]:
     """
-    Return what can be used of an event, in the documented types.
+    Return the usable parts of an event, in the documented types.
 
     Raises:
-        RemoteProtocolError: Nothing can be made of its sentence.
+        RemoteProtocolError: The sentence is unusable.
     """
     header, payload = _mapping(document["header"]), _mapping(document.get("payload"))
     kept = {"event": header["event"], "task_id": _text(header.get("task_id")) or ""}
@@ -54,7 +54,9 @@ def usable(document: Mapping[str, Any]) -> dict[str, Any]:
 
 def _sentence(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise RemoteProtocolError(f"the sentence of a result is {type(value).__name__}, no object")
+        raise RemoteProtocolError(
+            f"the sentence of a result is {type(value).__name__}, not an object"
+        )
     words = [_fields(word, _WORD) for word in _items(value.get("words")) if isinstance(word, dict)]
     text = value.get("text")
     if text is not None and not isinstance(text, str | int | float):
@@ -73,7 +75,7 @@ def _usage(value: Any) -> dict[str, Any] | None:
 
 
 def _fields(value: Mapping[str, Any], rules: Mapping[str, Callable[[Any], Any]]) -> dict[str, Any]:
-    """Return the fields that can be used; the others are missing."""
+    """Return the usable fields; the others are left out."""
     found = {name: rule(value.get(name)) for name, rule in rules.items()}
     return {name: field for name, field in found.items() if field is not None}
 

@@ -1,9 +1,9 @@
 """
-What a middleware is, and how several work as one.
+The interface of middleware, and the stack that combines several.
 
-A middleware sees both directions of one recognition. It never waits: the time comes in as `now`
-(seconds of a monotonic clock), and what it wants to do later it asks for through `deadline`.
-What must wait (pacing, resampling, a remote voice detector) belongs into an audio source.
+A middleware sees both directions of one recognition. It never waits: the time is passed as `now`
+(seconds of a monotonic clock), and `deadline` schedules what is to be done later. Whatever has to
+wait (pacing, resampling, a remote voice detector) belongs in an audio source.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -19,10 +19,11 @@ Message = TypeVar("Message", Command, Event)
 
 class Middleware:
     """
-    One behavior of a recognition: may watch, change, drop or add messages of both directions.
+    One behavior of a recognition: may observe, replace, drop or add messages in both directions.
 
-    Override what is needed; each method lets everything pass as it is. An instance serves one
-    recognition, so it may keep state. Times that results carry are already the user's.
+    Override what is needed; by default, each method passes everything on unchanged. An instance
+    serves one recognition, so it may keep state. Times in results are already on the user's
+    timeline. An exception raised by a method ends the recognition, and is raised to the user.
 
         class Loud(Middleware):
             def incoming(self, event, now):
@@ -31,31 +32,31 @@ class Middleware:
                 yield event
 
     Attributes:
-        hurries: Whether a message that passes may bring the deadline nearer. A middleware whose
-            deadline audio and results only put off says `False`, which spares a look after each.
-        uses_context: Whether its methods see the context variables of who opened the stream. A
-            middleware that needs none says `False`, which spares a switch for each message.
+        hurries: Whether a message may bring the deadline forward. `False`, for a middleware whose
+            deadline is only postponed by audio and results, saves checking it after each message.
+        uses_context: Whether the methods see the context variables of the caller that opened the
+            stream. `False`, for a middleware that needs none, saves a context switch per message.
     """
 
     hurries: ClassVar[bool] = True
     uses_context: ClassVar[bool] = True
 
     def outgoing(self, command: Command, now: float) -> Iterable[Command]:
-        """Take a command on its way to the service; give what goes on in its place."""
+        """Return the commands that are passed on to the service in place of *command*."""
         del now
         return (command,)
 
     def incoming(self, event: Event, now: float) -> Iterable[Event]:
-        """Take an event on its way to the user; give what goes on in its place."""
+        """Return the events that are passed on to the user in place of *event*."""
         del now
         return (event,)
 
     def deadline(self) -> float | None:
-        """When `expired` is to be called next, on the clock of `now`; `None` for not at all."""
+        """Return when to call `expired`, on the clock of `now`; `None` for never."""
         return None
 
     def expired(self, now: float) -> Iterable[Command]:
-        """The deadline has come: give commands to send now."""
+        """Return commands to send now that the deadline has passed."""
         del now
         return ()
 
@@ -65,16 +66,16 @@ Step = Callable[[Message, float], Iterable[Message]]
 
 class Stack:
     """
-    Several middlewares as one, listed outermost (nearest to the user) first.
+    Several middlewares combined, listed outermost (nearest to the user) first.
 
-    Commands pass from the outermost to the innermost, events the other way. A method that a
-    middleware does not override costs nothing.
+    Commands pass from the outermost to the innermost, events in reverse. A method that a middleware
+    does not override costs nothing.
 
     Attributes:
-        outgoing_steps: What a command passes, one after the other.
-        incoming_steps: What an event passes.
-        hurries: Whether audio or a result that passes may bring the deadline nearer.
-        is_plain: Whether none of them changes audio: there are only those that are built in.
+        outgoing_steps: Methods that a command passes through, in order.
+        incoming_steps: Methods that an event passes through, in order.
+        hurries: Whether audio or a result may bring the deadline forward.
+        is_plain: Whether none changes audio: all that see commands are built in.
     """
 
     def __init__(self, middlewares: Sequence[Middleware]) -> None:
@@ -92,15 +93,15 @@ class Stack:
         )
 
     def outgoing(self, command: Command, now: float) -> Iterable[Command]:
-        """Take a command of the user; return what is to be sent."""
+        """Pass a command of the user through all middleware; return the commands to send."""
         return through(self.outgoing_steps, (command,), now)
 
     def incoming(self, event: Event, now: float) -> Iterable[Event]:
-        """Take an event of the service; return what the user is to see."""
+        """Pass an event of the service through all middleware; return the events for the user."""
         return through(self.incoming_steps, (event,), now)
 
     def deadline(self) -> float | None:
-        """Return when `expired` is to be called next; `None` for not at all."""
+        """Return when to call `expired`; `None` for never."""
         soonest: float | None = None
         for one, _ in self._timed:
             when = one.deadline()
@@ -109,7 +110,7 @@ class Stack:
         return soonest
 
     def expired(self, now: float) -> Sequence[Command]:
-        """Return what those want sent whose deadline has come. It passes those further in."""
+        """Return the commands of middleware whose deadline has passed, as passed further inward."""
         sent: list[Command] = []
         for one, inner in self._timed:
             when = one.deadline()
@@ -122,14 +123,14 @@ class Stack:
 def through(
     steps: Sequence[Step[Message]], messages: Iterable[Message], now: float
 ) -> Iterable[Message]:
-    """Return what is left of *messages* after all *steps*."""
+    """Pass *messages* through all *steps*."""
     for step in steps:
         messages = [each for one in messages for each in step(one, now)]
     return messages
 
 
 def _steps(middlewares: Sequence[Middleware], method: str, context: Context) -> list[Step[Any]]:
-    """Return the methods of that name, those that want it within *context*."""
+    """Return the methods named *method*; those that use context variables run in *context*."""
     return [
         _within(context, getattr(one, method)) if one.uses_context else getattr(one, method)
         for one in middlewares

@@ -1,17 +1,17 @@
 """
-The way out of a recognition: audio of the user to frames of the service.
+The sending half of a recognition: the user's audio becomes frames for the service.
 
     send, flush, update, finish → buffer ─stack→ ledger ─protocol→ data_to_send
 
-What was sent and is not settled is sent again from `replay`; what is faster than real time is held
-back while more is unsettled than is kept.
+After a reconnection, unsettled audio is sent again from the replay queue. Audio that is faster than
+real time is held back while more is unsettled than is kept.
 """
 
 from collections import deque
 from collections.abc import Iterable
 from math import inf
 
-from paraformer_async._core.buffer import AudioBuffer, Frame, Mark, Seam
+from paraformer_async._core.buffer import AudioBuffer, Mark, Seam
 from paraformer_async._core.deadlines import Deadlines
 from paraformer_async._core.framing import Framer, Splitter, bytes_per_second
 from paraformer_async._core.ledger import Ledger
@@ -31,13 +31,13 @@ from paraformer_async.options.options import Options
 
 __all__ = ["BATCH", "ENDS", "Outgoing"]
 
-# Frames that leave at a time, so that what is unsent is looked at between.
+# Frames that are sent at once; in between, the caller checks how much is unsent.
 BATCH = 16
 ENDS = (Phase.DONE, Phase.GIVEN_UP)
-# For compressed audio the buffer is bounded as if a second had this many bytes (128 kbit/s).
+# The buffer for compressed audio is bounded as if a second had this many bytes (128 kbit/s).
 _COMPRESSED_BYTES_PER_SECOND = 16_000
-# After the end of the audio, a service may send for so many times `Timeouts.finish`, and for so
-# many times the length of what it has not answered yet.
+# After the end of the audio, the service may go on sending for this many times `Timeouts.finish`,
+# plus this many times the duration of the unsettled audio.
 _RENEWALS, _SLOWEST = 10, 4
 _UNCOMPRESSED = ("pcm", "wav")
 
@@ -48,6 +48,7 @@ class Outgoing:
 
     Attributes:
         request_ids: Ids of the tasks so far, the current one last; empty before the first.
+        waiting: Frames and marks that were not sent.
         has_nearer_deadline: Whether `deadline` may be nearer than it was. Who looks resets it.
     """
 
@@ -57,7 +58,7 @@ class Outgoing:
         self._options = options
         self._stack = stack
         self._protocol = ClientProtocol(Phase.NEW)
-        self._buffer = AudioBuffer(
+        self._buffer: AudioBuffer = AudioBuffer(
             Framer(options.sample_rate, frame_ms) if is_raw else Splitter(),
             limit=max(1, int(options.buffer * (rate or _COMPRESSED_BYTES_PER_SECOND))),
             is_wav=options.format == "wav",
@@ -69,42 +70,34 @@ class Outgoing:
         )
         self._deadlines = Deadlines(options.timeouts)
         self._pace = Pace(rate)
-        self._opening: list[Command] | None = None  # what begins each task
+        self._opening: list[Command] | None = None  # the commands that begin each task
         self._replay: deque[Command] = deque()
-        self._end: Mark | Seam | None = None  # what ends the current task, once it has its turn
-        self._closing: list[Command] = []  # the commands of that
+        self._end: Mark | Seam | None = None  # what ends the current task, once it was reached
+        self._closing: list[Command] = []  # the commands that end it
         self._patience = frame_ms / 1000
-        self._tail_due = inf  # when what does not fill a frame leaves all the same
+        self._tail_due = inf  # when audio that does not fill a frame is sent all the same
         self._unsent = 0
         self._can_rewind = can_rewind and stack.is_plain and is_raw
         self._reached = 0  # audio before this position has passed middleware already
+        self.waiting = self._buffer.items
         self.request_ids: list[str] = []
         self.has_nearer_deadline: bool = False
 
     @property
     def is_full(self) -> bool:
-        """Whether so much audio waits that who has more must wait."""
+        """Whether the buffer is full, so that further audio has to wait."""
         return self._buffer.size >= self._buffer.limit
 
     @property
     def has_room(self) -> bool:
-        """Whether who waits because of `is_full` can go on."""
+        """Whether senders that wait because of `is_full` can continue."""
         return self._buffer.has_room
-
-    @property
-    def is_ended(self) -> bool:
-        """Whether the user has finished."""
-        return self._buffer.is_ended
-
-    @property
-    def has_data(self) -> bool:
-        """Whether `data_to_send` may have something to send."""
-        return bool(self._buffer.items or self._replay) or self._protocol.phase is Phase.IDLE
 
     def send(self, chunk: bytes, now: float) -> None:
         """Take audio, also beyond `is_full`. Raises `UsageError` after `finish` or the end."""
-        self._require_open("send")
         buffer, size = self._buffer, len(chunk)
+        if buffer.is_ended:
+            raise self._ended("send")
         if size == buffer.frame_size and not buffer.rest:  # nearly always
             buffer.items.append(chunk)
             buffer.size += size
@@ -114,31 +107,33 @@ class Outgoing:
             self.has_nearer_deadline = True
 
     def flush(self, now: float) -> None:
-        """End the task after the audio so far; another one takes what follows. Raises as `send`."""
+        """End the task after the audio so far; the next one continues. Raises like `send`."""
         del now
-        self._require_open("flush")
+        if self._buffer.is_ended:
+            raise self._ended("flush")
         self._buffer.mark_seam(Seam())
 
     def update(self, options: Options, now: float) -> None:
         """
-        Use other *options* for the audio that follows; of the same format and sample rate.
+        Use other *options*, of the same format and sample rate, for the audio that follows.
 
-        Raises as `send`.
+        Raises like `send`.
         """
         del now
-        self._require_open("update")
+        if self._buffer.is_ended:
+            raise self._ended("update")
         self._buffer.mark_seam(Seam(options))
 
     def finish(self, now: float) -> None:
-        """No more audio comes. May be called twice."""
+        """Mark the end of the audio. May be called twice."""
         del now
         self._buffer.mark_end()
 
-    def data_to_send(self, now: float) -> list[OutgoingFrame]:
+    def data_to_send(self, now: float) -> list[OutgoingFrame]:  # noqa: C901 - a frame's only way
         """
-        Return frames that may leave now, at most about `BATCH`: a replay first, then new audio.
+        Return frames that may be sent now, at most about `BATCH`: a replay first, then new audio.
 
-        What is returned counts as sent. Raises what the user's middleware raises.
+        They count as sent. Exceptions of the user's middleware are not wrapped.
         """
         frames: list[OutgoingFrame] = []
         protocol, items = self._protocol, self._buffer.items
@@ -146,39 +141,55 @@ class Outgoing:
             self._put(self._run_task(now), frames, now)
         if self._replay and protocol.phase is Phase.RUNNING:
             self._put_replay(frames, now)
-        ledger = self._ledger
+        ledger, steps = self._ledger, self._stack.outgoing_steps
         while items and protocol.phase is Phase.RUNNING and len(frames) < BATCH:
             if ledger.size >= ledger.horizon and self._is_held(now):
                 break
             item = items.popleft()
-            if isinstance(item, (bytes, memoryview)):
-                self._put_frame(item, frames, now)
-            else:
+            if not isinstance(item, (bytes, memoryview)):
                 self._put_mark(item, frames, now)
+                continue
+            self._buffer.size -= len(item)
+            command: Command = Audio(item)
+            if ledger.size < self._reached:  # it comes again
+                self._put((command,), frames, now)
+                continue
+            for step in steps:
+                passed = step(command, now)
+                if type(passed) is not tuple or len(passed) != 1:
+                    rest = steps[steps.index(step) + 1 :]
+                    self._put(through(rest, passed, now), frames, now)
+                    break
+                (command,) = passed
+            else:
+                if type(command) is Audio:
+                    ledger.record(command)
+                    frames.append(command.data)
+                else:
+                    self._put((command,), frames, now)
         if self._stack.hurries:
             self.has_nearer_deadline = True
         return frames
 
     def blocked(self, unsent: int, now: float) -> None:
-        """The connection takes nothing now; *unsent* bytes wait there. Fewer are progress."""
+        """Start or renew the send timeout: the transport is full, with *unsent* bytes."""
         if "send" not in self._deadlines or unsent < self._unsent:
             self._begin("send", now)
         self._unsent = unsent
 
     def unblocked(self) -> None:
-        """The connection takes frames again."""
+        """End the send timeout: the transport accepts frames again."""
         self._deadlines.end("send")
 
-    def _require_open(self, what: str) -> None:
-        if self._buffer.is_ended or self._protocol.phase in ENDS:
-            raise UsageError(f"cannot {what} after finish(), or after the end")
+    def _ended(self, what: str) -> UsageError:
+        return UsageError(f"cannot {what} after finish(), or after the end")
 
     def _is_held(self, now: float) -> bool:
         """
         Whether audio has to wait because too much is unsettled.
 
-        Audio in real time never has to: what is unsettled then is mostly silence, and may be lost;
-        audio that is faster would be lost for being early.
+        Audio in real time never does: most of what is unsettled then is silence, which may be lost.
+        Audio that is faster than real time would be lost only because it is early.
         """
         if self._can_rewind or not self._pace.is_ahead(self._ledger.size, now):
             return False
@@ -186,7 +197,7 @@ class Outgoing:
         return True
 
     def _begin_finish(self, now: float) -> None:
-        """Wait for the end of the task: renewed by what is received, but not for ever."""
+        """Start the finish timeout: renewed by whatever is received, but not forever."""
         backlog = (self._ledger.unsettled or 0.0) * _SLOWEST
         limit = self._deadlines.limit("finish") * _RENEWALS
         self._deadlines.bound("finish", now + limit + backlog)
@@ -197,7 +208,7 @@ class Outgoing:
         self.has_nearer_deadline = True
 
     def _run_task(self, now: float) -> list[Command]:
-        """Return the commands that begin a task: the same for each, until there is an update."""
+        """Return the commands that begin a task: the same for each task until an update."""
         if self._opening is None:
             options = self._options
             resources = (Resource(options.phrase_id),) if options.phrase_id else ()
@@ -205,25 +216,6 @@ class Outgoing:
             self._opening = list(self._stack.outgoing(task, now))
             self.has_nearer_deadline = True
         return self._opening
-
-    def _put_frame(self, frame: Frame, frames: list[OutgoingFrame], now: float) -> None:
-        ledger, steps = self._ledger, self._stack.outgoing_steps
-        self._buffer.size -= len(frame)
-        command: Command = Audio(frame)
-        if ledger.size < self._reached:  # it comes again
-            self._put((command,), frames, now)
-            return
-        for number, step in enumerate(steps, 1):
-            passed = step(command, now)
-            if type(passed) is not tuple or len(passed) != 1:
-                self._put(through(steps[number:], passed, now), frames, now)
-                return
-            (command,) = passed
-        if type(command) is Audio:
-            ledger.record(command)
-            frames.append(command.data)
-        else:
-            self._put((command,), frames, now)
 
     def _put_replay(self, frames: list[OutgoingFrame], now: float) -> None:
         while self._replay and len(frames) < BATCH:
@@ -233,7 +225,7 @@ class Outgoing:
                 self._begin_finish(now)
 
     def _put(self, commands: Iterable[Command], frames: list[OutgoingFrame], now: float) -> None:
-        """Enter commands before they are sent: what a broken connection swallows is kept."""
+        """Record commands before they are sent, so that none is lost with a connection."""
         for command in commands:
             if isinstance(command, Audio):
                 self._put_audio(command, frames)
@@ -248,7 +240,7 @@ class Outgoing:
         header = self._buffer.header
         if audio.injected and header is not None:
             if not self._ledger.has_header:
-                return  # silence there would be taken for the header
+                return  # silence here would be read as the header
             if not any(audio.data):
                 ms = len(audio.data) * 1000 // bytes_per_second(self._options.sample_rate)
                 audio = Audio(header.silence(ms), injected=True)
@@ -263,14 +255,14 @@ class Outgoing:
         elif isinstance(mark, Mark):
             self._end = mark
             self._put(self._stack.outgoing(FinishTask(), now), frames, now)
-            # Middleware may hold the last command back, no longer than a service may take.
+            # Middleware may delay finish-task, but no longer than the service may take to answer.
             self._begin_finish(now)
         elif mark.options is not None or not self._ledger.is_fresh:
             self._end = mark
             self._put((FinishTask(),), frames, now)
 
     def _rewind(self) -> int | None:
-        """Let the user's audio come again when not all that is needed is kept."""
+        """Return where the source has to restart if not all unsettled audio is kept."""
         if not self._can_rewind or self._ledger.lost is None:
             return None
         self._reached = max(self._reached, self._ledger.size)

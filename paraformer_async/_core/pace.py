@@ -1,22 +1,22 @@
-"""How fast audio is sent, compared to real time."""
+"""Compares how fast audio is sent with real time."""
 
 from math import inf
 
 __all__ = ["Pace"]
 
-# What audio in real time may be ahead of the clock, in seconds: sources deliver unevenly.
+# How far audio in real time may be ahead of the clock, in seconds: sources deliver unevenly.
 _LEAD = 1.0
 
 
 class Pace:
     """
-    Compares audio with the clock.
+    Compares the duration of audio with the clock.
 
     Args:
         bytes_per_second: Of the audio; `None` for compressed audio, which is never ahead.
 
     Attributes:
-        held_until: When audio that was ahead is so no more; infinity when none is held back.
+        held_until: When held-back audio is no longer ahead; infinity if none is held back.
     """
 
     def __init__(self, bytes_per_second: int | None) -> None:
@@ -25,12 +25,12 @@ class Pace:
         self.held_until = inf
 
     def begin(self, now: float) -> None:
-        """Audio can be recorded from *now* on, if not before."""
+        """Note that recording can have begun at *now*; the first call counts."""
         if self._began is None:
             self._began = now
 
     def is_ahead(self, size: int, now: float) -> bool:
-        """Return whether *size* bytes are more than can have been recorded until *now*."""
+        """Return whether *size* bytes are more than can have been recorded by *now*."""
         if self._bytes_per_second is None or self._began is None:
             return False
         due = self._began + size / self._bytes_per_second - _LEAD
@@ -38,6 +38,6 @@ class Pace:
         return due > now
 
     def release(self, now: float) -> None:
-        """Hold nothing back any longer if it is time."""
+        """Stop holding audio back if it is no longer ahead."""
         if self.held_until <= now:
             self.held_until = inf

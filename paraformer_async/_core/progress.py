@@ -1,4 +1,4 @@
-"""How far a recognition has come: its text, its reach into the audio, and what it costs."""
+"""The progress of a recognition: its text, how far results reach into the audio, its usage."""
 
 from paraformer_async._core.timeline import end_of
 from paraformer_async.results import Sentence, Usage
@@ -8,11 +8,11 @@ __all__ = ["Progress"]
 
 class Progress:
     """
-    What all tasks of a recognition have brought.
+    The results of all tasks of a recognition.
 
     Attributes:
-        text: Final sentences, one entry each.
-        last: The last sentence that was received, final or not.
+        text: Texts of the final sentences.
+        last: The last sentence received, final or not.
         has_started: Whether a task has started.
     """
 
@@ -22,11 +22,11 @@ class Progress:
         self.last: Sentence | None = None
         self._reached = 0  # before the current task
         self._billed: Usage | None = None  # in the current task
-        self._billed_before: int | float = 0  # in the tasks before
+        self._billed_before: int | float = 0  # in earlier tasks
 
     @property
     def reach(self) -> int:
-        """How far into the user's audio results have come, in ms."""
+        """How far results reach into the user's audio, in ms."""
         return max(self._reached, end_of(self.last) if self.last else 0)
 
     @property
@@ -37,11 +37,11 @@ class Progress:
         return Usage(self._billed_before + (self._billed.duration if self._billed else 0))
 
     def note_usage(self, usage: Usage | None) -> None:
-        """Note what the service bills for the current task, if it reported that."""
+        """Record what the service bills for the current task, if it was reported."""
         self._billed = usage or self._billed
 
     def begin_task(self) -> None:
-        """Another task begins: what the one before was billed stays, and so does its reach."""
+        """Begin another task; the usage and the reach of the last one are kept."""
         self._reached = self.reach
         self._billed_before += self._billed.duration if self._billed else 0
         self._billed = None

@@ -1,17 +1,17 @@
 """
 The protocol as a table.
 
-Two rules, after h11: everything that changes a phase stands in this file, and the table does not
-know which side it serves. A task is one turn through it; a recognition takes one turn or more:
+Two rules, after h11: everything that changes a phase is in this file, and client and service share
+the table. A task is one pass through it; a recognition takes one pass or more:
 
     NEW ─connected→ IDLE ─run-task→ STARTING ─task-started→ RUNNING ─finish-task→ FINISHING ─┐
                      ↑  ↑                                    audio, results ↺   results ↺    │
               connected └──────────────────────── task-finished ←────────────────────────────┘
-                     │    at a seam the next turn begins; otherwise IDLE ─completed→ DONE
+                     │    at a seam the next pass begins; otherwise IDLE ─completed→ DONE
                   WAITING ←─again─ any phase in which something failed ─given up→ GIVEN_UP
 
 `task-finished` leads back to IDLE: that *is* the reuse of a connection. `task-failed` leads to
-FAILED, and only a decision leads out of it: to try again, on another connection, or to give up.
+FAILED, and only a decision leads out of it: to retry on another connection, or to give up.
 """
 
 import logging
@@ -50,9 +50,10 @@ _logger = logging.getLogger("paraformer_async.protocol")
 
 class Phase(StrEnum):
     """
-    Where a connection's current task is, or a recognition. A string, whose hash is cached.
+    The phase of a connection's current task, or of a recognition.
 
-    A connection alone knows IDLE to FINISHING, and FAILED; the others are between connections.
+    A connection has the phases IDLE to FINISHING, and FAILED; a recognition has the others, too,
+    which are between connections. Members are strings because their hashes are cached.
     """
 
     NEW = "new"
@@ -67,7 +68,7 @@ class Phase(StrEnum):
 
 
 class Move(Enum):
-    """What changes the phase of a recognition and is no message."""
+    """A change of a recognition's phase that is not caused by a message."""
 
     CONNECTED = "there is a connection for the next task"
     AGAIN = "the task or its connection failed, and another attempt follows"
@@ -90,7 +91,7 @@ TRANSITIONS: Mapping[tuple[Phase, type[Struct] | Move], Phase] = {
     (Phase.STARTING, TaskFailed): Phase.FAILED,
     (Phase.RUNNING, TaskFailed): Phase.FAILED,
     (Phase.FINISHING, TaskFailed): Phase.FAILED,
-    # The message about it, when a breach of the protocol was the failure.
+    # The service reports a violation of the protocol that has led to FAILED already.
     (Phase.FAILED, TaskFailed): Phase.FAILED,
     **{
         (phase, move): after
@@ -101,21 +102,20 @@ TRANSITIONS: Mapping[tuple[Phase, type[Struct] | Move], Phase] = {
             (Move.GIVEN_UP, Phase.GIVEN_UP),
         )
     },
-    # Nothing was missing but the end of the last task.
+    # The connection was lost, and only the end of the last task was missing.
     **{
         (phase, Move.COMPLETED): Phase.DONE
         for phase in (Phase.STARTING, Phase.RUNNING, Phase.FINISHING, Phase.FAILED, Phase.WAITING)
     },
 }
-# What can have been on its way when the task failed. Accepted from a peer, never sent.
-UNDER_WAY: frozenset[tuple[Phase, type[Struct]]] = frozenset(
+# Messages that can have been in transit when the task failed: accepted from a peer, never sent.
+IN_TRANSIT: frozenset[tuple[Phase, type[Struct]]] = frozenset(
     {(Phase.FAILED, Audio), (Phase.FAILED, FinishTask)}
 )
 
-
-# The service ends a task that it was not asked to end. Another task can go on where it stopped.
-UNASKED: frozenset[tuple[Phase, type[Struct]]] = frozenset({(Phase.RUNNING, TaskFinished)})
-# Events that are out of place and say nothing about the text: skipped by the client.
+# The service ends a task without finish-task; another task can continue where it ended.
+UNREQUESTED: frozenset[tuple[Phase, type[Struct]]] = frozenset({(Phase.RUNNING, TaskFinished)})
+# Events in the wrong phase that do not affect the text: skipped by the client.
 HARMLESS: frozenset[tuple[Phase, type[Struct]]] = frozenset(
     {
         (Phase.IDLE, ResultGenerated),
@@ -131,13 +131,13 @@ HARMLESS: frozenset[tuple[Phase, type[Struct]]] = frozenset(
 
 class _Protocol(ABC, Generic[Sent, Received]):
     """
-    The protocol on one connection; what both sides share.
+    The protocol on one connection, as far as both sides share it.
 
-    The caller moves frames: what `send` returns is to be written in that order, what was read goes
+    The caller moves frames: it writes what `send` returns, in that order, and passes what it reads
     to `receive`.
 
     Attributes:
-        phase: Where the current task is.
+        phase: Phase of the current task.
         task_id: Id of the current or last task; empty before the first.
     """
 
@@ -149,10 +149,10 @@ class _Protocol(ABC, Generic[Sent, Received]):
         self.task_id = ""
 
     def move(self, move: Move) -> None:
-        """Change the phase by what is no message. Raises `LocalProtocolError`."""
+        """Make a transition without a message. Raises `LocalProtocolError` if it is not allowed."""
         phase = TRANSITIONS.get((self.phase, move))
         if phase is None:
-            raise LocalProtocolError(f"{move.value}, which may not be while {self.phase.value}")
+            raise LocalProtocolError(f"{move.value}, which is not allowed while {self.phase.value}")
         self.phase = phase
 
     def send(self, message: Sent, *, task_id: str = "") -> str | bytes | memoryview:
@@ -160,38 +160,38 @@ class _Protocol(ABC, Generic[Sent, Received]):
         Record that *message* is sent, and return its frame.
 
         Args:
-            message: What is to be sent.
+            message: The message to send.
             task_id: The id of the new task; for `RunTask` only.
 
         Raises:
-            LocalProtocolError: The message may not be sent now. The phase is unchanged.
-            TypeError: A parameter of `RunTask` cannot be JSON. The phase is unchanged.
+            LocalProtocolError: The message is not allowed now. The phase is unchanged.
+            TypeError: A parameter of `RunTask` cannot be encoded as JSON. The phase is unchanged.
         """
         if self.phase is Phase.RUNNING and isinstance(message, Audio):
-            return message.data  # the row of the table that is used most
+            return message.data  # shortcut for the most frequent transition
         phase = TRANSITIONS.get((self.phase, type(message)))
         if phase is None:
             raise LocalProtocolError(f"cannot send {name_of(message)} while {self.phase.value}")
         current = task_id if isinstance(message, RunTask) else self.task_id
-        frame = encode(message, current)  # may refuse a parameter: the phase is unchanged then
+        frame = encode(message, current)  # may raise; the phase must be unchanged then
         self.phase, self.task_id = phase, current
         return frame
 
     def receive(self, frame: str | bytes) -> Received | None:
         """
-        Take a frame from the peer.
+        Decode a frame from the peer, and change the phase.
 
         Args:
-            frame: A message. A client takes text as `str` or in UTF-8; a service takes text as
+            frame: A message. A client accepts text as `str` or in UTF-8; a service accepts text as
                 `str`, and audio as `bytes`.
 
         Returns:
-            The message; `None` for what is to be skipped: events of unknown kinds, late events
-            of an earlier task, and events that are out of place and say nothing about the text.
+            The message; `None` for events to skip: those of unknown kinds, late ones of an earlier
+            task, and those in the wrong phase that do not affect the text.
 
         Raises:
-            RemoteProtocolError: The frame cannot be decoded, or may not come now. The phase is
-                FAILED then, and the connection of no more use.
+            RemoteProtocolError: The frame cannot be decoded, or is not allowed now. The phase is
+                FAILED then, and the connection cannot be used any longer.
         """
         try:
             task_id, message = self._decode(frame)
@@ -201,17 +201,17 @@ class _Protocol(ABC, Generic[Sent, Received]):
         return message if self.accept(task_id, message) else None
 
     def refuse(self, error: UnknownEvent | RemoteProtocolError) -> None:
-        """Skip what was received and is of an unknown kind, or raise that it cannot be decoded."""
+        """Log an event of an unknown kind; raise any other error of decoding as a violation."""
         if isinstance(error, RemoteProtocolError):
             raise self._violation(error.message) from error
         _logger.warning("skipped an event of unknown kind: %s", error)
 
     def accept(self, task_id: str, message: Received) -> bool:
         """
-        Take a message that was received, of the task that it names.
+        Change the phase by a message that was received, with the task id in it.
 
         Returns:
-            Whether it counts; see `receive` for what is skipped, and what is raised.
+            `False` if the message is to be skipped; see `receive`, also for what is raised.
         """
         is_foreign = self._is_foreign(task_id, message)
         if is_foreign and self._skips_foreign:
@@ -221,11 +221,11 @@ class _Protocol(ABC, Generic[Sent, Received]):
         phase = TRANSITIONS.get(move)
         if phase is None:
             if move in self._skipped:
-                _logger.info("skipped a %s that came while %s", name_of(message), self.phase.value)
+                _logger.info("skipped a %s received while %s", name_of(message), self.phase.value)
                 return False
-            if move not in UNDER_WAY:
-                what = f"{name_of(message)} may not come while {self.phase.value}"
-                raise self._violation(what, retryable=move in UNASKED)
+            if move not in IN_TRANSIT:
+                what = f"{name_of(message)} is not allowed while {self.phase.value}"
+                raise self._violation(what, retryable=move in UNREQUESTED)
             phase = self.phase
         if isinstance(message, RunTask):
             self.task_id = task_id
@@ -235,15 +235,15 @@ class _Protocol(ABC, Generic[Sent, Received]):
         return True
 
     def is_of_another(self, task_id: str) -> bool:
-        """Whether *task_id* names another task. A peer may spell an id in another way, or not."""
+        """Whether *task_id* names another task. A peer may omit an id, or spell it differently."""
         return task_id not in ("", self.task_id) and _spelled(task_id) != _spelled(self.task_id)
 
     @abstractmethod
     def _decode(self, frame: str | bytes) -> tuple[str, Received]:
-        """Return the task id that *frame* names (it may name none), and its message."""
+        """Return the task id in *frame* (it may be empty), and its message."""
 
     def _is_foreign(self, task_id: str, message: Command | Event) -> bool:
-        # The failure of a task is the end of the connection: no matter of which task.
+        # Whichever task failed, the connection has ended.
         return self.is_of_another(task_id) and not isinstance(message, TaskFailed)
 
     def _violation(self, what: str, *, retryable: bool = False) -> RemoteProtocolError:

@@ -1,23 +1,25 @@
 """
-One recognition as a machine: no clock, no socket, no task.
+One recognition as a state machine, without a clock, a socket or a task.
 
     send, flush, update, finish → buffer ─stack→ ledger ─protocol→ data_to_send
     receive → protocol ─→ ledger (the user's times) ─stack→ results
 
-Its user moves frames, and comes back when `deadline` has come:
+The caller moves frames, and calls `expired` when `deadline` has passed:
 
-    machine.connected(request_id, now)      # there is a connection
+    machine.connected(request_id, now)      # a connection is open
     transport.write(machine.data_to_send(now))
     results = machine.receive(frame, now)   # then data_to_send again
     machine.expired(now)                    # then data_to_send again
-    machine.lost(failure, now)              # Again(after, …): connect once more; Over(error)
+    machine.lost(failure, now)              # Again(after, …): connect again; Over(error)
 
-What it is doing is one phase of `protocol.TRANSITIONS`. Whatever raises inside (a deadline, the
-service's failure, the user's middleware) is handed back to `lost`, which decides what follows.
-Middleware sees one recognition, however many tasks it takes: one `run-task`, no repetition.
+Its state is one phase of `protocol.TRANSITIONS`. The caller passes whatever a method raises (a
+deadline, a failure of the service, an exception of the user's middleware) to `lost`, which decides
+what follows. Middleware sees one recognition, however many tasks it takes: one `run-task`, and no
+repetitions.
 """
 
 from math import inf
+from typing import TYPE_CHECKING
 
 from paraformer_async._core.buffer import Seam
 from paraformer_async._core.framing import FRAME_MS
@@ -52,6 +54,9 @@ from paraformer_async.options.options import Options
 from paraformer_async.results import AudioGap, RecognitionResult, Usage
 from paraformer_async.transcript import join
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 __all__ = ["BATCH", "Again", "Over", "Recognition"]
 
 _RESULTS = (Phase.RUNNING, Phase.FINISHING)
@@ -61,18 +66,19 @@ _NO_SPEECH = "NO_VALID_AUDIO_ERROR"
 
 class Recognition(Outgoing):
     """
-    The machine.
+    The state machine of one recognition.
 
     Args:
         options: The options of the recognition.
         stack: Its middleware.
         frame_ms: Length of the frames in which PCM is sent, in ms.
-        can_rewind: Whether the user's audio can come again from any position, so that what is not
-            kept is not lost.
+        can_rewind: Whether the source can deliver its audio again from any position, so that audio
+            that is not kept is not lost.
 
     Attributes:
         request_ids: Ids of the tasks so far, the current one last; empty before the first.
-        has_nearer_deadline: Whether `deadline` may be nearer than it was. Who looks resets it.
+        has_nearer_deadline: Whether `deadline` may be earlier than before. The caller that has
+            checked it resets this.
     """
 
     def __init__(
@@ -92,7 +98,7 @@ class Recognition(Outgoing):
 
     @property
     def phase(self) -> Phase:
-        """Where the recognition is."""
+        """The phase of the recognition."""
         return self._protocol.phase
 
     @property
@@ -102,39 +108,39 @@ class Recognition(Outgoing):
 
     @property
     def finals(self) -> int:
-        """How many final results have been received."""
+        """Number of final results received."""
         return len(self._progress.text)
 
     @property
     def unsettled(self) -> float | None:
-        """Seconds of audio that were sent and no final result covers; `None` if compressed."""
+        """Seconds of sent audio that no final result covers; `None` for compressed audio."""
         return self._ledger.unsettled
 
-    # What the connection does.
+    # The connection.
 
     def connected(self, request_id: str, now: float, *, is_reused: bool = False) -> None:
         """
-        There is a connection for the next task: the first, one that takes over, or one at a seam.
+        Begin the next task: the first one, one after a failure, or one after a seam.
 
         Args:
-            request_id: Id for the task; a new one for each.
+            request_id: Id of the task; a new one for each.
             now: The time.
-            is_reused: Whether the connection has been idle, and may have gone stale.
+            is_reused: Whether the connection was idle, and may have become stale.
         """
         self._protocol.move(Move.CONNECTED)
         self._attempt = Attempt(self._reach, is_connected=True, is_reused=is_reused)
         self._pace.begin(now)
         self.request_ids.append(request_id)
-        self._begin("started", now)  # also when middleware keeps run-task back
+        self._begin("started", now)  # even if middleware holds run-task back
 
     def receive(self, frame: str | bytes, now: float) -> list[RecognitionResult]:
         """
-        Take a frame of the service, and return the results that the user is to see.
+        Handle a frame of the service, and return results for the user.
 
         Raises:
             ServiceError: The task has failed, or the service broke the protocol.
-            AudioLostError: The task takes over, and not all of the unsettled audio is kept.
-            BaseException: What the user's middleware raises.
+            AudioLostError: The task continues a failed one, and not all unsettled audio is kept.
+            BaseException: Any exception of the user's middleware.
         """
         waits = self._deadlines
         if waits.until:
@@ -156,19 +162,19 @@ class Recognition(Outgoing):
         return self._take_result(ResultGenerated(output.sentence, payload.usage), now)
 
     def deadline(self) -> float:
-        """Return when `expired` is to be called; infinity for not at all."""
+        """Return when to call `expired`; infinity for never."""
         waits = min(self._deadlines.soonest(), self._pace.held_until, self._tail_due)
-        # While the timer's mark waits in the buffer, middleware cannot act.
+        # While the timer's mark is in the buffer, middleware cannot act.
         stack = None if self._buffer.has_timer else self._stack.deadline()
         return waits if stack is None else min(waits, stack)
 
     def expired(self, now: float) -> None:
         """
-        The deadline has come. Nothing happens when it has not.
+        Handle the deadlines that have passed, if any.
 
         Raises:
-            DeadlineError: A wait has run out.
-            BaseException: What the user's middleware raises.
+            DeadlineError: A wait has expired.
+            BaseException: Any exception of the user's middleware.
         """
         if wait := self._deadlines.overdue(now):
             self._deadlines.end(wait)
@@ -184,10 +190,10 @@ class Recognition(Outgoing):
 
     def lost(self, failure: BaseException, now: float) -> Verdict:
         """
-        The attempt has ended with *failure*: decide what follows.
+        Decide what follows after an attempt has ended with *failure*.
 
         Args:
-            failure: What ended it: of the connection, of the way to one, or raised in here.
+            failure: An error of connecting or of the connection, or raised by a method above.
             now: The time.
         """
         attempt, self._attempt = self._attempt, Attempt()
@@ -206,16 +212,16 @@ class Recognition(Outgoing):
         self._protocol.move(Move.AGAIN)
         return Again(delay, failure, self._retries.failures, self._rewind())
 
-    # Inside.
+    # Private.
 
     @property
     def _reach(self) -> int:
         return max(self._progress.reach, self._ledger.settled)
 
     def _receive_other(self, frame: str | bytes, now: float) -> list[RecognitionResult]:
-        """Take a frame that is not a result of the running task in the usual form."""
+        """Handle a frame that is not a well-formed result of the running task."""
         if self._protocol.phase in _UNCONNECTED:
-            return []  # of a connection that was given up
+            return []  # from a connection that was given up
         event = self._protocol.receive(frame)
         if event is None:
             return []
@@ -226,26 +232,31 @@ class Recognition(Outgoing):
         return self._turn(event, now)
 
     def _is_left_over(self, frame: str | bytes) -> bool:
-        """Whether *frame* is of an earlier task of a connection that has been idle."""
+        """Whether *frame* belongs to an earlier task of a reused connection."""
         is_idle = self._attempt.is_reused and self._attempt.started_at is None
         return is_idle and self._protocol.is_of_another(decode_event(frame)[0])
 
     def _take_result(self, result: ResultGenerated, now: float) -> list[RecognitionResult]:
         """Put a result on the user's timeline, and note what it brings."""
-        result = self._ledger.settle(result)
-        sentence = result.sentence
-        if sentence is not None and not sentence.heartbeat:
-            if sentence.is_final and sentence.end_time and sentence == self._progress.last:
-                return []  # the same sentence at the same time: it came twice
-            self._progress.last = sentence
-            if sentence.is_final:
-                self._progress.text.append(sentence.text)
+        sentence, progress = result.sentence, self._progress
         if result.usage is not None:
-            self._progress.note_usage(result.usage)
+            progress.note_usage(result.usage)
+        if sentence is not None:
+            is_final = sentence.is_final and not sentence.heartbeat
+            settled = self._ledger.settle(sentence, is_final=is_final)
+            if settled is not sentence:
+                sentence = settled
+                result = ResultGenerated(sentence, result.usage)
+            if is_final:
+                if sentence.end_time and sentence == progress.last:
+                    return []  # the same sentence at the same time: it came twice
+                progress.text.append(sentence.text)
+            if not sentence.heartbeat:
+                progress.last = sentence
         return self._shown(result, now)
 
     def _turn(self, event: Event, now: float) -> list[RecognitionResult]:
-        """Take the beginning or the end of a task."""
+        """Handle the start or the end of a task."""
         if isinstance(event, TaskStarted):
             return self._started(event, now)
         if isinstance(event, TaskFailed):
@@ -259,6 +270,7 @@ class Recognition(Outgoing):
     def _started(self, event: TaskStarted, now: float) -> list[RecognitionResult]:
         self._deadlines.end("started")
         self._attempt.started_at = now
+        self.has_nearer_deadline = True  # that of middleware, which could not act before
         results: list[RecognitionResult] = []
         if len(self.request_ids) > 1:
             results += self._take_over(now)
@@ -268,7 +280,7 @@ class Recognition(Outgoing):
         return results
 
     def _take_over(self, now: float) -> list[RecognitionResult]:
-        """Have the task receive first what no final result covers, and the end if it was sent."""
+        """Queue the audio that no final covers for the task, and finish-task if it was sent."""
         gap: list[RecognitionResult] = []
         if lost := self._ledger.lost:
             if self._options.reconnect and self._options.reconnect.lost == "raise":
@@ -282,11 +294,12 @@ class Recognition(Outgoing):
         return gap
 
     def _complete(self) -> Verdict:
-        """All results of the task are there: go over the seam, or be done."""
+        """Cross the seam, or be done: all results of the task have been received."""
         self._deadlines.clear()
         end = self._end
         if not isinstance(end, Seam):
             self._protocol.move(Move.COMPLETED)
+            self._buffer.is_ended = True
             return Over()
         self._end = None
         self._closing = []
@@ -299,36 +312,36 @@ class Recognition(Outgoing):
 
     def _shown(self, event: Event, now: float) -> list[RecognitionResult]:
         """Pass an event through middleware, and return what of it is for the user."""
+        steps = self._stack.incoming_steps
         if self._stack.hurries:
             self.has_nearer_deadline = True
-        for number, step in enumerate(self._stack.incoming_steps, 1):
+        events: Iterable[Event] = (event,)
+        for step in steps:
             passed = step(event, now)
             if type(passed) is not tuple or len(passed) != 1:
-                events = through(self._stack.incoming_steps[number:], passed, now)
-                return [result for each in events if (result := self._result_of(each))]
-            (event,) = passed
-        return [result] if (result := self._result_of(event)) else []
-
-    def _result_of(self, event: Event) -> RecognitionResult | None:
-        if type(event) is not ResultGenerated:
-            return None
-        sentence = event.sentence
-        if sentence is None or sentence.heartbeat:
-            return None
-        return RecognitionResult(sentence, self.request_ids[-1], event.usage)
+                events = through(steps[steps.index(step) + 1 :], passed, now)
+                break
+            (event,) = events = passed
+        results: list[RecognitionResult] = []
+        for each in events:
+            if type(each) is ResultGenerated:
+                sentence = each.sentence
+                if sentence is not None and not sentence.heartbeat:
+                    results.append(RecognitionResult(sentence, self.request_ids[-1], each.usage))
+        return results
 
     def _is_complete_despite(self, failure: ServiceError) -> bool:
         """
-        Whether nothing is missing but `task-finished`, although there was a *failure*.
+        Whether only `task-finished` is missing, in spite of a *failure*.
 
-        The audio has ended, and final results cover all of it when the connection breaks; or the
-        service found no speech in the rest, which a task of its own received.
+        That is, the audio has ended, and the connection was lost after final results that cover all
+        of it; or the service found no speech in the rest, which was sent in a task of its own.
         """
         if not self._closing:
             return False
         if isinstance(failure, TaskFailedError) and failure.error_code == _NO_SPEECH:
             is_alone = len(self.request_ids) == 1 or not self._progress.text
-            # All of the audio was for tasks before, and nothing was left for this one.
+            # All audio was sent in earlier tasks, and none was left for this one.
             is_rest = self._ledger.is_fresh and self._ledger.given != 0
             return isinstance(self._end, Seam) or not is_alone or is_rest
         return self._ledger.is_settled and isinstance(failure, ConnectionLostError)
@@ -336,7 +349,7 @@ class Recognition(Outgoing):
     def _setback(self, failure: ServiceError, attempt: Attempt, now: float) -> Setback:
         if not attempt.is_connected:
             return Setback(failure)
-        # A connection that went stale may also just be silent, or carry what is left of a task.
+        # A stale connection may also just be silent, or deliver what is left of an earlier task.
         was_lost = isinstance(failure, ConnectionLostError | DeadlineError | RemoteProtocolError)
         started_at = attempt.started_at
         return Setback(
@@ -351,10 +364,11 @@ class Recognition(Outgoing):
         if isinstance(failure, ServiceError):
             self._describe(failure)
         self._protocol.move(Move.GIVEN_UP)
+        self._buffer.is_ended = True
         return Over(failure)
 
     def _describe(self, failure: ServiceError) -> None:
-        """Add to a failure what only the recognition knows."""
+        """Add the facts of the recognition to a failure."""
         why = ""
         if failure.retryable and self._options.reconnect and not self._ledger.is_resumable:
             why = f"a stream of {self._options.format} cannot be resumed; decode it to pcm"

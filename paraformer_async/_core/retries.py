@@ -1,17 +1,17 @@
 """
-Whether, and when, a recognition that failed is tried again.
+Decides whether, and when, a failed recognition is retried.
 
-Not I/O: setbacks and the time come in, a decision goes out. There are two budgets:
+Sans-I/O: setbacks and the time are arguments, the decision is returned. There are two budgets:
 
 - Failures: consecutive ones are counted; results that reach half a second further, or a connection
-  that held for 5 s, reset the count. A handshake that succeeds is no success: three consecutive
-  connections that bring nothing end it too, and so do five times as many as the budget that held
-  and never brought a result.
-- Seconds: once a recognition has brought results, or has held, a failure is an outage, and is
-  retried for as long as the audio is kept, however many attempts that takes.
+  that held for 5 s, reset the count. A handshake alone is no success: three consecutive
+  connections without results end the recognition, too, and so do five times the budget of
+  connections that held and never returned a result.
+- Seconds: once a recognition has had results, or a connection that held, a failure is an outage: it
+  is retried for as long as the audio is kept, however many attempts that takes.
 
-A service that throttles is waited for, which costs no failure, but has a bound of its own. A
-service that asks to be left alone for more than a minute is not waited for.
+Waiting for a service that throttles does not count as a failure, but has a limit of its own. A
+Retry-After of more than a minute is not honored: the error is raised.
 """
 
 from msgspec import Struct
@@ -24,7 +24,7 @@ __all__ = ["Retries", "Setback"]
 _STABLE = 5.0
 _FRUITLESS = 3
 _PATIENCE = 5
-# Progress that is worth a task, in ms: less, again and again, costs more than it brings.
+# Progress that justifies another task, in ms: repeated smaller steps cost more than they gain.
 _WORTHWHILE = 500
 # Longest Retry-After to honor, in seconds; beyond it the error is raised.
 _LONGEST_WAIT = 60.0
@@ -74,7 +74,7 @@ class Retries:
         if policy is None:
             return None
         if setback.was_stale:
-            return 0.0  # whatever the failure was: it says nothing about this recognition
+            return 0.0  # whatever the failure was: it is not about this recognition
         if not failure.retryable or failure.retry_after > _LONGEST_WAIT:
             return None
         self._note_progress(setback)

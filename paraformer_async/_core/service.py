@@ -1,8 +1,8 @@
 """
-The service's side of one connection: what the local and the scripted service have in common.
+The service's side of one connection, as far as the local and the scripted service share it.
 
-One task after another, by the protocol's table, with the three clocks of the real service and the
-checks of run-task. Sans-I/O: the caller moves frames and passes the time.
+It runs one task after another by the protocol's table, with the three time limits of the real
+service and its checks of run-task. Sans-I/O: the caller moves frames and passes the time.
 """
 
 from collections.abc import Callable
@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 PATH = "/api-ws/v1/inference"
-# Frames of up to 16 KB are advised; the vendor's SDK sends 12,800 bytes. More than this is refused.
+# Up to 16 KB are recommended; the vendor's SDK sends 12,800 bytes. Larger messages are refused.
 LARGEST_MESSAGE = 1024 * 1024
 
 
@@ -46,7 +46,7 @@ class Closing(Struct, frozen=True):
     How a connection ends.
 
     Attributes:
-        failure: Sent before the close frame, if any.
+        failure: Event sent before the close frame; `None` for none.
         code: Code of the close frame.
     """
 
@@ -55,7 +55,7 @@ class Closing(Struct, frozen=True):
 
 
 class TaskFailure(Exception):
-    """The task cannot go on; the client receives task-failed, and the connection is closed."""
+    """The task cannot continue: the client receives task-failed, and the connection is closed."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}")
@@ -63,21 +63,21 @@ class TaskFailure(Exception):
 
 
 class ConnectionEnded(Exception):
-    """The connection is over: nothing can be sent any more."""
+    """The connection has ended: nothing can be sent any longer."""
 
 
 def flaw_of(request: RunTask) -> str | None:
     """
-    Check a run-task by the tables of models and parameters; other models and parameters pass.
+    Check a run-task by the tables of models and parameters; unknown ones are accepted.
 
     Returns:
-        Why its task cannot be started; `None` when it can.
+        Why the task cannot be started; `None` if it can.
     """
     if not request.model:
         return "model is missing"
     parameters = dict(request.parameters)
     if isinstance(parameters.get("format"), str):
-        parameters["format"] = "pcm"  # a decoder knows better which it can decode
+        parameters["format"] = "pcm"  # the decoder decides which formats it supports
     if request.resources:
         parameters["phrase_id"] = request.resources[0].resource_id
     try:
@@ -89,17 +89,18 @@ def flaw_of(request: RunTask) -> str | None:
 
 class ServiceConnection:
     """
-    State and clocks of one connection.
+    State and time limits of one connection.
 
-    The clocks run from `wait` to the next `receive`: while the service is busy nobody is late.
+    The clocks run from `wait` to the next `receive`: the client is not late while the service is
+    busy.
 
     Args:
         clocks: The time limits.
         now: The time, in seconds, like every `now` below.
-        check: Returns why a run-task is refused, `None` when it is not.
+        check: Returns why a run-task is refused, or `None`.
 
     Attributes:
-        request: The run-task of the current task; `None` while there is none.
+        request: The run-task of the current task; `None` between tasks.
     """
 
     def __init__(
@@ -119,7 +120,7 @@ class ServiceConnection:
         return self._protocol.task_id
 
     def wait(self, now: float) -> None:
-        """Start the clocks: from now on the service waits for the client."""
+        """Start the clocks: the service waits for the client from now on."""
         self._speech_at = min(now, self._speech_at + now - self._message_at)
         self._message_at = now
         self._is_waiting = True
@@ -174,11 +175,11 @@ class ServiceConnection:
         return frame
 
     def deadline(self) -> float:
-        """Return when the first clock expires if nothing is received; infinite if none runs."""
+        """Return when the first clock expires unless a frame is received; infinity if none runs."""
         return self._next_expiry()[0]
 
     def expired(self, now: float) -> Closing | None:
-        """Return how the connection ends if a clock has expired; `None` otherwise."""
+        """Return how the connection ends if a clock has expired; otherwise `None`."""
         when, closing = self._next_expiry()
         return closing if when <= now else None
 

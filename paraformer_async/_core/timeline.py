@@ -1,9 +1,9 @@
 """
-The two clocks of a task.
+The two timelines of a task.
 
-The service counts milliseconds of all audio that the task was sent. The user counts milliseconds of
-the audio they gave. Injected silence lies between the two; a task that takes over from a broken one
-begins somewhere in the user's audio, and may leave out what is settled.
+The service counts the milliseconds of all audio that the task received, the user those of their own
+audio. Injected silence makes the two differ; a task that continues after a failure begins somewhere
+in the user's audio, and may leave out settled parts.
 """
 
 from bisect import bisect_left, bisect_right
@@ -15,58 +15,58 @@ from paraformer_async.results import Sentence, Word
 
 __all__ = ["Timeline", "end_of"]
 
-# Where the clocks part is forgotten beyond this many places, oldest first: nobody asks for them.
+# Positions that are kept; the oldest are dropped, because results do not go back that far.
 _LONGEST = 4096
-# Times beyond this are none, in ms: 31 years.
+# Longest valid time in ms: 31 years.
 _LATEST = 1e12
 
 
 class Timeline:
     """
-    Translates times of one task of the service to times of the user.
+    Translates the service's times in one task to the user's times.
 
-    Positions are bytes: *at* of the service's audio, *user* of the user's.
+    Positions are in bytes: *at* in the service's audio, *user* in the user's.
 
     Args:
         bytes_per_ms: Of the audio.
-        begin: Where in the user's audio the task begins.
+        begin: Position in the user's audio at which the task begins.
 
     Attributes:
-        is_shifted: Whether the two clocks differ at all.
+        is_shifted: Whether the two timelines differ at all.
     """
 
     def __init__(self, bytes_per_ms: float, begin: int = 0) -> None:
         self.is_shifted = begin > 0
         self._bytes_per_ms = bytes_per_ms
-        # Where a stretch begins, in both clocks, and whether the user's clock runs in it.
+        # Where a section begins, on both timelines, and whether the user's time advances in it.
         self._at = [0]
         self._user = [begin]
         self._runs = [True]
-        self._jump = 0  # where the last jump is
+        self._jump = 0  # position of the last jump
 
     def inject(self, at: int, length: int) -> None:
-        """Enter *length* bytes of silence at *at*, behind all that was entered before."""
+        """Record *length* bytes of injected silence at *at*, after everything recorded before."""
         self.is_shifted = True
-        user = self._position(at, is_end=False)  # also when a jump leads to this very place
+        user = self._position(at, is_end=False)  # even if a jump leads to this very position
         if self._at[-1] == at and len(self._at) > 1 and not self._runs[-2]:
-            self._at[-1] = at + length  # it adjoins the silence before
+            self._at[-1] = at + length  # extend the silence before
             return
         self._add(at, user, runs=False)
         self._add(at + length, user, runs=True)
 
     def jump(self, at: int, user: int) -> None:
-        """From *at* on the audio is that from *user* on; behind all that was entered before."""
+        """Record that the audio from *at* on is the user's from *user* on; in order of *at*."""
         self.is_shifted = True
         self._jump = at
         self._add(at, user, runs=True)
 
     def to_user(self, service_ms: float, *, is_end: bool = False) -> int:
         """
-        Return the user's time; a time within injected silence is where the silence began.
+        Return the user's time in ms; within injected silence, that at which the silence began.
 
         Args:
-            service_ms: Time of the service.
-            is_end: Whether something ends there: it belongs to the audio before, not to the next.
+            service_ms: The service's time in ms.
+            is_end: Whether it is an end, which belongs to the audio before it, not after it.
         """
         return round(self.position(service_ms, is_end=is_end) / self._bytes_per_ms)
 
@@ -76,13 +76,13 @@ class Timeline:
         return self._position(at, is_end=is_end)
 
     def forget_before(self, service_ms: float) -> None:
-        """No earlier time will be asked for."""
+        """Drop what only earlier times need; none will be translated again."""
         first = bisect_right(self._at, service_ms * self._bytes_per_ms) - 1
         if first > 0:
             self._forget(first)
 
     def translated(self, sentence: Sentence, latest: float = inf) -> Sentence:
-        """Return *sentence* with all its times as the user's, none later than *latest* ms."""
+        """Return *sentence* with all times on the user's timeline, none later than *latest* ms."""
         end = sentence.end_time
         return replace(
             sentence,
@@ -102,8 +102,8 @@ class Timeline:
         """
         Return the user's time of a begin.
 
-        What ends behind a jump begins behind it, although services round and pad: the audio before
-        is a pause that was repeated.
+        Speech that ends after a jump cannot begin before it, although services round and pad: the
+        audio before the jump is a pause that was repeated.
         """
         if begin_ms * self._bytes_per_ms < self._jump < end_ms * self._bytes_per_ms:
             return self._time(self._jump / self._bytes_per_ms, latest)
@@ -119,7 +119,7 @@ class Timeline:
         return self._user[index] + (at - self._at[index] if self._runs[index] else 0)
 
     def _add(self, at: int, user: float, *, runs: bool) -> None:
-        if self._at[-1] == at:  # nothing lies between
+        if self._at[-1] == at:  # the last section is empty
             self._at.pop()
             self._user.pop()
             self._runs.pop()
@@ -134,7 +134,7 @@ class Timeline:
 
 
 def end_of(sentence: Sentence) -> int:
-    """Return where *sentence* ends as far as it says so, in the ms of its own times."""
+    """Return the end of *sentence*, or the latest known time in it, on its own timeline in ms."""
     if sentence.end_time is not None:
         return sentence.end_time
     return sentence.words[-1].end_time if sentence.words else sentence.begin_time

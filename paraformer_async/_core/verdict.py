@@ -1,4 +1,4 @@
-"""How an attempt goes, and what follows when it has ended."""
+"""The state of an attempt, and the decision after it has ended."""
 
 from typing import TypeAlias
 
@@ -15,9 +15,10 @@ class Again(Struct, frozen=True):
 
     Attributes:
         after: Seconds to wait before it.
-        failure: Why the last one ended; `None` when nothing is wrong.
+        failure: Why the last one ended; `None` at a seam.
         failures: Consecutive failures so far.
-        rewind_to: Where the user's audio is to come from again, in bytes; `None`: it goes on.
+        rewind_to: Position in bytes from which the source has to deliver the audio again; `None`
+            if it just continues.
     """
 
     after: float
@@ -31,14 +32,14 @@ class Over(Struct, frozen=True):
     The recognition has ended.
 
     Attributes:
-        error: Why, with all facts; `None` when it is complete.
+        error: Why it failed, with all facts; `None` if it is complete.
     """
 
     error: BaseException | None = None
 
 
 class Attempt:
-    """The current task: since when it runs, and how far results had come before it."""
+    """The current task: when it started, and how far results reached before it."""
 
     __slots__ = ("is_connected", "is_reused", "reach", "started_at")
 

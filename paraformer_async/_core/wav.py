@@ -14,7 +14,7 @@ from struct import Struct, unpack_from
 __all__ = ["EXTENSIBLE", "IEEE_FLOAT", "LARGEST_HEADER", "PCM", "WavHeader"]
 
 PCM, IEEE_FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
-# Chunks of text and pictures can precede the samples; beyond this it is not taken for a header.
+# Chunks of text and pictures can precede the samples; a longer header is not accepted.
 LARGEST_HEADER = 65_536
 # The byte of silence where it is not zero: unsigned samples, A-law, µ-law.
 _SILENCES = {(PCM, 8): b"\x80", (6, 8): b"\xd5", (7, 8): b"\xff"}
@@ -26,7 +26,7 @@ _FORMAT = Struct("<HHIIHH")
 _LONG_FORMAT = 40
 _SUB_FORMAT = 24
 _SIZES_64 = 16  # RF64: of the file and of the samples, 64 bits each
-# Written while the size was unknown: -1, or the largest that a writer dared. Zero is another.
+# Written while the size was unknown: -1, or some very large number. Zero is common, too.
 _UNKNOWN_SIZES = range(0x7FFF_0000, 0x1_0000_0000)
 
 
@@ -47,9 +47,9 @@ class WavHeader:
         bits: Bits of a sample.
         block_align: Bytes of one sample of all channels; the samples can be cut at multiples of it.
         bytes_per_second: Of the samples.
-        data_size: Bytes of samples; `None` when the writer did not know.
+        data_size: Bytes of samples; `None` if the writer did not know the size.
 
-    All numbers are 0 until they are known.
+    All numbers are 0 until they have been read.
     """
 
     def __init__(self, *, limit: int | None = LARGEST_HEADER) -> None:
@@ -60,21 +60,21 @@ class WavHeader:
         self.data_size: int | None = None
         self._limit = limit
         self._kept = bytearray()
-        self._part = bytearray()  # what has arrived of the part that is being read
+        self._part = bytearray()  # the received bytes of the part that is being read
         self._wanted = _RIFF.size
         self._parse: Callable[[bytes], None] = self._parse_riff
         self._skip = 0  # bytes until the next chunk
-        self._body_rest = 0  # bytes of the chunk after the part that is read
+        self._body_rest = 0  # bytes of the chunk after the part that is of interest
         self._size_64: int | None = None
 
     @property
     def data(self) -> bytes:
-        """The bytes of the header that have arrived."""
+        """The received bytes of the header."""
         return bytes(self._kept)
 
     @property
     def is_valid(self) -> bool:
-        """Whether this can still be a WAV stream."""
+        """Whether this is, or can still become, a WAV stream."""
         return not self.problem
 
     def silence(self, ms: int) -> bytes:
@@ -87,8 +87,8 @@ class WavHeader:
         Read the next piece.
 
         Returns:
-            The samples in it. A piece that follows a complete or an invalid header is returned as
-            it is.
+            The samples in it. After a complete or an invalid header, the piece is returned
+            unchanged.
         """
         if self._is_over():
             return piece
@@ -106,7 +106,7 @@ class WavHeader:
         return self.is_complete or bool(self.problem)
 
     def _advance(self, view: memoryview) -> int:
-        """Read some of *view*; return how many bytes that was."""
+        """Read part of *view*; return the number of bytes."""
         if self._skip:
             passed = min(self._skip, len(view))
             self._skip -= passed
@@ -155,7 +155,7 @@ class WavHeader:
         if self.codec == EXTENSIBLE and len(part) == _LONG_FORMAT:
             (self.codec,) = unpack_from("<H", part, _SUB_FORMAT)
         if self.codec in (PCM, IEEE_FLOAT) and self.channels and self.bits:
-            # As every decoder does: some writers leave the two fields wrong.
+            # Some writers leave the two fields wrong, so every decoder computes them.
             block = self.channels * -(-self.bits // 8)
             per_second = self.sample_rate * block
         self.block_align, self.bytes_per_second = block, per_second

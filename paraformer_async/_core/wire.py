@@ -1,10 +1,10 @@
 """
 Messages of both directions, and their form on the wire.
 
-A message is a small frozen struct; the same structs serve the client and the local service.
-The header carries the tag (`action` or `event`), so the wire types are unions of *headers*. Fields
-that are not declared are skipped while decoding; the service adds such fields without notice. What
-cannot be part of a cycle is not tracked by the garbage collector (`gc=False`).
+A message is a small frozen struct; the client and the local service use the same structs. The
+header carries the tag (`action` or `event`), so the wire types are unions of *headers*. Undeclared
+fields are skipped while decoding; the service adds fields without notice. Types that cannot be part
+of a reference cycle are not tracked by the garbage collector (`gc=False`).
 Source: Model Studio, "WebSocket API for Paraformer real-time speech recognition".
 """
 
@@ -64,7 +64,7 @@ class Audio(Struct, frozen=True, gc=False):
 
     Attributes:
         data: The audio, in the task's format.
-        injected: Whether it was added on the way and is no audio of the user's.
+        injected: Whether middleware added it, so that it is not the user's audio.
     """
 
     data: bytes | memoryview
@@ -72,11 +72,11 @@ class Audio(Struct, frozen=True, gc=False):
 
 
 class FinishTask(Struct, frozen=True, gc=False):
-    """Client: no more audio comes."""
+    """Client: the audio has ended."""
 
 
 class TaskStarted(Struct, frozen=True, gc=False):
-    """Service: the task takes audio now."""
+    """Service: the task accepts audio now."""
 
 
 class ResultGenerated(Struct, frozen=True, gc=False):
@@ -93,7 +93,7 @@ class TaskFinished(Struct, frozen=True, gc=False):
 
 
 class TaskFailed(Struct, frozen=True, gc=False):
-    """Service: the task is over, and so is the connection."""
+    """Service: the task has failed, and the connection ends with it."""
 
     error_code: str = ""
     error_message: str = ""
@@ -118,16 +118,16 @@ _NAMES: Mapping[type[Command | Event], str] = {
 
 
 def name_of(message: Command | Event) -> str:
-    """Give the protocol's own name of a message."""
+    """Return the protocol's own name of a message."""
     return _NAMES[type(message)]
 
 
 class UnknownEvent(ValueError):
-    """A well-formed event of a kind that this library does not know. To be skipped."""
+    """A well-formed event of an unknown kind, to be skipped."""
 
 
 def encode(message: Command | Event, task_id: str) -> str | bytes | memoryview:
-    """Give the frame that carries *message*: text for all but audio."""
+    """Return the frame that carries *message*: binary for audio, text for all others."""
     match message:
         case Audio(data=data):
             return data
@@ -139,13 +139,13 @@ def encode(message: Command | Event, task_id: str) -> str | bytes | memoryview:
 
 def decode_event(frame: str | bytes) -> tuple[str, Event]:
     """
-    Read a text frame of the service.
+    Decode a text frame of the service.
 
     Returns:
-        The task id that the frame names, and the event.
+        The task id in the frame, and the event.
 
     Raises:
-        UnknownEvent: It is an event, but none that is known here.
+        UnknownEvent: It is an event of an unknown kind.
         RemoteProtocolError: It is not an event.
     """
     try:
@@ -167,18 +167,18 @@ def decode_event(frame: str | bytes) -> tuple[str, Event]:
 
 def decode_command(frame: str | bytes) -> tuple[str, Command]:
     """
-    Read a text frame of a client.
+    Decode a text frame of a client.
 
     Returns:
-        The task id that the frame names, and the command.
+        The task id in the frame, and the command.
 
     Raises:
-        RemoteProtocolError: It is not a command; the message says what is wrong with it.
+        RemoteProtocolError: It is not a command; the message gives the reason.
     """
     try:
         envelope = _COMMANDS.decode(frame)
     except UNREADABLE as error:
-        raise RemoteProtocolError(f"cannot read the message: {error}") from error
+        raise RemoteProtocolError(f"cannot decode the message: {error}") from error
     header, payload = envelope.header, envelope.payload
     if isinstance(header, _FinishTaskHeader):
         return header.task_id, FinishTask()
@@ -284,14 +284,18 @@ def _encode_event(event: Event, task_id: str) -> str:
 
 
 def _decode_leniently(frame: str | bytes, error: Exception) -> _EventEnvelope:
-    """Read what the fast decoder refused: what cannot be used counts as missing."""
+    """Decode an event that the strict decoder refused; unusable fields count as missing."""
     try:
         document = parse(frame)
         event = document["header"]["event"]
     except (ValueError, RecursionError, LookupError, TypeError):
-        raise RemoteProtocolError(f"the service sent what is no event: {error}") from error
+        raise RemoteProtocolError(
+            f"the service sent a message that is not an event: {error}"
+        ) from error
     if not isinstance(event, str):
-        raise RemoteProtocolError(f"the service sent what is no event: {error}") from error
+        raise RemoteProtocolError(
+            f"the service sent a message that is not an event: {error}"
+        ) from error
     if event not in _KNOWN_EVENTS:
         raise UnknownEvent(event)
     try:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
-from aiohttp import ClientWebSocketResponse, WSMessage, WSMsgType
+from aiohttp import ClientError, ClientWebSocketResponse, WSMessage, WSMsgType
 from aiohttp.client_ws import WebSocketDataQueue  # type: ignore[attr-defined]  # private
 from aiohttp.http import WebSocketReader
 
@@ -80,18 +80,23 @@ class PrivateTransport(DocumentedTransport, asyncio.BufferedProtocol):
 
     def write(self, frames: Sequence[OutgoingFrame]) -> None:
         """Send frames by one call of the system, see `Transport`."""
-        writer, transport = self._writer, self._transport
-        if writer._closing or transport.is_closing():
-            raise self._lost()
-        parts: list[bytes] = []
-        if len(frames) > 1:
-            writer.transport = SimpleNamespace(write=parts.append, is_closing=bool)
-        for frame in frames:
-            data, kind = (frame.encode(), _TEXT) if isinstance(frame, str) else (frame, _BINARY)
-            writer._write_websocket_frame(data, kind, 0)
+        writer, parts = self._writer, list[bytes]()
+        try:
+            if writer._closing:
+                raise self._lost()
+            if len(frames) > 1:
+                writer.transport = SimpleNamespace(
+                    write=parts.append, is_closing=self._transport.is_closing
+                )
+            for frame in frames:
+                data, kind = (frame.encode(), _TEXT) if isinstance(frame, str) else (frame, _BINARY)
+                writer._write_websocket_frame(data, kind, 0)
+        except ClientError as error:  # the connection is closing
+            raise self._lost() from error
+        finally:
+            writer.transport = self._transport
         if parts:
-            writer.transport = transport
-            transport.write(b"".join(parts))
+            self._transport.write(b"".join(parts))
 
     async def receive(self, receiver: Receiver) -> None:
         """Pass messages to *receiver*, see `Transport`."""

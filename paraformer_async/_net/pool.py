@@ -104,7 +104,7 @@ class Pool:
         raise DeadlineError("pool", self._limits.wait)
 
     def leave(self) -> None:
-        """Give a place back that has no connection."""
+        """Release a place without a connection."""
         self._places.release()
 
     async def connect(self, options: Options) -> PooledConnection:
@@ -123,7 +123,7 @@ class Pool:
         self, connection: PooledConnection, *, is_clean: bool, was_stale: bool = False
     ) -> None:
         """
-        Give a connection and its place back.
+        Return a connection to the pool, and release its place.
 
         Args:
             connection: What was lent.
@@ -148,7 +148,7 @@ class Pool:
             self._push_idle(PooledConnection(await self._dial(options), key))
 
     async def run(self) -> None:
-        """Close what is of no use any more, until cancelled."""
+        """Close connections that cannot be used any longer, until canceled."""
         async with anyio.create_task_group() as tasks:
             while True:
                 now = self._clock()

@@ -44,11 +44,11 @@ class FileReader:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = shown(path)
+        self.path: str = shown(path)
         self._path = path
         self._raw = raw = open_regular(path)
         self._damage: Exception | None = None
-        self.done = 0
+        self.done: int = 0
         try:
             self._status = os.fstat(raw.fileno())
             scan = scan_file(raw, path)
@@ -56,7 +56,7 @@ class FileReader:
             self._is_counted = scan.declared is not None
             self._sections = self._usable(scan.sections)
             self._start(0)
-            self.frames = self._declared_frames(scan)
+            self.frames: int = self._declared_frames(scan)
             _check(self, self._sound, path)
         except BaseException:
             raw.close()

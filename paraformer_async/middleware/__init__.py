@@ -1,9 +1,9 @@
 """
-Behaviors of a recognition, one a file.
+Middleware: one behavior of a recognition per module.
 
-Sans-I/O: nothing here waits, or knows a loop, a socket or a clock. `Heartbeat`, `LatencyMeter` are
-built in; they are ordinary middleware that anyone could have written. The messages that pass are
-exported here for those who write their own.
+Sans-I/O: nothing here waits, or uses an event loop, a socket or a clock. `Heartbeat` and
+`LatencyMeter` are built in, but use only the public interface. The types of the messages are
+exported for middleware of your own.
 """
 
 from paraformer_async._core.middleware import Middleware, Stack

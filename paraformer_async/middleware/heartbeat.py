@@ -1,9 +1,9 @@
 """
-Heartbeat: a stream whose source is quiet stays alive.
+Heartbeat: keeps a stream alive while its source is quiet.
 
-The service ends a task after 23 s without a message, and after 60 s without speech unless the task
-asked for `heartbeat`. It sends nothing itself: the client must send the silence. While audio flows
-this middleware does nothing but remember when.
+The service ends a task after 23 s without a message, and after 60 s without speech unless
+`heartbeat` is set. That parameter alone is not enough: the client has to send silence. While audio
+flows, this middleware only notes the time.
 """
 
 from collections.abc import Iterable
@@ -27,18 +27,18 @@ __all__ = ["Heartbeat"]
 
 class Heartbeat(Middleware):
     """
-    Sends silence while the source is quiet, in the stream's own sample rate.
+    Sends silence while the source is quiet, at the stream's own sample rate.
 
-    When the source has been quiet for as long as the pause that ends a sentence, the silence that
-    the service needs to end it leaves at once: the last words come as fast as they can. After that,
-    100 ms of silence follow every *interval*. The silence is billed like any audio. It does not
-    move the times of later results.
+    Once the source has been quiet for as long as the pause that ends a sentence, all the silence
+    that the service needs to end it is sent at once, so that the last words are returned without
+    delay. After that, 100 ms of silence are sent every *interval*. The silence is billed like any
+    audio. It does not move the times of later results.
 
-    A source that delivers a second at a time is not quiet in between: audio of up to 2 s that came
-    at once is waited for as long as it lasts.
+    A source that delivers a second at a time is not quiet in between: after up to 2 s of audio at
+    once, silence is sent only after the duration of that audio.
 
     Args:
-        interval: Seconds of quiet after which silence is sent. Less than the service's 23 s.
+        interval: Seconds of quiet after which silence is sent; less than the service's 23 s.
 
     Raises:
         InvalidOptionError: *interval* is not a number above 0 and below 23.
@@ -47,13 +47,13 @@ class Heartbeat(Middleware):
     hurries = False
     uses_context = False
 
-    # What the service is sent beyond the silence that ends a sentence, in ms.
+    # Silence that is sent beyond what ends a sentence, in ms.
     _MARGIN = 200
-    # Audio that comes within this, in seconds, came at once, and is one delivery of the source.
+    # Chunks that follow each other within this time, in seconds, are one delivery of the source.
     _AT_ONCE = 0.005
-    # Longer deliveries are no sign of how often the source delivers, in seconds.
+    # Longer deliveries, in seconds, do not show how often the source delivers.
     _LONGEST_DELIVERY = 2.0
-    # Deliveries come as late as this, in times of their length.
+    # How late the next delivery may be, as a multiple of the duration of the last.
     _LATE = 1.2
 
     def __init__(self, interval: float = 5.0) -> None:
@@ -65,7 +65,8 @@ class Heartbeat(Middleware):
                 hint="the default of 5 s leaves room for a slow network",
             )
         self._interval = interval
-        self._deadline: float | None = None
+        self._next: float | None = None  # silence, when no pause is owed
+        self._is_over = True
         self._frame = Audio(b"", injected=True)
         self._bytes_per_second = 1
         self._pause = DEFAULT_SENTENCE_SILENCE / 1000
@@ -74,44 +75,43 @@ class Heartbeat(Middleware):
         self._delivery = 0  # bytes
 
     def outgoing(self, command: Command, now: float) -> Iterable[Command]:
-        """Ask for the service's `heartbeat`, and put the deadline off while audio flows."""
+        """Set `heartbeat` in run-task, and postpone the deadline while audio flows."""
         if isinstance(command, Audio):
-            self._put_off(len(command.data), now)
+            if now - self._audio_at > self._AT_ONCE:
+                self._delivery = 0
+            self._delivery += len(command.data)
+            self._audio_at = now
+            self._owes_pause = True
         elif isinstance(command, RunTask):
-            command = self._begin(command)
-            # A WAV file begins with its header: before it, silence would be taken for one.
-            has_header = command.parameters.get("format") == "wav"
-            self._deadline = None if has_header else now + self._interval
+            command = self._begin(command, now)
         else:
-            self._deadline = None
+            self._is_over = True
         return (command,)
 
     def deadline(self) -> float | None:
         """A pause after the last audio, then each interval; none after the audio's end."""
-        return self._deadline
+        if self._is_over:
+            return None
+        if not self._owes_pause:
+            return self._next
+        wait, delivered = self._pause, self._delivery / self._bytes_per_second * self._LATE
+        if wait < delivered <= self._LONGEST_DELIVERY:
+            wait = delivered
+        return self._audio_at + (min(self._interval, wait))
 
     def expired(self, now: float) -> Iterable[Command]:
         """Send the next piece of silence."""
-        self._deadline = now + self._interval
+        self._next = now + self._interval
         if not self._owes_pause:
             return (self._frame,)
         self._owes_pause = False
         return (self._frame,) * ((round(self._pause * 1000) + self._MARGIN) // FRAME_MS)
 
-    def _put_off(self, size: int, now: float) -> None:
-        self._owes_pause = True
-        if now - self._audio_at > self._AT_ONCE:
-            self._delivery = 0
-        self._audio_at = now
-        self._delivery += size
-        wait = self._pause
-        delivered = self._delivery / self._bytes_per_second * self._LATE
-        if wait < delivered <= self._LONGEST_DELIVERY:
-            wait = delivered
-        self._deadline = now + (min(self._interval, wait))
-
-    def _begin(self, task: RunTask) -> RunTask:
+    def _begin(self, task: RunTask, now: float) -> RunTask:
         parameters = task.parameters
+        # A WAV file begins with its header: before it, silence would be taken for one.
+        self._next = None if parameters.get("format") == "wav" else now + self._interval
+        self._is_over = False
         pause = parameters.get("max_sentence_silence") or DEFAULT_SENTENCE_SILENCE
         if parameters.get("semantic_punctuation_enabled"):
             pause = SEMANTIC_SENTENCE_SILENCE

@@ -1,9 +1,9 @@
 """
-Latency: how long the service takes, measured where the messages pass.
+Latency: how long the service takes, measured between messages.
 
 First packet: from the first audio sent to the first result with text. Last packet: from
-`finish-task` to the last result, or to `task-finished` when none came after it. The service's own
-client measures the same two.
+`finish-task` to the last result, or to `task-finished` if no result follows. The vendor's client
+measures the same two.
 """
 
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ class LatencyMeter(Middleware):
     Measures first- and last-packet latency of one recognition.
 
     Attributes:
-        measured: What is known so far, in seconds.
+        measured: First- and last-packet latency in seconds; `None` until known.
     """
 
     uses_context = False
@@ -39,7 +39,7 @@ class LatencyMeter(Middleware):
         self._finished: float | None = None
 
     def outgoing(self, command: Command, now: float) -> Iterable[Command]:
-        """Note when the user's first audio and the end of the audio pass."""
+        """Note the time of the user's first audio and of the end of the audio."""
         if isinstance(command, Audio):
             if self._first_audio is None and not command.injected:
                 self._first_audio = now
@@ -49,7 +49,7 @@ class LatencyMeter(Middleware):
         return (command,)
 
     def incoming(self, event: Event, now: float) -> Iterable[Event]:
-        """Note when the first and the last result with text pass, or the end without one."""
+        """Note the time of the first and the last result with text, or of `task-finished`."""
         if not self._is_waiting:
             return (event,)
         if isinstance(event, ResultGenerated):

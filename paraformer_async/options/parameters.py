@@ -77,7 +77,7 @@ _ROWS = (
     Parameter(
         name="sample_rate",
         kind=Rate(),
-        doc="Rate of streamed audio in Hz; that of the model, or 16000, when not given.",
+        doc="Rate of streamed audio in Hz; by default that of the model, or 16000.",
         required=True,
     ),
     _row("vocabulary_id", Text(), None, "Id of a list of hot words, of v2 and later models."),

@@ -3,7 +3,7 @@
 
 class Clock:
     """
-    Gives the time as a callable, like `time.monotonic`.
+    A callable that returns the time, like `time.monotonic`.
 
     Attributes:
         now: The time in seconds.
@@ -13,5 +13,5 @@ class Clock:
         self.now = 0.0
 
     def __call__(self) -> float:
-        """Give the time."""
+        """Return the time."""
         return self.now

@@ -24,14 +24,14 @@ from tests.client.peer import Peer
 Open = Callable[..., RecognitionStream]
 
 
-class Here:
-    """Stands for the client that all recognitions share: runs them in a task group."""
+class HubStub:
+    """A stand-in for the hub: runs recognitions in a task group."""
 
     def __init__(self, tasks: TaskGroup) -> None:
         self._tasks = tasks
 
     def spawn(self, run: Run) -> None:
-        """Let a recognition run."""
+        """Start a recognition."""
         self._tasks.start_soon(run.run)
 
     def require_loop(self) -> None:
@@ -46,13 +46,13 @@ def peer() -> Peer:
 
 @pytest.fixture
 def peers(peer: Peer) -> list[Peer]:
-    """Where connections lead to, one after another; the first is `peer`."""
+    """The peers of successive connections; the first is `peer`."""
     return [peer, *(Peer() for _ in range(9))]
 
 
 @asynccontextmanager
 async def streams(peers: list[Peer]) -> AsyncIterator[Open]:
-    """Give a function that makes a stream whose connections lead to *peers*."""
+    """Return a function that makes a stream whose connections lead to *peers*."""
     dialled = iter(peers)
     timer = Timer(time.monotonic)
 
@@ -83,7 +83,7 @@ async def streams(peers: list[Peer]) -> AsyncIterator[Open]:
                 source=None if audio is None else chunks(audio),
                 clock=time.monotonic,
             )
-            return RecognitionStream(run, latency, Here(tasks))  # type: ignore[arg-type]
+            return RecognitionStream(run, latency, HubStub(tasks))  # type: ignore[arg-type]
 
         yield open_stream
         tasks.cancel_scope.cancel()
@@ -91,6 +91,6 @@ async def streams(peers: list[Peer]) -> AsyncIterator[Open]:
 
 @pytest.fixture
 async def open_stream(peers: list[Peer]) -> AsyncIterator[Open]:
-    """Give a function that makes a stream whose connections lead to `peers`."""
+    """Return a function that makes a stream whose connections lead to `peers`."""
     async with streams(peers) as open_stream:
         yield open_stream

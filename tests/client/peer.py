@@ -1,4 +1,4 @@
-"""A connection in memory, whose other end the test holds: the service's side, by hand."""
+"""A connection in memory; the test acts as the service at its other end."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from paraformer_async.results import Sentence
 
 
 class Peer:
-    """Both ends of a connection: a `Transport`, and what a test does in the service's place."""
+    """Both ends of a connection: a `Transport`, and methods that act as the service."""
 
     def __init__(self) -> None:
         self.protocol = ServerProtocol()
@@ -31,15 +31,15 @@ class Peer:
 
     @property
     def is_full(self) -> bool:
-        """Whether audio waits that is not taken; see `Transport`."""
+        """Whether audio is held back; see `Transport`."""
         return bool(self._held)
 
     def unsent(self) -> int:
-        """How much of it; see `Transport`."""
+        """Return how much of it; see `Transport`."""
         return sum(map(len, self._held))
 
     def write(self, frames: Sequence[OutgoingFrame]) -> None:
-        """Take frames of the client; see `Transport`."""
+        """Accept frames of the client; see `Transport`."""
         self.calls += 1
         for frame in frames:
             if self._frames and isinstance(self._frames[-1], ConnectionLostError):
@@ -57,7 +57,7 @@ class Peer:
         self._received_more = anyio.Event()
 
     def take_audio(self) -> None:
-        """Take what was held back, and all that follows."""
+        """Accept what was held back, and all further audio."""
         self.takes_audio = True
         while self._held:
             self._take(self._held.popleft())
@@ -96,13 +96,13 @@ class Peer:
         with anyio.fail_after(5):
             await self._closed.wait()
 
-    def say(self, event: Event) -> None:
-        """Send an event, as the protocol allows."""
+    def send_event(self, event: Event) -> None:
+        """Send an event that the protocol allows now."""
         frame = self.protocol.send(event)
         assert isinstance(frame, str)
-        self.say_raw(frame)
+        self.send_frame(frame)
 
-    def say_raw(self, frame: str | bytes) -> None:
+    def send_frame(self, frame: str | bytes) -> None:
         """Send any frame."""
         self._frames.append(frame)
         self._arrival.set()
@@ -113,8 +113,8 @@ class Peer:
         self._frames.append(ConnectionLostError(close_code, reason))
         self._arrival.set()
 
-    async def hear(self, kind: type[Command]) -> Command:
-        """Wait for the next command of *kind*, and take all up to it."""
+    async def wait_for(self, kind: type[Command]) -> Command:
+        """Wait for the next command of *kind*, and drop all commands up to it."""
         while True:
             for place, command in enumerate(self.received):
                 if isinstance(command, kind):
@@ -123,18 +123,18 @@ class Peer:
             with anyio.fail_after(5):
                 await self._received_more.wait()
 
-    def say_final(self, text: str, end_time: int = 1000) -> None:
+    def send_final(self, text: str, end_time: int = 1000) -> None:
         """Send a final result."""
-        self.say(ResultGenerated(Sentence(text=text, end_time=end_time, sentence_end=True)))
+        self.send_event(ResultGenerated(Sentence(text=text, end_time=end_time, sentence_end=True)))
 
-    def say_partial(self, text: str) -> None:
+    def send_partial(self, text: str) -> None:
         """Send a partial result."""
-        self.say(ResultGenerated(Sentence(text=text)))
+        self.send_event(ResultGenerated(Sentence(text=text)))
 
     def start(self) -> None:
         """Send `task-started`."""
-        self.say(TaskStarted())
+        self.send_event(TaskStarted())
 
     def finish(self) -> None:
         """Send `task-finished`."""
-        self.say(TaskFinished())
+        self.send_event(TaskFinished())

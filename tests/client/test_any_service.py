@@ -50,17 +50,17 @@ def test_it_always_ends(reconnect: Reconnect | None, frames: list[Any]) -> None:
         peers = [Peer() for _ in range(4)]
 
         async def serve(peer: Peer) -> None:
-            task = await peer.hear(RunTask)
+            task = await peer.wait_for(RunTask)
             assert isinstance(task, RunTask)
             for frame in frames:
                 if isinstance(frame, str | bytes):
-                    peer.say_raw(frame)
+                    peer.send_frame(frame)
                 elif isinstance(frame, type(None) | bool | int | list | dict):
-                    peer.say_raw(json.dumps(frame))
+                    peer.send_frame(json.dumps(frame))
                 else:
                     sent = encode(frame, peer.protocol.task_id)
                     assert isinstance(sent, str)
-                    peer.say_raw(sent)
+                    peer.send_frame(sent)
             peer.drop()
 
         async with anyio.create_task_group() as tasks:

@@ -57,23 +57,23 @@ class Retries:
 async def test_another_task_goes_on_where_the_first_broke(
     open_stream: Open, peers: list[Peer]
 ) -> None:
-    """After a drop, a new task on a new connection hears what is unsettled, and results go on."""
+    """After a drop, a new task on a new connection receives unsettled audio; results continue."""
     retries = Retries()
     first, second, *_ = peers
     async with open_stream(reconnect=AGAIN, observe=retries) as stream:
-        await first.hear(RunTask)
+        await first.wait_for(RunTask)
         first.start()
         for _ in range(10):
             await stream.send(FRAME)
         await anyio.wait_all_tasks_blocked()
-        first.say_final("one", 700)
+        first.send_final("one", 700)
         first.drop(1011)
 
-        await second.hear(RunTask)
+        await second.wait_for(RunTask)
         second.start()
         await stream.finish()
-        await second.hear(FinishTask)
-        second.say_final("two", 300)
+        await second.wait_for(FinishTask)
+        second.send_final("two", 300)
         second.finish()
         results = [result async for result in stream]
 
@@ -89,17 +89,17 @@ async def test_another_task_goes_on_where_the_first_broke(
 
 
 async def test_the_end_is_sent_again(open_stream: Open, peers: list[Peer]) -> None:
-    """When the end had been sent, the new task hears what is unsettled and the end."""
+    """If the end had been sent, the new task receives the unsettled audio and the end."""
     first, second, *_ = peers
     async with open_stream(FRAME, reconnect=AGAIN) as stream:
-        await first.hear(RunTask)
+        await first.wait_for(RunTask)
         first.start()
-        await first.hear(FinishTask)
+        await first.wait_for(FinishTask)
         first.drop()
-        await second.hear(RunTask)
+        await second.wait_for(RunTask)
         second.start()
-        assert Audio(FRAME) == await second.hear(Audio)
-        await second.hear(FinishTask)
+        assert Audio(FRAME) == await second.wait_for(Audio)
+        await second.wait_for(FinishTask)
         second.finish()
         assert [] == [result async for result in stream]
 
@@ -110,15 +110,15 @@ async def test_a_task_that_does_not_start_is_followed_by_another(
     """Failures before the first audio cost nothing but time."""
     first, second, third, *_ = peers
     async with open_stream(FRAME, reconnect=AGAIN) as stream:
-        await first.hear(RunTask)
-        first.say(TaskFailed("Throttling.RateQuota", "Requests rate limit exceeded"))
-        await second.hear(RunTask)
+        await first.wait_for(RunTask)
+        first.send_event(TaskFailed("Throttling.RateQuota", "Requests rate limit exceeded"))
+        await second.wait_for(RunTask)
         second.drop()
-        await third.hear(RunTask)
+        await third.wait_for(RunTask)
         third.start()
-        assert Audio(FRAME) == await third.hear(Audio)
-        third.say_final("one", 100)
-        await third.hear(FinishTask)
+        assert Audio(FRAME) == await third.wait_for(Audio)
+        third.send_final("one", 100)
+        await third.wait_for(FinishTask)
         third.finish()
         assert ["one"] == [result.text async for result in stream]
 
@@ -127,9 +127,9 @@ async def test_three_connections_in_vain_end_it(open_stream: Open, peers: list[P
     """When three connections in a row bring nothing, the last reason is raised with all facts."""
     async with open_stream(FRAME, reconnect=AGAIN) as stream:
         for number, peer in enumerate(peers[:3]):
-            await peer.hear(RunTask)
+            await peer.wait_for(RunTask)
             peer.start()
-            await peer.hear(FinishTask)
+            await peer.wait_for(FinishTask)
             peer.drop(1011, f"number {number}")
         with pytest.raises(ConnectionLostError, match="number 2") as caught:
             async for _ in stream:
@@ -144,11 +144,11 @@ async def test_three_connections_in_vain_end_it(open_stream: Open, peers: list[P
 async def test_compressed_audio_says_why_it_is_not_taken_up_again(
     open_stream: Open, peer: Peer
 ) -> None:
-    """A stream that cannot be resumed says so, and is not tried again."""
+    """A stream that cannot be resumed is not retried, and the error has the reason."""
     async with open_stream(b"mp3", format="mp3", reconnect=AGAIN) as stream:
-        await peer.hear(RunTask)
+        await peer.wait_for(RunTask)
         peer.start()
-        await peer.hear(FinishTask)
+        await peer.wait_for(FinishTask)
         peer.drop()
         with pytest.raises(ConnectionLostError, match="mp3 cannot be resumed"):
             async for _ in stream:
@@ -160,11 +160,11 @@ async def test_what_is_not_kept_is_told(open_stream: Open, peers: list[Peer]) ->
     first, second, *_ = peers
     policy = Reconnect(backoff=at_once, keep=0.2)
     async with open_stream(5 * FRAME, reconnect=policy) as stream:
-        await first.hear(RunTask)
+        await first.wait_for(RunTask)
         first.start()
-        await first.hear(FinishTask)
+        await first.wait_for(FinishTask)
         first.drop()
-        await second.hear(RunTask)
+        await second.wait_for(RunTask)
         second.start()
         with pytest.raises(AudioLostError, match="from 0 to 300 ms"):
             async for _ in stream:
@@ -174,11 +174,11 @@ async def test_what_is_not_kept_is_told(open_stream: Open, peers: list[Peer]) ->
 async def test_unknown_events_are_skipped(open_stream: Open, peer: Peer) -> None:
     """An event of an unknown kind is no failure, and is not shown."""
     async with open_stream(FRAME) as stream:
-        await peer.hear(RunTask)
-        peer.say_raw('{"header": {"event": "weather-report", "task_id": ""}, "payload": {}}')
+        await peer.wait_for(RunTask)
+        peer.send_frame('{"header": {"event": "weather-report", "task_id": ""}, "payload": {}}')
         peer.start()
-        peer.say_final("one")
-        await peer.hear(FinishTask)
+        peer.send_final("one")
+        await peer.wait_for(FinishTask)
         peer.finish()
         assert ["one"] == [result.text async for result in stream]
 
@@ -192,7 +192,7 @@ async def test_a_half_open_connection_ends_by_its_write_error(
         raise ConnectionLostError(1006, "broken pipe")
 
     async with open_stream(timeouts=Timeouts(close=0.01)) as stream:
-        await peer.hear(RunTask)
+        await peer.wait_for(RunTask)
         peer.start()
         await anyio.wait_all_tasks_blocked()
         monkeypatch.setattr(peer, "write", refuse)
@@ -206,7 +206,7 @@ async def test_a_half_open_connection_ends_by_its_write_error(
 async def test_a_stale_connection_costs_no_attempt(
     open_stream: Open, peers: list[Peer], reason: str
 ) -> None:
-    """One that waited and breaks, or says nothing, before its task starts is no failure."""
+    """A reused connection that is lost or silent before its task starts is no failure."""
     retries = Retries()
     first, second, *_ = peers
     timeouts = Timeouts(started=0.05)
@@ -214,13 +214,13 @@ async def test_a_stale_connection_costs_no_attempt(
     stream = open_stream(FRAME, reconnect=policy, timeouts=timeouts, observe=retries)
     await stream._run._pool.warm(stream._run._options, 1)
     async with stream:
-        await first.hear(RunTask)
+        await first.wait_for(RunTask)
         if reason == "drop":
             first.drop()
-        await second.hear(RunTask)
+        await second.wait_for(RunTask)
         second.start()
-        second.say_final("one")
-        await second.hear(FinishTask)
+        second.send_final("one")
+        await second.wait_for(FinishTask)
         second.finish()
         assert ["one"] == [result.text async for result in stream]
     (retry,) = retries.seen
@@ -236,23 +236,23 @@ async def test_an_observer_that_raises_ends_the_recognition(open_stream: Open, p
             raise ZeroDivisionError
 
     async with open_stream(FRAME, reconnect=Reconnect(), observe=observe) as stream:
-        await peer.hear(RunTask)
-        peer.say(TaskFailed("InternalError", "try again"))
+        await peer.wait_for(RunTask)
+        peer.send_event(TaskFailed("InternalError", "try again"))
         with pytest.raises(ZeroDivisionError):
             async for _ in stream:
                 pass
 
 
 async def test_a_failure_is_described(open_stream: Open, peer: Peer) -> None:
-    """A failure that ends the recognition tells what was recognized, and what was not."""
+    """A failure that ends the recognition has what was recognized, and what was not."""
     async with open_stream() as stream:
-        await peer.hear(RunTask)
+        await peer.wait_for(RunTask)
         peer.start()
         for _ in range(10):
             await stream.send(FRAME)
         await anyio.wait_all_tasks_blocked()
-        peer.say_final("one two", 700)
-        peer.say(TaskFailed("InvalidParameter", "no"))
+        peer.send_final("one two", 700)
+        peer.send_event(TaskFailed("InvalidParameter", "no"))
         with pytest.raises(TaskFailedError) as caught:
             async for _ in stream:
                 pass
@@ -279,12 +279,12 @@ class Broken(Middleware):
 
 
 async def test_a_failure_after_the_end_is_none(open_stream: Open, peer: Peer) -> None:
-    """What fails when the service has said everything is no failure of the recognition."""
+    """A failure after the service has sent all results is no failure of the recognition."""
     async with open_stream(FRAME, middleware=(Broken(),)) as stream:
-        await peer.hear(RunTask)
+        await peer.wait_for(RunTask)
         peer.start()
-        await peer.hear(FinishTask)
-        peer.say_final("one")
+        await peer.wait_for(FinishTask)
+        peer.send_final("one")
         peer.finish()
         assert ["one"] == [result.text async for result in stream]
 
@@ -302,7 +302,7 @@ class TestOneStep:
     ) -> None:
         """A frame is out when `send` returns, in order with those that came before."""
         async with open_stream() as stream:
-            await peer.hear(RunTask)
+            await peer.wait_for(RunTask)
             await stream.send(b"\x01" * 3200)
             peer.start()
             await anyio.wait_all_tasks_blocked()
@@ -321,7 +321,7 @@ class TestOneStep:
         """Frames that follow another at once leave by one call, and none is held back."""
         monkeypatch.setattr(module, "_BURST", 60.0)
         async with open_stream() as stream:
-            await peer.hear(RunTask)
+            await peer.wait_for(RunTask)
             peer.start()
             await anyio.wait_all_tasks_blocked()
             calls = peer.calls
@@ -338,41 +338,41 @@ class TestOneStep:
         """Between `task-failed` and the decision to try again, audio is taken as ever."""
         peer.lingers = anyio.Event()
         async with open_stream(reconnect=AGAIN) as stream:
-            await peer.hear(RunTask)
+            await peer.wait_for(RunTask)
             peer.start()
-            peer.say(TaskFailed("InternalError", "try again"))
+            peer.send_event(TaskFailed("InternalError", "try again"))
             await anyio.wait_all_tasks_blocked()
             await stream.send(FRAME)
             await stream.finish()
             peer.lingers.set()
             second = peers[1]
-            await second.hear(RunTask)
+            await second.wait_for(RunTask)
             second.start()
-            assert Audio(FRAME) == await second.hear(Audio)
-            await second.hear(FinishTask)
+            assert Audio(FRAME) == await second.wait_for(Audio)
+            await second.wait_for(FinishTask)
             second.finish()
             assert [] == [result async for result in stream]
 
     async def test_nothing_is_taken_after_the_end(self, open_stream: Open, peer: Peer) -> None:
         """What comes after `task-finished` is left on the connection, which is free again."""
         async with open_stream() as stream:
-            await peer.hear(RunTask)
+            await peer.wait_for(RunTask)
             peer.start()
             await stream.finish()
-            await peer.hear(FinishTask)
-            peer.say_final("one")
+            await peer.wait_for(FinishTask)
+            peer.send_final("one")
             peer.finish()
-            peer.say_raw("what comes after the end is not read")
+            peer.send_frame("what comes after the end is not read")
             assert ["one"] == [result.text async for result in stream]
         assert not peer.is_closed
 
     async def test_nothing_is_taken_after_a_failure(self, open_stream: Open, peer: Peer) -> None:
         """`task-failed` ends the recognition; nothing that comes after it counts."""
         async with open_stream() as stream:
-            await peer.hear(RunTask)
+            await peer.wait_for(RunTask)
             peer.start()
-            peer.say(TaskFailed("Oops", "no"))
-            peer.say_raw("what comes after the end is not read")
+            peer.send_event(TaskFailed("Oops", "no"))
+            peer.send_frame("what comes after the end is not read")
             with pytest.raises(TaskFailedError, match="no"):
                 async for _ in stream:
                     pass
@@ -381,7 +381,7 @@ class TestOneStep:
     async def test_middleware_runs_in_the_context_of_its_recognition(
         self, open_stream: Open, peer: Peer
     ) -> None:
-        """Context variables are those of who opened the stream, in both directions."""
+        """Context variables are those of the caller that opened the stream, in both directions."""
         variable = ContextVar("variable", default="nobody's")
         seen = []
 
@@ -397,12 +397,12 @@ class TestOneStep:
         token = variable.set("the user's")
         async with open_stream(middleware=(Looking(),)) as stream:
             variable.reset(token)
-            await peer.hear(RunTask)
+            await peer.wait_for(RunTask)
             peer.start()
             await anyio.wait_all_tasks_blocked()
             await stream.send(FRAME)
             await stream.finish()
-            await peer.hear(FinishTask)
+            await peer.wait_for(FinishTask)
             peer.finish()
             assert [] == [result async for result in stream]
         assert ["the user's"] * 5 == seen
@@ -418,7 +418,7 @@ class TestOneStep:
 
         timeouts = Timeouts(finish=0.05, close=0.05)
         async with open_stream(middleware=(Ending(),), timeouts=timeouts) as stream:
-            await peer.hear(RunTask)
+            await peer.wait_for(RunTask)
             peer.start()
             await anyio.wait_all_tasks_blocked()
             await stream.send(FRAME)
@@ -442,19 +442,19 @@ class TestOneStep:
 
         timeouts = Timeouts(close=0.01)
         async with open_stream(reconnect=AGAIN, timeouts=timeouts) as stream:
-            await peer.hear(RunTask)
+            await peer.wait_for(RunTask)
             peer.start()
             await anyio.wait_all_tasks_blocked()
             monkeypatch.setattr(peer, "write", refuse)
             await stream.send(FRAME)
             await stream.send(FRAME)
             second = peers[1]
-            await second.hear(RunTask)
+            await second.wait_for(RunTask)
             second.start()
             await stream.finish()
             for _ in range(2):
-                assert Audio(FRAME) == await second.hear(Audio)
-            await second.hear(FinishTask)
+                assert Audio(FRAME) == await second.wait_for(Audio)
+            await second.wait_for(FinishTask)
             second.finish()
             assert [] == [result async for result in stream]
 
@@ -468,7 +468,7 @@ class TestOneStep:
                 return (command,)
 
         async with open_stream(middleware=(Refusing(),)) as stream:
-            await peer.hear(RunTask)
+            await peer.wait_for(RunTask)
             peer.start()
             await anyio.wait_all_tasks_blocked()
             with pytest.raises(ZeroDivisionError):

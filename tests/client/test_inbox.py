@@ -50,7 +50,7 @@ async def test_a_gap_is_kept() -> None:
 
 
 async def test_what_waits_is_read_after_the_end() -> None:
-    """What waits at the end is still given; only then nothing is."""
+    """Unread results are still returned after the end; only then nothing is."""
     inbox = Inbox()
     inbox.put(result("a", is_final=True))
     inbox.end()
@@ -60,7 +60,7 @@ async def test_what_waits_is_read_after_the_end() -> None:
 
 @pytest.mark.parametrize("readers", [1, 3])
 async def test_readers_are_woken(readers: int) -> None:
-    """Who waits is woken by a result or by the end; each result goes to one reader."""
+    """A reader is woken by a result or by the end; each result goes to one reader."""
     inbox = Inbox()
     found: list[str | None] = []
 

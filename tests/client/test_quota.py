@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Queue:
-    """A quota by a clock that is set by hand, and who has passed it."""
+    """A quota with a clock that is set by hand, and the submissions that it has admitted."""
 
     def __init__(self, per_second: int, wait: float = 60.0) -> None:
         self.clock = Clock()
@@ -47,7 +47,7 @@ class Queue:
         self.quota._let_pass()
 
     async def end(self) -> None:
-        """Cancel who still waits."""
+        """Cancel waiting submissions."""
         for task in self.tasks.values():
             task.cancel()
         await asyncio.gather(*self.tasks.values(), return_exceptions=True)
@@ -82,7 +82,7 @@ async def test_further_ones_wait_in_order() -> None:
 
 
 async def test_nobody_overtakes_the_queue() -> None:
-    """Who comes when a place is free, but others wait for it, goes behind them."""
+    """A caller that arrives when a place is free, but others wait for it, goes behind them."""
     queue = Queue(1)
     await queue.come("a", "b")
     queue.clock.now = 1.5
@@ -108,7 +108,7 @@ async def test_a_place_is_free_again_a_second_after_it_was_taken() -> None:
 
 
 async def test_those_who_leave_take_no_place() -> None:
-    """However many give up while they wait, the next one waits no longer for it."""
+    """However many are canceled while they wait, the next one waits no longer for it."""
     queue = Queue(1)
     await queue.come("a", *map(str, range(50)), "z")
     for name in map(str, range(50)):
@@ -153,7 +153,7 @@ async def test_waiting_is_bounded() -> None:
 
 
 async def test_a_place_in_the_moment_of_the_bound_is_not_lost() -> None:
-    """Who runs out of time in the step in which there is a place keeps or returns it, once."""
+    """A caller that times out in the step in which it is admitted keeps or returns the place."""
     queue = Queue(1, wait=0.01)
     await queue.quota.take()
     outcome: list[object] = []

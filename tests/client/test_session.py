@@ -33,20 +33,20 @@ FRAME = bytes(3200)
 
 
 async def test_audio_waits_for_task_started(open_stream: Open, peer: Peer) -> None:
-    """No audio is sent before the service has said `task-started`, and all of it after."""
+    """No audio is sent before the service has sent `task-started`, and all of it after."""
     async with open_stream() as stream:
         await stream.send(FRAME)
-        await peer.hear(RunTask)
+        await peer.wait_for(RunTask)
         await anyio.wait_all_tasks_blocked()
 
         assert [] == peer.received
 
         peer.start()
-        assert Audio(FRAME) == await peer.hear(Audio)
+        assert Audio(FRAME) == await peer.wait_for(Audio)
 
 
 async def test_results_come_in_order_then_the_loop_ends(open_stream: Open, peer: Peer) -> None:
-    """Results are given in order, and `task-finished` ends the loop."""
+    """Results are returned in order, and `task-finished` ends the loop."""
     stream = open_stream(FRAME)
     results = []
     async with anyio.create_task_group() as tasks:
@@ -55,11 +55,11 @@ async def test_results_come_in_order_then_the_loop_ends(open_stream: Open, peer:
             results.extend([result async for result in stream])
 
         tasks.start_soon(read)
-        await peer.hear(RunTask)
+        await peer.wait_for(RunTask)
         peer.start()
-        await peer.hear(FinishTask)
-        peer.say_final("one", 500)
-        peer.say_final("two", 900)
+        await peer.wait_for(FinishTask)
+        peer.send_final("one", 500)
+        peer.send_final("two", 900)
         peer.finish()
 
     assert ["one", "two"] == [result.text for result in results]
@@ -71,17 +71,17 @@ async def test_results_come_in_order_then_the_loop_ends(open_stream: Open, peer:
 async def test_unread_partials_are_replaced_and_finals_kept(open_stream: Open, peer: Peer) -> None:
     """Of what nobody read, every final result is kept and only the newest partial one."""
     async with open_stream() as stream:
-        await peer.hear(RunTask)
+        await peer.wait_for(RunTask)
         peer.start()
         for text in ("a", "a b"):
-            peer.say_partial(text)
-        peer.say_final("a b.", 500)
-        peer.say_final("c.", 900)
+            peer.send_partial(text)
+        peer.send_final("a b.", 500)
+        peer.send_final("c.", 900)
         for text in ("d", "d e"):
-            peer.say_partial(text)
+            peer.send_partial(text)
         await anyio.wait_all_tasks_blocked()
         await stream.finish()
-        await peer.hear(FinishTask)
+        await peer.wait_for(FinishTask)
         peer.finish()
 
         assert ["a b.", "c.", "d e"] == [result.text async for result in stream]
@@ -90,21 +90,21 @@ async def test_unread_partials_are_replaced_and_finals_kept(open_stream: Open, p
 async def test_heartbeat_results_are_not_shown(open_stream: Open, peer: Peer) -> None:
     """The service's signs of life, and results without a sentence, do not reach the user."""
     async with open_stream() as stream:
-        await peer.hear(RunTask)
+        await peer.wait_for(RunTask)
         peer.start()
-        peer.say(ResultGenerated(Sentence(heartbeat=True)))
-        peer.say(ResultGenerated(None, Usage(1)))
-        peer.say_final("one")
+        peer.send_event(ResultGenerated(Sentence(heartbeat=True)))
+        peer.send_event(ResultGenerated(None, Usage(1)))
+        peer.send_final("one")
         await stream.finish()
-        await peer.hear(FinishTask)
-        peer.say(TaskFinished(Usage(2)))
+        await peer.wait_for(FinishTask)
+        peer.send_event(TaskFinished(Usage(2)))
 
         assert ["one"] == [result.text async for result in stream]
         assert Usage(2) == stream.usage
 
 
 async def test_sending_waits_when_the_service_takes_nothing(open_stream: Open, peer: Peer) -> None:
-    """`send` waits when `buffer` seconds of audio wait, and goes on when the service takes some."""
+    """`send` waits while `buffer` seconds are unsent, and continues as the service accepts some."""
     async with open_stream(buffer=0.2) as stream:
         sent = 0
 
@@ -118,7 +118,7 @@ async def test_sending_waits_when_the_service_takes_nothing(open_stream: Open, p
             tasks.start_soon(push)
             await anyio.wait_all_tasks_blocked()
             assert 2 == sent
-            await peer.hear(RunTask)
+            await peer.wait_for(RunTask)
             peer.start()
         assert 10 == sent
 
@@ -131,9 +131,9 @@ async def test_cancelled_send_takes_all_or_nothing(open_stream: Open, peer: Peer
             await stream.send(b"\x01" * 6400)
         assert scope.cancelled_caught
         await stream.finish()
-        await peer.hear(RunTask)
+        await peer.wait_for(RunTask)
         peer.start()
-        await peer.hear(FinishTask)
+        await peer.wait_for(FinishTask)
         peer.finish()
 
         assert [] == [result async for result in stream]
@@ -148,9 +148,9 @@ async def test_a_broken_connection_is_raised_with_code_and_reason(
     async with anyio.create_task_group() as tasks:
 
         async def serve() -> None:
-            await peer.hear(RunTask)
+            await peer.wait_for(RunTask)
             peer.start()
-            peer.say_final("one")
+            peer.send_final("one")
             peer.drop(1011, "overload")
 
         tasks.start_soon(serve)
@@ -169,8 +169,8 @@ async def test_a_broken_connection_is_raised_with_code_and_reason(
 async def test_task_failed_is_raised_by_send_and_finish(open_stream: Open, peer: Peer) -> None:
     """A failed task is raised where the user looks next: by `send` and `finish` too."""
     async with open_stream() as stream:
-        await peer.hear(RunTask)
-        peer.say(TaskFailed("InvalidParameter", "no such thing"))
+        await peer.wait_for(RunTask)
+        peer.send_event(TaskFailed("InvalidParameter", "no such thing"))
         await anyio.wait_all_tasks_blocked()
 
         with pytest.raises(TaskFailedError, match="InvalidParameter: no such thing"):
@@ -185,16 +185,16 @@ async def test_a_failure_nobody_looked_at_is_raised_on_leaving(
     """A failure that the body of `async with` did not see is raised at its end, once."""
     with pytest.raises(TaskFailedError):
         async with open_stream():
-            await peer.hear(RunTask)
-            peer.say(TaskFailed("EngineError", "broken"))
+            await peer.wait_for(RunTask)
+            peer.send_event(TaskFailed("EngineError", "broken"))
             await anyio.wait_all_tasks_blocked()
 
 
 async def test_a_failure_that_was_seen_is_not_raised_again(open_stream: Open, peer: Peer) -> None:
     """A failure that the user caught is not raised a second time on leaving."""
     async with open_stream() as stream:
-        await peer.hear(RunTask)
-        peer.say(TaskFailed("EngineError", "broken"))
+        await peer.wait_for(RunTask)
+        peer.send_event(TaskFailed("EngineError", "broken"))
         with pytest.raises(TaskFailedError):
             async for _ in stream:
                 pass
@@ -204,8 +204,8 @@ async def test_the_users_exception_in_the_body_wins(open_stream: Open, peer: Pee
     """An exception in the body comes out as itself, even when the recognition had failed too."""
     with pytest.raises(ZeroDivisionError):
         async with open_stream():
-            await peer.hear(RunTask)
-            peer.say(TaskFailed("EngineError", "broken"))
+            await peer.wait_for(RunTask)
+            peer.send_event(TaskFailed("EngineError", "broken"))
             await anyio.wait_all_tasks_blocked()
             raise ZeroDivisionError
     await peer.closed()
@@ -238,9 +238,9 @@ async def test_leaving_the_loop_early_ends_the_recognition(open_stream: Open, pe
     async with anyio.create_task_group() as tasks:
 
         async def serve() -> None:
-            await peer.hear(RunTask)
+            await peer.wait_for(RunTask)
             peer.start()
-            peer.say_partial("one")
+            peer.send_partial("one")
 
         tasks.start_soon(serve)
         stream = open_stream(source())
@@ -255,15 +255,15 @@ async def test_leaving_the_loop_early_ends_the_recognition(open_stream: Open, pe
 async def test_a_stream_in_hand_can_be_read_in_two_loops(open_stream: Open, peer: Peer) -> None:
     """Inside `async with`, a loop may be left and another one goes on where it stopped."""
     async with open_stream() as stream:
-        await peer.hear(RunTask)
+        await peer.wait_for(RunTask)
         peer.start()
-        peer.say_final("one", 500)
-        peer.say_final("two", 900)
+        peer.send_final("one", 500)
+        peer.send_final("two", 900)
         async for result in stream:
             assert "one" == result.text
             break
         await stream.finish()
-        await peer.hear(FinishTask)
+        await peer.wait_for(FinishTask)
         peer.finish()
 
         assert ["two"] == [result.text async for result in stream]
@@ -278,7 +278,7 @@ async def test_a_silent_service_is_waited_for_only_so_long(
     async with anyio.create_task_group() as tasks:
 
         async def serve() -> None:
-            await peer.hear(RunTask)
+            await peer.wait_for(RunTask)
             if phase != "started":
                 peer.takes_audio = phase != "send"
                 peer.start()
@@ -297,12 +297,12 @@ async def test_a_service_that_still_talks_may_take_its_time(open_stream: Open, p
     async with anyio.create_task_group() as tasks:
 
         async def serve() -> None:
-            await peer.hear(RunTask)
+            await peer.wait_for(RunTask)
             peer.start()
-            await peer.hear(FinishTask)
+            await peer.wait_for(FinishTask)
             for number in range(5):
                 await anyio.sleep(0.1)
-                peer.say_final(str(number), 100 * number + 100)
+                peer.send_final(str(number), 100 * number + 100)
             peer.finish()
 
         tasks.start_soon(serve)
@@ -312,7 +312,7 @@ async def test_a_service_that_still_talks_may_take_its_time(open_stream: Open, p
 async def test_the_readers_reason_wins_over_a_write_error(open_stream: Open, peer: Peer) -> None:
     """When writing fails, the close code that the reader sees is raised, not the write error."""
     async with open_stream() as stream:
-        await peer.hear(RunTask)
+        await peer.wait_for(RunTask)
         peer.start()
         await anyio.wait_all_tasks_blocked()
         peer.drop(1008, "policy")
@@ -325,13 +325,13 @@ async def test_the_readers_reason_wins_over_a_write_error(open_stream: Open, pee
 
 
 async def test_a_breach_of_the_protocol_is_raised(open_stream: Open, peer: Peer) -> None:
-    """What is no event, or comes out of order, ends the recognition by `RemoteProtocolError`."""
+    """A frame that is no event, or not allowed, ends the recognition by `RemoteProtocolError`."""
     stream = open_stream(FRAME)
     async with anyio.create_task_group() as tasks:
 
         async def serve() -> None:
-            await peer.hear(RunTask)
-            peer.say_raw("{")
+            await peer.wait_for(RunTask)
+            peer.send_frame("{")
 
         tasks.start_soon(serve)
         with pytest.raises(RemoteProtocolError):
@@ -344,20 +344,20 @@ async def test_heartbeat_sends_silence_while_the_source_is_quiet(
 ) -> None:
     """Silence follows a pause, after audio that was held back; times stay the user's."""
     async with open_stream(heartbeat=True) as stream:
-        task = await peer.hear(RunTask)
+        task = await peer.wait_for(RunTask)
         assert isinstance(task, RunTask)
         assert task.parameters["heartbeat"] is True
         peer.start()
         await stream.send(b"\x01" * 1600)  # half a frame: 50 ms
 
-        assert Audio(b"\x01" * 1600) == await peer.hear(Audio)
+        assert Audio(b"\x01" * 1600) == await peer.wait_for(Audio)
         for _ in range(10):  # the service's 800 ms for the end of a sentence, and 200 ms more
-            assert Audio(bytes(3200)) == await peer.hear(Audio)
+            assert Audio(bytes(3200)) == await peer.wait_for(Audio)
 
         await stream.send(b"\x02" * 3200)
-        await peer.hear(Audio)
+        await peer.wait_for(Audio)
         word = Word(1060, 1120, "late")
-        peer.say(ResultGenerated(Sentence(1060, 1140, "late", (word,), sentence_end=True)))
+        peer.send_event(ResultGenerated(Sentence(1060, 1140, "late", (word,), sentence_end=True)))
         async for result in stream:
             assert (60, 140) == (result.sentence.begin_time, result.sentence.end_time)
             assert (60, 120) == (
@@ -374,11 +374,11 @@ async def test_latency_is_measured_from_the_users_audio(open_stream: Open, peer:
     async with anyio.create_task_group() as tasks:
 
         async def serve() -> None:
-            await peer.hear(RunTask)
+            await peer.wait_for(RunTask)
             peer.start()
-            await peer.hear(FinishTask)
+            await peer.wait_for(FinishTask)
             await anyio.sleep(0.05)
-            peer.say_final("one")
+            peer.send_final("one")
             peer.finish()
 
         tasks.start_soon(serve)
@@ -419,11 +419,11 @@ async def test_middleware_of_the_user_sees_both_directions(open_stream: Open, pe
 
     shout = Shout()
     async with open_stream(middleware=(shout,)) as stream:
-        await peer.hear(RunTask)
+        await peer.wait_for(RunTask)
         peer.start()
-        peer.say_final("loud")
+        peer.send_final("loud")
 
-        assert Audio(b"\x07\x07") == await peer.hear(Audio)
+        assert Audio(b"\x07\x07") == await peer.wait_for(Audio)
         async for result in stream:
             assert "LOUD" == result.text
             break

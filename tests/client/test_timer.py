@@ -13,7 +13,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Bell:
-    """Has a deadline that the test sets, and tells when it rang and was looked at."""
+    """Has a deadline that the test sets, and records when it was called and checked."""
 
     def __init__(self, deadline: float = inf, *, period: float = 1000.0) -> None:
         self.at = deadline
@@ -23,7 +23,7 @@ class Bell:
         self.woken = anyio.Event()
 
     def deadline(self) -> float:
-        """Give what the test has set."""
+        """Return what the test has set."""
         self.looked += 1
         return self.at
 

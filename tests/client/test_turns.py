@@ -1,4 +1,4 @@
-"""The queue of those who wait for room."""
+"""The queue of senders that wait for room."""
 
 import asyncio
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Door:
-    """Room for so many, who pass through `Turns` as the senders of a recognition do."""
+    """Room for a number of senders, which pass through `Turns` like those of a recognition."""
 
     def __init__(self, room: int = 0) -> None:
         self.room = room
@@ -58,7 +58,7 @@ async def test_they_go_in_the_order_in_which_they_came() -> None:
 
 
 async def test_who_comes_late_does_not_overtake() -> None:
-    """Room that was made for those who wait is not taken by one who comes in that moment."""
+    """Room that was made for waiting senders is not taken by one that arrives at that moment."""
     door = Door()
     await door.come("a", "b")
     door.open(2)
@@ -70,7 +70,7 @@ async def test_who_comes_late_does_not_overtake() -> None:
 
 
 async def test_with_room_the_turn_comes_at_once() -> None:
-    """Who waits although there is room goes on in the next step."""
+    """A sender that waits although there is room continues in the next step."""
     door = Door(room=1)
     with anyio.fail_after(5):
         await door.turns.wait()
@@ -79,7 +79,7 @@ async def test_with_room_the_turn_comes_at_once() -> None:
 
 @pytest.mark.parametrize("gone", ["a", "b", "c"])
 async def test_who_is_canceled_leaves_the_queue(gone: str) -> None:
-    """Who gives up while waiting holds nobody up, wherever it stood."""
+    """A sender that is canceled while waiting does not block others, wherever it stood."""
     door = Door()
     await door.come("a", "b", "c")
     await door.leave(gone)
@@ -90,7 +90,7 @@ async def test_who_is_canceled_leaves_the_queue(gone: str) -> None:
 
 
 async def test_a_turn_that_is_not_used_goes_to_the_next() -> None:
-    """Who is canceled in the step in which its turn comes passes it on."""
+    """A sender that is canceled in the step in which its turn comes passes it on."""
     door = Door()
     await door.come("a", "b")
     door.open(1)

@@ -3,8 +3,8 @@ A recognition and its service in one thread: a network that a test delays and cu
 
     machine ─data_to_send→ uplink ─serve→ Service ─→ downlink ─deliver→ machine.receive
 
-The service is the protocol in the service's role and the reader of marked audio, so what it was
-sent can be read from what it said. Nothing waits, and the clock is a number.
+The service is the protocol in the service's role and the reader of marked audio, so its results
+show which audio it received. Nothing waits, and the clock is a number.
 """
 
 from collections import deque
@@ -43,12 +43,12 @@ class Injector(Middleware):
         self._due: float | None = None
 
     def inject(self, ms: int, now: float) -> None:
-        """Have *ms* of silence sent, after the audio that was given before."""
+        """Have *ms* of silence sent, after the audio that was sent before."""
         self._wanted.append(ms)
         self._due = now
 
     def deadline(self) -> float | None:
-        """When there is silence to inject."""
+        """Return when there is silence to inject."""
         return self._due
 
     def expired(self, now: float) -> Iterable[Command]:
@@ -331,7 +331,7 @@ class World:
             self.serve()
             self.deliver()
             after = (self.machine.phase, len(self.services), len(self.machine.request_ids))
-            if self.is_over or (before == after and not self.machine.has_data):
+            if self.is_over or (before == after and not self.machine.waiting):
                 return
             if before == after and not self.uplink and not self.service.downlink:
                 if self.machine.deadline() == inf:

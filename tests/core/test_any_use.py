@@ -159,7 +159,7 @@ class AnyUse(RuleBasedStateMachine):
     @precondition(lambda self: self.machine.phase in (Phase.NEW, Phase.WAITING))
     @rule(is_reused=st.booleans())
     def connect(self, is_reused: bool) -> None:
-        """Give it a connection."""
+        """Open a connection."""
         self.ids += 1
         self.machine.connected(f"{self.ids:032x}", self.now, is_reused=is_reused)
 

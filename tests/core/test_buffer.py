@@ -50,7 +50,7 @@ def test_the_end_comes_once() -> None:
 
 
 def test_there_is_room_when_half_is_free() -> None:
-    """Who waits goes on when half of the limit is free, so that few wake often."""
+    """Waiting senders continue when half of the limit is free, to limit wake-ups."""
     box = buffer(frames=4)
     for expected in (True, True, True, False, False):
         assert expected == box.has_room

@@ -115,7 +115,7 @@ def step(world: World, kind: str, count: int, actions: list[Action]) -> None:
 
 
 def run(actions: Sequence[Action], steps: Sequence[tuple[str, int]], **shape: Any) -> World:
-    """Recognize: first as *steps* say, and then without any further trouble."""
+    """Recognize: first with *steps*, and then without any further trouble."""
     world, left = World(**shape), list(actions)
     world.connect()
     for kind, count in steps:
@@ -187,7 +187,7 @@ def test_a_cut_of_a_file_changes_nothing(
 @settings(max_examples=100, derandomize=True)
 @given(RECORDINGS, SHAPES)
 def test_the_unbroken_run_is_right(recording: Any, shape: dict[str, int]) -> None:
-    """The service of these tests says each mark once, in order, at its time."""
+    """The service of these tests returns each mark once, in order, at its time."""
     world = unbroken(actions_of(recording), **shape)
     times, at = {}, 0
     first = 0

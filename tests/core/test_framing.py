@@ -11,7 +11,7 @@ SIZES = st.lists(st.integers(0, 40_000), max_size=12)
 
 
 def chunks_of(sizes: list[int]) -> list[bytes]:
-    """Give chunks of *sizes* that together count up, so that a wrong order shows."""
+    """Return chunks of *sizes* that together count up, so that a wrong order shows."""
     total = sum(sizes)
     audio = b"".join(number.to_bytes(4) for number in range(total // 4 + 1))
     starts = [sum(sizes[:place]) for place in range(len(sizes))]
@@ -72,7 +72,7 @@ def test_frames_within_a_chunk_are_views_of_it() -> None:
 
 
 def test_framer_waits_for_a_full_frame() -> None:
-    """Small chunks are held until a frame is full, and a flush gives what is held."""
+    """Small chunks are kept until a frame is full, and a flush returns what is kept."""
     framer = Framer(16000)
     assert [] == list(framer.feed(b"ab"))
     assert [] == list(framer.feed(b""))

@@ -21,26 +21,36 @@ PIECES = st.lists(st.tuples(st.integers(1, 60), st.booleans()), max_size=15)
 RATES = st.sampled_from([8000, 11_025, 16_000, 22_050, 44_100, 48_000])
 
 
+def settle(ledger: Ledger, result: ResultGenerated) -> ResultGenerated:
+    """Let *ledger* settle the sentence of a result; return the result as it is then."""
+    sentence = result.sentence
+    if sentence is None:
+        return result
+    is_final = sentence.is_final and not sentence.heartbeat
+    settled = ledger.settle(sentence, is_final=is_final)
+    return result if settled is sentence else ResultGenerated(settled, result.usage)
+
+
 def final(begin: int, end: int, text: str = "x") -> ResultGenerated:
-    """Give a final result."""
+    """Return a final result."""
     return ResultGenerated(Sentence(begin, end, text, sentence_end=True))
 
 
 def to_user(ledger: Ledger, at: int) -> int:
     """Give the user's time of a time of the service, by a partial result that begins there."""
-    said = ledger.settle(ResultGenerated(Sentence(at))).sentence
+    said = settle(ledger, ResultGenerated(Sentence(at))).sentence
     assert said is not None
     return said.begin_time
 
 
 def places(ledger: Ledger) -> int:
-    """Return at how many places the ledger still knows the two clocks to part."""
+    """Return at how many positions the ledger still records that the two timelines differ."""
     assert ledger._timeline is not None
     return len(ledger._timeline._at)
 
 
 def filled(*pieces: tuple[int, bool]) -> Ledger:
-    """Give a ledger of 1 kHz audio with *pieces* of (ms, injected?)."""
+    """Return a ledger of 1 kHz audio with *pieces* of (ms, injected?)."""
     ledger = Ledger(PER_SECOND)
     for ms, injected in pieces:
         ledger.record(Audio(bytes(ms * 2), injected=injected))
@@ -78,7 +88,7 @@ def test_times_are_those_of_a_naive_count(
         model.record(samples, injected=injected)
         sent = len(model.is_users) * 1000 // rate
         settled = data.draw(st.integers(settled, max(settled, sent)), "end of a final sentence")
-        said = ledger.settle(final(settled, settled)).sentence
+        said = settle(ledger, final(settled, settled)).sentence
         assert said is not None
         assert abs(model.to_user(settled) - said.begin_time) <= 1
         for at in sorted(
@@ -115,7 +125,7 @@ def test_long_runs_keep_the_list_of_silences_short() -> None:
     for turn in range(1, 5001):
         ledger.record(Audio(bytes(200)))
         ledger.record(Audio(bytes(200), injected=True))
-        ledger.settle(final(turn * 200 - 200, turn * 200))
+        settle(ledger, final(turn * 200 - 200, turn * 200))
         assert places(ledger) <= 3
     assert 500_000 == ledger.settled == ledger.given == ledger.injected
     assert 500_000 == to_user(ledger, 1_000_010)
@@ -125,7 +135,7 @@ def test_adjoining_silences_are_one() -> None:
     """A long silence that is sent in small pieces takes one place, also after it was settled."""
     ledger = filled((100, False), *[(100, True)] * 1000)
     assert 3 == places(ledger)
-    ledger.settle(final(100_100, 100_100))
+    settle(ledger, final(100_100, 100_100))
     assert 1 == places(ledger)
     ledger.record(Audio(bytes(200), injected=True))
     assert 100 == to_user(ledger, 100_150)
@@ -134,11 +144,11 @@ def test_adjoining_silences_are_one() -> None:
 def test_final_sentences_settle() -> None:
     """Only final sentences settle audio, by the user's time, and never backwards."""
     ledger = filled((1000, False), (1000, True), (1000, False))
-    ledger.settle(ResultGenerated(Sentence(0, None, "x")))
+    settle(ledger, ResultGenerated(Sentence(0, None, "x")))
     assert 0 == ledger.settled
-    ledger.settle(final(0, 2500))
+    settle(ledger, final(0, 2500))
     assert 1500 == ledger.settled
-    ledger.settle(final(2000, 2400))
+    settle(ledger, final(2000, 2400))
     assert 1500 == ledger.settled
 
 
@@ -154,7 +164,7 @@ def test_final_sentences_settle() -> None:
 def test_where_a_final_sentence_ends(sentence: Sentence, expected: int) -> None:
     """A final sentence without an end settles up to its last word, or to its beginning."""
     ledger = filled((1000, False))
-    ledger.settle(ResultGenerated(sentence))
+    settle(ledger, ResultGenerated(sentence))
     assert expected == ledger.settled
 
 
@@ -170,7 +180,7 @@ def test_where_a_final_sentence_ends(sentence: Sentence, expected: int) -> None:
 def test_what_is_no_sentence_is_untouched(result: ResultGenerated) -> None:
     """Heartbeats and results without a sentence pass as they are, and settle nothing."""
     ledger = filled((500, False), (500, True))
-    assert result is ledger.settle(result)
+    assert result is settle(ledger, result)
     assert 0 == ledger.settled
 
 
@@ -178,7 +188,7 @@ def test_without_injected_silence_nothing_is_changed() -> None:
     """As long as nothing was injected, a result is not even copied."""
     ledger = filled((1000, False))
     result = final(0, 900)
-    assert result is ledger.settle(result)
+    assert result is settle(ledger, result)
     assert 900 == ledger.settled
 
 
@@ -198,21 +208,21 @@ def test_everything_in_a_sentence_is_translated() -> None:
         stash=Sentence(1500, None, "c", (Word(1500, 1600, "c"),)),
     )
     usage = Usage(3)
-    assert ResultGenerated(expected, usage) == ledger.settle(ResultGenerated(given, usage))
+    assert ResultGenerated(expected, usage) == settle(ledger, ResultGenerated(given, usage))
 
 
 def test_compressed_audio_has_no_time() -> None:
-    """Compressed audio is not counted in time, and its results pass as they are said."""
+    """Compressed audio has no times, and its results pass unchanged."""
     ledger = Ledger(None)
     ledger.record(Audio(b"OggS"))
     assert (None, 0.0) == (ledger.given, ledger.injected)
     assert 700 == to_user(ledger, 700)
-    assert final(0, 900) == ledger.settle(final(0, 900))
+    assert final(0, 900) == settle(ledger, final(0, 900))
     assert (None, None, []) == (ledger.unsettled, ledger.lost, ledger.restart())
 
 
-def heard(audios: list[Audio]) -> bytes:
-    """Give what a service hears of the user's audio."""
+def joined(audios: list[Audio]) -> bytes:
+    """Return the user's audio that a service receives."""
     return b"".join(bytes(audio.data) for audio in audios if not audio.injected)
 
 
@@ -223,7 +233,7 @@ CUTS = st.lists(st.tuples(st.integers(1, 40), st.booleans(), st.integers(0, 3)),
 def test_a_restart_hears_all_that_no_final_sentence_covers(
     pieces: list[tuple[int, bool, int]],
 ) -> None:
-    """Whenever a connection breaks, the new task hears all unsettled audio, to the sample."""
+    """Whenever a connection is lost, the new task receives all unsettled audio, to the sample."""
     ledger = Ledger(PER_SECOND, keep=60)
     audio, service_ms, samples = b"", 0, 0
     for ms, injected, event in pieces:
@@ -237,13 +247,13 @@ def test_a_restart_hears_all_that_no_final_sentence_covers(
         samples += 0 if injected else ms
         service_ms += ms
         if event == 1:
-            ledger.settle(final(service_ms // 2, service_ms - ms // 2))
+            settle(ledger, final(service_ms // 2, service_ms - ms // 2))
         elif event == 2:
             again = ledger.restart()
-            assert audio[2 * ledger.settled :] == heard(again)
+            assert audio[2 * ledger.settled :] == joined(again)
             service_ms = sum(len(one.data) for one in again) // 2
             assert not again or not again[0].injected or ledger.settled == 0
-    assert audio[2 * ledger.settled :] == heard(ledger.restart())
+    assert audio[2 * ledger.settled :] == joined(ledger.restart())
     assert ledger.unsettled == pytest.approx((len(audio) / 2 - ledger.settled) / 1000)
     assert ledger.lost is None
 
@@ -252,7 +262,7 @@ def test_times_go_on_after_a_restart() -> None:
     """Results of a new task have the times that those of the old one would have had."""
     ledger = Ledger(PER_SECOND, keep=60)
     ledger.record(Audio(bytes(2000)))
-    ledger.settle(final(0, 400))
+    settle(ledger, final(0, 400))
     ledger.record(Audio(bytes(200), injected=True))
     ledger.record(Audio(bytes(2000)))
     ledger.restart()
@@ -268,7 +278,7 @@ def test_what_is_too_much_to_keep_is_told() -> None:
     for _ in range(30):
         ledger.record(Audio(bytes(200)))
     assert Span(0, 2000) == ledger.lost
-    assert 2000 == len(heard(ledger.restart()))
+    assert 2000 == len(joined(ledger.restart()))
     assert ledger.lost is None
     assert 2000 == to_user(ledger, 0)
 
@@ -278,10 +288,10 @@ def test_silence_before_a_sentence_that_has_begun_is_no_loss() -> None:
     ledger = Ledger(PER_SECOND, keep=1)
     for _ in range(30):
         ledger.record(Audio(bytes(200)))
-    ledger.settle(ResultGenerated(Sentence(1500)))
+    settle(ledger, ResultGenerated(Sentence(1500)))
     assert Span(1500, 2000) == ledger.lost
-    ledger.settle(final(1500, 1900))
-    ledger.settle(ResultGenerated(Sentence(2100)))
+    settle(ledger, final(1500, 1900))
+    settle(ledger, ResultGenerated(Sentence(2100)))
     assert ledger.lost is None
 
 
@@ -295,7 +305,7 @@ def test_without_a_limit_nothing_is_kept() -> None:
 
 
 def wav(samples: bytes, *, rate: int = 1000, extra: bytes = b"") -> bytes:
-    """Give a WAV file, with further chunks before its samples."""
+    """Return a WAV file, with further chunks before its samples."""
     form = b"fmt " + struct.pack("<IHHIIHH", 16, 1, 1, rate, rate * 2, 2, 16)
     body = b"WAVE" + form + extra + b"data" + struct.pack("<I", len(samples)) + samples
     return b"RIFF" + struct.pack("<I", len(body)) + body
@@ -314,7 +324,7 @@ def test_the_header_of_a_wav_stream_is_heard_again(sizes: list[int], extra: byte
         assert ledger.is_resumable is (at + len(piece) >= len(header))
         at, turn = at + len(piece), turn + 1
     assert 500 == ledger.given
-    ledger.settle(final(0, 120))
+    settle(ledger, final(0, 120))
     assert header + samples[240:] == heard(ledger.restart())
     assert 130 == to_user(ledger, 10)
 
@@ -325,16 +335,16 @@ def test_the_header_of_a_wav_stream_is_heard_again(sizes: list[int], extra: byte
     ids=["no WAV", "no format", "no end"],
 )
 def test_what_is_no_wav_cannot_be_resumed(data: bytes) -> None:
-    """A stream that is not the WAV it was said to be is passed on, and cannot be resumed."""
+    """A stream that was declared as WAV, but is not, is passed on, and cannot be resumed."""
     ledger = Ledger(16_000, keep=60, is_wav=True)
     ledger.record(Audio(data))
     ledger.record(Audio(data))
     assert not ledger.is_resumable
-    assert final(0, 900) == ledger.settle(final(0, 900))
+    assert final(0, 900) == settle(ledger, final(0, 900))
 
 
 def test_silence_before_the_header_is_no_audio_of_the_users() -> None:
-    """Silence that is sent while the header of a WAV file is awaited does not count as given."""
+    """Silence that is sent before the header of a WAV file is complete has no duration."""
     ledger = Ledger(16_000, keep=60, is_wav=True)
     ledger.record(Audio(bytes(1600), injected=True))
     assert not ledger.is_resumable
@@ -354,17 +364,17 @@ def test_a_wav_header_that_never_ends_is_no_header() -> None:
 
 
 def test_settled_is_what_needs_no_other_task() -> None:
-    """Only when every sample that was sent is covered, nothing is left to be heard again."""
+    """Only when every sample that was sent is covered, nothing is left to be sent again."""
     ledger = Ledger(PER_SECOND, keep=1)
     assert not ledger.is_settled
     ledger.record(Audio(bytes(2000)))
     assert not ledger.is_settled
-    ledger.settle(final(0, 999))
+    settle(ledger, final(0, 999))
     assert not ledger.is_settled
-    ledger.settle(final(0, 1000))
+    settle(ledger, final(0, 1000))
     assert ledger.is_settled
     ledger.record(Audio(bytes(8000)))
-    ledger.settle(final(1000, 1001))
+    settle(ledger, final(1000, 1001))
     assert not ledger.is_settled
 
 
@@ -394,7 +404,7 @@ def test_a_final_beyond_the_audio_settles_nothing() -> None:
     """What ends far beyond the audio that was sent cannot be trusted: all of it is kept."""
     ledger = Ledger(PER_SECOND, keep=10)
     ledger.record(Audio(bytes(2000)))
-    shown = ledger.settle(final(0, 30_000)).sentence
+    shown = settle(ledger, final(0, 30_000)).sentence
     assert shown is not None
     assert 1000 == shown.end_time
     assert 0 == ledger.settled
@@ -419,7 +429,7 @@ def test_a_pause_before_a_final_is_sent_again_without_injected_silence() -> None
     ledger.record(Audio(bytes(600), injected=True))
     ledger.record(Audio(b"\x02" * 400))
     ledger.record(Audio(b"\x03" * 1000))
-    ledger.settle(final(700, 1200))
+    settle(ledger, final(700, 1200))
     again = [(bytes(audio.data[:1]), len(audio.data)) for audio in ledger.restart()]
     assert [(b"\x01", 400), (b"\x02", 400)] == again
 
@@ -428,9 +438,9 @@ def test_a_final_of_the_pause_settles_the_pause() -> None:
     """A final that was overtaken comes late, and its audio is not sent again then."""
     ledger = Ledger(PER_SECOND, keep=10)
     ledger.record(Audio(bytes(2000)))
-    ledger.settle(final(500, 1000))
+    settle(ledger, final(500, 1000))
     assert 1000 == sum(len(audio.data) for audio in ledger.restart())
-    shown = ledger.settle(final(0, 450)).sentence
+    shown = settle(ledger, final(0, 450)).sentence
     assert shown is not None
     assert (0, 450) == (shown.begin_time, shown.end_time)
     assert [] == ledger.restart()

@@ -48,7 +48,7 @@ class Timer(Middleware):
         self.when = when
 
     def deadline(self) -> float | None:
-        """Give the one time."""
+        """Return the one time."""
         return self.when
 
     def expired(self, now: float) -> Iterable[Command]:
@@ -70,7 +70,7 @@ class Doubler(Middleware):
 
 
 class Clock(Middleware):
-    """Notes the time it is given."""
+    """Notes the time that is passed to it."""
 
     def __init__(self) -> None:
         self.seen: list[float] = []
@@ -124,7 +124,7 @@ def test_a_middleware_may_drop_and_add() -> None:
 
 
 def test_the_time_is_handed_through() -> None:
-    """Each middleware sees the time that the stack was given."""
+    """Each middleware sees the time that was passed to the stack."""
     clock = Clock()
     stack = Stack([Named("1"), clock])
     list(stack.outgoing(FinishTask(), 1.5))

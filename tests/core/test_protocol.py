@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from paraformer_async._core.protocol import (
     HARMLESS,
+    IN_TRANSIT,
     TRANSITIONS,
-    UNASKED,
-    UNDER_WAY,
+    UNREQUESTED,
     ClientProtocol,
     Move,
     Phase,
@@ -60,7 +60,7 @@ each_phase = pytest.mark.parametrize("phase", ON_A_CONNECTION, ids=str)
 
 
 def client_in(phase: Phase) -> ClientProtocol:
-    """Give a client that came to *phase* by legal messages."""
+    """Return a client that came to *phase* by legal messages."""
     client = ClientProtocol()
     walk_client(client, WAYS[phase])
     assert phase is client.phase
@@ -68,7 +68,7 @@ def client_in(phase: Phase) -> ClientProtocol:
 
 
 def server_in(phase: Phase) -> ServerProtocol:
-    """Give a server that came to *phase* by legal messages."""
+    """Return a server that came to *phase* by legal messages."""
     server = ServerProtocol()
     walk_server(server, WAYS[phase])
     assert phase is server.phase
@@ -94,7 +94,7 @@ def walk_server(server: ServerProtocol, messages: Iterable[Command | Event], tas
 
 
 def frame(message: Command | Event, task: str = T) -> str | bytes:
-    """Give the frame of *message*, as it is read from a socket."""
+    """Return the frame of *message*, as it is read from a socket."""
     sent = encode(message, task)
     return bytes(sent) if isinstance(sent, memoryview) else sent
 
@@ -102,7 +102,7 @@ def frame(message: Command | Event, task: str = T) -> str | bytes:
 @each_phase
 @pytest.mark.parametrize("command", COMMANDS, ids=name_of)
 def test_client_sends(phase: Phase, command: Command) -> None:
-    """A client's command moves as the table says, or is refused and changes nothing."""
+    """A client's command changes the phase as in the table, or is refused without effect."""
     client = client_in(phase)
     before = client.task_id
     if expected := TRANSITIONS.get((phase, type(command))):
@@ -118,7 +118,7 @@ def test_client_sends(phase: Phase, command: Command) -> None:
 @each_phase
 @pytest.mark.parametrize("event", EVENTS, ids=name_of)
 def test_client_receives(phase: Phase, event: Event) -> None:
-    """An event moves the client as the table says, is skipped, or fails the connection."""
+    """An event changes the client's phase as in the table, is skipped, or fails the connection."""
     client = client_in(phase)
     received = frame(event, client.task_id)
     move = (phase, type(event))
@@ -129,18 +129,18 @@ def test_client_receives(phase: Phase, event: Event) -> None:
         assert client.receive(received) is None
         assert phase is client.phase
     else:
-        said = f"{name_of(event)} may not come while {phase.value}"
+        said = f"{name_of(event)} is not allowed while {phase.value}"
         with pytest.raises(RemoteProtocolError, match=said) as caught:
             client.receive(received)
         assert Phase.FAILED is client.phase
         assert client.task_id == caught.value.request_id
-        assert caught.value.retryable == (move in UNASKED)
+        assert caught.value.retryable == (move in UNREQUESTED)
 
 
 @each_phase
 @pytest.mark.parametrize("event", EVENTS, ids=name_of)
 def test_server_sends(phase: Phase, event: Event) -> None:
-    """A server's event moves as the table says, or is refused and changes nothing."""
+    """A server's event changes the phase as in the table, or is refused without effect."""
     server = server_in(phase)
     before = server.task_id
     if expected := TRANSITIONS.get((phase, type(event))):
@@ -155,16 +155,16 @@ def test_server_sends(phase: Phase, event: Event) -> None:
 @each_phase
 @pytest.mark.parametrize("command", COMMANDS, ids=name_of)
 def test_server_receives(phase: Phase, command: Command) -> None:
-    """A command moves the server as the table says; what a failure overtook leaves it failed."""
+    """A command changes the server's phase as in the table; in transit, it leaves it failed."""
     server = server_in(phase)
     expected = TRANSITIONS.get((phase, type(command)))
-    if (phase, type(command)) in UNDER_WAY:
+    if (phase, type(command)) in IN_TRANSIT:
         expected = phase
     if expected:
         assert command == server.receive(frame(command))
         assert expected is server.phase
     else:
-        with pytest.raises(RemoteProtocolError, match=f"{name_of(command)} may not come"):
+        with pytest.raises(RemoteProtocolError, match=f"{name_of(command)} is not allowed"):
             server.receive(frame(command))
         assert Phase.FAILED is server.phase
 
@@ -180,27 +180,27 @@ def test_no_message_leads_out_of_failed() -> None:
 
 
 def test_nothing_leads_out_of_the_end() -> None:
-    """What is complete stays complete, and what was given up stays given up."""
+    """A complete recognition stays complete, and one that was given up stays given up."""
     assert not [move for move in TRANSITIONS if move[0] in (Phase.DONE, Phase.GIVEN_UP)]
 
 
 @pytest.mark.parametrize("phase", Phase, ids=str)
 @pytest.mark.parametrize("move", Move, ids=lambda move: move.name)
 def test_moves(phase: Phase, move: Move) -> None:
-    """What is no message changes the phase as the table says, or is refused and changes nothing."""
+    """A move changes the phase as in the table, or is refused without effect."""
     protocol = ClientProtocol(phase)
     if after := TRANSITIONS.get((phase, move)):
         protocol.move(move)
         assert after is protocol.phase
     else:
-        with pytest.raises(LocalProtocolError, match=f"may not be while {phase.value}"):
+        with pytest.raises(LocalProtocolError, match=f"is not allowed while {phase.value}"):
             protocol.move(move)
         assert phase is protocol.phase
 
 
 def test_what_is_out_of_place_is_told_apart() -> None:
     """An event is in one list only: what is legal, harmless, unasked for, or under way."""
-    lists = [set(TRANSITIONS), set(HARMLESS), set(UNASKED), set(UNDER_WAY)]
+    lists = [set(TRANSITIONS), set(HARMLESS), set(UNREQUESTED), set(IN_TRANSIT)]
     assert sum(map(len, lists)) == len(set.union(*lists))
 
 
@@ -239,7 +239,7 @@ def test_several_tasks_on_a_connection() -> None:
 def test_late_events_are_skipped(
     phase: Phase, late: Event, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An event of an earlier task is skipped in every phase, and a line of the log tells."""
+    """An event of an earlier task is skipped in every phase, and logged."""
     caplog.set_level(logging.INFO, "paraformer_async.protocol")
     client = client_in(phase)
     assert client.receive(frame(late, OTHER)) is None
@@ -284,7 +284,7 @@ def test_server_refuses_a_command_for_another_task() -> None:
 
 
 def test_server_tells_of_a_breach() -> None:
-    """After the client broke the protocol, the server can still say that the task failed."""
+    """After a violation by the client, the server can still send task-failed."""
     server = server_in(Phase.IDLE)
     with pytest.raises(RemoteProtocolError):
         server.receive(b"\x00\x00")

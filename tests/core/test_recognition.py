@@ -114,7 +114,7 @@ class Table:
         return task
 
     def flush(self) -> list[Command]:
-        """Have the machine send all that it may; return what the service received."""
+        """Have the machine send all frames that it may; return what the service received."""
         received: list[Command] = []
         while frames := self.machine.data_to_send(self.now):
             for frame in frames:
@@ -124,7 +124,7 @@ class Table:
         self.received += received
         return received
 
-    def say(self, *events: Event) -> list[RecognitionResult]:
+    def deliver(self, *events: Event) -> list[RecognitionResult]:
         """Have the service send events; return the results for the user."""
         results: list[RecognitionResult] = []
         for event in events:
@@ -133,7 +133,7 @@ class Table:
             results += self.machine.receive(frame, self.now)
         return results
 
-    def say_as(self, task: str, event: Event) -> list[RecognitionResult]:
+    def deliver_as(self, task: str, event: Event) -> list[RecognitionResult]:
         """Have the machine receive an event that names *task*."""
         frame = encode(event, task)
         assert isinstance(frame, str)
@@ -143,7 +143,7 @@ class Table:
         """Connect, let the task start, and send so many frames."""
         self.connect()
         self.flush()
-        self.say(TaskStarted())
+        self.deliver(TaskStarted())
         for _ in range(frames):
             self.machine.send(FRAME, self.now)
         return self.flush()
@@ -161,7 +161,7 @@ class Table:
     def fail(self, code: str, message: str = "no") -> Again | Over:
         """Have the service fail the task."""
         with pytest.raises(TaskFailedError) as caught:
-            self.say(TaskFailed(code, message))
+            self.deliver(TaskFailed(code, message))
         return self.lose(caught.value)
 
     def finish(self) -> list[Command]:
@@ -194,7 +194,7 @@ class TestSending:
         table = Table()
         table.machine.send(FRAME, 0.0)
         assert [] == table.machine.data_to_send(0.0)
-        assert table.machine.has_data
+        assert table.machine.waiting
 
     def test_audio_waits_for_task_started(self) -> None:
         """`run-task` leaves alone; audio and the end follow when the task has started."""
@@ -202,11 +202,11 @@ class TestSending:
         table.machine.send(FRAME, 0.0)
         table.machine.finish(0.0)
         table.connect()
-        assert table.machine.has_data
+        assert table.machine.waiting
         (task,) = table.flush()
         assert isinstance(task, RunTask)
         assert Phase.STARTING is table.phase
-        assert [] == table.say(TaskStarted())
+        assert [] == table.deliver(TaskStarted())
         assert [Audio(FRAME), FinishTask()] == table.flush()
         assert Phase.FINISHING is table.phase
 
@@ -250,7 +250,7 @@ class TestSending:
     def test_the_buffer_is_bounded_in_seconds(
         self, options: dict[str, object], bytes_per_second: int
     ) -> None:
-        """`buffer` seconds may wait: by the rate, or as if at 128 kbit/s; half frees who waits."""
+        """`buffer` seconds fit: by the rate, or as if at 128 kbit/s; at half, senders continue."""
         table = Table(buffer=2.0, **options)
         half = bytes(bytes_per_second)
         table.machine.send(half, 0.0)
@@ -292,7 +292,7 @@ class TestSending:
         table.start()
         table.machine.finish(0.0)
         table.machine.finish(0.0)
-        assert table.machine.is_ended
+        assert table.machine._buffer.is_ended
         for call in (
             lambda: table.machine.send(FRAME, 0.0),
             lambda: table.machine.flush(0.0),
@@ -304,12 +304,12 @@ class TestSending:
 
     @pytest.mark.parametrize("is_done", [True, False])
     def test_when_all_is_over_nothing_is_taken(self, is_done: bool) -> None:
-        """When the service has finished, or the recognition was given up, `send` is refused."""
+        """After the service has finished, or the recognition was given up, `send` is refused."""
         table = Table(reconnect=None)
         table.start(1)
         if is_done:
             table.finish()
-            table.say(TaskFinished())
+            table.deliver(TaskFinished())
         else:
             table.lose()
         with pytest.raises(UsageError):
@@ -320,7 +320,7 @@ class TestSending:
         table = Table()
         table.start()
         with pytest.raises(TaskFailedError) as caught:
-            table.say(TaskFailed("InternalError", "no luck"))
+            table.deliver(TaskFailed("InternalError", "no luck"))
         table.machine.send(FRAME, 0.0)
         assert isinstance(table.lose(caught.value), Again)
         assert [Audio(FRAME)] == table.start()
@@ -333,9 +333,9 @@ class TestResults:
         """Results name the task that brought them; their times are the user's."""
         table = Table()
         table.start(10)
-        one = table.say(partial(0), final(400, "one"))
+        one = table.deliver(partial(0), final(400, "one"))
         table.again()
-        two = table.say(final(400, "two"))
+        two = table.deliver(final(400, "two"))
         assert [("o", 1, None), ("one", 1, 400), ("two", 2, 800)] == [
             (each.text, int(each.request_id, 16), each.sentence.end_time) for each in one + two
         ]
@@ -346,7 +346,7 @@ class TestResults:
         table = Table()
         table.start(1)
         heartbeat = ResultGenerated(Sentence(heartbeat=True))
-        assert [] == table.say(heartbeat, ResultGenerated(None, Usage(1)))
+        assert [] == table.deliver(heartbeat, ResultGenerated(None, Usage(1)))
         assert [] == table.machine.receive('{"header": {"event": "weather-report"}}', 0.0)
         assert 0 == table.machine.finals
 
@@ -355,8 +355,8 @@ class TestResults:
         table = Table()
         table.start(1)
         table.finish()
-        assert 1 == len(table.say(final(100)))
-        assert [] == table.say(TaskFinished())
+        assert 1 == len(table.deliver(final(100)))
+        assert [] == table.deliver(TaskFinished())
         assert Phase.DONE is table.phase
         assert inf == table.machine.deadline()
         assert Over() == table.lose()
@@ -367,16 +367,16 @@ class TestResults:
         assert table.machine.usage is None
         table.start(10)
         assert table.machine.usage is None
-        table.say(final(300, usage=3), final(400, begin=300))
+        table.deliver(final(300, usage=3), final(400, begin=300))
         assert Usage(3) == table.machine.usage
-        table.say(final(500, begin=400, usage=4))
+        table.deliver(final(500, begin=400, usage=4))
         table.again()
         assert Usage(4) == table.machine.usage
         table.again()
-        table.say(final(200, usage=2))
+        table.deliver(final(200, usage=2))
         assert Usage(6) == table.machine.usage
         table.finish()
-        table.say(TaskFinished(Usage(5)))
+        table.deliver(TaskFinished(Usage(5)))
         assert Usage(9) == table.machine.usage
 
     def test_what_comes_without_a_connection_changes_nothing(self) -> None:
@@ -415,7 +415,7 @@ class TestTakingOver:
         table = Table()
         table.start(10)
         assert 1.0 == table.machine.unsettled
-        table.say(final(700))
+        table.deliver(final(700))
         assert 0.3 == pytest.approx(table.machine.unsettled)
         assert 3 * len(FRAME) == size(table.again())
         table.finish()
@@ -443,7 +443,7 @@ class TestTakingOver:
         table.finish()
         table.now = 10.0  # it has held for so long that it is no failure in a row
         table.again()
-        table.say(final(300), TaskFinished())
+        table.deliver(final(300), TaskFinished())
         expected = ["run-task", "task-started", *["audio"] * 3, "finish-task"]
         assert [*expected, "result-generated", "task-finished"] == witness.seen
 
@@ -466,7 +466,7 @@ class TestTakingOver:
             table.lose()
             table.connect()
             table.flush()
-            table.say(TaskStarted())
+            table.deliver(TaskStarted())
             assert BATCH == len(table.machine.data_to_send(0.0))
         table.now = 10.0  # it has held for so long that it is no failure in a row
         assert 40 * len(FRAME) == size(table.again())
@@ -488,12 +488,12 @@ class TestTakingOver:
         table.machine.send(WAV + FRAME * 4, 0.0)
         table.machine.finish(0.0)
         table.start()
-        (result,) = table.say(final(200))
+        (result,) = table.deliver(final(200))
         assert 200 == result.sentence.end_time
         header, *audio = table.again()
         assert Audio(WAV) == header
         assert 2 * len(FRAME) == size(audio)
-        (result,) = table.say(final(200))
+        (result,) = table.deliver(final(200))
         assert 400 == result.sentence.end_time
 
     def test_silence_is_that_of_the_samples(self) -> None:
@@ -521,7 +521,7 @@ class TestTakingOver:
         table.machine.expired(1.0)
         table.machine.send(header[3300:] + FRAME, 1.0)
         table.machine.finish(1.0)
-        table.say(TaskStarted())
+        table.deliver(TaskStarted())
         *audio, end = table.flush()
         assert FinishTask() == end
         assert header + FRAME == b"".join(one.data for one in audio if isinstance(one, Audio))
@@ -548,12 +548,12 @@ class TestTakingOver:
             table.now += 0.1
             table.machine.send(FRAME, table.now)
             table.flush()
-        table.say(final(1000))
+        table.deliver(final(1000))
         table.lose()
         table.connect()
         table.flush()
         with pytest.raises(AudioLostError, match="from 1000 to 1500 ms") as caught:
-            table.say(TaskStarted())
+            table.deliver(TaskStarted())
         assert (1000, 1500) == (caught.value.begin_time, caught.value.end_time)
         assert Over(caught.value) == table.lose(caught.value)
 
@@ -565,15 +565,15 @@ class TestTakingOver:
             table.now += 0.1
             table.machine.send(FRAME, table.now)
             table.flush()
-        table.say(final(1000))
+        table.deliver(final(1000))
         table.lose()
         table.connect()
         table.flush()
-        (gap,) = table.say(TaskStarted())
+        (gap,) = table.deliver(TaskStarted())
         assert AudioGap.between(1000, 1500) == gap
         assert 5 * len(FRAME) == size(table.flush())
         assert 5 * len(FRAME) == size(table.again())
-        (last,) = table.say(final(500, "two"))
+        (last,) = table.deliver(final(500, "two"))
         assert 2000 == last.sentence.end_time
 
     def test_faster_than_real_time_is_held_back(self) -> None:
@@ -585,7 +585,7 @@ class TestTakingOver:
         assert 0 < due < inf
         table.machine.expired(due - 0.01)
         assert [] == table.flush()
-        table.say(final(1500))
+        table.deliver(final(1500))
         table.now = due
         table.machine.expired(due)
         assert size(table.flush()) > 0
@@ -601,19 +601,19 @@ class TestTakingOver:
         table.machine.finish(0.0)
         table.start()
         assert len(audio) == size(table.received)
-        table.say(final(1000))
+        table.deliver(final(1000))
         verdict = table.lose()
         assert isinstance(verdict, Again)
         assert SECOND == verdict.rewind_to
-        assert not table.machine.is_ended
+        assert not table.machine._buffer.is_ended
         table.machine.send(audio[verdict.rewind_to :], 0.0)
         table.machine.finish(0.0)
         *again, end = table.start()
         assert FinishTask() == end
         assert audio[SECOND:] == b"".join(bytes(one.data) for one in again)  # type: ignore[union-attr]
-        (result,) = table.say(final(500, "two"))
+        (result,) = table.deliver(final(500, "two"))
         assert 1500 == result.sentence.end_time
-        table.say(TaskFinished())
+        table.deliver(TaskFinished())
         assert Phase.DONE is table.phase
 
     def test_what_is_kept_is_not_read_again(self) -> None:
@@ -647,7 +647,7 @@ class TestSeams:
 
     def cross(self, table: Table) -> list[Command]:
         """Finish the task, and start the next on the same connection."""
-        assert [] == table.say(TaskFinished())
+        assert [] == table.deliver(TaskFinished())
         assert Phase.WAITING is table.phase
         service = table.service
         commands = table.start()
@@ -662,11 +662,11 @@ class TestSeams:
         table.machine.flush(0.0)
         table.machine.send(b"\x02" * 3200, 0.0)
         assert [Audio(FRAME), Audio(FRAME[:100]), FinishTask()] == table.start()
-        (one,) = table.say(final(90))
+        (one,) = table.deliver(final(90))
         assert [Audio(b"\x02" * 3200)] == self.cross(table)
         table.finish()
-        (two,) = table.say(final(50))
-        table.say(TaskFinished())
+        (two,) = table.deliver(final(50))
+        table.deliver(TaskFinished())
         assert (90, 153) == (one.sentence.end_time, two.sentence.end_time)
         assert Phase.DONE is table.phase
         assert 1 == witness.seen.count("finish-task") == witness.seen.count("run-task")
@@ -722,7 +722,7 @@ class TestSeams:
         table.machine.send(FRAME, 0.0)
         table.machine.flush(0.0)
         table.start()
-        table.say(final(100))
+        table.deliver(final(100))
         assert Again(0.0) == table.lose()
         assert [] == table.start()
 
@@ -768,7 +768,7 @@ class TestMiddleware:
         table.machine.send(FRAME, 1.0)
         table.flush()
         assert [20, 3200, 3200] == [size([one]) for one in table.again()]
-        (result,) = table.say(final(150))
+        (result,) = table.deliver(final(150))
         assert 50 == result.sentence.end_time
 
     def test_it_cannot_part_the_samples_of_a_wav_stream(self) -> None:
@@ -824,7 +824,7 @@ class TestMiddleware:
             with pytest.raises(ZeroDivisionError) as caught:
                 table.start(1)
                 table.finish()
-                table.say(TaskFinished())
+                table.deliver(TaskFinished())
             if where != "task-finished":
                 assert Over(caught.value) == table.lose(caught.value)
                 assert Phase.GIVEN_UP is table.phase
@@ -840,7 +840,7 @@ class TestMiddleware:
         assert [FinishTask()] == table.start(2)
         assert 7.0 == table.machine.deadline()
         assert [FinishTask()] == table.again()
-        table.say(TaskFinished())
+        table.deliver(TaskFinished())
         assert Phase.DONE is table.phase
 
     def test_it_may_hold_the_end_back(self) -> None:
@@ -903,7 +903,7 @@ class TestMiddleware:
 
         table = Table(Twice(), Louder(), Louder())
         assert [Audio(FRAME[:4])] * 2 == table.start(1)
-        assert 2 == len(table.say(partial(0)))
+        assert 2 == len(table.deliver(partial(0)))
         assert [Audio(FRAME[:4])] * 2 == table.again()
 
     def test_empty_audio_forgets_nothing(self) -> None:
@@ -930,7 +930,7 @@ class TestMiddleware:
         assert "task-failed" == witness.seen[-1]
 
     def test_one_whose_deadline_comes_nearer_has_the_timer_look(self) -> None:
-        """Only middleware that says so costs a look at the deadline after each message."""
+        """Only middleware with `hurries` costs a check of the deadline after each message."""
         for middleware, looks in ((Witness(), True), (Heartbeat(), False)):
             table = Table(middleware)
             table.start(1)
@@ -939,7 +939,7 @@ class TestMiddleware:
             table.flush()
             assert looks == table.machine.has_nearer_deadline
             table.machine.has_nearer_deadline = False
-            table.say(partial(0))
+            table.deliver(partial(0))
             assert looks == table.machine.has_nearer_deadline
 
 
@@ -975,14 +975,14 @@ class TestWaits:
         table.finish()
         assert 5.0 == table.machine.deadline()
         table.now = 4.0
-        table.say(final(50))
+        table.deliver(final(50))
         assert 9.0 == table.machine.deadline()
         table.now = 8.0
         table.machine.receive('{"header": {"event": "weather-report"}}', 8.0)
         self.expect(table, "finish", 13.0)
 
     def test_for_the_connection_to_take_audio(self) -> None:
-        """`send` runs while the connection takes nothing; whatever it takes, or says, is life."""
+        """The send timeout runs while the transport is full; frames either way renew it."""
         table = Table(timeouts=Timeouts(send=2))
         table.start(1)
         table.machine.blocked(1000, 1.0)
@@ -991,7 +991,7 @@ class TestWaits:
         table.machine.blocked(999, 2.5)
         assert 4.5 == table.machine.deadline()
         table.now = 4.0
-        table.say(partial(0))
+        table.deliver(partial(0))
         assert 6.0 == table.machine.deadline()
         table.machine.unblocked()
         assert inf == table.machine.deadline()
@@ -1012,12 +1012,12 @@ class TestFailures:
     """What follows a failure."""
 
     def test_a_failure_is_described(self) -> None:
-        """What was recognized, what was not, and the ids of all tasks are told."""
+        """The error has what was recognized, what was not, and the ids of all tasks."""
         table = Table()
         table.start(10)
-        table.say(final(300, "one"))
+        table.deliver(final(300, "one"))
         table.again()
-        table.say(final(400, "two"))
+        table.deliver(final(400, "two"))
         verdict = table.fail("InvalidParameter", "no")
         assert isinstance(verdict, Over)
         error = verdict.error
@@ -1042,7 +1042,7 @@ class TestFailures:
         table = Table(reconnect=Reconnect(attempts=2, backoff=at_once))
         table.start(30)
         for _ in range(5):
-            table.say(final(500))
+            table.deliver(final(500))
             table.again()
         for _ in range(5):  # an outage is survived for as long as the audio is kept
             assert isinstance(table.lose(), Again)
@@ -1061,7 +1061,7 @@ class TestFailures:
             assert Again(0.0, failure, 0) == table.lose(failure)
         table.connect(is_reused=True)
         table.flush()
-        table.say(TaskStarted())
+        table.deliver(TaskStarted())
         assert Again(5.0, LOST, 1) == table.lose()
 
     def test_what_is_left_of_an_earlier_task_costs_nothing(self) -> None:
@@ -1072,7 +1072,7 @@ class TestFailures:
             table.connect(is_reused=True)
             table.flush()
             for late in (TaskStarted(), final(100), TaskFinished()):
-                assert [] == table.say_as(old, late)
+                assert [] == table.deliver_as(old, late)
             with pytest.raises(RemoteProtocolError) as caught:
                 table.machine.receive(frame, 0.0)
             assert Again(0.0, caught.value, 0) == table.lose(caught.value)
@@ -1087,9 +1087,9 @@ class TestFailures:
         table.connect(is_reused=is_reused)
         table.flush()
         if is_started:
-            table.say(TaskStarted())
+            table.deliver(TaskStarted())
         with pytest.raises(TaskFailedError):
-            table.say_as("f" * 32, TaskFailed("InvalidParameter", "no"))
+            table.deliver_as("f" * 32, TaskFailed("InvalidParameter", "no"))
 
     @pytest.mark.parametrize("task", ["", "0000-0001"])
     def test_a_failure_of_the_task_counts_on_a_reused_connection(self, task: str) -> None:
@@ -1099,10 +1099,10 @@ class TestFailures:
         table.flush()
         task = task and "00000000-0000-0000-0000-000000000001"
         with pytest.raises(TaskFailedError):
-            table.say_as(task, TaskFailed("InvalidParameter", "no"))
+            table.deliver_as(task, TaskFailed("InvalidParameter", "no"))
 
     def test_the_end_is_the_end(self) -> None:
-        """What was given up stays so, whatever else fails."""
+        """A recognition that was given up stays so, whatever else fails."""
         table = Table()
         table.start(1)
         first, second = ZeroDivisionError(), ConnectionLostError(1006)
@@ -1115,7 +1115,7 @@ class TestFailures:
         table = Table()
         table.start(3)
         table.finish()
-        table.say(final(300))
+        table.deliver(final(300))
         assert Over() == table.lose()
         assert Phase.DONE is table.phase
 
@@ -1123,7 +1123,7 @@ class TestFailures:
         """As long as audio is not covered, or has not ended, a drop begins another task."""
         table = Table()
         table.start(3)
-        table.say(final(300))
+        table.deliver(final(300))
         assert isinstance(table.lose(), Again)
         table.start()
         table.machine.send(FRAME, 0.0)
@@ -1134,7 +1134,7 @@ class TestFailures:
         """After a break, the rest of the audio may be silence, an error for a task alone."""
         table = Table()
         table.start(3)
-        table.say(final(100))
+        table.deliver(final(100))
         table.again()
         table.finish()
         assert Over() == table.fail("NO_VALID_AUDIO_ERROR")
@@ -1150,30 +1150,30 @@ class TestFailures:
         assert isinstance(verdict.error, TaskFailedError)
 
     def test_a_task_that_was_left_nothing_is_no_failure(self) -> None:
-        """After a flush, an end without further audio is no error, also if nothing was said."""
+        """After a flush, an end without further audio is no error, even without speech."""
         table = Table()
         table.machine.send(FRAME, 0.0)
         table.machine.flush(0.0)
         table.machine.finish(0.0)
         table.start()
-        table.say(TaskFinished())
+        table.deliver(TaskFinished())
         assert [FinishTask()] == table.start()
         assert Over() == table.fail("NO_VALID_AUDIO_ERROR")
 
 
 class TestOutOfPlace:
-    """Events that may not come now."""
+    """Events that are not allowed now."""
 
     def test_a_task_that_finishes_by_itself_is_survived(self) -> None:
         """`task-finished` without being asked for is a drop: another task goes on, nothing lost."""
         table = Table()
         table.start(10)
-        table.say(final(700))
+        table.deliver(final(700))
         with pytest.raises(RemoteProtocolError) as caught:
-            table.say_as(table.machine.request_ids[-1], TaskFinished())
+            table.deliver_as(table.machine.request_ids[-1], TaskFinished())
         assert isinstance(table.lose(caught.value), Again)
         assert 3 * len(FRAME) == size(table.start())
-        (result,) = table.say(final(300))
+        (result,) = table.deliver(final(300))
         assert 1000 == result.sentence.end_time
 
     def test_what_comes_twice_or_too_early_is_skipped(self) -> None:
@@ -1182,20 +1182,20 @@ class TestOutOfPlace:
         task = table.connect()
         table.flush()
         for event in (final(100), TaskFinished()):
-            assert [] == table.say_as(task, event)
-        table.say(TaskStarted())
+            assert [] == table.deliver_as(task, event)
+        table.deliver(TaskStarted())
         for _ in range(2):
-            assert [] == table.say_as(task, TaskStarted())
+            assert [] == table.deliver_as(task, TaskStarted())
         table.machine.send(FRAME, 0.0)
         table.finish()
-        assert [] == table.say_as(task, TaskStarted())
-        assert 1 == len(table.say(final(100)))
+        assert [] == table.deliver_as(task, TaskStarted())
+        assert 1 == len(table.deliver(final(100)))
 
     def test_a_final_that_comes_twice_is_shown_once(self) -> None:
         """The same final once more is skipped; the same words at another time are another final."""
         table = Table()
         table.start(10)
-        results = table.say(final(300, "no"), final(300, "no"), final(600, "no", begin=300))
+        results = table.deliver(final(300, "no"), final(300, "no"), final(600, "no", begin=300))
         assert [300, 600] == [one.sentence.end_time for one in results]
         assert 2 == table.machine.finals
 
@@ -1206,12 +1206,12 @@ class TestOutOfPlace:
         table.connect()
         table.flush()
         if phase != "starting":
-            table.say(TaskStarted())
+            table.deliver(TaskStarted())
         if phase == "finishing":
             table.finish()
         assert phase == table.phase
         for event in (TaskStarted(), partial(0), final(100), TaskFinished()):
-            assert [] == table.say_as("f" * 32, event)
+            assert [] == table.deliver_as("f" * 32, event)
         assert phase == table.phase
         assert 0 == table.machine.finals
 
@@ -1224,11 +1224,11 @@ class TestOutOfPlace:
         table = Table()
         table.machine.connected("0000000000000000000000000000000a", 0.0)
         table.flush()
-        table.say_as(spelling, TaskStarted())
+        table.deliver_as(spelling, TaskStarted())
         table.machine.send(FRAME, 0.0)
         table.machine.finish(0.0)
         list(table.machine.data_to_send(0.0))
-        (result,) = table.say_as(spelling, final(100))
+        (result,) = table.deliver_as(spelling, final(100))
         assert "0000000000000000000000000000000a" == result.request_id
-        table.say_as(spelling, TaskFinished())
+        table.deliver_as(spelling, TaskFinished())
         assert Phase.DONE is table.phase

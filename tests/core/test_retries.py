@@ -32,7 +32,7 @@ stale = Setback(LOST, was_connected=True, was_stale=True)
 
 
 def delays(setbacks: list[Setback], policy: Reconnect | None) -> list[float | None]:
-    """Give the decision after each setback."""
+    """Return the decision after each setback."""
     retries = Retries(policy)
     return [retries.delay(setback, float(now)) for now, setback in enumerate(setbacks)]
 
@@ -77,7 +77,7 @@ def delays(setbacks: list[Setback], policy: Reconnect | None) -> list[float | No
     ],
 )
 def test_the_budget(setbacks: list[Setback], expected: list[float | None]) -> None:
-    """With four attempts, each row of the table is decided as its name says."""
+    """With four attempts, each row of the table is decided as its name suggests."""
     assert expected == delays(setbacks, Reconnect(attempts=4, backoff=float))
 
 
@@ -133,7 +133,7 @@ def test_the_service_may_ask_for_more(retry_after: float, expected: float) -> No
 
 
 def test_failures_are_counted_in_a_row() -> None:
-    """`failures` tells how many there were since the last progress, for the hook."""
+    """`failures` counts those since the last progress, for the observer."""
     retries = Retries(Reconnect())
     counted = []
     for setback in (refused, throttled, stale, dropped_after_words, dropped):
@@ -167,7 +167,7 @@ def test_an_outage_ends_with_progress() -> None:
 
 
 def test_progress_that_is_not_worth_a_task_ends_it() -> None:
-    """Tasks that bring a millisecond each do not give the budget back; half a second does."""
+    """Tasks that gain a millisecond each do not reset the budget; half a second does."""
     a_little = Setback(LOST, was_connected=True, gained=1)
     assert [1, 2, None] == delays([a_little] * 3, Reconnect(attempts=4, backoff=float))
     more = Setback(LOST, was_connected=True, gained=250)

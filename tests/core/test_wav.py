@@ -42,13 +42,13 @@ def chunk(name: bytes, body: bytes) -> bytes:
 
 
 def head(*chunks: bytes, size: int = len(SAMPLES), magic: bytes = b"RIFF") -> bytes:
-    """Return the header of a stream whose samples are said to have *size* bytes."""
+    """Return the header of a stream that declares *size* bytes of samples."""
     body = b"".join(chunks)
     return magic + struct.pack("<I", 0) + b"WAVE" + body + b"data" + struct.pack("<I", size)
 
 
 def facts(header: WavHeader) -> dict[str, Any]:
-    """Return all that a header says."""
+    """Return all facts in a header."""
     return {
         name: getattr(header, name)
         for name in (

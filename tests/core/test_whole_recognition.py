@@ -10,9 +10,9 @@ AUDIO = marked(6000, sample_rate=RATE)
 
 
 class Talk(World):
-    """Somebody who talks in real time."""
+    """A speaker in real time."""
 
-    def speak(self, begin_ms: int, end_ms: int) -> None:
+    def add_speech(self, begin_ms: int, end_ms: int) -> None:
         """Send the audio between two times, in chunks of 70 ms, as it is recorded."""
         for at in range(begin_ms, end_ms, 70):
             piece = AUDIO[at * PER_MS : min(at + 70, end_ms) * PER_MS]
@@ -47,7 +47,7 @@ def test_a_whole_recognition() -> None:
 
 def begin_late(world: Talk) -> None:
     """Audio comes before there is a connection, and before the first task has started."""
-    world.speak(0, 500)
+    world.add_speech(0, 500)
     assert Phase.NEW is world.machine.phase
     world.connect()
     world.pump()
@@ -64,7 +64,7 @@ def fill_up(world: Talk) -> None:
     world.serve()
     world.throttle(on=True)
     world.speak(500, 1200)
-    assert world.machine.has_data
+    assert world.machine.waiting
     assert "send" in world.machine._deadlines
     world.throttle(on=False)
     world.pump()
@@ -74,12 +74,12 @@ def fill_up(world: Talk) -> None:
 
 def break_off(world: Talk) -> None:
     """A drop takes results that were on their way, and frames that were not read."""
-    world.speak(1200, 2000)
+    world.add_speech(1200, 2000)
     world.serve(5)
     assert world.uplink
     assert world.service.downlink
     world.cut(1011)
-    world.speak(2000, 2300)
+    world.add_speech(2000, 2300)
     world.tick(0.5)
     assert Phase.WAITING is world.machine.phase
     world.connect()
@@ -88,10 +88,10 @@ def break_off(world: Talk) -> None:
 
 def flush(world: Talk) -> None:
     """The utterance ends with a flush; what follows is in another task on the same connection."""
-    world.speak(2300, 3000)
+    world.add_speech(2300, 3000)
     connections = len(world.services)
     world.machine.flush(world.now)
-    world.speak(3000, 3210)
+    world.add_speech(3000, 3210)
     assert Phase.FINISHING is world.machine.phase
     world.settle()
     assert Phase.RUNNING is world.machine.phase
@@ -99,7 +99,7 @@ def flush(world: Talk) -> None:
 
 
 def fall_silent(world: Talk) -> None:
-    """The source gives nothing for 12 s; silence keeps the task alive and closes the sentence."""
+    """The source is quiet for 12 s; silence keeps the task alive and ends the sentence."""
     world.tick(12.0)
     world.settle()
     assert world.machine._ledger.injected >= 1000
@@ -108,7 +108,7 @@ def fall_silent(world: Talk) -> None:
 
 def break_off_at_the_end(world: Talk) -> None:
     """Another drop comes when the end has been sent, and not all results have been received."""
-    world.speak(3210, 6000)
+    world.add_speech(3210, 6000)
     world.machine.finish(world.now)
     world.pump()
     world.serve()

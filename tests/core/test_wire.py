@@ -42,24 +42,24 @@ NESTED = "[" * DEPTH + "]" * DEPTH
 
 
 def event(name: Any, payload: Any = None, **header: Any) -> str:
-    """Give a frame of the service."""
+    """Return a frame of the service."""
     facts = {"event": name, "task_id": T, "attributes": {}} | header
     return json.dumps({"header": facts, "payload": payload})
 
 
 def result(sentence: Any, usage: Any = None) -> str:
-    """Give a frame with a result."""
+    """Return a frame with a result."""
     return event("result-generated", {"output": {"sentence": sentence}, "usage": usage})
 
 
 def command(action: str, payload: Any, **header: Any) -> str:
-    """Give a frame of a client."""
+    """Return a frame of a client."""
     facts = {"action": action, "task_id": T, "streaming": "duplex"} | header
     return json.dumps({"header": facts, "payload": payload})
 
 
 def run_task(**changes: Any) -> str:
-    """Give a frame that begins a task."""
+    """Return a frame that begins a task."""
     payload = {"task_group": "audio", "task": "asr", "function": "recognition", "model": "m"}
     return command("run-task", payload | {"parameters": {}, "input": {}} | changes)
 
@@ -229,7 +229,7 @@ def test_null_usage_fields_count_as_missing() -> None:
 
 
 def test_null_error_fields_count_as_missing() -> None:
-    """A failure that does not say why is still a failure."""
+    """A failure without a reason is still a failure."""
     frame = event("task-failed", {}, error_code=None, error_message=None)
     assert (T, TaskFailed()) == decode_event(frame)
 
@@ -269,7 +269,7 @@ def test_a_task_id_of_another_type_names_no_task() -> None:
 
 
 def test_unknown_event_is_named() -> None:
-    """An event of an unknown kind is told apart from what is no event, and named."""
+    """An event of an unknown kind is distinguished from a message that is no event, and named."""
     with pytest.raises(UnknownEvent) as caught:
         decode_event(event("context-updated", {"output": []}))
     assert "context-updated" == str(caught.value)
@@ -278,31 +278,33 @@ def test_unknown_event_is_named() -> None:
 @pytest.mark.parametrize(
     ("frame", "expected"),
     [
-        pytest.param("", "no event", id="nothing"),
-        pytest.param("{", "no event", id="half an object"),
-        pytest.param("[]", "no event", id="an array"),
-        pytest.param("null", "no event", id="null"),
-        pytest.param("5", "no event", id="a number"),
-        pytest.param("{}", "no event", id="no header"),
-        pytest.param('{"header": []}', "no event", id="a header that is an array"),
-        pytest.param('{"header": {}}', "no event", id="no event in the header"),
-        pytest.param(event([]), "no event", id="an event that is an array"),
-        pytest.param(event({}), "no event", id="an event that is an object"),
-        pytest.param(event(5), "no event", id="an event that is a number"),
-        pytest.param(event(None), "no event", id="an event that is null"),
-        pytest.param("\ud800", "no event", id="a lone surrogate"),
-        pytest.param(b"\xff", "no event", id="no UTF-8"),
+        pytest.param("", "not an event", id="nothing"),
+        pytest.param("{", "not an event", id="half an object"),
+        pytest.param("[]", "not an event", id="an array"),
+        pytest.param("null", "not an event", id="null"),
+        pytest.param("5", "not an event", id="a number"),
+        pytest.param("{}", "not an event", id="no header"),
+        pytest.param('{"header": []}', "not an event", id="a header that is an array"),
+        pytest.param('{"header": {}}', "not an event", id="no event in the header"),
+        pytest.param(event([]), "not an event", id="an event that is an array"),
+        pytest.param(event({}), "not an event", id="an event that is an object"),
+        pytest.param(event(5), "not an event", id="an event that is a number"),
+        pytest.param(event(None), "not an event", id="an event that is null"),
+        pytest.param("\ud800", "not an event", id="a lone surrogate"),
+        pytest.param(b"\xff", "not an event", id="no UTF-8"),
         pytest.param(
-            b'{"header":{"event":"task-started","task_id":"\xff"}}', "no event", id="broken UTF-8"
+            b'{"header":{"event":"task-started","task_id":"\xff"}}',
+            "not an event",
+            id="broken UTF-8",
         ),
-        pytest.param("[" * 100_000, "no event", id="nested too deep"),
+        pytest.param("[" * 100_000, "not an event", id="nested too deep"),
         pytest.param(result([]), "malformed result-generated: .* list", id="a sentence: an array"),
         pytest.param(result(5), "malformed result-generated: .* int", id="a sentence: a number"),
         pytest.param(result({"text": [5]}), "malformed result-generated: .* text", id="no text"),
     ],
 )
 def test_what_is_no_event(frame: str | bytes, expected: str) -> None:
-    """What cannot be read as an event is the peer's breach of the protocol, and says why."""
+    """A frame that is not an event is a violation by the peer, and the error has the reason."""
     with pytest.raises(RemoteProtocolError, match=expected):
         decode_event(frame)
 
@@ -310,9 +312,9 @@ def test_what_is_no_event(frame: str | bytes, expected: str) -> None:
 @pytest.mark.parametrize(
     ("frame", "expected"),
     [
-        pytest.param("{", "cannot read the message", id="half an object"),
-        pytest.param("\ud800", "cannot read the message", id="a lone surrogate"),
-        pytest.param(b'{"header":"\xff"}', "cannot read the message", id="no UTF-8"),
+        pytest.param("{", "cannot decode the message", id="half an object"),
+        pytest.param("\ud800", "cannot decode the message", id="a lone surrogate"),
+        pytest.param(b'{"header":"\xff"}', "cannot decode the message", id="no UTF-8"),
         pytest.param(run_task(parameters=None), "Expected `object`", id="null parameters"),
         pytest.param(command("run-task", {"task": "asr"}), "field `input`", id="no input"),
         pytest.param(command("finish-task", {}), "field `input`", id="no input at the end"),
@@ -322,7 +324,7 @@ def test_what_is_no_event(frame: str | bytes, expected: str) -> None:
         pytest.param(run_task(function="x"), "audio/asr/recognition", id="another function"),
         pytest.param(
             run_task(parameters={"x": 0}).replace("0", "[" * 99_999),
-            "cannot read the message",
+            "cannot decode the message",
             id="nested too deep",
         ),
         pytest.param(
@@ -335,7 +337,7 @@ def test_what_is_no_event(frame: str | bytes, expected: str) -> None:
     ],
 )
 def test_what_is_no_command(frame: str | bytes, expected: str) -> None:
-    """What the service would refuse as a command is refused, and the message says what is wrong."""
+    """A command that the service would refuse is refused, and the message has the reason."""
     with pytest.raises(RemoteProtocolError, match=expected):
         decode_command(frame)
 

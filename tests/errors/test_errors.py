@@ -134,8 +134,8 @@ TEXTS: list[tuple[ParaformerError, str]] = [
     (ProtocolError("they disagree"), "they disagree"),
     (LocalProtocolError("cannot send audio while idle"), "cannot send audio while idle"),
     (
-        RemoteProtocolError("audio may not come while idle", request_id="t"),
-        "audio may not come while idle [request id t]",
+        RemoteProtocolError("audio is not allowed while idle", request_id="t"),
+        "audio is not allowed while idle [request id t]",
     ),
 ]
 

@@ -20,7 +20,7 @@ PAUSE = 0.8  # the service's default of the pause that ends a sentence, in secon
 
 
 def run_task(**parameters: Any) -> RunTask:
-    """Give the beginning of a task."""
+    """Return the beginning of a task."""
     return RunTask("m", {"format": "pcm", "sample_rate": RATE} | parameters)
 
 
@@ -149,7 +149,7 @@ def test_the_first_silence_ends_the_sentence(
 
 
 def test_before_any_audio_a_short_silence_is_enough() -> None:
-    """While nothing was said there is no sentence to end, so only 100 ms are sent."""
+    """Without speech there is no sentence to end, so only 100 ms are sent."""
     stack, service = Stack([Heartbeat(5.0)]), Service()
     service.take(list(stack.outgoing(run_task(), 0.0)), 0.0)
     be_quiet(stack, service, 0.0, 6.0)

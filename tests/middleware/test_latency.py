@@ -22,7 +22,7 @@ TEXT = ResultGenerated(Sentence(text="x"))
 
 
 def measured(*messages: tuple[float, Command | Event]) -> results.Latency:
-    """Let *messages* pass at their times, and give what was measured."""
+    """Pass *messages* at their times, and return what was measured."""
     latency = LatencyMeter()
     for now, message in messages:
         passes = latency.outgoing if isinstance(message, Command) else latency.incoming

@@ -742,15 +742,15 @@ async def _twice(peer: Peer) -> None:
 @pytest.mark.parametrize(
     ("misuse", "reason"),
     [
-        (_audio_before_start, "audio may not come while idle"),
-        (_finish_before_start, "finish-task may not come while idle"),
-        (_unknown_action, "cannot read the message: Invalid value 'dance-task'"),
-        (_broken_json, "cannot read the message: Input data was truncated"),
-        (_no_object, "cannot read the message: Expected `object`"),
-        (_no_input, "cannot read the message: Object missing required field `input`"),
+        (_audio_before_start, "audio is not allowed while idle"),
+        (_finish_before_start, "finish-task is not allowed while idle"),
+        (_unknown_action, "cannot decode the message: Invalid value 'dance-task'"),
+        (_broken_json, "cannot decode the message: Input data was truncated"),
+        (_no_object, "cannot decode the message: Expected `object`"),
+        (_no_input, "cannot decode the message: Object missing required field `input`"),
         (_other_function, "run-task must ask for a duplex audio/asr/recognition task"),
         (_other_id, "finish-task names another task than the running one"),
-        (_twice, "run-task may not come while running"),
+        (_twice, "run-task is not allowed while running"),
     ],
 )
 async def test_a_breach_of_the_protocol(
@@ -774,7 +774,7 @@ async def test_audio_after_the_end() -> None:
         await peer.audio(bytes(3200))
         await peer.finish()
         await peer.audio(bytes(3200))
-        assert await peer.failure() == ("CLIENT_ERROR", "audio may not come while finishing")
+        assert await peer.failure() == ("CLIENT_ERROR", "audio is not allowed while finishing")
 
 
 @pytest.mark.parametrize(

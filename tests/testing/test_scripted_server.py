@@ -677,11 +677,11 @@ async def wrong_format(peer: Peer) -> None:
 @pytest.mark.parametrize(
     ("misbehave", "text"),
     [
-        (wrong_audio_too_early, "audio may not come while idle"),
-        (wrong_finish, "finish-task may not come while idle"),
-        (wrong_interleaving, "run-task may not come while running"),
+        (wrong_audio_too_early, "audio is not allowed while idle"),
+        (wrong_finish, "finish-task is not allowed while idle"),
+        (wrong_interleaving, "run-task is not allowed while running"),
         (wrong_task, "finish-task names another task"),
-        (wrong_json, "cannot read the message"),
+        (wrong_json, "cannot decode the message"),
         (wrong_model, "model is missing"),
         (wrong_rate, "sample_rate: "),
         (wrong_format, "format: "),
@@ -704,7 +704,7 @@ async def test_audio_before_started_is_a_violation() -> None:
         await peer.audio(bytes(FRAME))
 
         assert await peer.event() == "task-failed"
-        assert server.violations == ["audio may not come while starting"]
+        assert server.violations == ["audio is not allowed while starting"]
 
 
 async def test_frames_of_bad_sizes_are_noted() -> None:
