@@ -1,19 +1,40 @@
-"""Fixtures for tests with real sockets: a service in this process, and a check for leaks."""
+"""
+Fixtures for tests with real sockets: a service in this process, and a check for leaks.
+
+`TEST_TRANSPORT`, a variable of the environment, names the transport of all recognizers that do not
+choose their own: `aiohttp`, the default; `documented`, which is aiohttp on a version that is not in
+`TESTED`; or `picows`.
+"""
 
 import asyncio
 import gc
+import os
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from paraformer_async import AsyncRecognizer
+from paraformer_async._net import aiohttp_factory
 from paraformer_async.server import LocalServer
-from tests.loops import both_loops
+from tests.loops import each_loop
 
-anyio_backend = both_loops
+anyio_backend = each_loop
 
 AUDIO = Path(__file__).parents[2] / "examples" / "audio"
+TRANSPORT = os.environ.get("TEST_TRANSPORT", "aiohttp")
+
+
+@pytest.fixture(autouse=True)
+def chosen_transport(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let recognizers use the chosen transport by default."""
+    if TRANSPORT == "documented":
+        monkeypatch.setattr(aiohttp_factory, "TESTED", frozenset())
+    else:
+        defaults = AsyncRecognizer.__init__.__kwdefaults__
+        assert "aiohttp" == defaults["transport"]
+        monkeypatch.setitem(defaults, "transport", TRANSPORT)
 
 
 @pytest.fixture

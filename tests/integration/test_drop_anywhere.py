@@ -5,14 +5,10 @@ import pytest
 
 from paraformer_async.testing import Drop, ScriptedServer
 from tests.integration.marked import LENGTH, assert_complete, results_of
+from tests.loops import one_loop
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
-
-
-@pytest.fixture
-def anyio_backend() -> tuple[str, dict[str, bool]]:
-    """Use one event loop without debug mode: 300 recognitions of 10 s are too slow for more."""
-    return ("asyncio", {"debug": False})
+anyio_backend = one_loop  # 300 recognitions of 10 s are too slow for more
 
 
 @pytest.mark.parametrize("before_final", [None, True, False])

@@ -12,8 +12,10 @@ from paraformer_async import AsyncRecognizer, RecognitionResult, TaskFailedError
 from paraformer_async.middleware import Heartbeat
 from paraformer_async.server import Clocks, LocalServer
 from tests.integration.conftest import AUDIO
+from tests.loops import one_loop
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
+anyio_backend = one_loop  # the engine takes most of the time
 
 BYTES_PER_MS = 32
 SPOKEN = {
@@ -27,12 +29,6 @@ SPOKEN = {
         "unless to be rather cold hearted and rather selfish is to be ill disposed"
     ),
 }
-
-
-@pytest.fixture
-def anyio_backend() -> tuple[str, dict[str, bool]]:
-    """Use one event loop: the engine takes most of the time."""
-    return ("asyncio", {"debug": False})
 
 
 @pytest.fixture

@@ -26,10 +26,10 @@ from paraformer_async.testing._far_end import (
     switch_protocols,
     text,
 )
-from tests.loops import both_loops
+from tests.loops import each_loop
 
 pytestmark = pytest.mark.anyio
-anyio_backend = both_loops
+anyio_backend = each_loop
 
 needs_tested = pytest.mark.skipif(
     aiohttp.__version__ not in aiohttp_factory.TESTED, reason="the documented way is taken"

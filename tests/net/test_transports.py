@@ -31,10 +31,10 @@ from paraformer_async.testing._far_end import (
     switch_protocols,
 )
 from paraformer_async.testing.transports import CHECKS, check_transport
-from tests.loops import both_loops
+from tests.loops import each_loop
 
 pytestmark = pytest.mark.anyio
-anyio_backend = both_loops
+anyio_backend = each_loop
 
 
 Maker: TypeAlias = Callable[[], TransportFactory]
@@ -320,7 +320,7 @@ async def test_all_checks_are_run(monkeypatch: pytest.MonkeyPatch) -> None:
         run.append(name)
 
     checks = {name: partial(note, name=name) for name in CHECKS}
-    monkeypatch.setattr(transports, "_ALL", checks)
+    monkeypatch.setattr(transports, "ALL", checks)
     await check_transport(lambda: factory_of("aiohttp"))
     assert list(CHECKS) == run
 

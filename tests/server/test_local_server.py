@@ -19,10 +19,10 @@ from paraformer_async.server import (
     LocalServer,
     StreamSettings,
 )
-from tests.loops import both_loops
+from tests.loops import each_loop
 
 pytestmark = pytest.mark.anyio
-anyio_backend = both_loops  # its own protocol factory meets the loop's transports
+anyio_backend = each_loop  # its own protocol factory meets the loop's transports
 
 QUICK = Clocks(close=0.2)
 
