@@ -142,7 +142,7 @@ class RecognitionStream(Enterable):
         """
         self._require_push()
         self._raise_failure()
-        await self._run.sender.mark_seam(None)
+        await self._run.sender.flush_task()
 
     async def update(self, **overrides: Unpack[Overrides]) -> None:
         """
@@ -161,7 +161,7 @@ class RecognitionStream(Enterable):
         """
         self._require_push()
         self._raise_failure()
-        await self._run.sender.mark_seam(self._run.sender.updated(overrides))
+        await self._run.sender.update(overrides)
 
     async def aclose(self) -> None:
         """End the recognition now, and wait, in bounded time, until its tasks have ended."""

@@ -211,11 +211,6 @@ class Run:
                 return
             self.sender.transport = None  # at a seam
 
-    @property
-    def has_write_error(self) -> bool:
-        """Whether nothing can be written to the current connection; see `Owner`."""
-        return self._write_error is not None
-
     def write_failed(self, error: ConnectionLostError) -> None:
         """Hold a write error back until reading has shown the reason; see `Owner`."""
         self._write_error = error

@@ -46,11 +46,6 @@ _ENDS = (Phase.DONE, Phase.GIVEN_UP)
 class Owner(Protocol):
     """What a sender needs of the recognition that it sends for."""
 
-    @property
-    def has_write_error(self) -> bool:
-        """Whether nothing can be written to the current connection."""
-        ...
-
     def write_failed(self, error: ConnectionLostError) -> None:
         """Note that a write has failed; reading may show the reason."""
         ...
@@ -98,7 +93,7 @@ class Sender:
         self._reporter = reporter
         self._timer = timer
         self._clock = clock
-        self._updated = options  # as of the latest update
+        self._options = options  # as of the latest update
         self._heading: Heading | None = Heading(options.format)
         self._reading = anyio.CancelScope()
         self._rewind_to: int | None = None
@@ -126,22 +121,29 @@ class Sender:
         """Mark the end of the audio, after all waiting calls of `send`."""
         await self._mark(self._machine.finish)
 
-    def updated(self, overrides: Overrides) -> Options:
-        """Return the options with *overrides*. Raises `InvalidOptionError`."""
+    async def flush_task(self) -> None:
+        """End the task here; the next one continues with the same options."""
+        await self._mark(self._machine.flush)
+
+    async def update(self, overrides: Overrides) -> None:
+        """
+        End the task here; the next one continues with *overrides* of the latest options.
+
+        Raises:
+            InvalidOptionError: An option cannot work, or cannot change within a stream.
+        """
         for name in overrides:
             if name not in CHANGEABLE:
                 raise InvalidOptionError(
                     name, "cannot change within a stream", hint="begin another stream for it"
                 )
-        self._updated = replace(self._updated, **overrides)
-        return self._updated
+        replace(self._options, **overrides)  # refuses what can never work before it waits
+        await self._mark(partial(self._mark_update, overrides))
 
-    async def mark_seam(self, options: Options | None) -> None:
-        """End the task here; the next one continues, with other *options* unless `None`."""
-        if options is None:
-            await self._mark(self._machine.flush)
-        else:
-            await self._mark(partial(self._machine.update, options))
+    def _mark_update(self, overrides: Overrides, now: float) -> None:
+        options = replace(self._options, **overrides)
+        self._machine.update(options, now)
+        self._options = options
 
     async def _mark(self, mark: Callable[[float], None]) -> None:
         if self.turns.waiting:
@@ -224,7 +226,7 @@ class Sender:
         """Write the frames that may be sent now, and update the timer."""
         transport, machine = self.transport, self._machine
         try:
-            if transport is not None and not self._owner.has_write_error:
+            if transport is not None:
                 while not transport.is_full and (frames := machine.data_to_send(now)):
                     transport.write(frames)
                     if self._reporter.has_messages:
@@ -237,6 +239,7 @@ class Sender:
                 machine.has_nearer_deadline = False
                 self._timer.nudge(machine.deadline())
         except ConnectionLostError as error:
+            self.transport = None
             self._owner.write_failed(error)
         except BaseException as error:  # noqa: BLE001 - the user's middleware may raise anything
             self._owner.break_attempt(error)

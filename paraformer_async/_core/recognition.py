@@ -346,7 +346,9 @@ class Recognition(Outgoing):
             # All audio was sent in earlier tasks, and none was left for this one.
             is_rest = self._ledger.is_fresh and self._ledger.given != 0
             return isinstance(self._end, Seam) or not is_alone or is_rest
-        return self._ledger.is_settled and isinstance(failure, ConnectionLostError)
+        is_silent = isinstance(failure, DeadlineError) and failure.phase == "finish"
+        is_lost = isinstance(failure, ConnectionLostError) or is_silent
+        return self._ledger.is_settled and is_lost
 
     def _setback(self, failure: ServiceError, attempt: Attempt, now: float) -> Setback:
         if not attempt.is_connected:

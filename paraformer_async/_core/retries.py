@@ -16,11 +16,13 @@ Retry-After of more than a minute is not honored: the error is raised.
 
 from msgspec import Struct
 
-from paraformer_async.errors import ConnectionLostError, ServiceError
+from paraformer_async.errors import ConnectionLostError, ServiceError, TaskFailedError
 from paraformer_async.options.policies import Reconnect
 
 __all__ = ["Retries", "Setback"]
 
+# The codes of a task that was sent no audio, or no speech, for too long.
+_SILENCE = ("CLIENT_ERROR", "ResponseTimeout")
 _STABLE = 5.0
 _FRUITLESS = 3
 _PATIENCE = 5
@@ -83,7 +85,7 @@ class Retries:
         self._throttled_since, self._throttled = None, 0
         self.failures += 1
         began = self._outage_began = now if self._outage_began is None else self._outage_began
-        if self._is_spent(policy, now - began):
+        if self._is_spent(policy, now - began, is_silence=_is_of_silence(failure)):
             return None
         return max(policy.backoff(self.failures), failure.retry_after)
 
@@ -103,10 +105,10 @@ class Retries:
         elif setback.was_connected and not setback.failure.is_throttled:
             self._fruitless += 1
 
-    def _is_spent(self, policy: Reconnect, outage: float) -> bool:
+    def _is_spent(self, policy: Reconnect, outage: float, *, is_silence: bool) -> bool:
         if self._barren > policy.attempts * _PATIENCE:
             return True
-        if self._has_held and outage < policy.keep:
+        if self._has_held and outage < policy.keep and not is_silence:
             return False
         return self.failures > policy.attempts or self._fruitless >= _FRUITLESS
 
@@ -117,3 +119,8 @@ class Retries:
             return None
         self._throttled += 1
         return max(policy.backoff(self._throttled), failure.retry_after)
+
+
+def _is_of_silence(failure: ServiceError) -> bool:
+    """Whether the service failed the task because nothing was sent: that is no outage."""
+    return isinstance(failure, TaskFailedError) and failure.error_code in _SILENCE
