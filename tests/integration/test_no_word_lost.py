@@ -340,7 +340,7 @@ async def test_a_refused_parameter_is_not_tried_again() -> None:
 )
 async def test_a_service_that_always_fails_ends_it(fault: object, error: type[Exception]) -> None:
     """If every attempt fails, the retry budget runs out and the service's own reason is raised."""
-    policy = Reconnect(backoff=soon, attempts=3)
+    policy = Reconnect(backoff=soon, attempts=3, keep=1, busy=0.03)
     async with ScriptedServer(forever=fault) as server:  # type: ignore[arg-type]
         with anyio.fail_after(8), pytest.raises(error) as caught:
             await results_of(server, reconnect=policy, timeouts=BRIEF)
@@ -357,7 +357,7 @@ async def test_a_quiet_source_dies_in_the_end() -> None:
 
     async with ScriptedServer(clocks=Clocks(message=0.2)) as server:
         with anyio.fail_after(5), pytest.raises(TaskFailedError, match="heartbeat=True"):
-            await results_of(server, silent())
+            await results_of(server, silent(), reconnect=Reconnect(backoff=soon, keep=1))
 
 
 async def test_one_connection_carries_task_after_task() -> None:
