@@ -108,7 +108,7 @@ class RecognitionStream(Enterable):
         chunk = immutable(audio)
         self._raise_failure()
         try:
-            await self._run.send(chunk)
+            await self._run.sender.send(chunk)
         except UsageError as error:
             raise self._seen_failure() or error from None
         self._raise_failure()
@@ -126,7 +126,7 @@ class RecognitionStream(Enterable):
         """
         self._require_push()
         self._raise_failure()
-        await self._run.finish()
+        await self._run.sender.finish()
 
     async def flush(self) -> None:
         """
@@ -142,7 +142,7 @@ class RecognitionStream(Enterable):
         """
         self._require_push()
         self._raise_failure()
-        await self._run.mark_seam(None)
+        await self._run.sender.mark_seam(None)
 
     async def update(self, **overrides: Unpack[Overrides]) -> None:
         """
@@ -161,7 +161,7 @@ class RecognitionStream(Enterable):
         """
         self._require_push()
         self._raise_failure()
-        await self._run.mark_seam(self._run.updated(overrides))
+        await self._run.sender.mark_seam(self._run.sender.updated(overrides))
 
     async def aclose(self) -> None:
         """End the recognition now, and wait, in bounded time, until its tasks have ended."""

@@ -48,8 +48,9 @@ class Outgoing:
 
     Attributes:
         request_ids: Ids of the tasks so far, the current one last; empty before the first.
-        waiting: Frames and marks that were not sent.
-        has_nearer_deadline: Whether `deadline` may be nearer than it was. Who looks resets it.
+        waiting: Frames and marks that have not been sent.
+        has_nearer_deadline: Whether `deadline` may be earlier than before. The caller that has
+            checked it resets this.
     """
 
     def __init__(self, options: Options, stack: Stack, *, frame_ms: int, can_rewind: bool) -> None:
@@ -78,8 +79,8 @@ class Outgoing:
         self._tail_due = inf  # when audio that does not fill a frame is sent all the same
         self._unsent = 0
         self._can_rewind = can_rewind and stack.is_plain and is_raw
-        self._reached = 0  # audio before this position has passed middleware already
-        self.waiting = self._buffer.items
+        self._reached = 0  # audio before this position has already passed middleware
+        self.waiting: deque[bytes | memoryview | Mark | Seam] = self._buffer.items
         self.request_ids: list[str] = []
         self.has_nearer_deadline: bool = False
 
@@ -94,7 +95,7 @@ class Outgoing:
         return self._buffer.has_room
 
     def send(self, chunk: bytes, now: float) -> None:
-        """Take audio, also beyond `is_full`. Raises `UsageError` after `finish` or the end."""
+        """Accept audio, even if `is_full`. Raises `UsageError` after `finish` or the end."""
         buffer, size = self._buffer, len(chunk)
         if buffer.is_ended:
             raise self._ended("send")
@@ -151,7 +152,7 @@ class Outgoing:
                 continue
             self._buffer.size -= len(item)
             command: Command = Audio(item)
-            if ledger.size < self._reached:  # it comes again
+            if ledger.size < self._reached:  # after a rewind
                 self._put((command,), frames, now)
                 continue
             for step in steps:

@@ -81,6 +81,8 @@ class Recognition(Outgoing):
             checked it resets this.
     """
 
+    has_nearer_deadline: bool  # assigned here, too: without it, pyright finds the type ambiguous
+
     def __init__(
         self,
         options: Options,
@@ -311,7 +313,7 @@ class Recognition(Outgoing):
         return Again(0.0)
 
     def _shown(self, event: Event, now: float) -> list[RecognitionResult]:
-        """Pass an event through middleware, and return what of it is for the user."""
+        """Pass an event through middleware, and return the results for the user."""
         steps = self._stack.incoming_steps
         if self._stack.hurries:
             self.has_nearer_deadline = True

@@ -14,7 +14,7 @@ from paraformer_async import (
     TaskFailedError,
     Timeouts,
 )
-from paraformer_async._client import run as module
+from paraformer_async._client import sender as module
 from paraformer_async._core.wire import (
     Audio,
     Command,

@@ -325,7 +325,7 @@ def test_the_header_of_a_wav_stream_is_heard_again(sizes: list[int], extra: byte
         at, turn = at + len(piece), turn + 1
     assert 500 == ledger.given
     settle(ledger, final(0, 120))
-    assert header + samples[240:] == heard(ledger.restart())
+    assert header + samples[240:] == joined(ledger.restart())
     assert 130 == to_user(ledger, 10)
 
 

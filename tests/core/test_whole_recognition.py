@@ -63,7 +63,7 @@ def fill_up(world: Talk) -> None:
     world.pump()
     world.serve()
     world.throttle(on=True)
-    world.speak(500, 1200)
+    world.add_speech(500, 1200)
     assert world.machine.waiting
     assert "send" in world.machine._deadlines
     world.throttle(on=False)

@@ -1,0 +1,24 @@
+"""Telling cancellation from outside apart from what the user's own code raises."""
+
+from math import inf
+
+import anyio
+
+from paraformer_async.errors import UsageError
+
+__all__ = ["as_failure", "is_ours"]
+
+
+def is_ours(error: BaseException) -> bool:
+    """Whether *error* is a cancellation that was not caused by the user's code."""
+    is_cancellation = isinstance(error, anyio.get_cancelled_exc_class())
+    return is_cancellation and anyio.current_effective_deadline() == -inf
+
+
+def as_failure(error: BaseException, whose: str) -> BaseException:
+    """Return *error* as raised to the user, to whom a cancellation would look like their own."""
+    if isinstance(error, anyio.get_cancelled_exc_class()):
+        failure = UsageError(f"{whose} was canceled")
+        failure.__cause__ = error
+        return failure
+    return error

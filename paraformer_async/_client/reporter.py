@@ -1,0 +1,77 @@
+"""Reports of one recognition to the log and to the user's observer."""
+
+import logging
+from collections.abc import Callable, Sequence
+
+from paraformer_async._core.recognition import Again, Recognition
+from paraformer_async._net.contract import OutgoingFrame
+from paraformer_async.observing import (
+    Ended,
+    MessageReceived,
+    MessageSent,
+    Observation,
+    Observer,
+    RetryScheduled,
+)
+from paraformer_async.text import clean
+
+__all__ = ["Reporter"]
+
+_logger = logging.getLogger("paraformer_async.client")
+
+
+class Reporter:
+    """
+    Reports; raises what the observer raises.
+
+    Args:
+        observer: The user's observer, if any.
+        with_messages: Whether raw messages are reported.
+        clock: Seconds, monotonic.
+
+    Attributes:
+        has_messages: Whether raw messages are reported.
+    """
+
+    def __init__(
+        self, observer: Observer | None, *, with_messages: bool, clock: Callable[[], float]
+    ) -> None:
+        self.has_messages: bool = observer is not None and with_messages
+        self._observe = observer
+        self._clock = clock
+        self._began = clock()
+
+    def emit(self, observation: Observation) -> None:
+        """Report an observation."""
+        if self._observe is not None:
+            self._observe(observation)
+
+    def sent(self, frames: Sequence[OutgoingFrame], recognition: str) -> None:
+        """Report frames that were written."""
+        for frame in frames:
+            message = frame if isinstance(frame, str) else bytes(frame)
+            self.emit(MessageSent(recognition, message))
+
+    def received(self, frame: str | bytes, recognition: str) -> None:
+        """Report a frame that was received."""
+        self.emit(MessageReceived(recognition, frame))
+
+    def retry(self, again: Again, machine: Recognition) -> None:
+        """Report a failure that is followed by another attempt."""
+        failure = again.failure
+        if failure is not None:
+            _logger.info("another attempt in %.2f s after: %s", again.after, clean(str(failure)))
+            recognition = machine.request_ids[0] if machine.request_ids else ""
+            self.emit(
+                RetryScheduled(recognition, failure, again.failures, again.after, machine.unsettled)
+            )
+
+    def end(
+        self, machine: Recognition, ids: tuple[str, ...], failure: BaseException | None
+    ) -> None:
+        """Report the end of the recognition; an error of the observer goes to the log."""
+        seconds = self._clock() - self._began
+        try:
+            self.emit(Ended(ids[0], ids, seconds, machine.finals, machine.usage, failure))
+        except BaseException:  # the recognition has ended, so the error cannot end it
+            _logger.exception("the observer failed at the end of a recognition")

@@ -1,0 +1,244 @@
+"""
+The sending half of the shell: audio of the user into the machine, frames out of it.
+
+    source ─pump→ machine.send ─┐
+    user ─send──→ machine.send ─┤ flush: machine.data_to_send → transport.write
+    room, timer ────────────────┘
+
+The pump is the only one that touches the user's source: a deadline on the user's `anext()` would
+end an async generator and lose its audio.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import aclosing
+from functools import partial
+from math import inf
+from typing import TYPE_CHECKING, Protocol
+
+import anyio
+from msgspec.structs import replace
+
+from paraformer_async._client.failing import as_failure, is_ours
+from paraformer_async._client.inbox import Signal
+from paraformer_async._client.reporter import Reporter
+from paraformer_async._client.timer import Timer
+from paraformer_async._client.turns import Turns
+from paraformer_async._core.protocol import Phase
+from paraformer_async._core.recognition import BATCH, Recognition
+from paraformer_async.audio.heading import Heading
+from paraformer_async.audio.source import Chunks, immutable
+from paraformer_async.errors import AudioError, ConnectionLostError, InvalidOptionError
+from paraformer_async.options.options import CHANGEABLE, Options, Overrides
+
+if TYPE_CHECKING:
+    from paraformer_async._net.contract import Transport
+
+__all__ = ["Owner", "Sender"]
+
+# Chunks that arrive within this interval, in seconds, are sent together.
+_BURST = 0.001
+# After this many chunks, a source that never waits yields to other tasks.
+_TURN = 32
+_ENDS = (Phase.DONE, Phase.GIVEN_UP)
+
+
+class Owner(Protocol):
+    """What a sender needs of the recognition that it sends for."""
+
+    @property
+    def has_write_error(self) -> bool:
+        """Whether nothing can be written to the current connection."""
+        ...
+
+    def write_failed(self, error: ConnectionLostError) -> None:
+        """Note that a write has failed; reading may show the reason."""
+        ...
+
+    def break_attempt(self, error: BaseException) -> None:
+        """End the current attempt."""
+        ...
+
+    def end(self, reason: BaseException) -> None:
+        """End the recognition."""
+        ...
+
+
+class Sender:
+    """
+    Sends the audio of one recognition.
+
+    Args:
+        machine: The recognition.
+        options: Its options.
+        owner: Who receives its results.
+        reporter: Reports what is sent, if asked for.
+        timer: Looks after deadlines.
+        clock: Seconds, monotonic.
+
+    Attributes:
+        transport: The current connection, while a task may be sent to it.
+        turns: The calls that wait.
+    """
+
+    def __init__(
+        self,
+        machine: Recognition,
+        options: Options,
+        *,
+        owner: Owner,
+        reporter: Reporter,
+        timer: Timer,
+        clock: Callable[[], float],
+    ) -> None:
+        self.transport: Transport | None = None
+        self.turns: Turns = Turns(self._lets_pass)
+        self._machine = machine
+        self._owner = owner
+        self._reporter = reporter
+        self._timer = timer
+        self._clock = clock
+        self._updated = options  # as of the latest update
+        self._heading: Heading | None = Heading(options.format)
+        self._reading = anyio.CancelScope()
+        self._rewind_to: int | None = None
+        self._rewound = Signal()
+        self._flushed_at = -inf
+        self._is_flush_due = False
+
+    async def send(self, chunk: bytes) -> None:
+        """
+        Accept audio; wait while the machine is full, in the order of the calls.
+
+        Cancellation is safe: the chunk is accepted whole or not at all.
+
+        Raises:
+            UsageError: The audio or the recognition has ended.
+        """
+        if self.turns.waiting or self._machine.is_full:
+            await self.turns.wait()
+        try:
+            self._take(chunk)
+        finally:
+            self.turns.pass_on()
+
+    async def finish(self) -> None:
+        """Mark the end of the audio, after all waiting calls of `send`."""
+        await self._mark(self._machine.finish)
+
+    def updated(self, overrides: Overrides) -> Options:
+        """Return the options with *overrides*. Raises `InvalidOptionError`."""
+        for name in overrides:
+            if name not in CHANGEABLE:
+                raise InvalidOptionError(
+                    name, "cannot change within a stream", hint="begin another stream for it"
+                )
+        self._updated = replace(self._updated, **overrides)
+        return self._updated
+
+    async def mark_seam(self, options: Options | None) -> None:
+        """End the task here; the next one continues, with other *options* unless `None`."""
+        if options is None:
+            await self._mark(self._machine.flush)
+        else:
+            await self._mark(partial(self._machine.update, options))
+
+    async def _mark(self, mark: Callable[[float], None]) -> None:
+        if self.turns.waiting:
+            await self.turns.wait()
+        try:
+            now = self._clock()
+            mark(now)
+            self.flush(now)
+        finally:
+            self.turns.pass_on()
+
+    def _take(self, chunk: bytes) -> None:
+        if self._heading is not None:
+            self._check_heading(chunk)
+        now = self._clock()
+        self._machine.send(chunk, now)
+        if self._is_flush_due:
+            return
+        if now - self._flushed_at < _BURST:  # send a burst together
+            self._is_flush_due = True
+            asyncio.get_running_loop().call_soon(self._flush_burst)
+        else:
+            self._flushed_at = now
+            self.flush(now)
+
+    def _check_heading(self, chunk: bytes) -> None:
+        try:
+            if self._heading is not None and not self._heading.feed(chunk):
+                self._heading = None
+        except AudioError as error:
+            self._owner.end(error)
+            raise
+
+    def _flush_burst(self) -> None:
+        self._is_flush_due = False
+        self._flushed_at = now = self._clock()
+        self.flush(now)
+
+    def _lets_pass(self) -> bool:
+        return self._machine.has_room or self._machine.phase in _ENDS
+
+    async def pump(self, source: Chunks) -> None:
+        """Read the user's audio; after a rewind, read it again from there."""
+        try:
+            while True:
+                with anyio.CancelScope() as self._reading:
+                    await self._pump_once(source)
+                if source.rewound is None:
+                    return
+                while self._rewind_to is None:
+                    await self._rewound.wait()
+                source, self._rewind_to = source.rewound(self._rewind_to), None
+        except BaseException as error:
+            if is_ours(error):
+                raise
+            self._owner.end(as_failure(error, "the audio source"))
+
+    async def _pump_once(self, source: Chunks) -> None:
+        taken = 0
+        async with aclosing(source):
+            async for given in source:
+                chunk = given if type(given) is bytes else immutable(given)
+                if self.turns.waiting or self._machine.is_full:
+                    await self.turns.wait()
+                if self._rewind_to is not None:
+                    return
+                self._take(chunk)  # raises after the end: a source may never wait
+                taken += 1
+                if taken % _TURN == 0:
+                    await asyncio.sleep(0)
+        await self.finish()
+
+    def rewind(self, position: int) -> None:
+        """Read the source again from *position*, in bytes."""
+        self._rewind_to = position
+        self._reading.cancel()
+        self._rewound.notify()
+
+    def flush(self, now: float) -> None:
+        """Write the frames that may be sent now, and update the timer."""
+        transport, machine = self.transport, self._machine
+        try:
+            if transport is not None and not self._owner.has_write_error:
+                while not transport.is_full and (frames := machine.data_to_send(now)):
+                    transport.write(frames)
+                    if self._reporter.has_messages:
+                        self._reporter.sent(frames, machine.request_ids[0])
+                    if len(frames) < BATCH:
+                        break
+                if transport.is_full:
+                    machine.blocked(transport.unsent(), now)
+            if machine.has_nearer_deadline:
+                machine.has_nearer_deadline = False
+                self._timer.nudge(machine.deadline())
+        except ConnectionLostError as error:
+            self._owner.write_failed(error)
+        except BaseException as error:  # noqa: BLE001 - the user's middleware may raise anything
+            self._owner.break_attempt(error)
+        if self.turns.waiting:
+            self.turns.pass_on()
