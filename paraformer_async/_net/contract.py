@@ -55,7 +55,7 @@ class Receiver(Protocol):
 
     def frame_received(self, frame: str | bytes) -> bool:
         """
-        Take a message: text as `str` or in UTF-8, binary as `bytes`.
+        Take a message: text as `str` or in UTF-8 that was not validated, binary as `bytes`.
 
         Returns:
             Whether `receive` is to return: this was the last message that is wanted for now.
