@@ -92,7 +92,7 @@ _ROWS = (
         "language_hints",
         Texts('["zh", "en"]'),
         None,
-        "Languages that may be spoken; detected when not given.",
+        "Languages that may be spoken; detected if not given.",
     ),
     _row("semantic_punctuation_enabled", Flag(), False, "End sentences by meaning, not at pauses."),
     Parameter(
@@ -110,16 +110,22 @@ _ROWS = (
         vad_only=True,
     ),
     _row("punctuation_prediction_enabled", Flag(), True, "Add punctuation."),
-    _row("heartbeat", Flag(), False, "Keep the stream alive while its source is quiet."),
+    _row(
+        "heartbeat",
+        Flag(),
+        False,
+        "Keep the stream alive while its source is quiet, by sending silence that also ends the "
+        "last sentence.",
+    ),
     _row("inverse_text_normalization_enabled", Flag(), True, "Write numbers in digits."),
     _row("vocabulary", Weights(), None, "Hot words with their weights, 1 to 5, or 50."),
     _row(
         "speech_noise_threshold",
         Number(*NOISE_THRESHOLDS),
         None,
-        "From -1.0 to 1.0; towards 1.0 more of the audio is taken for noise.",
+        "From -1.0 to 1.0; toward 1.0, more of the audio is taken for noise.",
     ),
-    _row("special_word_filter", Filter(), None, "Words to replace by signs, or to leave out."),
+    _row("special_word_filter", Filter(), None, "Words to replace with symbols, or to leave out."),
     _row(
         "vad_model",
         Choice(("far_field_meeting_16k", "near_meeting_16k")),
