@@ -1,7 +1,7 @@
 """
 Addresses of the service: its own, those of a workspace, and how they are shown.
 
-Ground floor: imports only checks and facts of ours.
+Imports only checks and facts of this package.
 """
 
 import os

@@ -1,11 +1,11 @@
 """
-THE table of parameters: one row a parameter, and what follows from it and from the models.
+The table of parameters: one row per parameter, and what follows from it and from the models.
 
-`Options`, `Overrides` and `AsyncRecognizer` spell the rows out for type checkers, and are held to
-them by tests; checks, run-task and the local service follow from the rows themselves. To add a
+`Options`, `Overrides` and `AsyncRecognizer` spell the rows out for type checkers, and tests verify
+that they match; checks, run-task and the local service follow from the rows themselves. To add a
 parameter: its row here, its name in the rows of `models`, and a field in the three.
 
-Ground floor: imports only kinds, models and facts of ours. Source: "Paraformer real-time speech
+Imports only kinds, models and facts of this package. Source: "Paraformer real-time speech
 recognition, WebSocket API" and its siblings, Alibaba Cloud Model Studio.
 """
 
@@ -31,7 +31,7 @@ __all__ = ["PARAMETERS", "Parameter", "Place", "check"]
 
 
 class Place(Enum):
-    """Where a parameter stands in the payload of run-task."""
+    """Where in the payload of run-task a parameter is sent."""
 
     PARAMETERS = "parameters"
     RESOURCES = "resources"
@@ -45,7 +45,7 @@ class Parameter(Struct, frozen=True, kw_only=True):
         name: The service's name, and ours.
         kind: Its type and limits.
         doc: What it does, in one line.
-        default: What holds when it is not sent; `None` when nothing does.
+        default: What applies if it is not sent; `None` if nothing does.
         required: Whether it must be sent.
         vad_only: Whether it is for sentences that end at pauses, not by meaning.
         place: Where it is sent.
@@ -138,7 +138,7 @@ _ROWS = (
         # The vendor's client passes these on; they are not documented for any of the models.
         Parameter(name=name, kind=Kind(), doc=doc, checked=False)
         for name, doc in (
-            ("diarization_enabled", "Tell speakers apart."),
+            ("diarization_enabled", "Distinguish speakers."),
             ("speaker_count", "How many speakers there are."),
             ("timestamp_alignment_enabled", "Align the times of words."),
             ("audio_event_detection_enabled", "Detect events such as applause."),
