@@ -32,6 +32,7 @@ _CONTENT = "the service's content inspection rejected the data"
 _ACCOUNT = "check the account's balance, bills and purchased services in the console"
 _INPUT = "`payload.input` is missing; this is a bug, please report it"
 _KEY = "check api_key= or DASHSCOPE_API_KEY, and that the key belongs to the endpoint's region"
+_PATH = "check endpoint= or DASHSCOPE_WEBSOCKET_BASE_URL: the path is /api-ws/v1/inference"
 _ACCESS = "the key may not use this model or workspace; check the account's permissions"
 
 
@@ -145,7 +146,7 @@ CATALOGUE: tuple[Row, ...] = (
     # HTTP statuses, when the body has no code that is known
     Row(status={401}, hint=_KEY),
     Row(status={403}, hint=_ACCESS),
-    Row(status={404}, hint="check endpoint=: the path is /api-ws/v1/inference"),
+    Row(status={404}, hint=_PATH),
     Row(status=range(500, 600), retryable=True),
     # Close codes that blame what the client sent: RFC 6455, section 7.4.1; all others do not
     Row(close={1003, 1007, 1008, 1009}),

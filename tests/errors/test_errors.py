@@ -83,7 +83,7 @@ TEXTS: list[tuple[ParaformerError, str]] = [
         HandshakeError(404),
         (
             "the service refused the connection with HTTP 404 "
-            "(check endpoint=: the path is /api-ws/v1/inference)"
+            "(check endpoint= or DASHSCOPE_WEBSOCKET_BASE_URL: the path is /api-ws/v1/inference)"
         ),
     ),
     (
