@@ -70,35 +70,53 @@ def tests(session: nox.Session, dependencies: str) -> None:
 
 
 @nox.session
+def matrix(session: nox.Session) -> None:
+    """Run the integration tests on the transports that are not the default, on each loop."""
+    install(session, "-e", ".[dev]")
+    for transport in ("documented", "picows"):
+        integration(session, TEST_TRANSPORT=transport)
+
+
+@nox.session
+def eager(session: nox.Session) -> None:
+    """Run the integration tests with eager tasks, on each transport; needs Python 3.12."""
+    install(session, "-e", ".[dev]")
+    is_new = "import sys; print(sys.version_info >= (3, 12))"
+    if "True" not in (session.run("python", "-c", is_new, silent=True, log=False) or ""):
+        session.skip("tasks are never eager before Python 3.12")
+    for transport in ("aiohttp", "documented", "picows"):
+        integration(session, TEST_TRANSPORT=transport, TEST_LOOPS="asyncio-eager uvloop-eager")
+
+
+def integration(session: nox.Session, **env: str) -> None:
+    """Run the integration tests with *env*, see `tests/loops.py`."""
+    session.log(" ".join(f"{name}={value!r}" for name, value in env.items()))
+    session.run("python", "-m", "pytest", "tests/integration", *session.posargs, env=env)
+
+
+@nox.session
 def aiohttp(session: nox.Session) -> None:
-    """Run the tests of transports on every version of aiohttp whose private parts are used."""
+    """
+    Run the tests of transports on every version of aiohttp whose private parts are used.
+
+    With `-- some`, only on the lowest and one in between: the newest is that of the other sessions.
+    """
     install(session, "-e", ".[dev]")
     factory = (ROOT / "paraformer_async/_net/aiohttp_factory.py").read_text(encoding="utf-8")
     found = re.search(r"^TESTED = frozenset\((.*?)\)$", factory, re.DOTALL | re.MULTILINE)
     assert found, "no TESTED in aiohttp_factory.py"
-    for version in sorted(ast.literal_eval(found[1])):
-        target = Path(session.create_tmp()).resolve() / version
+    versions = sorted(ast.literal_eval(found[1]), key=lambda one: [*map(int, one.split("."))])
+    if session.posargs == ["some"]:
+        versions = [versions[0], versions[len(versions) // 2]]
+    for version in versions:
+        target = str(Path(session.create_tmp()).resolve() / version)
         pinned = f"aiohttp=={version}"
+        pip = ("python", "-m", "pip", "install", "-qq", "--upgrade", "--no-deps")
+        session.run(*pip, "--target", target, pinned)
+        tests_of_aiohttp = ("tests/net/test_transports.py", "tests/net/test_aiohttp.py")
         session.run(
-            "python",
-            "-m",
-            "pip",
-            "install",
-            "-qq",
-            "--upgrade",
-            "--no-deps",
-            "--target",
-            str(target),
-            pinned,
-        )
-        env = {"PYTHONPATH": str(target)}
-        session.run(
-            "python",
-            "-m",
-            "pytest",
-            "tests/net/test_transports.py",
-            "tests/net/test_aiohttp.py",
-            env=env,
+            *("python", "-m", "pytest", *tests_of_aiohttp, "-k", "not picows"),
+            env={"PYTHONPATH": target},
         )
 
 

@@ -62,7 +62,7 @@ class PrivateTransport(DocumentedTransport, asyncio.BufferedProtocol):
         self._transport, self._protocol = connection.transport, connection.protocol
         self._writer, self._buffer = cast("Any", socket._writer), buffer
         self._incoming = queue = _Queue(self._protocol, BUFFER, loop=socket._loop)
-        parser = WebSocketReader(queue, largest, compress=False, decode_text=True)
+        parser = WebSocketReader(queue, largest, compress=False, decode_text=False)
         self._feed: Any = parser.feed_data
         socket._reader, socket._parser = queue, parser
         self._protocol.set_parser(parser, queue)

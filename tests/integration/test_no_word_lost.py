@@ -364,7 +364,7 @@ async def test_a_quiet_source_dies_in_the_end() -> None:
 
     async with ScriptedServer(clocks=Clocks(message=0.2)) as server:
         with anyio.fail_after(5), pytest.raises(TaskFailedError, match="heartbeat=True"):
-            await results_of(server, silent())
+            await results_of(server, silent(), reconnect=Reconnect(backoff=soon, keep=1))
 
 
 async def test_one_connection_carries_task_after_task() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from paraformer_async import RecognitionResult, Sentence, Word
 from paraformer_async._core.ledger import Ledger
-from paraformer_async._core.wire import Audio, ResultGenerated
+from paraformer_async._core.wire import Audio
 from paraformer_async.testing import ScriptRun, marked, marks, marks_of
 
 BLOCK = 640  # bytes of a block at 16 kHz
@@ -127,7 +127,7 @@ def ledger_end(ledger: Ledger, sentence: Sentence, settled: int) -> int:
     """Enter a sentence, and return what is settled then, in ms of the user's audio of the task."""
     if not sentence.is_final:
         return settled
-    ledger.settle(ResultGenerated(sentence))
+    ledger.settle(sentence, is_final=True)
     return ledger.settled
 
 

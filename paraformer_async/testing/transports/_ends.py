@@ -81,10 +81,6 @@ async def what_breaks_the_protocol_ends_it(setting: Setting) -> None:
             close(999),
             frame(Opcode.TEXT, b"a", is_last=False) + text("b"),
         ],
-        1007: [
-            frame(Opcode.TEXT, b"\xff"),
-            frame(Opcode.TEXT, b"\xe5", is_last=False) + frame(Opcode.CONTINUATION, b"a"),
-        ],
         1009: [
             frame(Opcode.TEXT, bytes(limit + 1)),
             frame(Opcode.BINARY, bytes(limit), is_last=False) + frame(Opcode.CONTINUATION, b"aa"),
@@ -102,6 +98,22 @@ async def what_breaks_the_protocol_ends_it(setting: Setting) -> None:
                 assert not lost.retryable or code == 1002
                 kind, payload = await end.receive()
                 assert (Opcode.CLOSE, code) == (kind, int.from_bytes(payload[:2], "big"))
+
+
+@check
+async def text_that_is_not_utf8(setting: Setting) -> None:
+    """Broken text ends the connection with 1007, or is passed on as it is, in bytes."""
+    for broken in (
+        frame(Opcode.TEXT, b"\xff"),
+        frame(Opcode.TEXT, b"\xe5", is_last=False) + frame(Opcode.CONTINUATION, b"a"),
+    ):
+        async with connected(setting) as (transport, end):
+            receiver = RecordingReceiver()
+            frames = text("last") + broken + close(1000)
+            lost = await loss(transport, receiver, during=partial(send_anyway, end, frames))
+            passed_on = [each for each in receiver.frames if as_text(each) != "last"]
+            assert passed_on in ([], [b"\xff"], [b"\xe5a"])
+            assert (1000 if passed_on else 1007) == lost.close_code
 
 
 async def send_anyway(end: FarEnd, data: bytes) -> None:
