@@ -41,7 +41,8 @@ class RecognitionStream(Enterable):
                 print(result.text)
 
     Unread partial results are replaced by newer ones; every final result is kept. A failure is
-    raised by the loop, by `send` and `finish`, or at the latest on leaving the `async with`.
+    raised by the loop, by `send` and the other methods, or at the latest on leaving the
+    `async with`. `flush` and `update` divide a stream into several tasks.
     Leaving takes bounded time, even if the service does not respond. The methods must be called in
     the event loop of the recognizer, by any number of tasks.
     """
@@ -61,7 +62,7 @@ class RecognitionStream(Enterable):
 
     @property
     def request_ids(self) -> tuple[str, ...]:
-        """Ids of all tasks, the current one last. Each reconnection begins a new task."""
+        """Ids of all tasks, the current one last. A reconnection or `flush` begins a new one."""
         return self._run.request_ids
 
     @property

@@ -62,7 +62,7 @@ async def the_peers_close_is_reported(setting: Setting) -> None:
 
 @check
 async def a_close_without_a_code(setting: Setting) -> None:
-    """A close frame without a code is 1005, as RFC 6455 has it."""
+    """A close frame without a code is 1005, as RFC 6455 specifies."""
     async with connected(setting) as (transport, end):
         await end.send(frame(Opcode.CLOSE))
         for _ in range(2):
@@ -155,7 +155,7 @@ async def half_a_close(setting: Setting) -> None:
 
 @check
 async def an_end_while_nobody_receives(setting: Setting) -> None:
-    """`is_open` notices that TCP has ended, so that a connection is looked at before it is used."""
+    """`is_open` notices that TCP has ended, so that a connection can be checked before use."""
     async with connected(setting) as (transport, end):
         end.hang_up()
         await until(lambda: not transport.is_open)
@@ -164,7 +164,7 @@ async def an_end_while_nobody_receives(setting: Setting) -> None:
 
 @check
 async def closing(setting: Setting) -> None:
-    """`aclose` sends 1000, waits for the answer, and is bounded; again, it does nothing."""
+    """`aclose` sends 1000 and waits for the response, in bounded time; again, it does nothing."""
     async with connected(setting, close=5.0) as (transport, end):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(transport.aclose)
