@@ -55,8 +55,9 @@ class Receiver(Protocol):
 
     def frame_received(self, frame: str | bytes) -> bool:
         """
-        Receive a message: text as `str`, or as `bytes` of UTF-8 that was not validated; binary as
-        `bytes`.
+        Receive a message.
+
+        Text is `str`, or `bytes` of UTF-8 that was not validated; binary is `bytes`.
 
         Returns:
             Whether `receive` must return, because no more messages are wanted for now.
