@@ -226,10 +226,12 @@ class Run:
 
     # What the transport calls.
 
-    def frame_received(self, frame: str | bytes) -> bool:
+    def frame_received(self, frame: str | bytes, *, is_binary: bool = False) -> bool:
         """Handle a message; see `Receiver`."""
         machine = self.machine
         now = self._clock()
+        if is_binary:
+            machine.has_binary = True
         try:
             if self._reporter.has_messages:
                 self._reporter.received(frame, machine.request_ids[0])

@@ -75,7 +75,7 @@ class Peer:
                 if isinstance(frame, ConnectionLostError):
                     raise frame
                 self._frames.popleft()
-                if receiver.frame_received(frame):
+                if receiver.frame_received(frame, is_binary=self.is_binary):
                     if self.lingers is not None:
                         await self.lingers.wait()
                     return
