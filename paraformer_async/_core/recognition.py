@@ -387,7 +387,7 @@ class Recognition(Outgoing):
         if failure.retryable and self._options.reconnect and not self._ledger.is_resumable:
             why = f"a stream of {self._options.format} cannot be resumed; decode it to pcm"
         elif self.has_binary:
-            why = "the service sends its messages in binary frames; compare endpoint= with its address"
+            why = "the service sends its messages in binary frames; check the address in endpoint="
         failure.with_facts(
             request_ids=self.request_ids,
             recognized=join(self._progress.text),

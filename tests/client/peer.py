@@ -22,6 +22,7 @@ class Peer:
         self._closed = anyio.Event()
         self.is_open = True
         self.takes_audio = True
+        self.is_binary = False
         self.lingers: anyio.Event | None = None  # what `receive` waits for before it returns
         self._receiver: Receiver | None = None
         self._held: deque[OutgoingFrame] = deque()
