@@ -161,9 +161,8 @@ class Ledger:
         elif size:  # a header has none, and middleware may send nothing
             self._kept.append(audio)
             self._kept_size += size
-            if audio.injected:
-                self._kept_silence += size
             if audio.injected or size > self._largest:
+                self._kept_silence += size if audio.injected else 0
                 self._largest = max(self._largest, size)
                 self._move_horizon()
             while self._kept_size > self._limit:

@@ -11,7 +11,7 @@ import anyio
 
 from paraformer_async._net.contract import Handshake, Transport, TransportFactory
 from paraformer_async._net.redaction import USER_AGENT, Hidden
-from paraformer_async.errors import DeadlineError, InvalidOptionError
+from paraformer_async.errors import DeadlineError, InvalidOptionError, UsageError
 from paraformer_async.options.checks import require_address
 from paraformer_async.options.options import Options
 
@@ -30,6 +30,7 @@ class Dialer:
         self._make_factory = make_factory
         self._factory: TransportFactory | None = None
         self._proxies: dict[str, str | None] = {}
+        self._is_closed = False
 
     async def dial(self, options: Options) -> Transport:
         """
@@ -38,6 +39,7 @@ class Dialer:
         Cancellation is safe: nothing is left open.
 
         Raises:
+            UsageError: The dialer was closed meanwhile.
             InvalidOptionError: There is no API key, or an address in the environment is wrong.
             MissingExtraError: The transport's library is not installed.
             DeadlineError: It took longer than `Timeouts.connect`.
@@ -47,13 +49,16 @@ class Dialer:
         """
         with anyio.move_on_after(options.timeouts.connect):
             handshake = self._handshake(options, await api_key_of(options))
+            if self._is_closed:  # nobody would close what is opened now
+                raise UsageError("the recognizer was closed while a connection was opened")
             if self._factory is None:
                 self._factory = self._make_factory()
             return await self._factory.connect(handshake)
         raise DeadlineError("connect", options.timeouts.connect)
 
     async def aclose(self) -> None:
-        """Free what the connections share. Their users close the connections."""
+        """Free what the connections share, and open no more. Their users close the connections."""
+        self._is_closed = True
         if self._factory is not None:
             await self._factory.aclose()
 

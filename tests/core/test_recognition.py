@@ -592,6 +592,18 @@ class TestTakingOver:
         table.again()
         assert 60 * len(FRAME) > size(table.received) - SECOND
 
+    def test_what_is_abandoned_is_over_and_asks_for_no_retry(self) -> None:
+        """What ends a recognition from outside gives it up, whatever the policy is."""
+        table = Table(reconnect=Reconnect(backoff=lambda _: 1 // 0))
+        table.start(1)
+        for _ in range(2):
+            table.machine.abandon()
+            assert Phase.GIVEN_UP is table.phase
+        assert inf == table.machine.deadline()
+        assert Over(LOST) == table.lose()
+        with pytest.raises(UsageError):
+            table.machine.send(FRAME, 0.0)
+
     @pytest.mark.parametrize("end_time", [1, 50, 1234, 1999])
     @pytest.mark.parametrize("frame", [3200, 6000, 12_800])
     def test_what_is_early_is_kept_wherever_a_final_ends(self, end_time: int, frame: int) -> None:
