@@ -2,7 +2,9 @@
 Recognize speech in real time: partial results change, final results do not.
 
 A recording played in real time stands in for a microphone. If the microphone went silent,
-`heartbeat` would keep the stream alive.
+`heartbeat` would complete the last sentence, and keep the stream alive.
+
+    python examples/live_stream.py
 """
 
 import asyncio

@@ -6,6 +6,9 @@ half a second to start; see benchmarks/README.md for when it is worth it. The qu
 applies to the whole account, so each process uses its share of it.
 
     python examples/many_cores.py [FILE …]
+
+Without DASHSCOPE_WEBSOCKET_BASE_URL, a local service stands in for the real one. Its engine is
+scripted: whatever the audio, it returns `word-0001 word-0002 …`.
 """
 
 import argparse

@@ -2,6 +2,8 @@
 Push audio for several concurrent callers, each with a stream of its own.
 
 One recognizer serves all of them. `send` waits while the service is slower than the audio.
+
+    python examples/push_many.py
 """
 
 import asyncio

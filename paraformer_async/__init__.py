@@ -4,8 +4,8 @@ Asyncio client for Alibaba Cloud's Paraformer real-time speech recognition.
     async with AsyncRecognizer() as recognizer:
         transcript = await recognizer.transcribe("meeting.mp3")
 
-Importing the package is cheap: the names below are loaded on first use, and aiohttp, soundfile and
-numpy only when they are needed.
+Importing the package is cheap: the names below are loaded on first use; aiohttp, soundfile and
+numpy are loaded only when they are needed.
 """
 
 from importlib import import_module

@@ -130,7 +130,7 @@ class MessageReceived(Struct, frozen=True):
 
     Attributes:
         recognition: Id of the recognition.
-        message: The message as received; text may be in UTF-8.
+        message: The message as received; text may be `bytes` in UTF-8.
     """
 
     recognition: str

@@ -49,24 +49,25 @@ class AsyncRecognizer(Enterable):
     are not given are not sent, so that the service's defaults apply.
 
     Args:
-        model: The model. For an unknown one, the parameters are passed on unchecked.
+        model: The model. The parameters of an unknown one are passed on; only types are checked.
         format: Format of streamed audio: pcm (s16le mono), wav, mp3, opus, speex, aac or amr.
         sample_rate: Rate of streamed audio in Hz; by default that of the model, or 16000. Files
             are sent at their own rate.
         vocabulary_id: Id of a list of hot words, of v2 and later models.
         phrase_id: Id of a list of hot words, of v1 models.
         disfluency_removal_enabled: Drop filler words. Default: False.
-        language_hints: Languages that may be spoken; detected when not given.
+        language_hints: Languages that may be spoken; detected if not given.
         semantic_punctuation_enabled: End sentences by meaning, not at pauses. Default: False.
         max_sentence_silence: The pause in ms that ends a sentence, 200 to 6000. Default: 800.
         multi_threshold_mode_enabled: Keep sentences that end at pauses from growing long.
             Default: False.
         punctuation_prediction_enabled: Add punctuation. Default: True.
-        heartbeat: Keep the stream alive while its source is quiet. Default: False.
+        heartbeat: Keep the stream alive while its source is quiet, by sending silence that also
+            ends the last sentence. Default: False.
         inverse_text_normalization_enabled: Write numbers in digits. Default: True.
         vocabulary: Hot words with their weights, 1 to 5, or 50.
-        speech_noise_threshold: From -1.0 to 1.0; towards 1.0 more of the audio is taken for noise.
-        special_word_filter: Words to replace by signs, or to leave out.
+        speech_noise_threshold: From -1.0 to 1.0; toward 1.0, more of the audio is taken for noise.
+        special_word_filter: Words to replace with symbols, or to leave out.
         vad_model: The VAD: far_field_meeting_16k or near_meeting_16k.
             Default: far_field_meeting_16k.
         keep_dialect: Write dialect as it is spoken, not as Mandarin. Default: False.
@@ -85,7 +86,8 @@ class AsyncRecognizer(Enterable):
         transport: Opens connections: `"aiohttp"`, `"picows"` (extra `fast`), or a callable that
             returns a `TransportFactory` of your own; see `paraformer_async.transports`.
         pool: Limits of connections and of the submission of tasks.
-        middleware: Factories of middleware, outermost first; the built-in ones are inside of them.
+        middleware: Factories of middleware, outermost first; the built-in ones are innermost. If
+            one handles outgoing audio, no source is read again after a lost connection.
         reconnect: How lost connections are replaced; `None` to fail at once.
         timeouts: Time limits of all waits.
         buffer: Seconds of unsent audio beyond which `send` and sources wait.
@@ -193,7 +195,7 @@ class AsyncRecognizer(Enterable):
 
     def statistics(self) -> Statistics:
         """
-        Return what the recognizer is doing at this moment.
+        Return how many recognitions, connections and waits there are at this moment.
 
         Raises:
             UsageError: The recognizer is not open.
@@ -224,7 +226,9 @@ class AsyncRecognizer(Enterable):
             audio: Where the audio comes from: an async iterable of bytes, an async reader such as
                 the `stdout` of an asyncio process, any iterable of bytes (read in a thread, a
                 little ahead), a binary file, or the bytes themselves, also as an array of int16
-                (floats are refused). `None` to call `send`.
+                (floats are refused). `None` to call `send`. After a lost connection, files on
+                disk and audio in memory are read again as far as necessary; of any other source,
+                `Reconnect.keep` seconds are kept.
             overrides: Options that differ for this recognition.
 
         Raises:
@@ -243,16 +247,17 @@ class AsyncRecognizer(Enterable):
         """
         Recognize a file: wav, flac, ogg (Vorbis, Opus) or mp3, mono, at its own sample rate.
 
-        Cancellation ends the recognition and closes the file.
+        After a lost connection, the file is read again as far as necessary. Cancellation ends the
+        recognition and closes the file.
 
         Args:
             path: The file, on disk; audio in memory or in a pipe goes to `stream`.
-            on_result: Called with each result, partial ones too, as it is received, to show
+            on_result: Called with each result, including partial ones, as it is received, to show
                 progress.
             overrides: Options that differ for this recognition.
 
         Raises:
-            OSError: The file cannot be opened (FileNotFoundError and its kin).
+            OSError: The file cannot be opened (FileNotFoundError and others).
             AudioError: The file cannot be read as audio, or the model does not accept its rate.
             ParaformerError: The recognition failed.
         """
@@ -334,6 +339,7 @@ def _check_rate(options: Options, sample_rate: int) -> None:
     model = MODELS.get(options.model)
     if model and model.sample_rate not in (None, sample_rate):
         raise AudioError(
-            f"the file has {sample_rate} Hz, but {options.model} requires {model.sample_rate} Hz",
+            f"the file is sampled at {sample_rate} Hz, but {options.model} requires "
+            f"{model.sample_rate} Hz",
             hint="convert the file, or use paraformer-realtime-v2, which accepts any rate",
         )

@@ -1,5 +1,5 @@
 """
-What a transport of your own needs: the contract of a connection that carries frames.
+The contract of a connection that carries frames, for a transport of your own.
 
 Pass a callable that returns a `TransportFactory` as `transport=`:
 
@@ -9,7 +9,7 @@ Pass a callable that returns a `TransportFactory` as `transport=`:
 
     AsyncRecognizer(transport=Tunnel)
 
-`paraformer_async.testing.check_transport` verifies that an implementation keeps the contract.
+`paraformer_async.testing.check_transport` verifies that an implementation fulfills the contract.
 """
 
 from paraformer_async._net.choose import TransportOption

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from math import inf
 from typing import Protocol
 
-import anyio
+from anyio import Event, move_on_after
 
 __all__ = ["Timer", "Watched"]
 
@@ -43,7 +43,7 @@ class Timer:
         self._clock = clock
         self._watched: dict[Watched, None] = {}
         self._until = inf
-        self._nudged = anyio.Event()
+        self._nudged = Event()
 
     @property
     def watched(self) -> int:
@@ -69,9 +69,9 @@ class Timer:
     async def run(self) -> None:
         """Run until canceled."""
         while True:
-            self._nudged = anyio.Event()
+            self._nudged = Event()
             self._until = self._look(self._clock())
-            with anyio.move_on_after(self._until - self._clock()):
+            with move_on_after(self._until - self._clock()):
                 await self._nudged.wait()
 
     def _look(self, now: float) -> float:

@@ -214,6 +214,14 @@ class Recognition(Outgoing):
         self._protocol.move(Move.AGAIN)
         return Again(delay, failure, self._retries.failures, self._rewind())
 
+    def abandon(self) -> None:
+        """End the recognition, unless it has ended: nothing is retried."""
+        if self._protocol.phase not in ENDS:
+            self._deadlines.clear()
+            self._replay.clear()
+            self._protocol.move(Move.GIVEN_UP)
+            self._buffer.is_ended = True
+
     # Private.
 
     @property

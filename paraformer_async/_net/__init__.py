@@ -1,5 +1,5 @@
 """
-The only room with sockets: transports, the way to a connection, and the pool.
+The only room of the client with sockets: transports, dialer, and connection pool.
 
-It knows bytes and frames, and nothing of recognitions, audio or middleware.
+It knows bytes and frames, and nothing about recognitions, audio or middleware.
 """

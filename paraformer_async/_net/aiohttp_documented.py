@@ -1,9 +1,9 @@
 """
-A WebSocket of aiohttp as a `Transport`, by documented calls only: works with any aiohttp 3.
+A WebSocket of aiohttp as a `Transport`, with documented calls only: works with any aiohttp 3.
 
 aiohttp's calls for sending are coroutines. Most return without suspending, so `write` runs the
 first step of one in place. What suspends (aiohttp waits for the peer after 64 KB, or a version of
-it waits for something else) goes on in callbacks of whatever it waits for, and later frames wait
+it waits for something else) continues in callbacks of whatever it waits for, and later frames wait
 behind it. No task is needed, so cancellation of a caller cannot end a write halfway.
 """
 
@@ -23,7 +23,7 @@ from paraformer_async.errors import ConnectionLostError
 __all__ = ["SEND_BUFFER", "DocumentedTransport", "cut_off", "keep_send_buffer_small"]
 
 SEND_BUFFER = 64 * 1024
-"""Bytes that the operating system may hold of what was sent: 2 s of audio at 16 kHz."""
+"""Limit of sent bytes that the operating system buffers: 2 s of audio at 16 kHz."""
 
 _NO_STATUS = 1005
 _ABNORMAL_CLOSURE = 1006
@@ -32,7 +32,7 @@ _TEXT, _BINARY = WSMsgType.TEXT, WSMsgType.BINARY
 
 class DocumentedTransport:
     """
-    `Transport` over a WebSocket of aiohttp.
+    `Transport` based on a WebSocket of aiohttp.
 
     Args:
         socket: A WebSocket that nothing else uses.
@@ -115,7 +115,7 @@ class DocumentedTransport:
 
     async def aclose(self) -> None:
         """
-        Send a close frame and wait for the answer, at most the time that closing may take.
+        Send a close frame and wait for the response, at most for the time that closing may take.
 
         Then the connection is cut: a peer that reads nothing would keep it open for what is unsent.
         """
@@ -138,7 +138,7 @@ class DocumentedTransport:
     def _control(self, message: WSMessage) -> None:
         """Answer a ping; raise if *message* is the end. Others change nothing."""
         if message.type is WSMsgType.PING:
-            if not self.is_full:  # a peer that reads nothing would let pongs pile up
+            if not self.is_full:  # with a peer that reads nothing, pongs would accumulate
                 self._pong(message.data)
         elif message.type is not WSMsgType.PONG:
             raise self._ended_by(message)
@@ -162,7 +162,7 @@ class DocumentedTransport:
     def _suspend(
         self, sending: Coroutine[Any, Any, None], blocker: "asyncio.Future[Any] | None"
     ) -> None:
-        """Let *sending* go on when *blocker* is done; `None` is a bare yield, as of `sleep(0)`."""
+        """Continue *sending* once *blocker* is done; `None` is a bare yield, as of `sleep(0)`."""
         self._suspended = sending
         self.is_full = True
         if blocker is None:
@@ -227,13 +227,13 @@ class DocumentedTransport:
 
 
 def keep_send_buffer_small(raw_socket: Any) -> None:
-    """Bound what the operating system takes of what is sent, so that bytes in flight are known."""
+    """Limit what the operating system buffers, so that the number of bytes in flight is known."""
     with suppress(OSError, AttributeError):
         raw_socket.setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, SEND_BUFFER)
 
 
 def cut_off(raw_socket: Any) -> None:
-    """End a connection below its protocol: the socket that asyncio shows cannot be closed."""
+    """End a connection below its protocol: the socket that asyncio exposes cannot be closed."""
     with suppress(OSError, AttributeError, ValueError):
         with sockets.socket(fileno=sockets.dup(raw_socket.fileno())) as same:
             same.shutdown(sockets.SHUT_RDWR)

@@ -29,7 +29,7 @@ __all__ = ["TESTED", "AiohttpFactory", "beginning_in"]
 
 TESTED = frozenset({"3.14.0", "3.14.1", "3.14.2", "3.14.3", "3.14.4", "3.14.5"})
 """
-Versions of aiohttp whose private parts may be used: those that CI has run, and no others.
+Versions of aiohttp whose private parts may be used: only those on which CI has run.
 
 On any other version, and when this set is empty, connections are `DocumentedTransport`.
 """
@@ -41,10 +41,10 @@ _BODY_WAIT = 1.0  # seconds; at most half of what is left until the deadline
 
 class AiohttpFactory:
     """
-    `TransportFactory` that shares what aiohttp keeps: resolver, TLS sessions.
+    `TransportFactory` whose connections share what aiohttp keeps: resolver, TLS sessions.
 
     Args:
-        connector: Makes aiohttp's connector, for another resolver or address family.
+        connector: Returns aiohttp's connector, for another resolver or address family.
     """
 
     def __init__(self, connector: "Callable[[], BaseConnector] | None" = None) -> None:
@@ -133,7 +133,7 @@ def _tls_in(error: OSError) -> OSError | None:
 
 
 def beginning_in(message: str) -> bytes:
-    """Return what aiohttp shows of an answer that is not HTTP: a literal of bytes in its text."""
+    """Return what aiohttp shows of a response that is not HTTP: a bytes literal in its text."""
     found = re.search(r"""b(?P<quote>['"]).*(?P=quote)""", message)
     with suppress(SyntaxError, ValueError):
         shown = ast.literal_eval(found[0]) if found else b""
@@ -142,7 +142,7 @@ def beginning_in(message: str) -> bytes:
 
 
 async def _refuse(response: "ClientResponse") -> None:
-    """Raise what the service answered instead of a WebSocket; aiohttp alone would drop the body."""
+    """Raise what the service returned instead of a WebSocket; aiohttp alone would drop the body."""
     if response.status == _SWITCHING_PROTOCOLS:
         return
     body = b""
@@ -159,7 +159,7 @@ async def _refuse_redirect(
     request: "ClientRequest", shake_hands: "ClientHandlerType"
 ) -> "ClientResponse":
     """
-    Keep the audio here: aiohttp would follow, with the headers and without TLS.
+    Refuse redirects: aiohttp would follow them, with the headers and without TLS.
 
     A middleware of aiohttp, because `ws_connect` has no option for it.
     """

@@ -1,9 +1,10 @@
 """
-A WebSocket of aiohttp as a `Transport`, the fast way: by private parts, on tested versions only.
+A WebSocket of aiohttp as a `Transport`, the fast way: with private parts, on tested versions only.
 
-What aiohttp does for a message that arrives costs more than the message: 256 KB of memory for each
-look at the socket, a queue, a turn of the loop. Here all connections receive into one buffer, and
-messages reach the receiver in the step in which they arrive. All else goes aiohttp's way.
+What aiohttp does for an arriving message costs more than the message: 256 KB of memory for each
+read of the socket, a queue, an iteration of the loop. Here, all connections receive into one
+buffer, and messages reach the receiver in the step in which they arrive. Everything else is
+aiohttp's.
 """
 
 import asyncio
@@ -61,7 +62,7 @@ class PrivateTransport(DocumentedTransport, asyncio.BufferedProtocol):
         self._transport, self._protocol = connection.transport, connection.protocol
         self._writer, self._buffer = cast("Any", socket._writer), buffer
         self._incoming = queue = _Queue(self._protocol, BUFFER, loop=socket._loop)
-        parser = WebSocketReader(queue, largest, compress=False, decode_text=True)
+        parser = WebSocketReader(queue, largest, compress=False, decode_text=False)
         self._feed: Any = parser.feed_data
         socket._reader, socket._parser = queue, parser
         self._protocol.set_parser(parser, queue)
@@ -79,7 +80,7 @@ class PrivateTransport(DocumentedTransport, asyncio.BufferedProtocol):
         return int(self._transport.get_write_buffer_size())
 
     def write(self, frames: Sequence[OutgoingFrame]) -> None:
-        """Send frames by one call of the system, see `Transport`."""
+        """Send frames with one system call, see `Transport`."""
         writer, parts = self._writer, list[bytes]()
         try:
             if writer._closing:
@@ -122,7 +123,7 @@ class PrivateTransport(DocumentedTransport, asyncio.BufferedProtocol):
         self._transport.abort()
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Return the room that all connections share: it is emptied in the same step."""
+        """Return the buffer that all connections share: it is emptied in the same step."""
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
@@ -135,11 +136,11 @@ class PrivateTransport(DocumentedTransport, asyncio.BufferedProtocol):
             self._protocol.set_parser(None, None)
 
     def pause_writing(self) -> None:
-        """Note that much is unsent."""
+        """Note that many bytes are unsent."""
         self.is_full = True
 
     def resume_writing(self) -> None:
-        """Note that little is unsent."""
+        """Note that few bytes are unsent."""
         self.is_full = False
         if self._receiver is not None:
             self._receiver.writable()

@@ -1,4 +1,4 @@
-"""The values of `transport=`, and what they stand for. Libraries load when one is used."""
+"""The values of `transport=`, and their factories. Libraries are imported when they are used."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -35,10 +35,11 @@ def factory_of(
 
     Args:
         transport: The option.
-        connector: Makes aiohttp's connector.
+        connector: Returns aiohttp's connector.
 
     Raises:
-        InvalidOptionError: The option has another value, or *connector* is not aiohttp's to use.
+        InvalidOptionError: The option has another value, or *connector* is given for a transport
+            other than aiohttp.
         MissingExtraError: picows is not installed.
     """
     require_transport(transport, connector)

@@ -1,11 +1,11 @@
 """
-The contract of a connection that carries frames, for those who bring a transport of their own.
+The contract of a connection that carries frames, for transports of any origin.
 
     dialer ─Handshake→ TransportFactory.connect ─→ Transport ⇄ Receiver
 
-Everything a transport does for its user happens in calls that neither wait nor lose anything: a
-frame is written, or it is an error; a frame is received, or the connection is lost. Only `receive`
-and `aclose` wait. `paraformer_async.testing.check_transport` proves an implementation.
+What a transport does for its user happens in calls that neither wait nor lose anything: a frame
+is written, or an error is raised; a frame is received, or the connection is lost. Only `receive`
+and `aclose` wait. `paraformer_async.testing.check_transport` verifies implementations.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,12 +28,12 @@ class Handshake(Struct, frozen=True, kw_only=True):
     Attributes:
         url: Address of the service, `ws://` or `wss://`.
         headers: Headers of the handshake, credentials included.
-        proxy: Address of an HTTP proxy for CONNECT, maybe with credentials; `None` for none.
+        proxy: Address of an HTTP proxy for CONNECT, possibly with credentials; `None` for none.
         ssl: TLS settings; `None` for the system's, with certificates verified.
-        ping: Seconds without anything received after which the peer is pinged, or up to an eighth
+        ping: Seconds without receiving anything after which the peer is pinged, or up to an eighth
             earlier; a peer that sends nothing within half of that is lost. `None`: no pings.
         close: Seconds that closing may take before the connection is cut.
-        largest_message: Bytes of the largest message that is taken; a larger one ends the
+        largest_message: Bytes of the largest message that is accepted; a larger one ends the
             connection.
     """
 
@@ -46,24 +46,26 @@ class Handshake(Struct, frozen=True, kw_only=True):
     largest_message: int = 4 * 1024 * 1024
 
     def __repr__(self) -> str:
-        """Show nothing: headers, proxy and address carry secrets."""
+        """Show nothing: headers, proxy and address contain secrets."""
         return "<Handshake>"
 
 
 class Receiver(Protocol):
-    """What a transport calls, in the step in which something happens. Nothing here raises."""
+    """What a transport calls, in the step in which something happens. No method raises."""
 
     def frame_received(self, frame: str | bytes) -> bool:
         """
-        Take a message: text as `str` or in UTF-8, binary as `bytes`.
+        Receive a message.
+
+        Text is `str`, or `bytes` of UTF-8 that was not validated; binary is `bytes`.
 
         Returns:
-            Whether `receive` is to return: this was the last message that is wanted for now.
+            Whether `receive` must return, because no more messages are wanted for now.
         """
         ...
 
     def writable(self) -> None:
-        """`is_full` has become false: writing can go on."""
+        """Continue writing: `is_full` has become false."""
         ...
 
 
@@ -77,16 +79,16 @@ class Transport(Protocol):
 
     @property
     def is_full(self) -> bool:
-        """Whether the peer takes less than it is sent, so that a frame written now has to wait."""
+        """Whether the peer reads less than it is sent, so that a frame written now has to wait."""
         ...
 
     def unsent(self) -> int:
-        """Return how many bytes were written and have not left, as far as can be known."""
+        """Return how many bytes were written but not sent yet, as far as is known."""
         ...
 
     def write(self, frames: Sequence[OutgoingFrame]) -> None:
         """
-        Send frames, in order. Never waits: what cannot leave at once leaves later, in order.
+        Send frames, in order, without waiting: what cannot be sent at once is sent later, in order.
 
         Raises:
             ConnectionLostError: The connection has ended. How many of the frames were sent is not
@@ -96,15 +98,15 @@ class Transport(Protocol):
 
     async def receive(self, receiver: Receiver) -> None:
         """
-        Pass messages to *receiver* as they come, until it wants no more.
+        Pass messages to *receiver* as they arrive, until it wants no more.
 
-        `receiver.writable` is called only while this runs. Messages that come while it does not run
-        wait for the next call, in bounded memory. Cancellation is safe: each message was passed on,
-        or waits.
+        `receiver.writable` is called only while this runs. Messages that arrive while it does not
+        run wait for the next call, in bounded memory. Cancellation is safe: each message was passed
+        on, or waits.
 
         Raises:
-            ConnectionLostError: The connection has ended, with the close code and reason; 1006 when
-                it ended without a close frame, or a write failed.
+            ConnectionLostError: The connection has ended, with the close code and reason; 1006 if
+                it ended without a close frame, or if a write failed.
         """
         ...
 
@@ -114,16 +116,16 @@ class Transport(Protocol):
 
 
 class TransportFactory(Protocol):
-    """Opens connections for one recognizer; made and used in its event loop."""
+    """Opens connections for one recognizer; created and used in its event loop."""
 
     async def connect(self, handshake: Handshake) -> Transport:
         """
         Open a connection. Cancellation is safe: nothing is left open.
 
         Raises:
-            ServiceError: There is no connection: `ConnectError`, or `HandshakeError` with the HTTP
-                status and the beginning of the body when the service answered. Redirects are not
-                followed. Nothing raised here may show a header's value, credentials or a query.
+            ServiceError: There is no connection: `ConnectError`, or, if the service responded,
+                `HandshakeError` with the HTTP status and the beginning of the body. Redirects are
+                not followed. No error may show a header's value, credentials or a query.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""The way to a connection: credentials, headers, proxy, deadline; a factory opens it."""
+"""Opens connections: credentials, headers, proxy and deadline, for a transport factory."""
 
 import inspect
 import ipaddress
@@ -23,7 +23,7 @@ class Dialer:
     Opens the connections of a recognizer.
 
     Args:
-        make_factory: Makes what opens them; called on first use, in the event loop.
+        make_factory: Returns the factory that opens them; called on first use, in the event loop.
     """
 
     def __init__(self, make_factory: Callable[[], TransportFactory]) -> None:
@@ -42,8 +42,8 @@ class Dialer:
             MissingExtraError: The transport's library is not installed.
             DeadlineError: It took longer than `Timeouts.connect`.
             AuthenticationError: The key was refused (HTTP 401 or 403).
-            HandshakeError: The service answered with another HTTP status, a redirect too.
-            ConnectError: There was no answer, or a wrong one.
+            HandshakeError: The service returned another HTTP status, including redirects.
+            ConnectError: There was no response, or a wrong one.
         """
         with anyio.move_on_after(options.timeouts.connect):
             handshake = self._handshake(options, await api_key_of(options))
@@ -68,7 +68,7 @@ class Dialer:
         )
 
     def _proxy_for(self, url: str) -> str | None:
-        """Look into the environment once for each address."""
+        """Look up the environment once for each address."""
         if url not in self._proxies:
             self._proxies[url] = _proxy_from_environment(url)
         return self._proxies[url]
@@ -107,7 +107,7 @@ def _proxy_from_environment(url: str) -> str | None:
     """
     Return the proxy of HTTPS_PROXY (wss) or HTTP_PROXY (ws).
 
-    NO_PROXY exempts hosts from it, and so is this machine: a proxy would not find its services.
+    NO_PROXY exempts hosts from it. This machine is always exempt: a proxy would not find it.
     """
     where = urlsplit(url)
     if _is_loopback(where.hostname or "") or proxy_bypass(where.netloc.rpartition("@")[2]):

@@ -19,7 +19,7 @@ __all__ = ["Failures", "Where"]
 _KEY_REFUSED = frozenset({401, 403})
 _PROXY_AUTHENTICATION = 407
 _SERVER_FAULT = 500
-_SHOWN = 40  # characters of what another protocol answers
+_SHOWN = 40  # characters of a response in another protocol
 _TLS_ALERT = b"\x15\x03"
 # `getaddrinfo` found no such name; its other errors are temporary.
 _UNKNOWN_NAME = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
@@ -35,7 +35,7 @@ class Where(NamedTuple):
 
 class Failures:
     """
-    Makes the errors of a factory.
+    Creates the errors of a factory.
 
     It records the hosts that were reached: an unknown name that was known before means that the
     network is down, which is retryable.
@@ -57,7 +57,7 @@ class Failures:
 
     @staticmethod
     def refusal(status: int, body: str, retry_after: str = "") -> HandshakeError:
-        """Return the error for an HTTP answer instead of a WebSocket."""
+        """Return the error for an HTTP response instead of a WebSocket."""
         kind = AuthenticationError if status in _KEY_REFUSED else HandshakeError
         seconds = float(retry_after) if retry_after.isdecimal() and retry_after.isascii() else 0.0
         return kind(status, body, retry_after=seconds)
@@ -71,7 +71,7 @@ class Failures:
         return refusal
 
     def no_websocket(self, handshake: Handshake, why: str) -> ConnectError:
-        """Return the error for a 101 that is no handshake of a WebSocket."""
+        """Return the error for a 101 that is not a WebSocket handshake."""
         return _error(
             handshake,
             f"the answer to the WebSocket handshake is wrong: {why.lower()}",
@@ -79,7 +79,7 @@ class Failures:
         )
 
     def no_http(self, handshake: Handshake, beginning: bytes) -> ConnectError:
-        """Return the error for an answer that is not HTTP, of which *beginning* is known."""
+        """Return the error for a response that is not HTTP, of which *beginning* is known."""
         hint = "check the host and the port of endpoint= and proxy="
         if beginning.startswith(_TLS_ALERT):
             reason = "the answer is TLS, not HTTP"
@@ -103,7 +103,7 @@ class Failures:
         return _error(handshake, "the address is invalid", hint="check endpoint= and proxy=")
 
     def hung_up(self, handshake: Handshake) -> ConnectError:
-        """Return the error for a peer that closes without an answer."""
+        """Return the error for a peer that closes without a response."""
         return _error(handshake, "the peer closed the connection without an answer", retryable=True)
 
     def no_name(self, handshake: Handshake, error: OSError, host: str) -> ConnectError:

@@ -36,14 +36,14 @@ __all__ = ["PicowsFactory"]
 
 _REDIRECTS = range(300, 400)
 _BODY_SHOWN = 500
-_HAPPY_EYEBALLS = 0.25  # seconds until the next address is tried beside the first
+_HAPPY_EYEBALLS = 0.25  # seconds until the next address is tried in parallel
 _READ_BUFFER = 4096  # bytes to begin with; it grows
 # Not one of `getLogger`: picows logs handshakes, credentials included.
 _SILENT = logging.Logger("paraformer_async.picows", logging.CRITICAL + 1)  # noqa: LOG001
 
 
 class PicowsFactory:
-    """`TransportFactory` that shares the TLS settings of the system."""
+    """`TransportFactory` whose connections share the TLS settings of the system."""
 
     def __init__(self) -> None:
         self._failures = Failures()
@@ -85,7 +85,7 @@ class PicowsFactory:
             if not isinstance(error, OSError | WSError | ProxyError | ValueError):
                 raise
             raise self._failure(handshake, error) from self._failures.cause(handshake, error)
-        if not isinstance(listener, PicowsTransport):  # the connection ended before the answer
+        if not isinstance(listener, PicowsTransport):  # the connection ended before the response
             raise self._failures.hung_up(handshake)
         self._failures.reached(handshake)
         return listener

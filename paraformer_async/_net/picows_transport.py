@@ -1,5 +1,5 @@
 """
-A WebSocket of picows as a `Transport`, by its documented API.
+A WebSocket of picows as a `Transport`, with its documented API.
 
 picows calls a listener in the step in which a frame arrives, and writes without waiting. What it
 leaves to its user is done here: joining fragments, answering a close frame, keeping messages that
@@ -35,7 +35,7 @@ _PING, _PONG, _CLOSE = WSMsgType.PING, WSMsgType.PONG, WSMsgType.CLOSE
 
 class PicowsTransport(WSListener):
     """
-    `Transport` and listener of a picows connection; made when its handshake is complete.
+    `Transport` and listener of a picows connection; created once its handshake is complete.
 
     Args:
         handshake: What it was opened with.
@@ -118,7 +118,7 @@ class PicowsTransport(WSListener):
 
     async def aclose(self) -> None:
         """
-        Send a close frame and wait for the answer, at most the time that closing may take.
+        Send a close frame and wait for the response, at most for the time that closing may take.
 
         Then the connection is cut: a peer that reads nothing would keep it open for what is unsent.
         """
@@ -143,7 +143,7 @@ class PicowsTransport(WSListener):
         transport.underlying_transport.set_write_buffer_limits(high=SEND_BUFFER)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        """Take a frame. What breaks the protocol is raised: picows closes with its code."""
+        """Receive a frame. Raise if it breaks the protocol: picows closes with the error's code."""
         kind = frame.msg_type
         if transport.is_close_frame_sent:  # by `aclose`, or by picows when a frame was broken
             if kind == _CLOSE:
@@ -159,7 +159,7 @@ class PicowsTransport(WSListener):
         elif kind in (_TEXT, _BINARY, _CONTINUATION):
             self._join(kind, frame)
         elif kind == _PING:
-            if not self.is_full:  # a peer that takes nothing needs no pongs that pile up
+            if not self.is_full:  # for a peer that reads nothing, pongs would accumulate
                 transport.send_pong(frame.get_payload_as_bytes())
         elif kind == _CLOSE:
             self._ending = (
@@ -184,11 +184,11 @@ class PicowsTransport(WSListener):
         self.resume_writing()
 
     def pause_writing(self) -> None:
-        """Note that much is unsent."""
+        """Note that many bytes are unsent."""
         self.is_full = True
 
     def resume_writing(self) -> None:
-        """Note that little is unsent."""
+        """Note that few bytes are unsent."""
         self.is_full = False
         if self._receiver is not None:
             self._receiver.writable()

@@ -1,10 +1,10 @@
 """
 Connections that carry task after task.
 
-The handshake with a distant service takes about 300 ms; a connection whose task has finished is
-free for another, so it waits here. A connection is lent to one task at a time, looked at before it
-is lent, closed before the service's 60 s, and thrown away after anything but a clean end. After
-httpcore: what changes the lists is synchronous; closing, which takes time, is done by `run`.
+The handshake with a distant service takes about 300 ms. A connection whose task has finished is
+free for another one, so it waits here. A connection is lent to one task at a time, checked
+before that, closed before the service's 60 s, and discarded after anything but a clean end. As in
+httpcore, whatever changes the lists is synchronous; closing, which takes time, is done by `run`.
 """
 
 import os
@@ -22,7 +22,7 @@ from paraformer_async.options.policies import PoolLimits
 
 __all__ = ["Pool", "PooledConnection"]
 
-# What connections must have in common to be taken for one another: where to, and as whom.
+# What connections must have in common to be interchangeable: address and credentials.
 Key: TypeAlias = tuple[Any, ...]
 
 
@@ -32,7 +32,7 @@ class PooledConnection:
 
     Attributes:
         transport: Where frames go.
-        key: What it has in common with the connections that could stand for it.
+        key: What it has in common with the connections that could replace it.
         is_reused: Whether it has waited in the pool, and may have gone stale there.
         idle_since: Since when it waits there.
     """
@@ -47,7 +47,7 @@ class PooledConnection:
 
 
 class Counts(NamedTuple):
-    """How many connections are lent or being made, and idle, and how many callers wait."""
+    """How many connections are lent or being opened, and idle, and how many callers wait."""
 
     active: int
     idle: int
@@ -59,7 +59,7 @@ class Pool:
     Lends connections.
 
     Args:
-        dial: Makes a connection.
+        dial: Opens a connection.
         limits: How many, and for how long.
         clock: Seconds, monotonic.
     """
@@ -109,12 +109,12 @@ class Pool:
 
     async def connect(self, options: Options) -> PooledConnection:
         """
-        Return a connection for a place that was taken: one that waits, or a new one.
+        Return a connection for a place that was taken: an idle one, or a new one.
 
         Cancellation is safe: nothing is left open.
 
         Raises:
-            ServiceError: No connection could be made.
+            ServiceError: No connection could be opened.
         """
         key = _key(options)
         return self._pop_idle(key) or PooledConnection(await self._dial(options), key)
@@ -128,8 +128,8 @@ class Pool:
         Args:
             connection: What was lent.
             is_clean: Whether its task has finished; otherwise it is closed.
-            was_stale: Whether it broke before its task could start: those that waited beside it
-                took the same way, and are closed, too.
+            was_stale: Whether it broke before its task could start: idle connections to the same
+                address are probably broken, too, and are closed.
         """
         if is_clean:
             self._push_idle(connection)
@@ -141,7 +141,7 @@ class Pool:
         self._places.release()
 
     async def warm(self, options: Options, connections: int) -> None:
-        """Make connections that wait, as many as are missing to *connections* of them."""
+        """Open connections until *connections* of them are idle."""
         key = _key(options)
         waiting = sum(one.key == key for one in self._idle)
         for _ in range(min(connections, self._limits.idle) - waiting):
@@ -161,14 +161,14 @@ class Pool:
                     await self._changed.wait()
 
     async def aclose(self) -> None:
-        """Close all that wait, at once."""
+        """Close all idle connections at once."""
         leftover, self._idle, self._retired = [*self._idle, *self._retired], [], []
         async with anyio.create_task_group() as tasks:
             for connection in leftover:
                 tasks.start_soon(connection.transport.aclose)
 
     def _pop_idle(self, key: Key) -> PooledConnection | None:
-        """Take the connection that waited least, if there is one that is of use."""
+        """Take the connection that has been idle for the shortest time, if any can be used."""
         self._retire_expired(self._clock())
         for connection in reversed(self._idle):
             if connection.key == key:
@@ -177,7 +177,7 @@ class Pool:
         return None
 
     def _push_idle(self, connection: PooledConnection) -> None:
-        """Let a connection wait, if it is free and there is room."""
+        """Keep a connection idle, if it is free and there is room."""
         connection.is_reused = True
         connection.idle_since = self._clock()
         self._idle.append(connection)
@@ -185,7 +185,7 @@ class Pool:
             self._retire_all([connection])
         elif len(self._idle) > self._limits.idle:
             self._retire_all(self._idle[:1])
-        elif len(self._idle) == 1:  # otherwise another expires before it
+        elif len(self._idle) == 1:  # otherwise another one expires before it
             self._changed.set()
 
     def _retire_expired(self, now: float) -> None:

@@ -1,7 +1,7 @@
 """
-What no text may show, and taking it out of texts.
+Secrets, and how they are removed from texts.
 
-Libraries' own words have addresses with their queries, and their exceptions hold credentials.
+Libraries' messages contain addresses with their queries, and their exceptions hold credentials.
 """
 
 import re
@@ -15,13 +15,13 @@ from paraformer_async._net.contract import Handshake
 __all__ = ["USER_AGENT", "Hidden", "Secrets", "host_of_redirect", "printable"]
 
 USER_AGENT = "paraformer-async"
-# What is shorter is as likely a word of the text as a secret.
+# Anything shorter is as likely to be a word of the text as a secret.
 _WORTH_HIDING = 4
 _HOST = re.compile(r"[A-Za-z0-9._:-]{1,255}")
 
 
 class Hidden(str):
-    """A secret: a text that does not show itself in tracebacks, logs and debuggers."""
+    """A secret: a text that is not shown in tracebacks, logs and debuggers."""
 
     __slots__ = ()
 
@@ -34,7 +34,7 @@ class Secrets:
     The secrets of a handshake: values of headers, credentials and queries of addresses.
 
     Args:
-        handshake: Where they come from.
+        handshake: The handshake that contains them.
     """
 
     def __init__(self, handshake: Handshake) -> None:
@@ -58,18 +58,18 @@ class Secrets:
         return text
 
     def are_in(self, error: BaseException) -> bool:
-        """Return whether *error*, or what it came from, shows one of them."""
+        """Return whether *error*, or what it was raised from, shows one of them."""
         shown = f"{''.join(traceback.format_exception(error))}{error!r}"
         return self._pattern.search(shown) is not None
 
 
 def printable(text: str) -> str:
-    """Return *text* without control characters, which could write to a terminal or a log."""
+    """Return *text* without control characters, which could manipulate a terminal or a log."""
     return "".join(each if each.isprintable() else " " for each in text).strip()
 
 
 def host_of_redirect(location: str) -> str:
-    """Return the host of a `Location`, and nothing else of it."""
+    """Return the host of a `Location`, and nothing else."""
     try:
         netloc = urlsplit(location).netloc
         host = urlsplit(location).hostname or ""

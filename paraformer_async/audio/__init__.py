@@ -1,5 +1,5 @@
 """
 Audio sources: user-supplied iterables and readers, audio files, and (`decoding/`) decoders.
 
-Yields bytes and knows nothing of the protocol, of connections or of recognitions.
+Yields bytes and knows nothing about the protocol, connections or recognitions.
 """

@@ -2,8 +2,8 @@
 Read iterables that may block, in a dedicated thread.
 
 A trip to a worker thread for each chunk would cost ten times as much as sending the chunk. Instead,
-one thread reads the whole source ahead of the consumer, which takes all that is there at once: with
-a source that is fast, the two take turns after many chunks, and not after each one.
+one thread reads the whole source ahead of the consumer, which takes everything that is there at
+once: with a fast source, the two take turns after many chunks, not after each one.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ import anyio
 
 __all__ = ["Interruptible", "read_in_thread"]
 
-# What may be read ahead: both bounds hold.
+# Limits of what is read ahead; both apply.
 _READ_AHEAD = 128  # chunks
 _READ_AHEAD_BYTES = 1 << 18
 # Seconds to wait for the thread to stop. A thread blocked in the source is left to end on its own.
@@ -91,7 +91,7 @@ class _ThreadReader:
         threading.Thread(target=run, args=arguments, name="audio source", daemon=True).start()
 
     async def get(self) -> list[bytes]:
-        """Return what is there, empty at the end. Cancel-safe: a canceled call takes nothing."""
+        """Return what is there; empty at the end. A canceled call takes nothing."""
         self._got_bytes += self._handed_bytes  # those of the last call have been used by now
         self._handed_bytes = 0
         self._has_room.set()

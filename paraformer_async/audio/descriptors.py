@@ -1,9 +1,9 @@
 """
-Read open pipes, sockets and terminals without ever waiting inside of the file object.
+Read open pipes, sockets and terminals without ever waiting inside the file object.
 
 A thread that waits in `read` holds the lock of the file: closing the file then blocks, and an
 interpreter that exits is aborted ("_enter_buffered_busy: could not acquire lock ... at shutdown").
-So this waits for the descriptor, and reads only when there is something to read.
+So this module waits for the descriptor, and reads only if there is something to read.
 """
 
 import io
@@ -42,7 +42,7 @@ def is_on_disk(file: object) -> bool:
 def _is_regular(raw: Any) -> bool:
     try:
         return stat.S_ISREG(os.fstat(raw.fileno()).st_mode)
-    except (OSError, ValueError):  # closed: reading it raises what there is to raise
+    except (OSError, ValueError):  # closed: reading it raises the error
         return True
 
 
@@ -67,7 +67,7 @@ class Blocks:
         poll = self._open()
         while poll.poll() and not self._is_interrupted:
             data = self._read(_BLOCK)
-            if data is not None:  # None: somebody else was faster
+            if data is not None:  # None: another reader was faster
                 if not data:
                     return
                 yield data

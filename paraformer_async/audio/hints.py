@@ -43,6 +43,6 @@ def conversion(path: Path) -> str:
 
 
 def _argument(path: Path) -> str:
-    """Return *path* as ffmpeg takes it: not for an option, nor for the URL of a protocol."""
+    """Return *path* such that ffmpeg takes it neither for an option nor for a URL."""
     name = shown(path)
     return f".{os.sep}{name}" if name.startswith("-") or ":" in path.parts[0] else name

@@ -92,7 +92,12 @@ def transcribe(
         str, typer.Option(metavar="NAME", help="Name of the model.")
     ] = "paraformer-realtime-v2",
     endpoint: Annotated[
-        str | None, typer.Option(metavar="URL", help="URL of the service, ws:// or wss://.")
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="URL of the service, ws:// or wss://; by default that in"
+            " DASHSCOPE_WEBSOCKET_BASE_URL, or the service in Beijing.",
+        ),
     ] = None,
     language: Annotated[
         list[str] | None,

@@ -1,9 +1,9 @@
 """
 Recognition engines for the local service.
 
-Each module here is one `paraformer_async.engines.base.Engine`. They know nothing of sockets, of
-the protocol or of each other; what they need beyond the core (the `local` extra) is imported
-when the first stream is opened.
+Each public module here but `base` is an implementation of `paraformer_async.engines.base.Engine`.
+They know nothing about sockets, the protocol or each other; what they need beyond the core (the
+`local` extra) is imported when the first stream is opened.
 """
 
 from os import PathLike

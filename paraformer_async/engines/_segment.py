@@ -13,9 +13,9 @@ __all__ = ["FRAME_BYTES", "FRAME_MS", "SAMPLE_RATE", "Segment", "VadFrame", "qui
 SAMPLE_RATE = 16000
 FRAME_BYTES = 1024
 FRAME_MS = 32
-_SHORTEST = 300  # ms of voice; a recognizer invents words for less
-_CUT_REACH = 160  # frames before the limit in which a cut is searched for (5 s)
-_CUT_REST = 16  # frames that a cut leaves to the next sentence at least
+_SHORTEST = 300  # ms of voice; with less, a recognizer invents words
+_CUT_REACH = 160  # frames before the limit that are searched for a cut (5 s)
+_CUT_REST = 16  # least number of frames that a cut leaves to the next sentence
 
 
 class VadFrame(NamedTuple):

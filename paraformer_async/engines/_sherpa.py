@@ -1,4 +1,4 @@
-"""Common part of the engines over sherpa-onnx: a model, its workers, a limit of streams."""
+"""Common part of the engines based on sherpa-onnx: a model, its workers, a limit of streams."""
 
 import os
 from abc import ABC, abstractmethod
@@ -45,8 +45,8 @@ class SherpaEngine(ABC):
     An engine whose model is loaded once and runs in worker threads.
 
     Args:
-        max_streams: Streams that may be open at once; further ones are refused.
-        partial_every: At most one partial result for so many ms of new audio in a sentence.
+        max_streams: Streams that may be open at once; others are refused.
+        partial_every: At most one partial result per this many ms of new audio in a sentence.
 
     Attributes:
         max_streams: As above.

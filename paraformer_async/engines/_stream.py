@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 __all__ = ["SegmentDecoder", "SegmentStream"]
 
-_PIECE = 30 * 16000 * 2  # bytes of audio that one call of a worker goes through at most
+_PIECE = 30 * 16000 * 2  # most bytes of audio that one call of a worker processes
 
 
 class SegmentDecoder(Protocol):
     """Recognizes the segments of one stream. Runs in worker threads, one call at a time."""
 
     def partial(self, segment: Segment) -> str:
-        """Return the text of a segment that still grows; later calls get it with more audio."""
+        """Return the text of a segment that is still growing, and that later calls extend."""
         ...
 
     def final(self, segment: Segment) -> str:
@@ -39,7 +39,7 @@ class SegmentDecoder(Protocol):
 
 class SegmentStream:
     """
-    An `EngineStream` over a VAD and a recognizer.
+    An `EngineStream` based on a VAD and a recognizer.
 
     A canceled call loses its results.
 
@@ -48,8 +48,8 @@ class SegmentStream:
         decoder: Recognizes them.
         settings: The parameters of the task.
         workers: The engine's worker threads.
-        partial_every: At most one partial result for so many ms of new audio in a sentence. None
-            is made while other streams wait for a worker: final results go first.
+        partial_every: At most one partial result per this many ms of new audio in a sentence. None
+            is produced while other streams wait for a worker: final results go first.
         on_close: Called once, on closing.
     """
 
@@ -89,7 +89,7 @@ class SegmentStream:
             UsageError: The stream has been finished or closed.
         """
         if self._ended:
-            raise UsageError("the stream of the engine was fed after its end")
+            raise UsageError("the engine's stream was fed after its end")
         sentences: list[Sentence] = []
         for start in range(0, len(pcm), _PIECE):
             self._segmenter.push(pcm[start : start + _PIECE])
@@ -127,7 +127,7 @@ class SegmentStream:
 
     def _next_final(self) -> Sentence | None:
         while (segment := self._segmenter.next()) is not None:
-            # Every partial result has a final one, although the recognizer may find nothing now.
+            # Every partial result has a final one, even if the recognizer finds nothing now.
             text = self._decoder.final(segment) or self._partial_text
             sentence = self._sentence(text, segment, final=True)
             self._partial_text, self._partial_length = "", 0

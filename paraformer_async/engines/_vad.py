@@ -90,7 +90,7 @@ class Segmenter:
         del self._pending[:FRAME_BYTES]
         samples = np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(32768)
         threshold = _SPEECH_UNTIL if self.open is not None and not self._silence else _SPEECH_ABOVE
-        # The frame that `end` fills up extends beyond the audio, which no word may.
+        # The frame that `end` pads extends beyond the audio, but no word may.
         voiced = self._voice(samples) > threshold and not self._ended
         frame = VadFrame(self._clock, samples, voiced)
         self._clock += FRAME_MS

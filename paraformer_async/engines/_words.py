@@ -30,7 +30,7 @@ def split_words(text: str) -> list[Word]:
     """
     Split text into words without times.
 
-    A word stands between spaces; a Chinese or Japanese character is a word of its own. The marks
+    Words are separated by spaces; a Chinese or Japanese character is a word of its own. The marks
     after a word become its `punctuation`; opening marks belong to no word.
     """
     words: list[Word] = []
@@ -39,13 +39,13 @@ def split_words(text: str) -> list[Word]:
         word = core.rstrip(_CLOSING + _WIDE_MARKS)
         if word:
             words.append(Word(text=word, punctuation=core[len(word) :]))
-        elif words:  # nothing but marks: they follow the word before
+        elif words:  # nothing but marks: they follow the previous word
             words[-1] = Word(text=words[-1].text, punctuation=words[-1].punctuation + token)
     return words
 
 
 def join_words(words: Iterable[Word], *, punctuation: bool = True) -> str:
-    """Return words as text: a space between words, none between ideographs."""
+    """Return words as text, with spaces between words but not between ideographs."""
     text = ""
     for word in words:
         spaced = text and not (_is_ideograph(text.rstrip(_MARKS)[-1:]) and _is_ideograph(word.text))
@@ -77,7 +77,7 @@ def spread_words(words: Sequence[Word], spans: Sequence[tuple[int, int]]) -> tup
 
 
 def rambles(text: str) -> bool:
-    """Return whether a word comes four times in a row, as from a model that fails."""
+    """Return whether a word occurs four times in a row, as in the output of a model that fails."""
     words = [word.text.lower() for word in split_words(text)]
     return any(len(set(words[at : at + 4])) == 1 for at in range(len(words) - 3))
 

@@ -1,8 +1,7 @@
 """
 The contract of a recognition engine for the local service.
 
-An engine is shared by all tasks of a server; each task opens an `EngineStream` of its own, and is
-the only one that uses it.
+An engine is shared by all tasks of a server; each task opens an `EngineStream` that only it uses.
 """
 
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ __all__ = ["Engine", "EngineBusy", "EngineStream", "StreamSettings", "require_wh
 
 
 def require_whole(option: str, value: object, *, least: int) -> None:
-    """Raise `InvalidOptionError` unless *value* is a whole number, *least* or above."""
+    """Raise `InvalidOptionError` unless *value* is a whole number, at least *least*."""
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise InvalidOptionError(option, f"must be a whole number, {least} or above")
 
@@ -33,7 +32,7 @@ class StreamSettings(Struct, frozen=True):
 
     Attributes:
         max_sentence_silence: A pause of this many ms ends a sentence.
-        language_hints: Languages that may be spoken; empty when the task named none.
+        language_hints: Languages that may be spoken; empty if the task named none.
         punctuation: Whether results have punctuation.
     """
 
@@ -68,7 +67,7 @@ class EngineStream(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Release what the stream holds, finished or not. May be called twice."""
+        """Release what the stream holds, whether finished or not. May be called twice."""
         ...
 
 

@@ -1,7 +1,7 @@
 """
 The default local engine: English, with Moonshine's smallest model.
 
-It is not Paraformer, whose weights no package registry holds. Model and weights:
+It is not Paraformer, whose weights are in no package registry. Model and weights:
 https://github.com/moonshine-ai/moonshine (MIT), run by https://github.com/k2-fsa/sherpa-onnx.
 """
 
@@ -39,9 +39,9 @@ class MoonshineEngine(SherpaEngine):
     less than 300 ms of voice counts as noise.
 
     Args:
-        max_streams: Recognitions at once. One live stream uses about a fifth of a core and some
-            15 MB beside the model's 200 MB; with more streams than the cores can serve, partial
-            results become rarer, and then final ones later.
+        max_streams: Concurrent recognitions. One live stream uses about a fifth of a core and some
+            15 MB in addition to the model's 200 MB; with more streams than the cores can serve,
+            partial results become rarer, and then final ones later.
 
     Raises:
         InvalidOptionError: A number of streams that can never work.

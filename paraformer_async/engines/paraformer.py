@@ -1,8 +1,8 @@
 """
 A local engine for a streaming Paraformer model that the user has downloaded.
 
-The model's format is the one of https://github.com/k2-fsa/sherpa-onnx, whose documents list models
-to download (`sherpa-onnx-streaming-paraformer-…`).
+The model's format is that of https://github.com/k2-fsa/sherpa-onnx, whose documentation lists
+models to download (`sherpa-onnx-streaming-paraformer-…`).
 """
 
 from os import PathLike
@@ -37,10 +37,10 @@ class ParaformerEngine(SherpaEngine):
     Chinese character is a word.
 
     Args:
-        model_dir: A folder with `tokens.txt`, `encoder*.onnx` and `decoder*.onnx`. When there are
-            full-precision and int8 files, the int8 ones are used: on a CPU they are much faster
+        model_dir: A folder with `tokens.txt`, `encoder*.onnx` and `decoder*.onnx`. If there are
+            full-precision and int8 files, the int8 ones are used: on a CPU, they are much faster,
             and as good to within a few words in a thousand.
-        max_streams: Recognitions at once.
+        max_streams: Concurrent recognitions.
 
     Raises:
         InvalidOptionError: There is no such folder, or a file is missing; the message names it.

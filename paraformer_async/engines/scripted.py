@@ -1,4 +1,4 @@
-"""An engine without a model: given sentences at given times, whatever the audio is."""
+"""An engine without a model: returns given sentences at given times, whatever the audio is."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
@@ -23,15 +23,15 @@ class ScriptedEngine:
 
     The results depend on the amount of audio alone, not on how it is cut into pieces. A partial
     result is returned when the audio has passed the end of another word, the final one when it has
-    passed the end of the sentence. At the end of the audio a sentence that has begun is cut to
-    the words that have begun. `feed` costs next to nothing when no result is due, and any number
-    of streams may be open.
+    passed the end of the sentence. At the end of the audio, a sentence that has begun is cut to
+    the words that have begun. `feed` costs next to nothing if no result is due, and any number of
+    streams may be open.
 
     Args:
         sentences: Sentences with words, in the order of their times, each with an `end_time`;
             returned as they are, with or without punctuation. `None` is an endless script without
             pauses: `word-0001`, `word-0002` …, one every 200 ms, ten to a sentence.
-        partial_interval: Least distance of two partial results in ms of audio.
+        partial_interval: Shortest time between two partial results, in ms of audio.
         sample_rate: Rate in Hz of the audio that its streams are fed.
 
     Raises:
@@ -68,7 +68,7 @@ class ScriptedEngine:
         return _ScriptedStream(script, self._partial_interval, self._sample_rate)
 
     async def aclose(self) -> None:
-        """Do nothing: nothing is held."""
+        """Do nothing: there is nothing to release."""
 
 
 class _ScriptedStream:
@@ -168,7 +168,7 @@ def _partial(sentence: Sentence, now: int) -> Sentence:
 
 
 def _until(sentence: Sentence, now: int) -> Sentence | None:
-    """Return the sentence as far as it has begun by *now*; `None` when it has not."""
+    """Return the sentence as far as it has begun by *now*; `None` if it has not."""
     words = tuple(
         replace(word, end_time=min(word.end_time, now))
         for word in sentence.words

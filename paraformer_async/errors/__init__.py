@@ -23,7 +23,7 @@ next. `retryable`, `is_throttled` and `hint` of a failure of the service come fr
 catalogue. Exceptions raised by the user's own code (an audio source, the body of a loop) are never
 wrapped.
 
-Ground floor: imports nothing else of ours.
+Imports nothing else of this package.
 """
 
 from paraformer_async.errors.base import (

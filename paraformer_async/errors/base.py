@@ -1,7 +1,7 @@
 """
 The root of the tree, and what has nothing to do with the service.
 
-Ground floor: imports nothing of ours.
+Imports nothing of this package.
 """
 
 __all__ = [
@@ -18,7 +18,7 @@ class ParaformerError(Exception):
     Base of all errors of this library. Its text is built from its attributes when it is shown.
 
     Attributes:
-        hint: What to do next, in one sentence; empty when there is nothing useful to say.
+        hint: What to do next, in one sentence; empty if there is nothing useful to do.
     """
 
     def __init__(self, message: str = "", *, hint: str = "") -> None:
@@ -40,7 +40,7 @@ class ParaformerError(Exception):
         return f"{type(self).__name__}({', '.join(shown)})"
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Keep all facts on the way to another process, whatever `__init__` takes."""
+        """Keep all facts on the way to another process, whatever arguments `__init__` has."""
         return _restored, (type(self), self.args, vars(self).copy())
 
 
@@ -70,7 +70,7 @@ class MissingExtraError(ParaformerError, ImportError):
 
     Attributes:
         purpose: What needs it.
-        extra: Name of the extra that brings it: `pip install "paraformer-async[extra]"`.
+        extra: Name of the extra that installs it: `pip install "paraformer-async[extra]"`.
     """
 
     def __init__(self, purpose: str, extra: str) -> None:
@@ -89,7 +89,7 @@ class UsageError(ParaformerError, RuntimeError):
 
 
 class AudioError(ParaformerError, ValueError):
-    """The audio cannot be used as it is: unreadable, empty, or not what the model takes."""
+    """The audio cannot be used as it is: unreadable, empty, or not what the model accepts."""
 
 
 def _restored(

@@ -1,13 +1,13 @@
 """
-What is known of failures, as one table: whether a retry may help, whose fault it is, what to do.
+What is known of failures, as one table: whether a retry may help, what is at fault, what to do.
 
-A row applies when all of its columns that are filled apply. The most specific row wins: one with a
+A row applies if all of its columns that are filled in apply. The most specific row wins: one with a
 part of the message before one without, then the longest code, the longest part of the message, an
 HTTP status, a close code; of equal ones the first. Codes are compared from their beginning, and
-messages in any place, both in any case: the service spells `RequestTimeOut`, and its proxies
+messages anywhere, both ignoring case: the service spells `RequestTimeOut`, and its proxies
 `requesttimeout`.
 
-Ground floor: imports nothing of ours. Source: "Error codes", Alibaba Cloud Model Studio.
+Imports nothing of this package. Source: "Error codes", Alibaba Cloud Model Studio.
 """
 
 from collections.abc import Collection, Mapping
@@ -32,6 +32,7 @@ _CONTENT = "the service's content inspection rejected the data"
 _ACCOUNT = "check the account's balance, bills and purchased services in the console"
 _INPUT = "`payload.input` is missing; this is a bug, please report it"
 _KEY = "check api_key= or DASHSCOPE_API_KEY, and that the key belongs to the endpoint's region"
+_PATH = "check endpoint= or DASHSCOPE_WEBSOCKET_BASE_URL: the path is /api-ws/v1/inference"
 _ACCESS = "the key may not use this model or workspace; check the account's permissions"
 
 
@@ -58,7 +59,7 @@ class Row(Struct, frozen=True, kw_only=True):
     hint: str = ""
 
     def applies(self, code: str, message: str, status: int | None, close: int | None) -> bool:
-        """Return whether all columns that are filled apply to these facts."""
+        """Return whether all columns that are filled in apply to these facts."""
         return (
             code.casefold().startswith(self.code.casefold())
             and self.message.casefold() in message.casefold()
@@ -145,7 +146,7 @@ CATALOGUE: tuple[Row, ...] = (
     # HTTP statuses, when the body has no code that is known
     Row(status={401}, hint=_KEY),
     Row(status={403}, hint=_ACCESS),
-    Row(status={404}, hint="check endpoint=: the path is /api-ws/v1/inference"),
+    Row(status={404}, hint=_PATH),
     Row(status=range(500, 600), retryable=True),
     # Close codes that blame what the client sent: RFC 6455, section 7.4.1; all others do not
     Row(close={1003, 1007, 1008, 1009}),
@@ -159,7 +160,7 @@ def classify(
     *, code: str = "", message: str = "", status: int | None = None, close: int | None = None
 ) -> Row:
     """
-    Return the most specific row that applies; one that is not retryable when none does.
+    Return the most specific row that applies; one that is not retryable if none does.
 
     Args:
         code: The service's error code.
@@ -173,7 +174,7 @@ def classify(
 
 class Wait(Struct, frozen=True):
     """
-    A bounded wait that ran out.
+    A bounded wait that timed out.
 
     Attributes:
         what: What did not happen, in the words of the error.
@@ -186,10 +187,10 @@ class Wait(Struct, frozen=True):
     retryable: bool = True
 
 
-# By the phases of `Timeouts`, and what else is waited for.
+# By the phases of `Timeouts`, and other waits.
 WAITS: Mapping[str, Wait] = {
     "connect": Wait("the connection was not established", "Timeouts(connect=…)"),
-    "started": Wait("the service did not answer run-task", "Timeouts(started=…)"),
+    "started": Wait("the service did not respond to run-task", "Timeouts(started=…)"),
     "send": Wait("the service accepted no audio", "Timeouts(send=…)"),
     "finish": Wait("the service sent nothing more after finish-task", "Timeouts(finish=…)"),
     "quota": Wait(

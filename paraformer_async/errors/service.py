@@ -1,7 +1,7 @@
 """
 What goes wrong on the way to the service and at the service.
 
-Ground floor: imports only the root of the tree and the catalogue. Whether a failure is retryable or
+Imports only the root of the tree and the catalogue. Whether a failure is retryable or
 throttled, and its hint, come from the catalogue alone.
 """
 
@@ -32,13 +32,13 @@ class ServiceError(ParaformerError):
     Something went wrong on the way to the service or at the service.
 
     Attributes:
-        request_id: Id of the task it happened to, or of the refused request; empty when there was
+        request_id: Id of the task it happened to, or of the refused request; empty if there was
             none.
         request_ids: Ids of all tasks of the recognition, reconnections included.
         retryable: Whether a retry with the same audio may succeed.
         is_throttled: Whether the account's quota was the reason.
-        retry_after: Seconds to wait before a retry, as the service asked for.
-        recognized: What was recognized for good before, as one text.
+        retry_after: Seconds to wait before a retry, as requested by the service.
+        recognized: What had been recognized for good, as one text.
         unsettled: Seconds of audio that were sent and are covered by no final result; `None` for
             compressed audio.
     """
@@ -105,13 +105,13 @@ class ConnectError(ServiceError):
 
 class HandshakeError(ConnectError):
     """
-    The service, or what is in front of it, answered the WebSocket handshake with an HTTP error.
+    The service, or a proxy in front of it, refused the WebSocket handshake with an HTTP error.
 
     Attributes:
         status: The HTTP status.
-        body: The beginning of the answer's body.
-        error_code: The service's code in a JSON body, for example `InvalidApiKey`; else empty.
-        error_message: The service's message in a JSON body; else empty.
+        body: The beginning of the response's body.
+        error_code: The service's code in a JSON body, for example `InvalidApiKey`; otherwise empty.
+        error_message: The service's message in a JSON body; otherwise empty.
     """
 
     def __init__(self, status: int, body: str = "", *, retry_after: float = 0.0) -> None:
@@ -161,12 +161,12 @@ class ConnectionLostError(ServiceError):
 
 class DeadlineError(ServiceError, TimeoutError):
     """
-    A bounded wait ran out.
+    A bounded wait timed out.
 
     Attributes:
-        phase: What was waited for: `connect`, `started`, `send` or `finish`, as in `Timeouts`, or
-            `pool`, a free connection, or `quota`, a place in the account's quota.
-        seconds: How long it was waited for.
+        phase: What was waited for: `connect`, `started`, `send` or `finish`, as in `Timeouts`;
+            `pool`, a free connection; or `quota`, a place in the account's quota.
+        seconds: How long the wait was.
     """
 
     def __init__(self, phase: str, seconds: float, *, request_id: str = "") -> None:
@@ -206,11 +206,11 @@ class TaskFailedError(ServiceError):
 
 class AudioLostError(ServiceError):
     """
-    The connection was lost when more audio was unsettled than is kept (`Reconnect.keep`).
+    The connection was lost while more live audio was unsettled than is kept (`Reconnect.keep`).
 
     Attributes:
-        begin_time: Where the audio begins that cannot be sent again, in ms of the user's audio.
-        end_time: Where it ends.
+        begin_time: Start of the audio that cannot be sent again, in ms of the user's audio.
+        end_time: Its end in ms.
     """
 
     def __init__(self, begin_time: int, end_time: int) -> None:
@@ -236,11 +236,11 @@ class LocalProtocolError(ProtocolError):
 
 
 class RemoteProtocolError(ProtocolError):
-    """The peer sent what the protocol does not allow now, or what cannot be decoded."""
+    """The peer sent a message that the protocol does not allow now, or that cannot be decoded."""
 
 
 def _read(body: str) -> tuple[str, str, str]:
-    """Return code, message and request id of a JSON *body*; empty texts for what it has not."""
+    """Return code, message and request id of a JSON *body*; empty texts for what is missing."""
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):

@@ -1,5 +1,5 @@
 """
-The nouns of a question: parameters and models of the service, options and policies of the client.
+Options: parameters and models of the service, options and policies of the client.
 
 - `service`: facts of the service, each stated once
 - `models`, `parameters`: the two tables, and `check`, which client and local service share
@@ -7,5 +7,5 @@ The nouns of a question: parameters and models of the service, options and polic
 - `policies`: bounds, retries, limits
 - `checks`, `kinds`, `words`: checks of one value
 
-Ground floor: imports only errors of ours.
+Imports only the errors of this package.
 """

@@ -1,9 +1,9 @@
 """
-Checks of one value, for whatever option it belongs to.
+Checks of a single value, whatever option it belongs to.
 
-Ground floor: imports only `errors` of ours, and knows no option, parameter or model. Each refusal
-is one `InvalidOptionError` that names the option, the value, and what is allowed. Every check takes
-any object: it never raises anything else.
+Imports only `errors`, and knows no option, parameter or model. Each refusal is an
+`InvalidOptionError` that names the option, the value, and what is allowed. Every check accepts any
+object: it never raises anything else.
 """
 
 import math
@@ -55,11 +55,11 @@ def is_whole(value: object) -> TypeGuard[int]:
 
 def require_text(name: str, value: object, *, secret: str = "") -> None:
     """
-    Check that *value* is text that can stand in a header or in JSON.
+    Check that *value* is text that can be part of a header or of JSON.
 
     Args:
         name: Name of the option.
-        value: The value; it is not shown when *secret* is given.
+        value: The value; it is not shown if *secret* is given.
         secret: What the error calls the value in its place.
     """
     if not isinstance(value, str) or not value or not value.isprintable() or value != value.strip():
@@ -114,7 +114,7 @@ def require_kind(name: str, value: object, kind: type, expected: str) -> None:
 
 
 def require_sequence(name: str, value: object, expected: str) -> Sequence[object]:
-    """Return *value*, a sequence that is no text; *expected* is for the error."""
+    """Return *value*, a sequence that is not text; *expected* is for the error."""
     if not isinstance(value, Sequence) or isinstance(value, str | bytes):
         raise InvalidOptionError(name, f"must be {expected}, not {type(value).__name__}")
     return value
@@ -155,9 +155,9 @@ def require_function(name: str, value: object, takes: str) -> None:
 
 def require_address(name: str, value: object, *schemes: str) -> None:
     """
-    Check an address without ever showing it, for it may hold a secret.
+    Check an address without ever showing it, because it may contain a secret.
 
-    It has one of *schemes*, a host, and a valid port; only a proxy's may have credentials.
+    It must have one of *schemes*, a host, and a valid port; only a proxy's may have credentials.
     """
     try:
         address = urlsplit(value) if isinstance(value, str) and _is_plain(value) else None

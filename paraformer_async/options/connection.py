@@ -1,7 +1,7 @@
 """
-Checks of the options that are no parameters of the service: connection and behavior.
+Checks of the options that are not parameters of the service: connection and behavior.
 
-Ground floor: imports only checks, facts and policies of ours.
+Imports only checks, facts and policies of this package.
 """
 
 import re

@@ -1,7 +1,7 @@
 """
 Addresses of the service: its own, those of a workspace, and how they are shown.
 
-Ground floor: imports only checks and facts of ours.
+Imports only checks and facts of this package.
 """
 
 import os
@@ -22,19 +22,20 @@ def workspace_endpoint(workspace: str, *, region: str = BEIJING) -> str:
     """
     Return the address of a workspace's own domain, for `endpoint=`.
 
-    The service's documents recommend it over the shared address. Not verified against the service.
+    The service's documentation recommends it over the shared address. This has not been
+    verified with the service.
 
     Args:
         workspace: Id of the workspace.
         region: Region of the workspace.
 
     Raises:
-        InvalidOptionError: One of them cannot be part of a host's name.
+        InvalidOptionError: One of them cannot be part of a hostname.
     """
     for name, value in (("workspace", workspace), ("region", region)):
         require_text(name, value)
         if not _HOST_PART.fullmatch(value):
-            raise InvalidOptionError(name, f"{shown(value)} cannot be part of a host's name")
+            raise InvalidOptionError(name, f"{shown(value)} cannot be part of a hostname")
     return f"wss://{workspace}.{region}.maas.aliyuncs.com{urlsplit(ENDPOINT).path}"
 
 

@@ -1,8 +1,8 @@
 """
 Kinds of values that a parameter may have: a type, and limits.
 
-The type holds for every model, also for one that is not known; the limits hold for known ones.
-Ground floor: imports only checks and facts of ours, and knows no parameter by name.
+The type applies to every model, even to an unknown one; the limits apply to known ones. Imports
+only checks and facts of this package, and knows no parameter by name.
 """
 
 from typing import ClassVar
@@ -38,14 +38,14 @@ class Kind(Struct, frozen=True):
 
     @property
     def limits(self) -> str:
-        """What is allowed of the type, in a few words; empty when all of it is."""
+        """What is allowed of the type, in a few words; empty if everything is."""
         return ""
 
     def check_type(self, name: str, value: object) -> None:
-        """Raise `InvalidOptionError` when *value* is not of the type."""
+        """Raise `InvalidOptionError` if *value* is not of the type."""
 
     def check_limits(self, name: str, value: object) -> None:
-        """Raise `InvalidOptionError` when *value*, which is of the type, is not allowed."""
+        """Raise `InvalidOptionError` if *value*, which is of the type, is not allowed."""
 
 
 class Flag(Kind, frozen=True):

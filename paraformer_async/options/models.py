@@ -1,10 +1,10 @@
 """
-THE table of models: one row a model, with every fact of the service that depends on it.
+The table of models: one row per model, with every fact of the service that depends on it.
 
-Snapshots and aliases are rows, too. What a row takes are names of the table of parameters. A model
-that is not here is passed on with its parameters unchecked.
+Snapshots and aliases are rows, too. The parameters of a row are names in the table of parameters. A
+model that is not here is passed on with its parameters unchecked.
 
-Ground floor: imports only facts of ours. Sources: "Real-time speech recognition" (models, features)
+Imports only facts of this package. Sources: "Real-time speech recognition" (models, features)
 and "Rate limits", Alibaba Cloud Model Studio.
 """
 
@@ -34,11 +34,11 @@ class Model(Struct, frozen=True, kw_only=True):
         name: Its name.
         parameters: Names of the parameters that it takes.
         sample_rate: The only rate it takes, in Hz; `None` for any rate.
-        languages: Codes of the languages it recognizes; `None` when they are not listed here.
+        languages: Codes of the languages it recognizes; `None` if they are not listed here.
         language_hints: How many `language_hints` count; `None` for any number.
         context: Whether it takes the context of the conversation.
         emotion: Whether its final sentences can carry `emo_tag`; see `Options.emotion`.
-        translations: Whether it answers with transcriptions and translations, not with sentences.
+        translations: Whether it returns transcriptions and translations, not sentences.
         tasks_per_minute: How many tasks an account may start within a minute.
         regions: Where it is offered.
         billing: The unit of its bill.
@@ -90,8 +90,8 @@ _FUN_ASR = Model(
 _FUN_ASR_8K = Model(
     name="fun-asr-flash-8k-realtime", parameters=_FUN, sample_rate=8000, languages=("zh",)
 )
-# Which parameters Gummy takes beside those of all is not documented where the others are: what it
-# ignores does no harm, so no more is refused than what is known to belong to others.
+# Which parameters Gummy accepts besides those of all models is not documented where the others are.
+# Ignored parameters do no harm, so only those are refused that are known to belong to others.
 _GUMMY = Model(name="gummy-realtime-v1", parameters=_LATER, sample_rate=16000, translations=True)
 
 MODELS: Mapping[str, Model] = {
@@ -155,6 +155,6 @@ def taking(parameter: str) -> tuple[str, ...]:
 
 
 def rate_of(model: str) -> int:
-    """Return the sample rate of *model* in Hz: its only one, else 16000."""
+    """Return the sample rate of *model* in Hz: its only one, or 16000."""
     row = MODELS.get(model)
     return (row and row.sample_rate) or SAMPLE_RATE

@@ -1,11 +1,11 @@
 """
 Every option of a recognition, checked.
 
-The parameters are those of the service's own documents, under the service's own names, as in the
-table of parameters. What was not set is not sent. Everything that the documents forbid is refused
-here, before a connection is made, by one `InvalidOptionError` that names what is allowed.
+The parameters are those of the service's documentation, under the service's own names, as in the
+table of parameters. What was not set is not sent. Everything that the documentation forbids is
+refused here, before a connection is made, with an `InvalidOptionError` that names what is allowed.
 
-Ground floor: imports only tables, checks and policies of ours.
+Imports only tables, checks and policies of this package.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -36,10 +36,10 @@ ApiKey = str | Callable[[], str | Awaitable[str]]
 
 class _RateOfModel(int):
     """
-    A sample rate that the model brought, not the user.
+    A sample rate that comes from the model, not from the user.
 
-    It stays one when options are copied by `msgspec.structs.replace`, so that another model brings
-    its own rate.
+    Its type survives when options are copied by `msgspec.structs.replace`, so that another model
+    replaces it with its own rate.
     """
 
 
@@ -53,7 +53,7 @@ class Options(Struct, frozen=True, kw_only=True):
     A `sample_rate` of `RATE_OF_MODEL`, or of `None`, is replaced by the model's on creation.
 
     Raises:
-        InvalidOptionError: On creation, when a value cannot work.
+        InvalidOptionError: On creation, if a value cannot work.
     """
 
     # Task: the table of parameters
@@ -76,7 +76,7 @@ class Options(Struct, frozen=True, kw_only=True):
     vad_model: str | None = None
     keep_dialect: bool | None = None
     intermediate_result_enabled: bool | None = None
-    # `context` and `input` of the payload will stand here; the rows of the models know `context`.
+    # `context` and `input` of the payload belong here; the rows of the models have `context`.
     parameters: Mapping[str, Any] = {}
     # Connection
     api_key: ApiKey | None = None
@@ -112,7 +112,7 @@ class Options(Struct, frozen=True, kw_only=True):
         return f"Options({', '.join(shown)})"
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
-        """Show the same where msgspec would show all, in the output of `rich`."""
+        """Show the same in the output of `rich`, where msgspec would show everything."""
         return [
             (name, _shown(name, value))
             for name in self.__struct_fields__
@@ -148,7 +148,7 @@ class Options(Struct, frozen=True, kw_only=True):
         """Return the parameters of the table that were set."""
         named = {name: getattr(self, name) for name, row in PARAMETERS.items() if row.checked}
         if isinstance(self.sample_rate, _RateOfModel):
-            named["sample_rate"] = int(self.sample_rate)  # JSON takes no subclass
+            named["sample_rate"] = int(self.sample_rate)  # msgspec encodes no subclass
         return {name: value for name, value in named.items() if value is not None}
 
     def _check_clashes(self, given: Mapping[str, Any]) -> None:

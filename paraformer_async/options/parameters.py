@@ -1,11 +1,11 @@
 """
-THE table of parameters: one row a parameter, and what follows from it and from the models.
+The table of parameters: one row per parameter, and what follows from it and from the models.
 
-`Options`, `Overrides` and `AsyncRecognizer` spell the rows out for type checkers, and are held to
-them by tests; checks, run-task and the local service follow from the rows themselves. To add a
+`Options`, `Overrides` and `AsyncRecognizer` spell the rows out for type checkers, and tests verify
+that they match; checks, run-task and the local service follow from the rows themselves. To add a
 parameter: its row here, its name in the rows of `models`, and a field in the three.
 
-Ground floor: imports only kinds, models and facts of ours. Source: "Paraformer real-time speech
+Imports only kinds, models and facts of this package. Source: "Paraformer real-time speech
 recognition, WebSocket API" and its siblings, Alibaba Cloud Model Studio.
 """
 
@@ -31,7 +31,7 @@ __all__ = ["PARAMETERS", "Parameter", "Place", "check"]
 
 
 class Place(Enum):
-    """Where a parameter stands in the payload of run-task."""
+    """Where in the payload of run-task a parameter is sent."""
 
     PARAMETERS = "parameters"
     RESOURCES = "resources"
@@ -45,7 +45,7 @@ class Parameter(Struct, frozen=True, kw_only=True):
         name: The service's name, and ours.
         kind: Its type and limits.
         doc: What it does, in one line.
-        default: What holds when it is not sent; `None` when nothing does.
+        default: What applies if it is not sent; `None` if nothing does.
         required: Whether it must be sent.
         vad_only: Whether it is for sentences that end at pauses, not by meaning.
         place: Where it is sent.
@@ -92,7 +92,7 @@ _ROWS = (
         "language_hints",
         Texts('["zh", "en"]'),
         None,
-        "Languages that may be spoken; detected when not given.",
+        "Languages that may be spoken; detected if not given.",
     ),
     _row("semantic_punctuation_enabled", Flag(), False, "End sentences by meaning, not at pauses."),
     Parameter(
@@ -110,16 +110,22 @@ _ROWS = (
         vad_only=True,
     ),
     _row("punctuation_prediction_enabled", Flag(), True, "Add punctuation."),
-    _row("heartbeat", Flag(), False, "Keep the stream alive while its source is quiet."),
+    _row(
+        "heartbeat",
+        Flag(),
+        False,
+        "Keep the stream alive while its source is quiet, by sending silence that also ends the "
+        "last sentence.",
+    ),
     _row("inverse_text_normalization_enabled", Flag(), True, "Write numbers in digits."),
     _row("vocabulary", Weights(), None, "Hot words with their weights, 1 to 5, or 50."),
     _row(
         "speech_noise_threshold",
         Number(*NOISE_THRESHOLDS),
         None,
-        "From -1.0 to 1.0; towards 1.0 more of the audio is taken for noise.",
+        "From -1.0 to 1.0; toward 1.0, more of the audio is taken for noise.",
     ),
-    _row("special_word_filter", Filter(), None, "Words to replace by signs, or to leave out."),
+    _row("special_word_filter", Filter(), None, "Words to replace with symbols, or to leave out."),
     _row(
         "vad_model",
         Choice(("far_field_meeting_16k", "near_meeting_16k")),
@@ -132,7 +138,7 @@ _ROWS = (
         # The vendor's client passes these on; they are not documented for any of the models.
         Parameter(name=name, kind=Kind(), doc=doc, checked=False)
         for name, doc in (
-            ("diarization_enabled", "Tell speakers apart."),
+            ("diarization_enabled", "Distinguish speakers."),
             ("speaker_count", "How many speakers there are."),
             ("timestamp_alignment_enabled", "Align the times of words."),
             ("audio_event_detection_enabled", "Detect events such as applause."),

@@ -1,7 +1,7 @@
 """
-How the client behaves: its bounds, its patience with a failing service, its connections.
+How the client behaves: time limits, reconnection, and limits of connections.
 
-Ground floor: imports only checks and facts of ours. All are frozen, and checked on creation.
+Imports only checks and facts from this package. All are frozen, and checked on creation.
 """
 
 import random
@@ -23,17 +23,17 @@ __all__ = ["PoolLimits", "Reconnect", "Timeouts", "full_jitter"]
 
 class Timeouts(Struct, frozen=True, kw_only=True):
     """
-    A bound for every wait, in seconds. One that runs out raises `DeadlineError` with its name.
+    A limit for every wait, in seconds. A wait that exceeds it raises `DeadlineError` with its name.
 
     Attributes:
         connect: Name resolution, TCP, TLS and the WebSocket handshake together.
         started: From `run-task` to the service's `task-started`.
-        send: How long a peer that reads nothing may keep audio from being written.
+        send: How long audio may wait to be written because the peer reads nothing.
         finish: After the end of the audio, the longest time between two messages of the service.
         close: How long closing may take; afterwards the connection is aborted.
         ping: A peer from which nothing was received for this long (at most twice as long) is
-            pinged; when nothing is received within half of it, the connection is lost. `None`: no
-            pings.
+            pinged; if nothing is received within half of that time, the connection is lost.
+            `None`: no pings.
     """
 
     connect: float = 10.0
@@ -63,18 +63,23 @@ class Reconnect(Struct, frozen=True, kw_only=True):
     """
     What happens when a connection is lost, or the service fails in a way that is worth a retry.
 
-    All audio that no final result covers is sent again in a new task. Authentication and parameter
-    errors are never retried.
+    All audio that no final result covers is sent again in a new task. Files on disk and audio in
+    memory are read again for that, however much is needed; audio from any other source is kept, at
+    most *keep* seconds of it. Authentication and parameter errors are never retried.
 
     Attributes:
-        attempts: Consecutive failures that are tolerated. Progress resets the count; three
-            consecutive connections without any progress end it early. Once there has been
-            progress, attempts go on for *keep* seconds, however many there are.
+        attempts: Consecutive failures that are tolerated. Progress resets the count, and so does
+            a connection that lasts 5 s; three consecutive connections without any progress end the
+            recognition early. Once there has been progress, attempts continue for *keep* seconds,
+            however many there are.
         backoff: Returns the seconds to wait after the given number of consecutive failures.
-        keep: Seconds of audio that are kept for this at most.
-        busy: Seconds to wait for a service that throttles. That costs no attempts.
-        lost: What is done when more than that is unsettled: `raise` an `AudioLostError`, or
-            continue with an `AudioGap` in the results (`gap`).
+        keep: Seconds of audio that are kept, at most, and that an outage is survived. Silence that
+            the service has passed over is not counted. A source that is faster than real time waits
+            while more than this is unsettled.
+        busy: Longest wait, in seconds, for a service that throttles; it does not count as a
+            failure.
+        lost: What to do if the connection is lost while more live audio than *keep* is unsettled:
+            `raise` an `AudioLostError`, or continue with an `AudioGap` in the results (`gap`).
     """
 
     attempts: int = 6
@@ -93,15 +98,15 @@ class Reconnect(Struct, frozen=True, kw_only=True):
 
 class PoolLimits(Struct, frozen=True, kw_only=True):
     """
-    How many connections a recognizer holds, and how fast it starts tasks.
+    How many connections a recognizer holds, and how fast it submits tasks.
 
     Attributes:
-        connections: Recognitions that may run at once; further ones wait.
-        wait: Seconds that they wait at most.
+        connections: Recognitions that may run at once; others wait.
+        wait: Longest wait, in seconds, for a connection, and for the quota.
         idle: Connections that are kept open for the next tasks.
         idle_seconds: How long they are kept. The service closes them after 60 s.
-        tasks_per_second: Tasks started within any second. The service's quota is 20 for most
-            models.
+        tasks_per_second: Tasks submitted within any second, in the order of arrival. The service's
+            quota is 20 for most models, for the whole account: divide it among processes.
     """
 
     connections: int = 1000

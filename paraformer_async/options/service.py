@@ -1,7 +1,7 @@
 """
 Facts of the service that are not a row of a table, each stated once.
 
-Ground floor: imports nothing of ours. Sources, all of Alibaba Cloud Model Studio:
+Imports nothing of this package. Sources, all of Alibaba Cloud Model Studio:
 
 - [API] Paraformer real-time speech recognition, WebSocket API
 - [SDK] Paraformer real-time speech recognition, Python SDK

@@ -1,7 +1,7 @@
 """
 Kinds of values that hold words: hot words with their weights, words to filter.
 
-Ground floor: imports only checks, kinds and facts of ours.
+Imports only checks, kinds and facts of this package.
 """
 
 from collections.abc import Mapping

@@ -1,8 +1,8 @@
 """
-The local service: the protocol in the server's role, over a recognition engine of this machine.
+The local service: the protocol in the server's role, with a recognition engine on this machine.
 
-For work without a network and for tests. It shares the protocol's table with the client, and knows
-none of the client's rooms.
+For work without a network and for tests. It shares the protocol's table with the client, and
+imports none of the client's modules.
 """
 
 from paraformer_async._core.clocks import Clocks

@@ -8,7 +8,7 @@ from paraformer_async.errors import InvalidOptionError
 
 __all__ = ["check_options", "require_engine"]
 
-# What an engine has.
+# Attributes of an engine.
 _ENGINE = ("sample_rate", "open", "aclose")
 _PORTS = range(65_536)
 
@@ -24,7 +24,7 @@ def check_options(
     """
     _check_host(host)
     if not _is_int(port) or port not in _PORTS:
-        raise InvalidOptionError("port", "must be a port, 1 to 65535, or 0 for any that is free")
+        raise InvalidOptionError("port", "must be a port, 1 to 65535, or 0 for any free one")
     if api_key is not None and not _is_key(api_key):
         raise InvalidOptionError(
             "api_key",
@@ -40,7 +40,7 @@ def check_options(
 
 def require_engine(value: Engine) -> Engine:
     """
-    Return *value* if it is an engine. A class of engines is none.
+    Return *value* if it is an engine. A class is not an engine.
 
     Raises:
         InvalidOptionError: It is not.

@@ -1,8 +1,8 @@
 """
-One connection of the local service: what moves its frames and runs its tasks.
+One connection of the local service: moves its frames and runs its tasks.
 
-The reader is the only one that reads, and passes audio to the running task; the task writes its
-results; a third one watches the clocks. Any failure ends as task-failed and a closed connection.
+One coroutine reads, and passes audio to the running task; the task writes its results; a third
+coroutine watches the clocks. Any failure ends as task-failed and a closed connection.
 """
 
 import asyncio
@@ -51,7 +51,7 @@ class LocalConnection:
 
     Args:
         socket: The WebSocket.
-        transport: The TCP connection below it; `None` when that is lost already.
+        transport: The TCP connection below it; `None` if that is already lost.
         engine: Recognizes the audio.
         clocks: The time limits.
         decoding: Bounds the threads of all decoders.
@@ -76,7 +76,7 @@ class LocalConnection:
         self._scope = anyio.CancelScope()
 
     async def serve(self) -> None:
-        """Serve until the client leaves, fails or idles; release all that its task held."""
+        """Serve until the client leaves, fails or idles; release everything that its task held."""
         try:
             with self._scope:
                 async with anyio.create_task_group() as tasks:
@@ -99,7 +99,7 @@ class LocalConnection:
             await self._handle(self._service.receive(message.data, time.monotonic()), tasks)
 
     async def _handle(self, command: Command, tasks: TaskGroup) -> None:
-        task = cast("LocalTask", self._task)  # without one the protocol allows run-task only
+        task = cast("LocalTask", self._task)  # without one, the protocol allows only run-task
         match command:
             case RunTask():
                 await self._begin(command, tasks)
@@ -129,7 +129,7 @@ class LocalConnection:
         except ConnectionEnded:
             self._stop(Closing())
         except Exception:
-            _logger.exception("the task failed by an error of the engine or of the service")
+            _logger.exception("the task failed because of an error in the engine or in the service")
             self._stop(Closing(_INTERNAL_ERROR))
 
     def _stop(self, closing: Closing) -> None:
@@ -140,7 +140,7 @@ class LocalConnection:
         await self._send(self._service.result(sentence, seconds, time.monotonic()))
 
     async def _send(self, event: Event) -> None:
-        # A canceled task continues up to its next wait; the protocol has moved on by then.
+        # A canceled task continues up to its next wait; by then, the protocol has moved on.
         await checkpoint_if_cancelled()
         frame = self._service.send(event, time.monotonic())
         is_taken = False
@@ -152,7 +152,7 @@ class LocalConnection:
             raise ConnectionEnded from error
         finally:
             # aiohttp's next write after a canceled one would end in a cancellation that nobody
-            # requested (its drain waiter stays canceled): there is none.
+            # requested (its drain waiter stays canceled): so nothing is written.
             if not is_taken:
                 self._abort()
 

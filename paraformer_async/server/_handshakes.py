@@ -2,7 +2,7 @@
 TCP connections whose WebSocket handshake is still to come: bounded in number and in time.
 
 aiohttp waits for a request without a limit: a client that connects and sends nothing, or half a
-header, would hold its connection for ever.
+header, would hold its connection forever.
 """
 
 import asyncio

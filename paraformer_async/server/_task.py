@@ -1,4 +1,4 @@
-"""One task of the local service: audio in, sentences out, by a decoder and an engine stream."""
+"""One task of the local service: audio in, sentences out, with a decoder and an engine stream."""
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -36,8 +36,8 @@ class LocalTask:
     """
     One recognition.
 
-    The connection's reader puts audio in; `run` takes it through decoder and engine stream, and
-    emits the sentences.
+    The connection's reader adds audio; `run` passes it through the decoder and the engine stream,
+    and emits the sentences.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class LocalTask:
         )
 
     async def put(self, audio: bytes) -> None:
-        """Add audio of the client; wait while too much of it waits for the engine."""
+        """Add audio from the client; wait while too much of it waits for the engine."""
         while self._backlog_size > _LARGEST_BACKLOG:
             await self._changed.wait()
         self._backlog.append(audio)
@@ -136,7 +136,7 @@ class LocalTask:
         await self._emit_all(await self._stream.finish())
 
     async def _next_audio(self) -> bytes:
-        """Return all the audio that waits; empty after the last."""
+        """Return all the audio that is waiting; empty after the last."""
         while not self._backlog_size and not self._is_complete:
             await self._changed.wait()
         audio = b"".join(self._backlog)

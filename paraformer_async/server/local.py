@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 __all__ = ["LocalServer"]
 
-# What a connection may take to end, beside its closing handshake, before it is cut off.
+# Time that a connection may take to end, besides its closing handshake, before it is cut off.
 _GRACE = 1.0
 
 
 class LocalServer(AsyncContextManagerMixin):
     """
-    The Paraformer service on this machine, over a recognition engine of this machine.
+    The Paraformer service on this machine, with a recognition engine on this machine.
 
         async with LocalServer() as server:
             async with AsyncRecognizer(endpoint=server.url, api_key="any") as recognizer:
@@ -43,24 +43,24 @@ class LocalServer(AsyncContextManagerMixin):
     and needs no model.
 
     Leaving the `async with`, also by cancellation, closes all connections and releases the engine,
-    in bounded time. Audio is decoded in threads of the server's own, as many as there are cores:
-    it holds up neither the event loop nor other work in anyio's worker threads.
+    in bounded time. Audio is decoded in threads of the server's own, as many as there are cores: it
+    delays neither the event loop nor other work in anyio's worker threads.
 
     Args:
         engine: An engine, from `make_engine` or one of your own (see `Engine`), or the name of one
             that needs no model folder: `moonshine`, `scripted`.
         host: Address to listen on. The default is reachable from this machine only.
-        port: Port to listen on; 0 for any that is free.
-        api_key: The key that clients must send; without it any key is accepted.
+        port: Port to listen on; 0 for any free one.
+        api_key: The key that clients must send; without it, any key is accepted.
         clocks: Time limits of the service. A connection without a handshake is cut off after the
             `idle` time, too.
-        max_connections: Connections at once; further ones are refused with HTTP 503.
+        max_connections: Concurrent connections; others are refused with HTTP 503.
 
     Raises:
-        InvalidOptionError: An option can never work: the engine is none, or there is none of that
-            name, or it needs a folder; the host, the port or the key cannot be one.
+        InvalidOptionError: An option can never work: the engine is not one, has an unknown name, or
+            needs a folder; or the host, the port or the key is invalid.
 
-    Entering raises `OSError` when the address cannot be listened on, and `MissingExtraError` when
+    Entering raises `OSError` if the server cannot listen on the address, and `MissingExtraError` if
     the engine needs packages that are not installed.
     """
 
@@ -86,7 +86,7 @@ class LocalServer(AsyncContextManagerMixin):
         self._is_open = False
         self._connections: set[LocalConnection] = set()
         self._handshakes = Handshakes(limit=max_connections, seconds=clocks.idle)
-        # More threads than cores would only take the interpreter from the event loop.
+        # More threads than cores would only take the interpreter away from the event loop.
         self._decoding = anyio.CapacityLimiter(os.cpu_count() or 1)
 
     def __repr__(self) -> str:
@@ -121,7 +121,7 @@ class LocalServer(AsyncContextManagerMixin):
                 await self._close(runner, listening)
 
     async def _listen(self, runner: "web.AppRunner") -> asyncio.Server:
-        """Listen by a protocol factory of our own, as aiohttp's low-level servers do."""
+        """Listen with a protocol factory of our own, as aiohttp's low-level servers do."""
         make = self._handshakes.watched(cast("web.Server", runner.server))
         return await asyncio.get_running_loop().create_server(make, self._host, self._port)
 

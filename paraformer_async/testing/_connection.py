@@ -1,8 +1,8 @@
 """
 One connection of the scripted service: task after task, with the faults in between.
 
-One coroutine reads, responds and fails, so everything happens in the order of the audio. Only what
-`Late` holds back is written by a second one.
+One coroutine reads, responds and fails, so everything happens in the order of the audio. A second
+one writes only what `Late` holds back.
 """
 
 from typing import NoReturn, cast
@@ -109,7 +109,7 @@ class ScriptedConnection:
             self._records.violations.extend(flaws_of_audio(frame, is_pcm=is_pcm))
 
     async def _handle(self, command: Command) -> None:
-        task = cast("ScriptedTask", self._task)  # without one the protocol allows run-task only
+        task = cast("ScriptedTask", self._task)  # without one, the protocol allows only run-task
         match command:
             case RunTask():
                 await self._begin(command)

@@ -25,7 +25,7 @@ class Delay:
         self._changed = anyio.Event()
 
     def put(self, event: Event, seconds: float) -> None:
-        """Hold *event* back for so many seconds."""
+        """Hold *event* back for this many seconds."""
         self._held.append((anyio.current_time() + seconds, event))
         self._changed.set()
 

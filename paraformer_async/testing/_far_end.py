@@ -1,5 +1,5 @@
 """
-The other end of a transport under test: a WebSocket server that writes and reads its bytes by hand.
+The other end of a transport under test: a WebSocket server that reads and writes raw bytes.
 
 It can do what no library does: break the protocol, stop in the middle, read nothing.
 """
@@ -56,13 +56,13 @@ def close(code: int, reason: str = "") -> bytes:
 
 
 def http(status: str, *headers: str, body: bytes = b"") -> bytes:
-    """Return an answer of HTTP."""
+    """Return an HTTP response."""
     length = f"Content-Length: {len(body)}"
     return "\r\n".join([f"HTTP/1.1 {status}", length, *headers, "", ""]).encode() + body
 
 
 def switch_protocols(request: bytes, *headers: str) -> bytes:
-    """Return the answer to a handshake."""
+    """Return the response to a handshake."""
     found = re.search(rb"(?i)sec-websocket-key: *(\S+)", request)
     digest = hashlib.sha1((found[1] if found else b"") + _GUID, usedforsecurity=False).digest()
     accept = f"Sec-WebSocket-Accept: {base64.b64encode(digest).decode()}"
@@ -88,7 +88,7 @@ class FarEnd:
         await self._writer.drain()
 
     async def receive(self) -> tuple[Opcode, bytes]:
-        """Read a frame of the client's."""
+        """Read a frame from the client."""
         first, second = await self._reader.readexactly(2)
         assert second & 0x80, "a client masks its frames"
         length = second & 0x7F
@@ -120,11 +120,11 @@ class FarEnd:
                 pass
 
     def pause(self) -> None:
-        """Take nothing more."""
+        """Stop reading."""
         self.transport.pause_reading()
 
     def resume(self) -> None:
-        """Take what comes again."""
+        """Continue reading."""
         self.transport.resume_reading()
 
     def hang_up(self) -> None:
@@ -132,11 +132,11 @@ class FarEnd:
         self._writer.close()
 
     def end_writing(self) -> None:
-        """Send no more, and go on reading; plain TCP only."""
+        """Send no more, but continue reading; plain TCP only."""
         self._writer.write_eof()
 
     def reset(self) -> None:
-        """Cut the connection below the WebSocket, as a machine does that knows nothing of it."""
+        """Reset the connection below the WebSocket, as a machine that does not know it would."""
         if not self.transport.is_closing():
             raw = self._writer.get_extra_info("socket")
             raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, struct.pack("ii", 1, 0))
@@ -147,7 +147,7 @@ class FarEnd:
 async def listening(
     serve: Callable[[FarEnd], Awaitable[None]], tls: "ssl.SSLContext | None" = None
 ) -> AsyncGenerator[int, None]:
-    """Yield the port of a server on loopback that has *serve* called for each connection."""
+    """Yield the port of a server on loopback that calls *serve* for each connection."""
     ends: list[FarEnd] = []
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

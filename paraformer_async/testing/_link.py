@@ -26,7 +26,7 @@ class Link:
     A WebSocket with its TCP connection.
 
     Args:
-        socket: The WebSocket, without automatic answers to close frames and pings.
+        socket: The WebSocket, without automatic responses to close frames and pings.
         transport: The connection below it.
         clocks: The time limits; those of `send` and `close` are used.
 
@@ -44,7 +44,7 @@ class Link:
         self._is_silenced = False
 
     async def receive(self, deadline: float = inf) -> Any:
-        """Return the next message, and answer pings; `None` if none comes until *deadline*."""
+        """Return the next message, and answer pings; `None` if there is none until *deadline*."""
         if deadline <= anyio.current_time():
             return None
         with anyio.CancelScope(deadline=deadline):
@@ -57,7 +57,7 @@ class Link:
         return None
 
     async def write(self, frame: str) -> None:
-        """Send an event; raise `ConnectionEnded` when the client has left or takes nothing."""
+        """Send an event; raise `ConnectionEnded` if the client has left or reads nothing."""
         await self.write_raw(_with_unknown_fields(frame) if self.has_unknown_fields else frame)
 
     async def write_raw(self, frame: str) -> None:

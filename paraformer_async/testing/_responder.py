@@ -68,7 +68,7 @@ class Responder:
             await self._strike(task)
 
     async def strike_or_wait(self, task: ScriptedTask) -> None:
-        """Let the fault of the task happen now or, if it says so, at the next final sentence."""
+        """Let the fault of the task happen, now or at the next final sentence."""
         if task.before_final is None:
             await self._strike(task)
         else:

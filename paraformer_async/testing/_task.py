@@ -31,7 +31,7 @@ class ScriptedTask:
 
     @property
     def moment(self) -> Moment | None:
-        """The moment of the fault, when it is not a length of audio."""
+        """The moment of the fault, if it is not a length of audio."""
         return self._timed.moment if self._timed else None
 
     @property

@@ -45,7 +45,7 @@ class TimedFault(Struct, frozen=True, kw_only=True):
     `ScriptedServer.happened`.
 
     Attributes:
-        after_ms: When so many ms of the task's audio were received. A frame that reaches beyond
+        after_ms: When this many ms of the task's audio were received. A frame that extends beyond
             counts up to there.
         at: `run-task`: before task-started is sent; `started`: after that; `finish`: when
             finish-task was received, before the last results; `finished`: after the last results,
@@ -55,7 +55,7 @@ class TimedFault(Struct, frozen=True, kw_only=True):
             instead of task-finished.
 
     Raises:
-        ValueError: Both or none of *after_ms* and *at* are set, or *at* is not a moment.
+        ValueError: Both or neither of *after_ms* and *at* are set, or *at* is not a moment.
     """
 
     after_ms: int | None = None
@@ -125,7 +125,7 @@ class Stall(TimedFault, frozen=True, kw_only=True):
 
 
 class HalfClose(TimedFault, frozen=True, kw_only=True):
-    """The service ends its direction of the TCP connection, without a close frame, but reads on."""
+    """The service ends its direction of the TCP connection without a close frame, and reads on."""
 
 
 class Malformed(TimedFault, frozen=True, kw_only=True):
@@ -144,7 +144,7 @@ class Unknown(TimedFault, frozen=True, kw_only=True):
 
 
 class NeverStart(Struct, frozen=True):
-    """The service does not answer run-task."""
+    """The service does not respond to run-task."""
 
 
 class NeverFinish(Struct, frozen=True):
@@ -153,7 +153,7 @@ class NeverFinish(Struct, frozen=True):
 
 class SlowClose(Struct, frozen=True):
     """
-    The service answers the client's close frame late.
+    The service responds late to the client's close frame.
 
     Attributes:
         seconds: The delay.
@@ -175,11 +175,11 @@ class Late(Struct, frozen=True):
 
 class Refuse(Struct, frozen=True):
     """
-    The service answers the WebSocket handshake with an HTTP error.
+    The service refuses the WebSocket handshake with an HTTP error.
 
     Attributes:
         status: The HTTP status.
-        body: The body of the answer.
+        body: The body of the response.
         headers: Further headers, for example `{"Retry-After": "3"}`.
     """
 

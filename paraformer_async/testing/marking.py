@@ -53,7 +53,7 @@ def marked(ms: int, *, sample_rate: int = 16000, first: int = 0) -> bytes:
         s16le mono audio.
 
     Raises:
-        ValueError: *ms* is not a multiple of 20, or a number would be outside of 0 to 65534.
+        ValueError: *ms* is not a multiple of 20, or a number would not be within 0 to 65534.
     """
     count, rest = divmod(ms, BLOCK_MS)
     if rest or count < 0:
@@ -69,10 +69,10 @@ def marked(ms: int, *, sample_rate: int = 16000, first: int = 0) -> bytes:
 
 def marks_of(results: Iterable[object]) -> list[int]:
     """
-    Read the numbers of the recognized blocks back.
+    Return the numbers of the recognized blocks.
 
     Args:
-        results: Results or sentences. Partial ones, and what is neither, are skipped.
+        results: Results or sentences. Partial ones, and anything else, are skipped.
 
     Returns:
         The numbers, in the order of the results.

@@ -1,4 +1,4 @@
-"""What the scripted service recognizes: the interface of scripts, and that of given sentences."""
+"""What the scripted service recognizes: the interface of scripts, and scripts of sentences."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import inf
@@ -14,7 +14,7 @@ __all__ = ["Script", "ScriptRun", "begin_run", "require_script"]
 
 class ScriptRun(Protocol):
     """
-    A script in one task. A script of your own returns one for each task.
+    A script in one task. A script of your own returns one of these for each task.
 
     Its results are sent as they are: a sentence with `sentence_end=True` or an `end_time` is final.
     """

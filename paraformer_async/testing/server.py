@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["ScriptedServer"]
 
 _HOST = "127.0.0.1"
-# Closing takes no longer, in seconds.
+# Longest time that closing takes, in seconds.
 _LONGEST_CLOSE = 2.0
 
 
@@ -48,7 +48,7 @@ class ScriptedServer(AsyncContextManagerMixin):
         clocks: Time limits of the service.
 
     Raises:
-        TypeError: The script or a fault is none.
+        TypeError: The script is not a script, or a fault is not a fault.
 
     Entering raises `OSError` if no port is free.
     """

@@ -83,7 +83,7 @@ TEXTS: list[tuple[ParaformerError, str]] = [
         HandshakeError(404),
         (
             "the service refused the connection with HTTP 404 "
-            "(check endpoint=: the path is /api-ws/v1/inference)"
+            "(check endpoint= or DASHSCOPE_WEBSOCKET_BASE_URL: the path is /api-ws/v1/inference)"
         ),
     ),
     (
@@ -112,7 +112,7 @@ TEXTS: list[tuple[ParaformerError, str]] = [
     ),
     (
         DeadlineError("started", 0.5),
-        "the service did not answer run-task within 0.5 s (see Timeouts(started=…))",
+        "the service did not respond to run-task within 0.5 s (see Timeouts(started=…))",
     ),
     (DeadlineError("send", 10), "the service accepted no audio within 10 s (see Timeouts(send=…))"),
     (

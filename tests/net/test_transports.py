@@ -158,7 +158,7 @@ class Sink:
 
     def frame_received(self, frame: str | bytes) -> bool:
         """Keep it."""
-        self.frames.append(frame)
+        self.frames.append(frame if isinstance(frame, str) else frame.decode())
         return True
 
     def writable(self) -> None:

@@ -1,8 +1,8 @@
 """
 Encoded audio to s16le mono: for files of the client and for streams of the local service.
 
-`StreamDecoder` decodes what arrives in pieces, `samples` has what readers of whole files share with
-it. Knows nothing of sockets or of the protocol.
+`StreamDecoder` decodes what arrives in pieces; `samples` contains what it shares with readers of
+whole files. Knows nothing about sockets or the protocol.
 """
 
 from paraformer_async.audio.decoding.stage import RATES, UndecodableAudio, UnsupportedFormat

@@ -84,7 +84,7 @@ class ContainerStage:
         return self._take(self._file.exchange(data))
 
     def end(self) -> bytes:
-        """Return more of the rest; raise `UndecodableAudio` when there was no audio at all."""
+        """Return more of the rest; raise `UndecodableAudio` if there was no audio at all."""
         if not self._thread.ident:
             if self._head:
                 raise self._undecodable()
@@ -104,7 +104,7 @@ class ContainerStage:
             self._thread.join()
 
     def _begins(self) -> bool:
-        """Whether the first bytes are those of the format; False when there are too few."""
+        """Whether the first bytes are those of the format; False if there are too few."""
         if self._head.startswith(self._magic):
             return True
         if not any(magic.startswith(self._head) for magic in self._magic):
@@ -152,7 +152,7 @@ class ContainerStage:
             self._file.finish()
 
     def _open(self) -> "SoundFile | None":
-        """Open once enough has arrived; None when the stream was closed before."""
+        """Open once enough has arrived; None if the stream was closed before."""
         size = _FIRST_TRY
         while not self._file.closed:
             received = self._file.wait_for_size(size)

@@ -2,7 +2,7 @@
 A file that is still being received, for a decoder that reads files only.
 
 The decoder reads it in a thread of its own; the feeding side appends bytes and takes what was
-decoded. Every wait ends by the other side, by the end of the stream, or by `close`.
+decoded. Every wait is ended by the other side, by the end of the stream, or by `close`.
 """
 
 import threading
@@ -20,7 +20,7 @@ class GrowingFile:
     Seekable in name, bounded in memory.
 
     Args:
-        length: The length to claim, more than will ever arrive.
+        length: The length to claim, which is more than will ever arrive.
         hide: Whether a search for the end must find nothing, not even what has arrived.
         ahead: Bytes of decoded audio after which the decoder has to wait.
     """
@@ -153,7 +153,7 @@ class GrowingFile:
         self._searching = self._hide
         if self._hide or len(buffer) != _ID3V1:
             return 0
-        buffer[:] = bytes(_ID3V1)  # mpg123 gives up when it cannot look for a tag at the end
+        buffer[:] = bytes(_ID3V1)  # mpg123 gives up if it cannot look for a tag at the end
         self._position += _ID3V1
         return _ID3V1
 

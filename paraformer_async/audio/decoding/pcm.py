@@ -53,7 +53,7 @@ class Resampler:
         self._stream = soxr.ResampleStream(from_rate, to_rate, 1, dtype="int16")
 
     def resample(self, pcm: bytes, *, last: bool = False) -> bytes:
-        """Resample more PCM, and return what is available; with *last*, all of the rest."""
+        """Resample more PCM, and return what is available; with *last*, the entire rest."""
         import numpy as np
 
         samples = np.frombuffer(pcm, "<i2").astype(np.int16, copy=False)

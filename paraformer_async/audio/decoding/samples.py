@@ -51,7 +51,7 @@ def open_sequential(source: Any) -> "SoundFile":
     import soundfile
 
     if isinstance(source, Path):
-        # As bytes, since a name on POSIX may be no text.
+        # As bytes, because on POSIX a name may not be valid text.
         source = os.fsencode(source) if os.name == "posix" else str(source)
     file: SoundFile = soundfile.SoundFile(source)
     file.seekable = lambda: False

@@ -46,7 +46,7 @@ class Stage(Protocol):
         ...
 
     def end(self) -> bytes:
-        """Return more of the rest; empty when nothing is left."""
+        """Return more of the rest; empty if nothing is left."""
         ...
 
     def close(self) -> None:

@@ -28,7 +28,7 @@ class StreamDecoder:
 
     Args:
         format: `pcm`, `wav`, `mp3`, `ogg`, `opus` (in Ogg) or `flac`.
-        sample_rate: Rate in Hz that the client declared; a container's own rate wins over it.
+        sample_rate: Rate in Hz that the client declared; a container's own rate takes precedence.
         target_rate: Rate in Hz of the PCM to return.
         limiter: Bounds the worker threads that decode. Each of them competes with the event loop
             for the interpreter, so as many as the machine has cores are enough. By default anyio's
@@ -59,7 +59,7 @@ class StreamDecoder:
         self._limiter = limiter
         self._resampler: Resampler | None = None
         self._flushed = False
-        weakref.finalize(self, self._stage.close)  # no thread outlives a decoder that was forgotten
+        weakref.finalize(self, self._stage.close)  # no thread outlives an abandoned decoder
 
     async def feed(self, data: bytes) -> bytes:
         """

@@ -38,7 +38,7 @@ class WavStage:
         return self._convert(self._blocks(data)) if header.is_complete else b""
 
     def end(self) -> bytes:
-        """Return nothing; raise `UndecodableAudio` when the stream ended within its header."""
+        """Return nothing; raise `UndecodableAudio` if the stream ended within its header."""
         if self._is_begun and not self._header.is_complete:
             raise UndecodableAudio("the WAV stream ended within its header")
         return b""

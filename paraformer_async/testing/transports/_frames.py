@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @check
 async def frames_leave_in_order(setting: Setting) -> None:
-    """Frames of all kinds and sizes arrive as they were written, alone or many at once."""
+    """Frames of all kinds and sizes arrive as they were written, one or many at a time."""
     frames: list[OutgoingFrame] = [
         "a",
         b"b",
@@ -60,7 +60,7 @@ async def frames_leave_in_order(setting: Setting) -> None:
 
 @check
 async def a_peer_that_reads_nothing_is_noticed(setting: Setting) -> None:
-    """`is_full` becomes true, writing goes on without waiting, and `writable` is called in time."""
+    """`is_full` becomes true, writing still does not wait, and `writable` is called in time."""
     async with connected(setting) as (transport, end):
         written = await fill(transport, end)
         transport.write(["behind it", CHUNK])
@@ -90,7 +90,7 @@ async def a_peer_that_reads_nothing_is_noticed(setting: Setting) -> None:
 
 @check
 async def full_again_and_again(setting: Setting) -> None:
-    """Nothing is lost or disordered when the peer stops and goes on, and `receive` is canceled."""
+    """Nothing is lost or reordered if the peer pauses and continues, and `receive` is canceled."""
     async with connected(setting) as (transport, end):
         for turn in range(3):
             written = await fill(transport, end)

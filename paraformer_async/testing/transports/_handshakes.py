@@ -1,4 +1,4 @@
-"""Checks of handshakes, and of what is answered instead."""
+"""Checks of handshakes, and of refusals."""
 
 from paraformer_async._net.contract import Transport
 from paraformer_async.errors import ConnectError, HandshakeError
@@ -43,7 +43,7 @@ async def the_handshake_is_sent_as_given(setting: Setting) -> None:
 
 @check
 async def refusals(setting: Setting) -> None:
-    """An HTTP answer is a `HandshakeError` with status, the body's beginning, and `Retry-After`."""
+    """An HTTP response is a `HandshakeError` with status, start of the body, and `Retry-After`."""
     for status in (200, 401, 403, 404, 429, 503):
         body = b"because of sk-very-secret " + b"x" * 1000
         error = await refusal(setting, http(f"{status} No", "Retry-After: 3", body=body))
@@ -56,7 +56,7 @@ async def refusals(setting: Setting) -> None:
 
 @check
 async def a_body_that_never_comes(setting: Setting) -> None:
-    """A refusal keeps its status when the rest of its body does not come, in bounded time."""
+    """A refusal keeps its status if the rest of its body never arrives, in bounded time."""
     error = await refusal(setting, b"HTTP/1.1 401 No\r\nContent-Length: 50\r\n\r\nbecause")
     assert isinstance(error, HandshakeError)
     assert (401, "because") == (error.status, error.body)
@@ -75,7 +75,7 @@ async def redirects_are_not_followed(setting: Setting) -> None:
 
 @check
 async def no_websocket_at_the_other_end(setting: Setting) -> None:
-    """A wrong 101, or what is not HTTP, fails at once, is not tried again, and has a hint."""
+    """A wrong 101, or anything but HTTP, fails at once, is not retried, and has a hint."""
     switch = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
     for answer in (
         switch + b"Upgrade: websocket\r\nSec-WebSocket-Accept: x=\r\n\r\n",

@@ -36,7 +36,7 @@ async def messages_come_in_order(setting: Setting) -> None:
 
 @check
 async def large_messages_come_whole(setting: Setting) -> None:
-    """A message of the largest size allowed is passed on, in however many pieces it arrives."""
+    """A message of the largest allowed size is passed on, however many pieces it arrives in."""
     limit = 1024 * 1024
     async with connected(setting, largest_message=limit) as (transport, end):
         async with anyio.create_task_group() as tasks:
@@ -67,7 +67,7 @@ async def fragments_are_joined(setting: Setting) -> None:
 
 @check
 async def the_last_that_is_wanted_ends_receive(setting: Setting) -> None:
-    """`receive` returns after the message that its receiver wants as the last; others wait."""
+    """`receive` returns after the last message that its receiver wants; others wait."""
     async with connected(setting) as (transport, end):
         await end.send(*map(text, "abcde"))
         for wanted in (["a", "b"], ["c"], ["d", "e"]):
@@ -102,7 +102,7 @@ async def unread_messages_are_bounded(setting: Setting) -> None:
 
 @check
 async def messages_behind_the_handshake_come(setting: Setting) -> None:
-    """What arrives in one piece with the handshake's answer, whole or in part, is passed on."""
+    """What arrives in one piece with the handshake's response, whole or in part, is passed on."""
     first = text("first")
     for size in (1, 2, 4, len(first)):
         async with connected(setting, first[:size]) as (transport, end):

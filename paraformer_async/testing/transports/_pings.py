@@ -56,7 +56,7 @@ async def a_peer_that_answers_is_kept(setting: Setting) -> None:
 
 @check
 async def pings_of_a_peer_that_reads_nothing(setting: Setting) -> None:
-    """Pongs that the peer does not read do not pile up, and do not hold messages back."""
+    """Pongs that the peer does not read do not accumulate, and do not delay messages."""
     async with connected(setting) as (transport, end):
         await fill(transport, end)
         unsent = transport.unsent()

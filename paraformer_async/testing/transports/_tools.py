@@ -44,7 +44,7 @@ __all__ = [
 
 SOON = 5.0  # seconds for what has to happen at once
 CHUNK = bytes(32 * 1024)
-TOO_MUCH = 16 * 1024 * 1024  # bytes that no connection may take while its peer reads nothing
+TOO_MUCH = 16 * 1024 * 1024  # bytes that no connection may accept while its peer reads nothing
 ENOUGH = 400  # more suspensions than any call has
 
 
@@ -65,7 +65,7 @@ class Setting(Struct, frozen=True):
 
 
 class RecordingReceiver:
-    """A receiver that keeps what it is given, and wants a number of messages."""
+    """A receiver that keeps what it receives, and wants a number of messages."""
 
     def __init__(self, wanted: int = 0) -> None:
         self.frames: list[str | bytes] = []
@@ -108,7 +108,7 @@ async def opened(setting: Setting) -> AsyncGenerator[TransportFactory, None]:
 async def connected(
     setting: Setting, first: bytes = b"", **more: Any
 ) -> AsyncGenerator[tuple[Transport, FarEnd], None]:
-    """Yield both ends of a connection; *first* comes in one piece with the handshake's answer."""
+    """Yield both ends of a connection; *first* is sent along with the handshake's response."""
     ends: asyncio.Queue[FarEnd] = asyncio.Queue()
     over = asyncio.Event()
 
@@ -130,7 +130,7 @@ async def connected(
 
 
 async def until(is_so: Callable[[], bool]) -> None:
-    """Wait until something is so, for a bounded time."""
+    """Wait until a condition is true, for a bounded time."""
     with anyio.fail_after(SOON):
         while not is_so():
             await anyio.sleep(0.001)
@@ -144,7 +144,7 @@ async def received(transport: Transport, messages: int) -> list[str | bytes]:
 
 
 def as_text(message: str | bytes) -> str | bytes:
-    """Return text as `str`: a receiver may be given it in UTF-8. Binary is not valid in it here."""
+    """Return text as `str`: a receiver may receive UTF-8. Binary is never valid UTF-8 here."""
     if isinstance(message, bytes):
         with suppress(UnicodeDecodeError):
             return message.decode()
@@ -190,7 +190,7 @@ async def fill(transport: Transport, end: FarEnd) -> int:
 
 
 async def refusal(setting: Setting, *answers: bytes, **more: Any) -> ConnectError:
-    """Return the error of a connection whose handshake is answered with *answers*."""
+    """Return the error of a connection whose handshake receives *answers*."""
     over = asyncio.Event()
 
     async def serve(end: FarEnd) -> None:
