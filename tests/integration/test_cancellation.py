@@ -128,7 +128,7 @@ async def test_canceled_at_every_await(recognize: Recognize) -> None:
         number = 1
         while await run_canceled_at(recognize_once(server, recognize), number):
             number += 1
-        assert number > 3
+        assert number > 2  # with eager tasks, a recognition waits but twice
         with anyio.fail_after(2):
             while server.connections.open:  # noqa: ASYNC110 - the server only has a counter
                 await anyio.sleep(0.01)
