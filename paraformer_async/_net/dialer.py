@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import anyio
+from msgspec.structs import replace
 
 from paraformer_async._net.contract import Handshake, Transport, TransportFactory
 from paraformer_async._net.redaction import USER_AGENT, Hidden
@@ -15,7 +16,7 @@ from paraformer_async.errors import DeadlineError, InvalidOptionError, UsageErro
 from paraformer_async.options.checks import require_address
 from paraformer_async.options.options import Options
 
-__all__ = ["Dialer", "api_key_of"]
+__all__ = ["Dialer", "api_key_of", "with_key"]
 
 
 class Dialer:
@@ -77,6 +78,23 @@ class Dialer:
         if url not in self._proxies:
             self._proxies[url] = _proxy_from_environment(url)
         return self._proxies[url]
+
+
+async def with_key(options: Options) -> Options:
+    """
+    Return *options* with the key that a callable returns now, if `api_key` is one.
+
+    Connections are reused for the same key only, whoever asks for it.
+
+    Raises:
+        InvalidOptionError: There is no API key.
+        DeadlineError: It took longer than `Timeouts.connect`.
+    """
+    if not callable(options.api_key):
+        return options
+    with anyio.move_on_after(options.timeouts.connect):
+        return replace(options, api_key=await api_key_of(options))
+    raise DeadlineError("connect", options.timeouts.connect)
 
 
 async def api_key_of(options: Options) -> Hidden:
