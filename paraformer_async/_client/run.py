@@ -86,7 +86,7 @@ class Run:
             machine, options, owner=self, reporter=self._reporter, timer=timer, clock=clock
         )
         self._tasks = anyio.create_task_group()
-        self._scope = anyio.CancelScope()  # of the current attempt
+        self._scope: anyio.CancelScope | None = None  # of the current attempt
         self._broken: BaseException | None = None  # what ended the current attempt
         self._write_error: ConnectionLostError | None = None  # of the current attempt
         self._next_id = uuid.uuid4().hex
@@ -212,12 +212,14 @@ class Run:
     def write_failed(self, error: ConnectionLostError) -> None:
         """Hold a write error back until reading has shown the reason; see `Owner`."""
         self._write_error = error
-        self._scope.deadline = anyio.current_time() + self.close_timeout
+        if self._scope is not None:
+            self._scope.deadline = anyio.current_time() + self.close_timeout
 
     def break_attempt(self, error: BaseException) -> None:
         """End the current attempt."""
         self._note_broken(error, "middleware")
-        self._scope.cancel()
+        if self._scope is not None:
+            self._scope.cancel()
 
     def _note_broken(self, error: BaseException, whose: str) -> None:
         """Store what ended the current attempt; the first error wins."""

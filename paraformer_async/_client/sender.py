@@ -95,7 +95,7 @@ class Sender:
         self._clock = clock
         self._options = options  # as of the latest update
         self._heading: Heading | None = Heading(options.format)
-        self._reading = anyio.CancelScope()
+        self._reading: anyio.CancelScope | None = None
         self._rewind_to: int | None = None
         self._rewound = Signal()
         self._flushed_at = -inf
@@ -220,7 +220,8 @@ class Sender:
     def rewind(self, position: int) -> None:
         """Read the source again from *position*, in bytes."""
         self._rewind_to = position
-        self._reading.cancel()
+        if self._reading is not None:
+            self._reading.cancel()
         self._rewound.notify()
 
     def flush(self, now: float) -> None:

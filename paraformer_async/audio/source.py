@@ -16,7 +16,7 @@ from collections.abc import (
 from functools import partial
 from os import PathLike
 from time import sleep
-from typing import IO, Any, Protocol, runtime_checkable
+from typing import IO, Any, Protocol, cast
 
 import anyio
 
@@ -55,7 +55,6 @@ _CLOSE_TIMEOUT = 2.0  # seconds
 _NOTHING_YET = 0.01  # seconds between reads of a file that has nothing to read
 
 
-@runtime_checkable
 class Rewindable(Protocol):
     """A source that can be read more than once."""
 
@@ -114,8 +113,8 @@ def chunks(source: Source) -> Chunks:
         return _in_memory((immutable(source),))
     if isinstance(source, list | tuple):
         return _in_memory([immutable(chunk) for chunk in source])
-    if isinstance(source, Rewindable):
-        return _rewindable(source)
+    if hasattr(source, "read_from"):  # to check against the protocol is slow
+        return _rewindable(cast("Rewindable", source))
     if is_on_disk(source):
         return _on_disk(source, source.tell())  # type: ignore[union-attr]
     return Chunks(_once(source))
