@@ -55,8 +55,7 @@ class Receiver(Protocol):
 
     def frame_received(self, frame: str | bytes) -> bool:
         """
-        Receive a message: text as `str`, or as `bytes` of UTF-8 that was not validated; binary as
-        `bytes`.
+        Receive a message: text as `str`, or as unvalidated UTF-8 in `bytes`; binary as `bytes`.
 
         Returns:
             Whether `receive` must return, because no more messages are wanted for now.
