@@ -32,12 +32,12 @@ class LoadConnection(asyncio.Protocol):
     A connection in the server's role.
 
     Args:
-        silent: Send nothing but `task-started` and `task-finished`.
+        finals_only: Send final results only, one for each two seconds of audio.
         note: Called for each frame of audio.
     """
 
-    def __init__(self, *, silent: bool, note: Callable[[], object]) -> None:
-        self._silent = silent
+    def __init__(self, *, finals_only: bool, note: Callable[[], object]) -> None:
+        self._frames_of_result = _FRAMES_OF_WORD * (_WORDS if finals_only else 1)
         self._note = note
         self._buffer = bytearray()
         self._parse = self._shake_hands
@@ -91,7 +91,7 @@ class LoadConnection(asyncio.Protocol):
     def _take_audio(self) -> None:
         self._note()
         self._frames += 1
-        if not self._silent and self._frames % _FRAMES_OF_WORD == 0:
+        if self._frames % self._frames_of_result == 0:
             self._send_event(b"result-generated", result_payload(self._frames // _FRAMES_OF_WORD))
 
     def _take_other(self, kind: int, data: bytes) -> None:
@@ -153,8 +153,8 @@ def _unmasked(mask: bytes | bytearray, data: bytes | bytearray) -> bytes:
 
 async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--silent", action="store_true", help="send no results")
-    silent = parser.parse_args().silent
+    parser.add_argument("--finals-only", action="store_true", help="send final results only")
+    finals_only = parser.parse_args().finals_only
     frames = 0
 
     def note() -> None:
@@ -164,7 +164,7 @@ async def main() -> None:
     allow_sockets()
     loop = asyncio.get_running_loop()
     server = await loop.create_server(
-        lambda: LoadConnection(silent=silent, note=note), "127.0.0.1", 0
+        lambda: LoadConnection(finals_only=finals_only, note=note), "127.0.0.1", 0
     )
     port = server.sockets[0].getsockname()[1]
     await control(f"ws://127.0.0.1:{port}/api-ws/v1/inference", lambda: frames)

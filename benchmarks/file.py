@@ -1,10 +1,10 @@
 """
 What does an hour of audio cost, sent as fast as the socket accepts it?
 
-The server receives the audio and sends no results, so this is the cost of sending alone. `ours`
-reads an async generator; `ours-thread` reads a plain iterable, which may block, in a thread. All
-send the same frames of 100 ms. `vs.` is the median ratio to the hand-written loop in the same
-round, with its range.
+The server sends a final result for each two seconds of audio: `ours` sends no more than it keeps
+ahead of what is final. `ours` reads an async generator; `ours-thread` reads a plain iterable, which
+may block, in a thread. All send the same frames of 100 ms. `vs.` is the median ratio to the
+hand-written loop in the same round, with its range.
 """
 
 import argparse
@@ -25,7 +25,7 @@ def main() -> None:
     options = parsed(made)
     if options.smoke:
         options.seconds, options.rounds = 20.0, 1
-    with running_server("_load_server.py", "--silent") as server:
+    with running_server("_load_server.py", "--finals-only") as server:
         found = measure_in_turns(
             _ALTERNATIVES, options.rounds, lambda name: _run(server, name, options)
         )

@@ -73,7 +73,8 @@ class AsyncRecognizer(Enterable):
         keep_dialect: Write dialect as it is spoken, not as Mandarin. Default: False.
         intermediate_result_enabled: Send partial results, too. Default: False.
         parameters: Further parameters for the service, passed on unchecked.
-        api_key: The key, or a callable (sync or async) that returns it for each connection.
+        api_key: The key, or a callable (sync or async) that returns it for each attempt. A
+            connection is reused only for the key that opened it.
             Default: the environment variable DASHSCOPE_API_KEY.
         endpoint: Address of the service, ws:// or wss://. Default: the environment variable
             DASHSCOPE_WEBSOCKET_BASE_URL.

@@ -1,9 +1,9 @@
 """`RecognitionStream`: one recognition, as its user sees it."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import Self, Unpack
+from typing import Any, Self, Unpack
 
 import anyio
 
@@ -127,7 +127,7 @@ class RecognitionStream(Enterable):
         """
         self._require_push()
         self._raise_failure()
-        await self._run.sender.finish()
+        await self._in_turn(self._run.sender.finish())
 
     async def flush(self) -> None:
         """
@@ -143,7 +143,7 @@ class RecognitionStream(Enterable):
         """
         self._require_push()
         self._raise_failure()
-        await self._run.sender.flush_task()
+        await self._in_turn(self._run.sender.flush_task())
 
     async def update(self, **overrides: Unpack[Overrides]) -> None:
         """
@@ -162,7 +162,7 @@ class RecognitionStream(Enterable):
         """
         self._require_push()
         self._raise_failure()
-        await self._run.sender.update(overrides)
+        await self._in_turn(self._run.sender.update(overrides))
 
     async def aclose(self) -> None:
         """End the recognition now, and wait, in bounded time, until its tasks have ended."""
@@ -215,6 +215,14 @@ class RecognitionStream(Enterable):
             raise UsageError(
                 "the stream is not open", hint="async with recognizer.stream() as stream: …"
             )
+
+    async def _in_turn(self, call: Coroutine[Any, Any, None]) -> None:
+        """Await a call that may have to wait; if the recognition fails meanwhile, raise that."""
+        try:
+            await call
+        except UsageError as error:
+            raise self._seen_failure() or error from None
+        self._raise_failure()
 
     def _raise_failure(self) -> None:
         if failure := self._seen_failure():

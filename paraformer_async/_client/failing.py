@@ -16,9 +16,17 @@ def is_ours(error: BaseException) -> bool:
 
 
 def as_failure(error: BaseException, whose: str) -> BaseException:
-    """Return *error* as raised to the user, to whom a cancellation would look like their own."""
+    """
+    Return *error* as raised to the user.
+
+    A cancellation would look like their own, and the end of some other iterator like that of the
+    results: `StopAsyncIteration` would make a failed recognition look complete (as in PEP 479).
+    """
     if isinstance(error, anyio.get_cancelled_exc_class()):
         failure = UsageError(f"{whose} was canceled")
-        failure.__cause__ = error
-        return failure
-    return error
+    elif isinstance(error, StopIteration | StopAsyncIteration):
+        failure = UsageError(f"{whose} raised {type(error).__name__}")
+    else:
+        return error
+    failure.__cause__ = error
+    return failure

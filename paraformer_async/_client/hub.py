@@ -49,8 +49,8 @@ class Hub:
     async def start(self) -> None:
         """Start the tasks of the pool and the timer. Cancellation leaves nothing running."""
         await self._supervisor.start()
-        self._supervisor.start_soon(self.pool.run)
-        self._supervisor.start_soon(self._timer.run)
+        self._supervisor.start_soon(self.pool.run, restart=True)
+        self._supervisor.start_soon(self._timer.run, restart=True)
         self._is_open = True
 
     def statistics(self) -> Statistics:

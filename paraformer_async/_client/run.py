@@ -124,7 +124,7 @@ class Run:
         if self.machine.phase is not Phase.DONE:
             if self.failure is None:
                 self.failure = reason
-                self.machine.lost(reason, self._clock())
+                self.machine.abandon()
             self._tasks.cancel_scope.cancel()
         self.inbox.end()
         self.sender.turns.pass_on()
@@ -160,11 +160,12 @@ class Run:
                 await self._pool.take_place()
                 try:
                     self._reporter.emit(PoolWaited(self.request_ids[0], self._clock() - began))
-                    connection = await self._connect()
+                    began = self._clock()
+                    connection = await self._pool.connect(self._options)
                 except BaseException:
                     self._pool.leave()
                     raise
-                await self._use(connection)
+                await self._use(connection, self._clock() - began)
             except BaseException as error:
                 if is_ours(error):
                     raise
@@ -176,20 +177,17 @@ class Run:
     def _forget_attempt(self) -> None:
         self._broken = self._write_error = None
 
-    async def _connect(self) -> PooledConnection:
-        began = self._clock()
-        connection = await self._pool.connect(self._options)
-        seconds = 0.0 if connection.is_reused else self._clock() - began
-        self._reporter.emit(Connected(self.request_ids[0], seconds, connection.is_reused))
-        return connection
-
-    async def _use(self, connection: PooledConnection) -> None:
+    async def _use(self, connection: PooledConnection, connecting: float) -> None:
+        """Run tasks over a connection that took so many seconds to open, and release it."""
+        is_reused = connection.is_reused
         try:
+            seconds = 0.0 if is_reused else connecting
+            self._reporter.emit(Connected(self.request_ids[0], seconds, is_reused))
             await self._follow(connection)
         finally:
             self.sender.transport = None
             phase = self.machine.phase
-            is_stale = connection.is_reused and phase is Phase.STARTING
+            is_stale = is_reused and phase is Phase.STARTING
             self._pool.release(connection, is_clean=phase is Phase.DONE, was_stale=is_stale)
 
     async def _follow(self, connection: PooledConnection) -> None:
@@ -228,10 +226,12 @@ class Run:
 
     # What the transport calls.
 
-    def frame_received(self, frame: str | bytes) -> bool:
+    def frame_received(self, frame: str | bytes, *, is_binary: bool = False) -> bool:
         """Handle a message; see `Receiver`."""
         machine = self.machine
         now = self._clock()
+        if is_binary:
+            machine.has_binary = True
         try:
             if self._reporter.has_messages:
                 self._reporter.received(frame, machine.request_ids[0])

@@ -214,7 +214,8 @@ class Sender:
                 taken += 1
                 if taken % _TURN == 0:
                     await asyncio.sleep(0)
-        await self.finish()
+        if self._rewind_to is None:  # otherwise the source has ended in the step of the rewind
+            await self.finish()
 
     def rewind(self, position: int) -> None:
         """Read the source again from *position*, in bytes."""

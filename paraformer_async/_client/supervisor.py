@@ -38,9 +38,16 @@ class Supervisor:
             self._host.cancel()
             raise
 
-    def start_soon(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Run *work* in the background. It must not raise."""
-        self._tasks.start_soon(work)
+    def start_soon(
+        self, work: Callable[[], Coroutine[Any, Any, None]], *, restart: bool = False
+    ) -> None:
+        """
+        Run *work* in the background. It must not raise.
+
+        Hooks of the user run in these tasks, and may cancel the current one. That ends only *work*,
+        or runs it again if *restart* is set; the task group would end with it.
+        """
+        self._tasks.start_soon(self._contain, work, restart)
 
     async def aclose(self) -> None:
         """
@@ -52,6 +59,23 @@ class Supervisor:
         with anyio.CancelScope(shield=True):
             await asyncio.wait([self._host])
         self._host.result()
+
+    async def _contain(self, work: Callable[[], Coroutine[Any, Any, None]], restart: bool) -> None:
+        is_running = True
+        while is_running:
+            await self._until_canceled(work())
+            await self._until_canceled(asyncio.sleep(0))  # by the last step of the work
+            is_running = restart
+
+    async def _until_canceled(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except asyncio.CancelledError:
+            if self._tasks.cancel_scope.cancel_called:
+                raise
+            task = asyncio.current_task()
+            while task is not None and task.cancelling():
+                task.uncancel()
 
     async def _run(self) -> None:
         try:

@@ -74,11 +74,28 @@ class AudioBuffer:
     def add(self, chunk: bytes) -> None:
         """Add audio."""
         self._fed += len(chunk)
-        if self.header is not None:
-            self.header.feed(chunk)
-        for frame in self._framer.feed(chunk):
-            self.items.append(frame)
-            self.size += len(frame)
+        left: Frame = chunk
+        if self.header is not None and not self.header.is_complete:
+            left = self._add_header(self.header, chunk)
+        for frame in self._framer.feed(left):
+            self._append(frame)
+
+    def _add_header(self, header: WavHeader, chunk: bytes) -> Frame:
+        """Let frames end with a sample, of 24 bits, too; return what is left of *chunk* to add."""
+        samples = header.feed(chunk)
+        align = header.block_align
+        if not header.is_complete or not (self._framer.size % align or len(header.data) % align):
+            return chunk
+        for frame in self._framer.feed(chunk[: len(chunk) - len(samples)]):
+            self._append(frame)
+        if rest := self._framer.flush():
+            self._append(rest)
+        self._framer.align(align)
+        return samples
+
+    def _append(self, frame: Frame) -> None:
+        self.items.append(frame)
+        self.size += len(frame)
 
     def clear(self) -> None:
         """Discard all items and the end: the audio will be sent again, from after the header on."""
@@ -91,8 +108,7 @@ class AudioBuffer:
     def flush(self) -> None:
         """Make a frame of the audio that does not fill one, up to the last whole sample."""
         if rest := self._framer.flush(self._part_of_a_sample()):
-            self.items.append(rest)
-            self.size += len(rest)
+            self._append(rest)
 
     def mark_timer(self) -> None:
         """Mark that middleware acts after the buffered audio, up to its last whole sample."""
@@ -111,8 +127,7 @@ class AudioBuffer:
         if not self.is_ended:
             self.is_ended = True
             if rest := self._framer.flush():
-                self.items.append(rest)
-                self.size += len(rest)
+                self._append(rest)
             self.items.append(Mark.END)
 
     def _part_of_a_sample(self) -> int:

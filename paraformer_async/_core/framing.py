@@ -48,13 +48,17 @@ class Framer:
         self.size: int = min(max(size, SMALLEST_FRAME), LARGEST_FRAME)
         self.rest = bytearray()
 
-    def feed(self, chunk: bytes) -> Iterable[bytes | memoryview]:
+    def align(self, block: int) -> None:
+        """Let all frames from here on be multiples of *block* bytes, if one fits into a frame."""
+        self.size -= self.size % min(block, self.size)
+
+    def feed(self, chunk: bytes | memoryview) -> Iterable[bytes | memoryview]:
         """Add a chunk, and return the full frames. The caller must consume all of them."""
         if len(chunk) == self.size and not self.rest:
             return (chunk,)
         return self._cut(chunk)
 
-    def _cut(self, chunk: bytes) -> Iterator[bytes | memoryview]:
+    def _cut(self, chunk: bytes | memoryview) -> Iterator[bytes | memoryview]:
         view = memoryview(chunk)
         if self.rest:
             missing = self.size - len(self.rest)
@@ -96,7 +100,11 @@ class Splitter:
     size = -1
     rest = bytearray()
 
-    def feed(self, chunk: bytes) -> Iterable[bytes | memoryview]:
+    def align(self, block: int) -> None:
+        """Do nothing: compressed audio has no samples to keep whole."""
+        del block
+
+    def feed(self, chunk: bytes | memoryview) -> Iterable[bytes | memoryview]:
         """Return a chunk in pieces that the service accepts."""
         if len(chunk) <= LARGEST_FRAME:
             return (chunk,) if chunk else ()

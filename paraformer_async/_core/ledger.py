@@ -54,7 +54,7 @@ class Ledger:
 
     Attributes:
         size: Bytes of the user's audio that were sent, repetitions not counted.
-        horizon: Limit of `size` beyond which more audio is unsettled than is kept.
+        horizon: Limit of `size` up to which any further piece of audio can still be kept.
     """
 
     def __init__(
@@ -69,7 +69,9 @@ class Ledger:
         self._sent = 0  # in the current task, bytes of the service's audio
         self._kept: deque[Audio] = deque()
         self._kept_size = 0
+        self._kept_silence = 0  # bytes of it that are injected
         self._kept_begin = 0
+        self._largest = 0  # piece of audio, in bytes
         self._gap: list[bytes | memoryview] = []
         self._gap_begin = 0
         self._settled = 0
@@ -159,6 +161,10 @@ class Ledger:
         elif size:  # a header has none, and middleware may send nothing
             self._kept.append(audio)
             self._kept_size += size
+            if audio.injected or size > self._largest:
+                self._kept_silence += size if audio.injected else 0
+                self._largest = max(self._largest, size)
+                self._move_horizon()
             while self._kept_size > self._limit:
                 self._drop_first()
 
@@ -207,7 +213,7 @@ class Ledger:
             return
         self._gap.clear()
         self._kept.clear()
-        self._kept_size = 0
+        self._kept_size = self._kept_silence = 0
         self._kept_begin = self._settled = self.size
         self._move_horizon()
 
@@ -223,7 +229,7 @@ class Ledger:
         start -= start % self._align
         self._gap.clear()
         self._kept.clear()
-        self._kept_size = 0
+        self._kept_size = self._kept_silence = 0
         self._kept_begin = self.size = start
         self._passed = max(self._settled, start)
         return start + (len(self._header.data) if self._header else 0)
@@ -263,6 +269,7 @@ class Ledger:
         end = min(end, self.size)
         end -= end % self._align
         self._begins = None
+        has_open = self._open is not None and self._open < begin
         if self._open is not None and self._open < max(end, begin + 1):
             self._open = None
         if self._gap and begin <= self._gap_begin + self._whole(_SHORTEST_GAP):
@@ -270,18 +277,23 @@ class Ledger:
         if end < self._settled:
             return
         if end > self._settled:
-            self._keep_gap(begin)
+            self._keep_gap(begin, has_open=has_open)
             self._settled = end
             self._release_before(end)
             self._move_horizon()
         self._drop_silence()
         timeline.forget_before(min(sentence.begin_time, end_of(sentence)))
 
-    def _keep_gap(self, end: int) -> None:
-        """Keep the pause up to *end*, which no final covers, until the next final is received."""
+    def _keep_gap(self, end: int, *, has_open: bool) -> None:
+        """
+        Keep the pause up to *end*, which no final covers, until the next final is received.
+
+        It is no pause, however long, if a sentence is open in it (*has_open*).
+        """
         self._gap.clear()
         size = end - end % self._align - self._kept_begin
-        if not self._whole(_SHORTEST_GAP) <= size <= self._whole(_LONGEST_GAP):
+        longest = size if has_open else self._whole(_LONGEST_GAP)
+        if not self._whole(_SHORTEST_GAP) <= size <= longest:
             return
         self._gap_begin = self._kept_begin
         for audio in self._kept:
@@ -307,8 +319,10 @@ class Ledger:
         self._move_horizon()
 
     def _move_horizon(self) -> None:
+        """Leave room for the silence that is kept, for the next piece, and for one cut in two."""
         if self._limit:
-            self.horizon = max(self._settled, self._passed) + self._limit
+            room = self._limit - self._kept_silence - 2 * self._largest
+            self.horizon = max(self._settled, self._passed) + room
 
     def _whole(self, seconds: float) -> int:
         """Return the bytes of *seconds*, rounded down to a whole sample."""
@@ -324,6 +338,7 @@ class Ledger:
             length, surplus = len(first.data), position - begin
             if first.injected:
                 size -= length
+                self._kept_silence -= length
             elif length <= surplus:
                 size -= length
                 begin += length
@@ -341,5 +356,7 @@ class Ledger:
     def _drop_first(self) -> None:
         audio = self._kept.popleft()
         self._kept_size -= len(audio.data)
-        if not audio.injected:
+        if audio.injected:
+            self._kept_silence -= len(audio.data)
+        else:
             self._kept_begin += len(audio.data)

@@ -9,6 +9,7 @@ is refused only if its sentence is unusable.
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from math import isfinite
 from typing import Any
 
@@ -18,6 +19,8 @@ __all__ = ["parse", "usable"]
 
 # Larger numbers are not valid as times (this is 285,000 years), and a double is not exact there.
 _LARGEST = 2**53
+# Longer integers are infinite as a double.
+_MOST_DIGITS = 400
 
 
 def parse(frame: str | bytes) -> Any:
@@ -27,7 +30,7 @@ def parse(frame: str | bytes) -> Any:
     Raises:
         ValueError, RecursionError: The frame is not JSON.
     """
-    return json.loads(frame, strict=False)
+    return json.loads(frame, strict=False, parse_int=_integer)
 
 
 def usable(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -52,6 +55,11 @@ def usable(document: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _integer(digits: str) -> int | float:
+    """Return an integer of any length: Python refuses to convert thousands of digits."""
+    return int(digits) if len(digits) <= _MOST_DIGITS else float(digits)
+
+
 def _sentence(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise RemoteProtocolError(
@@ -66,7 +74,8 @@ def _sentence(value: Any) -> dict[str, Any]:
     sentence = _fields(value, _SENTENCE) | {"text": _as_text(text), "words": words}
     stash = value.get("stash")
     if isinstance(stash, dict):
-        sentence["stash"] = _sentence(stash)
+        with suppress(RemoteProtocolError):  # it only informs
+            sentence["stash"] = _sentence(stash)
     return sentence
 
 

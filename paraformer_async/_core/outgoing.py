@@ -70,7 +70,7 @@ class Outgoing:
             is_wav=options.format == "wav",
         )
         self._deadlines = Deadlines(options.timeouts)
-        self._pace = Pace(rate)
+        self._pace = Pace(rate, options.reconnect.keep if options.reconnect else 0.0)
         self._opening: list[Command] | None = None  # the commands that begin each task
         self._replay: deque[Command] = deque()
         self._end: Mark | Seam | None = None  # what ends the current task, once it was reached

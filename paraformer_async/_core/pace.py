@@ -14,13 +14,15 @@ class Pace:
 
     Args:
         bytes_per_second: Of the audio; `None` for compressed audio, which is never ahead.
+        keep: Seconds of audio that are kept; half of them may be ahead, if that is less.
 
     Attributes:
         held_until: When held-back audio is no longer ahead; infinity if none is held back.
     """
 
-    def __init__(self, bytes_per_second: int | None) -> None:
+    def __init__(self, bytes_per_second: int | None, keep: float = 60.0) -> None:
         self._bytes_per_second = bytes_per_second
+        self._lead = min(_LEAD, keep / 2)
         self._began: float | None = None
         self.held_until = inf
 
@@ -33,7 +35,7 @@ class Pace:
         """Return whether *size* bytes are more than can have been recorded by *now*."""
         if self._bytes_per_second is None or self._began is None:
             return False
-        due = self._began + size / self._bytes_per_second - _LEAD
+        due = self._began + size / self._bytes_per_second - self._lead
         self.held_until = due if due > now else inf
         return due > now
 

@@ -79,6 +79,7 @@ class Recognition(Outgoing):
         request_ids: Ids of the tasks so far, the current one last; empty before the first.
         has_nearer_deadline: Whether `deadline` may be earlier than before. The caller that has
             checked it resets this.
+        has_binary: Whether the service sent an event in a binary frame; its error names that.
     """
 
     has_nearer_deadline: bool  # assigned here, too: without it, pyright finds the type ambiguous
@@ -95,6 +96,7 @@ class Recognition(Outgoing):
         self._progress = Progress()
         self._retries = Retries(options.reconnect)
         self._attempt = Attempt()
+        self.has_binary: bool = False
 
     # What the user sees.
 
@@ -213,6 +215,14 @@ class Recognition(Outgoing):
         self._describe(failure)
         self._protocol.move(Move.AGAIN)
         return Again(delay, failure, self._retries.failures, self._rewind())
+
+    def abandon(self) -> None:
+        """End the recognition, unless it has ended: nothing is retried."""
+        if self._protocol.phase not in ENDS:
+            self._deadlines.clear()
+            self._replay.clear()
+            self._protocol.move(Move.GIVEN_UP)
+            self._buffer.is_ended = True
 
     # Private.
 
@@ -376,6 +386,8 @@ class Recognition(Outgoing):
         why = ""
         if failure.retryable and self._options.reconnect and not self._ledger.is_resumable:
             why = f"a stream of {self._options.format} cannot be resumed; decode it to pcm"
+        elif self.has_binary:
+            why = "the service sends its messages in binary frames; check the address in endpoint="
         failure.with_facts(
             request_ids=self.request_ids,
             recognized=join(self._progress.text),

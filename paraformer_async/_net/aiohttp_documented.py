@@ -108,7 +108,7 @@ class DocumentedTransport:
                 message = await next_message()
                 if message.type is not _TEXT and message.type is not _BINARY:
                     self._control(message)
-                elif receiver.frame_received(message.data):
+                elif receiver.frame_received(message.data, is_binary=message.type is _BINARY):
                     return
         finally:
             self._receiver = None

@@ -48,7 +48,7 @@ class _Queue(WebSocketDataQueue):
             self.receiver = None  # nothing may overtake this
             self.is_closed |= kind is WSMsgType.CLOSE
             super().feed_data(data, size)
-        elif receiver.frame_received(data.data):
+        elif receiver.frame_received(data.data, is_binary=kind is _BINARY):
             self.receiver, self.is_done = None, True
             super().feed_data(_RETURN, 0)
 
@@ -113,7 +113,7 @@ class PrivateTransport(DocumentedTransport, asyncio.BufferedProtocol):
                 elif message is _RETURN:
                     if queue.is_done:  # else it is of an earlier call, which was canceled
                         return
-                elif receiver.frame_received(message.data):
+                elif receiver.frame_received(message.data, is_binary=message.type is _BINARY):
                     return
         finally:
             self._receiver = queue.receiver = None

@@ -53,9 +53,13 @@ class Handshake(Struct, frozen=True, kw_only=True):
 class Receiver(Protocol):
     """What a transport calls, in the step in which something happens. No method raises."""
 
-    def frame_received(self, frame: str | bytes) -> bool:
+    def frame_received(self, frame: str | bytes, *, is_binary: bool = False) -> bool:
         """
-        Receive a message: text as `str`, or as unvalidated UTF-8 in `bytes`; binary as `bytes`.
+        Receive a message.
+
+        Args:
+            frame: Text as `str`, or as `bytes` of UTF-8 that was not validated; binary as `bytes`.
+            is_binary: Whether the message is binary.
 
         Returns:
             Whether `receive` must return, because no more messages are wanted for now.

@@ -8,14 +8,15 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import anyio
+from msgspec.structs import replace
 
 from paraformer_async._net.contract import Handshake, Transport, TransportFactory
 from paraformer_async._net.redaction import USER_AGENT, Hidden
-from paraformer_async.errors import DeadlineError, InvalidOptionError
+from paraformer_async.errors import DeadlineError, InvalidOptionError, UsageError
 from paraformer_async.options.checks import require_address
 from paraformer_async.options.options import Options
 
-__all__ = ["Dialer", "api_key_of"]
+__all__ = ["Dialer", "api_key_of", "with_key"]
 
 
 class Dialer:
@@ -30,6 +31,7 @@ class Dialer:
         self._make_factory = make_factory
         self._factory: TransportFactory | None = None
         self._proxies: dict[str, str | None] = {}
+        self._is_closed = False
 
     async def dial(self, options: Options) -> Transport:
         """
@@ -38,6 +40,7 @@ class Dialer:
         Cancellation is safe: nothing is left open.
 
         Raises:
+            UsageError: The dialer was closed meanwhile.
             InvalidOptionError: There is no API key, or an address in the environment is wrong.
             MissingExtraError: The transport's library is not installed.
             DeadlineError: It took longer than `Timeouts.connect`.
@@ -47,13 +50,16 @@ class Dialer:
         """
         with anyio.move_on_after(options.timeouts.connect):
             handshake = self._handshake(options, await api_key_of(options))
+            if self._is_closed:  # nobody would close what is opened now
+                raise UsageError("the recognizer was closed while a connection was opened")
             if self._factory is None:
                 self._factory = self._make_factory()
             return await self._factory.connect(handshake)
         raise DeadlineError("connect", options.timeouts.connect)
 
     async def aclose(self) -> None:
-        """Free what the connections share. Their users close the connections."""
+        """Free what the connections share, and open no more. Their users close the connections."""
+        self._is_closed = True
         if self._factory is not None:
             await self._factory.aclose()
 
@@ -72,6 +78,23 @@ class Dialer:
         if url not in self._proxies:
             self._proxies[url] = _proxy_from_environment(url)
         return self._proxies[url]
+
+
+async def with_key(options: Options) -> Options:
+    """
+    Return *options* with the key that a callable returns now, if `api_key` is one.
+
+    Connections are reused for the same key only, whoever asks for it.
+
+    Raises:
+        InvalidOptionError: There is no API key.
+        DeadlineError: It took longer than `Timeouts.connect`.
+    """
+    if not callable(options.api_key):
+        return options
+    with anyio.move_on_after(options.timeouts.connect):
+        return replace(options, api_key=await api_key_of(options))
+    raise DeadlineError("connect", options.timeouts.connect)
 
 
 async def api_key_of(options: Options) -> Hidden:

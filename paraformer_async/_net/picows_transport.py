@@ -105,7 +105,7 @@ class PicowsTransport(WSListener):
             self._queued -= len(message)
             if not self._queue and not self._is_over:
                 self._ws.underlying_transport.resume_reading()
-            if receiver.frame_received(message):
+            if receiver.frame_received(message, is_binary=isinstance(message, bytes)):
                 return
         if self._is_over:
             raise self._lost()
@@ -216,7 +216,7 @@ class PicowsTransport(WSListener):
             self._queued += len(message)
             if self._queued > _QUEUED:
                 self._ws.underlying_transport.pause_reading()
-        elif self._receiver.frame_received(message):
+        elif self._receiver.frame_received(message, is_binary=isinstance(message, bytes)):
             self._receiver = None
             self._wake(None)
 

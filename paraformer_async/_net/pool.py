@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, TypeAlias
 import anyio
 
 from paraformer_async._net.contract import Transport
+from paraformer_async._net.dialer import with_key
 from paraformer_async.errors import DeadlineError
 from paraformer_async.options.options import Options
 from paraformer_async.options.policies import PoolLimits
@@ -116,6 +117,7 @@ class Pool:
         Raises:
             ServiceError: No connection could be opened.
         """
+        options = await with_key(options)
         key = _key(options)
         return self._pop_idle(key) or PooledConnection(await self._dial(options), key)
 
@@ -142,6 +144,7 @@ class Pool:
 
     async def warm(self, options: Options, connections: int) -> None:
         """Open connections until *connections* of them are idle."""
+        options = await with_key(options)
         key = _key(options)
         waiting = sum(one.key == key for one in self._idle)
         for _ in range(min(connections, self._limits.idle) - waiting):

@@ -28,7 +28,8 @@ class Timeouts(Struct, frozen=True, kw_only=True):
     Attributes:
         connect: Name resolution, TCP, TLS and the WebSocket handshake together.
         started: From `run-task` to the service's `task-started`.
-        send: How long audio may wait to be written because the peer reads nothing.
+        send: How long audio may wait to be written because the peer reads nothing. A slow peer
+            shows that it reads in steps of many seconds: its system announces room in large pieces.
         finish: After the end of the audio, the longest time between two messages of the service.
         close: How long closing may take; afterwards the connection is aborted.
         ping: A peer from which nothing was received for this long (at most twice as long) is
@@ -38,7 +39,7 @@ class Timeouts(Struct, frozen=True, kw_only=True):
 
     connect: float = 10.0
     started: float = 10.0
-    send: float = 10.0
+    send: float = 30.0
     finish: float = 30.0
     close: float = 2.0
     ping: float | None = 20.0

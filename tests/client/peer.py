@@ -22,6 +22,7 @@ class Peer:
         self._closed = anyio.Event()
         self.is_open = True
         self.takes_audio = True
+        self.is_binary = False
         self.lingers: anyio.Event | None = None  # what `receive` waits for before it returns
         self._receiver: Receiver | None = None
         self._held: deque[OutgoingFrame] = deque()
@@ -75,7 +76,7 @@ class Peer:
                 if isinstance(frame, ConnectionLostError):
                     raise frame
                 self._frames.popleft()
-                if receiver.frame_received(frame):
+                if receiver.frame_received(frame, is_binary=self.is_binary):
                     if self.lingers is not None:
                         await self.lingers.wait()
                     return

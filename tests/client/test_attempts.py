@@ -475,3 +475,16 @@ class TestOneStep:
                 await stream.send(FRAME)
                 async for _ in stream:
                     pass
+
+
+async def test_events_in_binary_frames_are_named(open_stream: Open, peer: Peer) -> None:
+    """A gateway that sends its JSON in binary frames works, and is named when something fails."""
+    async with open_stream(FRAME) as stream:
+        await peer.wait_for(RunTask)
+        peer.is_binary = True
+        peer.start()
+        await peer.wait_for(FinishTask)
+        peer.drop()
+        with pytest.raises(ConnectionLostError, match="in binary frames"):
+            async for _ in stream:
+                pass

@@ -1,5 +1,7 @@
 """The buffer of unsent audio: frames, and the marks between them."""
 
+import struct
+
 import pytest
 
 from paraformer_async._core.buffer import AudioBuffer, Mark, Seam
@@ -129,3 +131,30 @@ def test_what_comes_again_is_forgotten() -> None:
     box.add(b"a" * FRAME)
     box.mark_end()
     assert [b"a" * FRAME, Mark.END] == items(box)
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("bits", [8, 16, 24, 32])
+@pytest.mark.parametrize("pieces", [2, 3, 7])
+@pytest.mark.parametrize("extra", [0, 10, FRAME - 52, 4000])
+def test_no_frame_of_a_wav_stream_ends_within_a_sample(
+    channels: int, bits: int, pieces: int, extra: int
+) -> None:
+    """Whatever a sample's width, and however long the header, a mark stands between samples."""
+    block = channels * bits // 8
+    form = struct.pack("<IHHIIHH", 16, 1, channels, 16_000, 16_000 * block, block, bits)
+    note = b"LIST" + extra.to_bytes(4, "little") + bytes(extra) if extra else b""
+    header = b"RIFF" + bytes(4) + b"WAVEfmt " + form + note + b"data" + bytes(4)
+    stream = header + bytes(range(1, 201)) * 200
+    box = AudioBuffer(Framer(16000), limit=1_000_000, is_wav=True)
+    for piece in range(pieces):
+        box.add(stream[piece * FRAME : (piece + 1) * FRAME])
+    box.mark_seam(Seam())
+    box.add(stream[pieces * FRAME :])
+    box.mark_end()
+    taken = items(box)
+    place = next(place for place, item in enumerate(taken) if isinstance(item, Seam))
+    before = b"".join(item for item in taken[:place] if isinstance(item, bytes))
+    after = b"".join(item for item in taken[place:] if isinstance(item, bytes))
+    assert 0 == (len(before) - len(header)) % block
+    assert stream == before + after

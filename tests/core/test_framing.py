@@ -131,3 +131,15 @@ def test_silence_is_silent_and_whole_samples(rate: int, ms: int) -> None:
 def test_the_size_of_a_frame(rate: int, frame_ms: int, expected: int) -> None:
     """A frame is as long as was asked for, within the 1 to 16 KB that the service advises."""
     assert expected == Framer(rate, frame_ms).size
+
+
+def test_frames_can_be_multiples_of_a_block() -> None:
+    """Frames are as long as whole blocks allow; vast blocks and compressed audio change nothing."""
+    framer = Framer(16000)
+    framer.align(6)
+    assert [3198, 3198] == [len(frame) for frame in framer.feed(bytes(6400))]
+    framer.align(65_536)
+    assert 3198 == framer.size
+    splitter = Splitter()
+    splitter.align(6)
+    assert [5] == [len(piece) for piece in splitter.feed(bytes(5))]

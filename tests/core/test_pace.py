@@ -39,3 +39,11 @@ def test_without_a_beginning_or_a_rate_nothing_is_ahead() -> None:
     compressed = Pace(None)
     compressed.begin(0.0)
     assert not compressed.is_ahead(10**9, 0.0)
+
+
+def test_what_may_be_ahead_is_kept() -> None:
+    """Audio may be ahead by half of what is kept, if that is less than a second."""
+    pace = Pace(1000, keep=0.5)
+    pace.begin(0.0)
+    assert not pace.is_ahead(250, 0.0)
+    assert pace.is_ahead(251, 0.0)

@@ -580,7 +580,7 @@ class TestTakingOver:
         """What comes faster than it can have been recorded waits instead of being lost."""
         table = Table(reconnect=Reconnect(keep=2.0, backoff=at_once))
         table.start(60)
-        assert 2 * SECOND == size(table.received)
+        assert 2 * SECOND - 2 * len(FRAME) == size(table.received)
         due = table.machine.deadline()
         assert 0 < due < inf
         table.machine.expired(due - 0.01)
@@ -591,6 +591,55 @@ class TestTakingOver:
         assert size(table.flush()) > 0
         table.again()
         assert 60 * len(FRAME) > size(table.received) - SECOND
+
+    def test_what_is_abandoned_is_over_and_asks_for_no_retry(self) -> None:
+        """What ends a recognition from outside gives it up, whatever the policy is."""
+        table = Table(reconnect=Reconnect(backoff=lambda _: 1 // 0))
+        table.start(1)
+        for _ in range(2):
+            table.machine.abandon()
+            assert Phase.GIVEN_UP is table.phase
+        assert inf == table.machine.deadline()
+        assert Over(LOST) == table.lose()
+        with pytest.raises(UsageError):
+            table.machine.send(FRAME, 0.0)
+
+    @pytest.mark.parametrize("end_time", [1, 50, 1234, 1999])
+    @pytest.mark.parametrize("frame", [3200, 6000, 12_800])
+    def test_what_is_early_is_kept_wherever_a_final_ends(self, end_time: int, frame: int) -> None:
+        """Audio faster than real time is all kept, also if a final ends within a frame."""
+        table = Table(reconnect=Reconnect(keep=3.0, backoff=at_once))
+        table.start()
+        for _ in range(100):
+            table.machine.send(bytes(frame), 0.0)
+        table.flush()
+        table.deliver(final(end_time))
+        table.flush()
+        before = table.machine.unsettled
+        assert before is not None
+        assert before > 2.0
+        assert before * SECOND == pytest.approx(size(table.again()), abs=SECOND)
+
+    def test_silence_of_middleware_costs_no_audio_that_is_early(self) -> None:
+        """Injected silence takes room from what is kept, so less is sent ahead."""
+        witness = Witness()
+        table = Table(witness, reconnect=Reconnect(keep=3.0, backoff=at_once))
+        table.start(10)
+        for _ in range(8):
+            witness.due = table.now
+            table.machine.expired(table.now)
+            table.flush()
+        for _ in range(40):
+            table.machine.send(FRAME, table.now)
+        table.flush()
+        assert size(table.again()) > 2 * SECOND
+
+    def test_an_open_sentence_is_sent_again_however_long_it_is(self) -> None:
+        """A later final does not settle a long sentence that was begun and is not final yet."""
+        table = Table()
+        table.start(150)
+        table.deliver(partial(0, "long"), final(14_000, "late", begin=12_500))
+        assert 13.5 * SECOND == size(table.again())
 
     def test_audio_that_can_be_read_again_is_never_lost(self) -> None:
         """When more is unsettled than is kept, the audio comes again from where it is settled."""

@@ -191,6 +191,7 @@ def test_documented_result() -> None:
         pytest.param({"emo_confidence": float("nan")}, Sentence(), id="no number"),
         pytest.param({"emo_tag": 5, "fixed": []}, Sentence(), id="emotion of another type"),
         pytest.param({"stash": "x"}, Sentence(), id="a stash that is text"),
+        pytest.param({"stash": {"text": [5]}}, Sentence(), id="a stash without readable text"),
         pytest.param({"stash": {"text": 5}}, Sentence(stash=Sentence(text="5")), id="in the stash"),
         pytest.param({"words": "x", "heartbeat": 5.5}, Sentence(), id="any type"),
         pytest.param(
@@ -254,6 +255,12 @@ def test_usage_is_read_as_far_as_it_can_be(given: Any, expected: Usage | None) -
     """What is billed only informs: of any type, it never ends a recognition."""
     frame = event("result-generated", {"output": {"sentence": {"text": "x"}}, "usage": given})
     assert (T, ResultGenerated(Sentence(text="x"), expected)) == decode_event(frame)
+
+
+def test_integers_of_any_length_are_read() -> None:
+    """An integer that Python refuses to convert counts as missing, and the sentence as it is."""
+    frame = result({"text": "x", "sentence_id": "LONG"}).replace('"LONG"', "1" * 6000)
+    assert (T, ResultGenerated(Sentence(text="x"))) == decode_event(frame)
 
 
 @pytest.mark.parametrize("half", [r"\ud83d", r"\ude00"])

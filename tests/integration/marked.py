@@ -21,8 +21,8 @@ BRIEF = Timeouts(connect=2, started=0.5, send=0.5, finish=0.5, close=0.3)
 
 def recognizer_for(server: ScriptedServer, **options: object) -> AsyncRecognizer:
     """Return a recognizer that uses *server*."""
-    options = {"reconnect": AGAIN, "timeouts": PATIENT} | options
-    return AsyncRecognizer(endpoint=server.url, api_key="any", **options)  # type: ignore[arg-type]
+    options = {"reconnect": AGAIN, "timeouts": PATIENT, "api_key": "any"} | options
+    return AsyncRecognizer(endpoint=server.url, **options)  # type: ignore[arg-type]
 
 
 def noting(retries: list[RetryScheduled]) -> Observer:

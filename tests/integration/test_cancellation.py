@@ -128,7 +128,7 @@ async def test_canceled_at_every_await(recognize: Recognize) -> None:
         number = 1
         while await run_canceled_at(recognize_once(server, recognize), number):
             number += 1
-        assert number > 3
+        assert number > 2  # with eager tasks, a recognition waits but twice
         with anyio.fail_after(2):
             while server.connections.open:  # noqa: ASYNC110 - the server only has a counter
                 await anyio.sleep(0.01)
@@ -138,17 +138,13 @@ async def test_canceled_at_every_await(recognize: Recognize) -> None:
 @pytest.mark.parametrize("recognize", [pull, push])
 async def test_canceled_at_every_turn_of_the_loop(recognize: Recognize, fault: Drop | None) -> None:
     """Canceling at any moment, whatever the inner tasks are doing, leaves nothing open."""
-    async with ScriptedServer(forever=fault) as server:
-        was_canceled = False
-        for turns in range(0, 400, 3):
-            if fault is not None:
-                # One drop per recognition, then a task without faults.
-                server_of_turn = ScriptedServer(faults=[fault])
-                async with server_of_turn as one:
-                    was_canceled |= await run_canceled_after(recognize_once(one, recognize), turns)
-            else:
-                was_canceled |= await run_canceled_after(recognize_once(server, recognize), turns)
-        assert was_canceled
+    turns = ended = 0
+    while ended < 3:  # how many turns a recognition takes varies a little
+        async with ScriptedServer(faults=[fault] if fault else []) as server:
+            was_canceled = await run_canceled_after(recognize_once(server, recognize), turns)
+        ended = 0 if was_canceled else ended + 1
+        turns += 1
+    assert turns > 10
 
 
 async def test_a_recognizer_goes_on_after_a_canceled_recognition() -> None:

@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextvars import ContextVar
 from typing import Any
 
 import anyio
@@ -391,3 +392,19 @@ async def test_a_pipe_of_asyncio(lines: int) -> None:
             pass
         assert 0 == await process.wait()
         assert audio == server.received[0].audio
+
+
+async def test_a_connection_of_one_tenant_is_not_used_for_another() -> None:
+    """If a key callable returns another key, there is another connection for it."""
+    tenant: ContextVar[str] = ContextVar("tenant")
+
+    async def recognize(recognizer: AsyncRecognizer, name: str) -> None:
+        tenant.set(name)
+        assert [one async for one in recognizer.stream(marked(100))]
+
+    async with ScriptedServer() as server:
+        async with AsyncRecognizer(endpoint=server.url, api_key=tenant.get) as recognizer:
+            for name in ("alice", "bob", "alice", "bob"):
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(recognize, recognizer, name)
+    assert ["Bearer alice", "Bearer bob"] == [one["Authorization"] for one in server.headers]

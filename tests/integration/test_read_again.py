@@ -1,8 +1,9 @@
 """Audio that can be read again is read again after a drop, however little of it is kept."""
 
+import asyncio
 import io
 from array import array
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 import soundfile
 
 from paraformer_async import Reconnect
+from paraformer_async._client.sender import Sender
 from paraformer_async.testing import Drop, ScriptedServer, marked, marks
 from tests.integration.marked import BLOCKS, LENGTH, assert_complete, recognizer_for, results_of
 
@@ -63,3 +65,30 @@ async def test_joined_file(tmp_path: Path, format: str) -> None:
             transcript = await recognizer.transcribe(path)
     assert [int(word.text) for word in transcript.words] == BLOCKS
     assert 10.0 == transcript.duration
+
+
+class EndsWithTheConnection:
+    """A source whose end is read in the very step in which it has to be read again."""
+
+    def __init__(self) -> None:
+        self.end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def read_from(self, position: int) -> AsyncGenerator[bytes, None]:
+        """Read from *position*."""
+        yield marked(LENGTH)[position:]
+        if position == 0:
+            await self.end
+
+
+async def test_source_that_ends_while_it_is_rewound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The end of a source that has to be read again does not end the audio."""
+    source = EndsWithTheConnection()
+    rewind = Sender.rewind
+
+    def rewind_at_the_end(sender: Sender, position: int) -> None:
+        source.end.set_result(None)
+        rewind(sender, position)
+
+    monkeypatch.setattr(Sender, "rewind", rewind_at_the_end)
+    async with ScriptedServer(marks(sentence_ms=5000), faults=[Drop(after_ms=8000)]) as server:
+        assert_complete(await results_of(server, source, reconnect=LITTLE))

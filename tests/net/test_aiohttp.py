@@ -43,7 +43,7 @@ class Inbox:
         self._take = take
         self.has_room = anyio.Event()
 
-    def frame_received(self, frame: str | bytes) -> bool:
+    def frame_received(self, frame: str | bytes, *, is_binary: bool = False) -> bool:
         """Pass a message on."""
         return bool(self._take(frame))
 

@@ -26,6 +26,7 @@ from paraformer_async import (
     HandshakeError,
     InvalidOptionError,
     Timeouts,
+    UsageError,
 )
 from paraformer_async._net.aiohttp_factory import beginning_in
 from paraformer_async._net.choose import factory_of
@@ -288,6 +289,25 @@ async def test_a_given_proxy_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConnectError):
         await dialer.dial(Options(endpoint="wss://service.example", api_key=KEY, proxy=mine))
     assert mine == factory.handshake.proxy
+
+
+async def test_nothing_is_opened_after_the_end() -> None:
+    """If the recognizer is closed while a key is fetched, no connection is opened afterwards."""
+    made: list[Factory] = []
+
+    def make() -> Factory:
+        made.append(Factory())
+        return made[-1]
+
+    dialer = Dialer(make)
+
+    async def key() -> str:
+        await dialer.aclose()
+        return KEY
+
+    with pytest.raises(UsageError, match="closed"):
+        await dialer.dial(Options(api_key=key))
+    assert [] == made
 
 
 # --- Refusals --------------------------------------------------------------------------------

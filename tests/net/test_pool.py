@@ -246,7 +246,7 @@ async def test_a_new_one_that_breaks_says_nothing_of_others(pool: Pool) -> None:
     [
         {"endpoint": "ws://there"},
         {"api_key": "two"},
-        {"api_key": lambda: "one"},
+        {"api_key": lambda: "two"},
         {"workspace": "ws-1"},
         {"headers": {"X-Trace": "1"}},
         {"proxy": "http://proxy:3128"},

@@ -156,7 +156,7 @@ class Sink:
     def __init__(self) -> None:
         self.frames: list[str | bytes] = []
 
-    def frame_received(self, frame: str | bytes) -> bool:
+    def frame_received(self, frame: str | bytes, *, is_binary: bool = False) -> bool:
         """Keep it."""
         self.frames.append(frame if isinstance(frame, str) else frame.decode())
         return True

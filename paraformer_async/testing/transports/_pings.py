@@ -46,7 +46,7 @@ async def a_peer_that_answers_is_kept(setting: Setting) -> None:
                 await end.send(answer)
             assert (Opcode.PING, b"") == await end.receive()
             assert transport.is_open
-            for _ in range(25):
+            for _ in range(15):
                 await end.send(text("a"))
                 await anyio.sleep(0.02)
             transport.write(["not pinged"])

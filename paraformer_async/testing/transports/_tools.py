@@ -72,7 +72,7 @@ class RecordingReceiver:
         self.wanted: int = wanted
         self.room: anyio.Event = anyio.Event()
 
-    def frame_received(self, frame: str | bytes) -> bool:
+    def frame_received(self, frame: str | bytes, *, is_binary: bool = False) -> bool:
         """Keep a message; text is compared as `str`."""
         self.frames.append(frame)
         return len(self.frames) == self.wanted
