@@ -44,8 +44,9 @@ class Inbox:
         self.has_room = anyio.Event()
 
     def frame_received(self, frame: str | bytes, *, is_binary: bool = False) -> bool:
-        """Pass a message on."""
-        return bool(self._take(frame))
+        """Pass a message on, text as `str`."""
+        is_text = isinstance(frame, bytes) and not is_binary
+        return bool(self._take(frame.decode() if is_text else frame))
 
     def writable(self) -> None:
         """Note it."""
