@@ -17,14 +17,15 @@ from itertools import repeat, starmap
 from _bench import FRAME_BYTES, FRAME_MS, parsed, parser, shown
 from _load_server import result_payload
 from _runs import Runs, add_ratios, in_turns, report_runs
-from paraformer_async._client.recognition import Recognition
 
 from paraformer_async._core.framing import Framer, bytes_per_second
 from paraformer_async._core.ledger import Ledger
-from paraformer_async._core.protocol import ClientProtocol, ServerProtocol, State
+from paraformer_async._core.protocol import ClientProtocol, Phase, ServerProtocol
+from paraformer_async._core.recognition import Recognition
 from paraformer_async._core.wire import Event, ResultGenerated, decode_event
 from paraformer_async.middleware import Audio, Heartbeat, LatencyMeter, RunTask, Stack, TaskStarted
 from paraformer_async.options.options import Options
+from paraformer_async.results import Sentence
 
 _RATE = 16000
 _TASK = "0123456789abcdef0123456789abcdef"
@@ -47,6 +48,7 @@ def _text(number: int) -> str:
 
 _TEXT = _text(_PARTIAL)
 _BYTES = _TEXT.encode()  # as received by a connection
+_STARTED = json.dumps({"header": {"task_id": _TASK, "event": "task-started"}, "payload": {}})
 _CHUNK = bytes(FRAME_BYTES)
 _AUDIO = Audio(_CHUNK)
 
@@ -61,11 +63,17 @@ def _result(number: int) -> ResultGenerated:
     return event
 
 
+def _sentence(number: int) -> Sentence:
+    sentence = _result(number).sentence
+    assert sentence is not None
+    return sentence
+
+
 def _running() -> ClientProtocol:
     protocol, peer = ClientProtocol(), ServerProtocol()
     peer.receive(str(protocol.send(RunTask("any"), task_id=_TASK)))
     protocol.receive(str(peer.send(TaskStarted())))
-    assert protocol.state is State.RUNNING
+    assert protocol.phase is Phase.RUNNING
     return protocol
 
 
@@ -89,11 +97,21 @@ def _recorded(steps: int) -> Ledger:
 
 
 def _recognition() -> Recognition:
+    """Return a running recognition that has sent the audio of a partial result."""
     recognition = Recognition(Options(), Stack([Heartbeat(), LatencyMeter()]))
-    recognition.open(_NOW)
-    recognition.take_in(TaskStarted(), _TASK, _NOW)
-    recognition.take_out(_CHUNK, _NOW)
+    recognition.connected(_TASK, _NOW)
+    recognition.data_to_send(_NOW)
+    recognition.receive(_STARTED, _NOW)
+    for number in range(_PARTIAL * 2):
+        _send(recognition, number)
     return recognition
+
+
+def _send(recognition: Recognition, number: int) -> object:
+    """Send a frame; *number* makes the function usable with `map`."""
+    del number
+    recognition.send(_CHUNK, _NOW)
+    return recognition.data_to_send(_NOW)
 
 
 def _in_20_ms(steps: int) -> Iterator[object]:
@@ -102,29 +120,20 @@ def _in_20_ms(steps: int) -> Iterator[object]:
 
 
 def _settling(steps: int) -> Iterator[object]:
-    finals = [_result((number + 1) * _FINAL) for number in range(steps)]
-    return map(_recorded(steps).settle, finals)
-
-
-def _taking_in(steps: int) -> Iterator[object]:
-    results = [_result(number + 1) for number in range(steps)]
-    return map(_recognition().take_in, results, repeat(_TASK), repeat(_NOW))
+    sentences = [_sentence((number + 1) * _FINAL) for number in range(steps)]
+    return map(partial(_recorded(steps).settle, is_final=True), sentences)
 
 
 def _all_of_it(steps: int) -> Iterator[object]:
-    """Send two frames and receive one result, through every layer of the core."""
-    framer, protocol, recognition = Framer(_RATE), _running(), _recognition()
+    """Send two frames and receive one result, through the whole machine."""
+    recognition = _recognition()
 
-    def step(text: bytes) -> None:
-        for _ in range(2):
-            for frame in framer.feed(_CHUNK):
-                for command in recognition.take_out(frame, _NOW):
-                    protocol.send(command)
-        event = protocol.receive(text, is_text=True)
-        assert event is not None
-        recognition.take_in(event, _TASK, _NOW)
+    def step(text: str) -> None:
+        _send(recognition, 0)
+        _send(recognition, 1)
+        recognition.receive(text, _NOW)
 
-    return map(step, [_text(number + 1).encode() for number in range(steps)])
+    return map(step, [_text(number + 1) for number in range(steps)])
 
 
 STEPS: Mapping[str, Step] = {
@@ -132,7 +141,7 @@ STEPS: Mapping[str, Step] = {
     _BASELINE: lambda steps: map(json.loads, repeat(_TEXT, steps)),
     "decode_event, a partial result": lambda steps: map(decode_event, repeat(_BYTES, steps)),
     "protocol.receive, a partial result": lambda steps: map(
-        partial(_running().receive, is_text=True), repeat(_BYTES, steps)
+        _running().receive, repeat(_TEXT, steps)
     ),
     "protocol.send, a frame": lambda steps: map(_running().send, repeat(_AUDIO, steps)),
     "both middlewares, a frame out": lambda steps: map(
@@ -144,15 +153,15 @@ STEPS: Mapping[str, Step] = {
     "both middlewares, the deadline": lambda steps: starmap(_stack().deadline, repeat((), steps)),
     "ledger.record, a frame": lambda steps: map(_ledger().record, repeat(_AUDIO, steps)),
     "ledger.settle, a partial result": lambda steps: map(
-        _recorded(1).settle, repeat(_result(_PARTIAL), steps)
+        partial(_recorded(1).settle, is_final=False), repeat(_sentence(_PARTIAL), steps)
     ),
     "ledger.settle, a final result": _settling,
     "framer.feed, 100 ms": lambda steps: map(Framer(_RATE).feed, repeat(_CHUNK, steps)),
     "framer.feed, 20 ms": _in_20_ms,
-    "recognition.take_out, a frame": lambda steps: map(
-        _recognition().take_out, repeat(_CHUNK, steps), repeat(_NOW)
+    "recognition sends a frame": lambda steps: map(partial(_send, _recognition()), range(steps)),
+    "recognition.receive, a partial result": lambda steps: map(
+        _recognition().receive, repeat(_TEXT, steps), repeat(_NOW)
     ),
-    "recognition.take_in, a result": _taking_in,
     "two frames out and a result in": _all_of_it,
 }
 
