@@ -592,6 +592,15 @@ class TestTakingOver:
         table.again()
         assert 60 * len(FRAME) > size(table.received) - SECOND
 
+    def test_events_in_binary_frames_are_named_as_a_likely_cause(self) -> None:
+        """A service that sends binary frames is rarely the one that was meant."""
+        table = Table(reconnect=None)
+        table.start(1)
+        table.machine.has_binary = True
+        failure = DeadlineError("finish", 1.0)
+        assert Over(failure) == table.lose(failure)
+        assert "binary frames; check the address" in str(failure)
+
     def test_what_is_abandoned_is_over_and_asks_for_no_retry(self) -> None:
         """What ends a recognition from outside gives it up, whatever the policy is."""
         table = Table(reconnect=Reconnect(backoff=lambda _: 1 // 0))
