@@ -47,6 +47,12 @@ def test_last_packet() -> None:
     assert results.Latency(0.5, 1.0) == measured(*messages, (9.0, TaskFinished()))
 
 
+def test_no_result_after_the_end() -> None:
+    """When all results came before the end of the audio, the end of the task is the last packet."""
+    messages = [(1.0, AUDIO), (1.5, TEXT), (2.0, FinishTask())]
+    assert results.Latency(0.5, 0.25) == measured(*messages, (2.25, TaskFinished()))
+
+
 def test_all_results_after_the_end() -> None:
     """When the first result comes after the end of the audio, it is first and last."""
     messages = [(1.0, AUDIO), (2.0, FinishTask()), (2.5, TEXT)]
