@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from paraformer_async import PoolLimits
+    from paraformer_async._net.choose import TransportOption
 
 Recognize = Callable[[AsyncGenerator[bytes, None], Callable[[str], object]], Awaitable[None]]
 
@@ -33,12 +34,13 @@ def unlimited() -> "PoolLimits":
 
 
 @asynccontextmanager
-async def ours(url: str) -> AsyncIterator[Recognize]:
+async def ours(url: str, transport: "TransportOption" = "aiohttp") -> AsyncIterator[Recognize]:
     """Use one `AsyncRecognizer` with defaults and both of its middlewares."""
     from paraformer_async import AsyncRecognizer
 
-    pool = unlimited()
-    async with AsyncRecognizer(endpoint=url, api_key=KEY, heartbeat=True, pool=pool) as recognizer:
+    async with AsyncRecognizer(
+        endpoint=url, api_key=KEY, heartbeat=True, pool=unlimited(), transport=transport
+    ) as recognizer:
 
         async def recognize(
             frames: AsyncGenerator[bytes, None], seen: Callable[[str], object]
@@ -47,6 +49,19 @@ async def ours(url: str) -> AsyncIterator[Recognize]:
                 seen(result.text)
 
         yield recognize
+
+
+def ours_documented(url: str) -> AbstractAsyncContextManager[Recognize]:
+    """Use aiohttp as on a version that CI has not run, for the rest of this process."""
+    from paraformer_async._net import aiohttp_factory
+
+    aiohttp_factory.TESTED = frozenset()
+    return ours(url)
+
+
+def ours_picows(url: str) -> AbstractAsyncContextManager[Recognize]:
+    """Use picows instead of aiohttp."""
+    return ours(url, "picows")
 
 
 @asynccontextmanager
@@ -229,6 +244,8 @@ async def nothing(url: str) -> AsyncIterator[Recognize]:
 
 ALTERNATIVES: Mapping[str, Callable[[str], AbstractAsyncContextManager[Recognize]]] = {
     "ours": ours,
+    "ours-documented": ours_documented,
+    "ours-picows": ours_picows,
     "ours-thread": ours_from_thread,
     "handwritten": handwritten,
     "picows": picows,

@@ -19,6 +19,7 @@ from _bench import FRAME_MS, STAGGER, Server, parsed, parser, run_child, running
 from _runs import Runs, add_ratios, measure_in_turns, report_runs, shown_ratio
 
 _ALTERNATIVES = ("ours", "handwritten", "picows", "dashscope", "dashscope-realtime", "nothing")
+_TRANSPORTS = ("ours-documented", "ours-picows")  # measured only if asked for
 _FRAMES_OF_RESULT = 2
 _FRAMES_OF_SENTENCE = 20
 _SERVERS = {"load": "_load_server.py", "scripted": "_scripted_server.py"}
@@ -130,7 +131,9 @@ def main() -> None:
     made = parser(__doc__, rounds=3)
     made.add_argument("--streams", type=int, nargs="+", default=[10, 100, 400])
     made.add_argument("--seconds", type=float, default=20.0, help="of audio, for each stream")
-    made.add_argument("--alternatives", nargs="+", choices=_ALTERNATIVES, default=_ALTERNATIVES)
+    made.add_argument(
+        "--alternatives", nargs="+", choices=(*_ALTERNATIVES, *_TRANSPORTS), default=_ALTERNATIVES
+    )
     made.add_argument("--server", choices=_SERVERS, default="load")
     made.add_argument("--uvloop", action="store_true", help="run the clients on uvloop")
     made.add_argument("--plot", type=_plot_path, metavar="FILE.png", help="plot the results")
