@@ -9,6 +9,10 @@ from anyio import Event, move_on_after
 
 __all__ = ["Timer", "Watched"]
 
+# How soon after `ring` it is called again at the earliest, in seconds: middleware whose deadline
+# never moves must not keep the loop busy.
+_LEAST = 0.001
+
 
 class Watched(Protocol):
     """An object with deadlines. Its methods do not raise."""
@@ -81,6 +85,6 @@ class Timer:
             deadline = one.deadline()
             if deadline <= now:
                 one.ring(now)
-                deadline = one.deadline()
+                deadline = max(one.deadline(), now + _LEAST)
             soonest = min(soonest, deadline, now + one.period)
         return soonest

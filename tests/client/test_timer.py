@@ -1,6 +1,7 @@
 """The one timer, by a clock that the test sets."""
 
 from collections.abc import AsyncIterator
+from itertools import pairwise
 from math import inf
 
 import anyio
@@ -118,3 +119,26 @@ async def test_it_counts_what_it_watches(timer: Timer) -> None:
     with timer.watching(Bell()), timer.watching(Bell()):
         assert 2 == timer.watched
     assert 0 == timer.watched
+
+
+class Broken(Bell):
+    """Has a deadline that has always passed."""
+
+    def ring(self, now: float) -> None:
+        """Note the time, and move nothing."""
+        self.rang.append(now)
+        if len(self.rang) == 5:
+            self.woken.set()
+
+
+async def test_a_deadline_that_never_moves_leaves_the_loop_idle() -> None:
+    """Middleware whose deadline has always passed is called again and again, but not in a spin."""
+    timer, bell = Timer(anyio.current_time), Broken(-inf)
+    async with anyio.create_task_group() as tasks:
+        with timer.watching(bell):
+            tasks.start_soon(timer.run)
+            with anyio.fail_after(5):
+                await bell.woken.wait()
+        tasks.cancel_scope.cancel()
+    gaps = [after - before for before, after in pairwise(bell.rang)]
+    assert min(gaps) > 0.0005
