@@ -1,5 +1,6 @@
 """Reports of one recognition to the log and to the user's observer."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
@@ -69,9 +70,14 @@ class Reporter:
     def end(
         self, machine: Recognition, ids: tuple[str, ...], failure: BaseException | None
     ) -> None:
-        """Report the end of the recognition; an error of the observer goes to the log."""
+        """
+        Report the end of the recognition.
+
+        An error of the observer goes to the log: nothing is left that it could end. Only what ends
+        the program (`SystemExit`, `KeyboardInterrupt`) is raised.
+        """
         seconds = self._clock() - self._began
         try:
             self.emit(Ended(ids[0], ids, seconds, machine.finals, machine.usage, failure))
-        except BaseException:  # the recognition has ended, so the error cannot end it
+        except (Exception, asyncio.CancelledError):
             _logger.exception("the observer failed at the end of a recognition")

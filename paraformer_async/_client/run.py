@@ -110,9 +110,11 @@ class Run:
                         tasks.cancel_scope.cancel()
         finally:
             self.end(UsageError("the recognizer was closed while this recognition was running"))
-            self._reporter.end(self.machine, self.request_ids, self.failure)
-            self._is_over = True
-            self._over.notify()
+            try:
+                self._reporter.end(self.machine, self.request_ids, self.failure)
+            finally:
+                self._is_over = True
+                self._over.notify()
 
     async def wait(self) -> None:
         """Wait until all tasks of the recognition have ended. It must have been started."""

@@ -1,7 +1,10 @@
 """What code of the user raises at the worst moment, and who is affected."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import AsyncGenerator
+from textwrap import dedent
 
 import anyio
 import pytest
@@ -12,8 +15,8 @@ from paraformer_async import (
     TaskFailedError,
     UsageError,
 )
-from paraformer_async._core.wire import RunTask, TaskFailed
-from paraformer_async.observing import Connected, Observation
+from paraformer_async._core.wire import FinishTask, RunTask, TaskFailed
+from paraformer_async.observing import Connected, Ended, Observation
 from tests.client.conftest import Open
 from tests.client.peer import Peer
 
@@ -70,6 +73,55 @@ async def test_an_observer_that_fails_leaves_no_connection_open(
     with pytest.raises(LookupError):
         _ = [result async for result in open_stream(FRAME, observe=observe)]
     await peer.closed()
+
+
+@pytest.mark.parametrize("kind", [LookupError, asyncio.CancelledError])
+async def test_an_observer_that_fails_at_the_end_changes_nothing(
+    open_stream: Open, peer: Peer, kind: type[BaseException], caplog: pytest.LogCaptureFixture
+) -> None:
+    """When all is recognized, an error of the observer goes to the log."""
+
+    def observe(event: Observation) -> None:
+        if type(event) is Ended:
+            raise kind
+
+    async with open_stream(FRAME, observe=observe) as stream:
+        await peer.wait_for(RunTask)
+        peer.start()
+        await peer.wait_for(FinishTask)
+        peer.finish()
+        assert [] == [result async for result in stream]
+    assert "the observer failed at the end" in caplog.text
+
+
+def test_an_observer_can_exit_the_program_at_the_end() -> None:
+    """`SystemExit` of an observer is never swallowed, also after the last result."""
+    source = """
+        import asyncio, sys
+        from paraformer_async import AsyncRecognizer, Reconnect
+        from paraformer_async.observing import Ended
+
+        def observe(event):
+            if type(event) is Ended:
+                sys.exit(7)
+
+        async def main():
+            async with AsyncRecognizer(
+                api_key="any", endpoint="ws://127.0.0.1:1/", observe=observe, reconnect=None
+            ) as recognizer:
+                async for _ in recognizer.stream(bytes(3200)):
+                    pass
+
+        asyncio.run(main())
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", dedent(source)],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert 7 == done.returncode, done.stderr
 
 
 @pytest.mark.parametrize("method", ["flush", "update", "finish"])
