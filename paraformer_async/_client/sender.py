@@ -24,7 +24,7 @@ from paraformer_async._client.inbox import Signal
 from paraformer_async._client.reporter import Reporter
 from paraformer_async._client.timer import Timer
 from paraformer_async._client.turns import Turns
-from paraformer_async._core.protocol import Phase
+from paraformer_async._core.protocol import ENDS
 from paraformer_async._core.recognition import BATCH, Recognition
 from paraformer_async.audio.heading import Heading
 from paraformer_async.audio.source import Chunks, immutable
@@ -40,7 +40,6 @@ __all__ = ["Owner", "Sender"]
 _BURST = 0.001
 # After this many chunks, a source that never waits yields to other tasks.
 _TURN = 32
-_ENDS = (Phase.DONE, Phase.GIVEN_UP)
 
 
 class Owner(Protocol):
@@ -183,7 +182,7 @@ class Sender:
         self.flush(now)
 
     def _lets_pass(self) -> bool:
-        return self._machine.has_room or self._machine.phase in _ENDS
+        return self._machine.has_room or self._machine.phase in ENDS
 
     async def pump(self, source: Chunks) -> None:
         """Read the user's audio; after a rewind, read it again from there."""

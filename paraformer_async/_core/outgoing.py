@@ -29,11 +29,10 @@ from paraformer_async._core.wire import (
 from paraformer_async.errors import UsageError
 from paraformer_async.options.options import Options
 
-__all__ = ["BATCH", "ENDS", "Outgoing"]
+__all__ = ["BATCH", "Outgoing"]
 
 # Frames that are sent at once; in between, the caller checks how much is unsent.
 BATCH = 16
-ENDS = (Phase.DONE, Phase.GIVEN_UP)
 # The buffer for compressed audio is bounded as if a second had this many bytes (128 kbit/s).
 _COMPRESSED_BYTES_PER_SECOND = 16_000
 # After the end of the audio, the service may go on sending for this many times `Timeouts.finish`,

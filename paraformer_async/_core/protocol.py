@@ -40,7 +40,7 @@ from paraformer_async._core.wire import (
 )
 from paraformer_async.errors import LocalProtocolError, RemoteProtocolError
 
-__all__ = ["TRANSITIONS", "ClientProtocol", "Move", "Phase", "ServerProtocol"]
+__all__ = ["ENDS", "TRANSITIONS", "ClientProtocol", "Move", "Phase", "ServerProtocol"]
 
 Sent = TypeVar("Sent", bound=Command | Event)
 Received = TypeVar("Received", bound=Command | Event)
@@ -76,6 +76,9 @@ class Move(Enum):
     GIVEN_UP = "no further attempt follows"
 
 
+# The phases in which a recognition has ended.
+ENDS = (Phase.DONE, Phase.GIVEN_UP)
+
 TRANSITIONS: Mapping[tuple[Phase, type[Struct] | Move], Phase] = {
     (Phase.NEW, Move.CONNECTED): Phase.IDLE,
     (Phase.WAITING, Move.CONNECTED): Phase.IDLE,
@@ -96,7 +99,7 @@ TRANSITIONS: Mapping[tuple[Phase, type[Struct] | Move], Phase] = {
     **{
         (phase, move): after
         for phase in Phase
-        if phase not in (Phase.DONE, Phase.GIVEN_UP)
+        if phase not in ENDS
         for move, after in (
             (Move.AGAIN, Phase.WAITING),
             (Move.GIVEN_UP, Phase.GIVEN_UP),

@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING
 from paraformer_async._core.buffer import Seam
 from paraformer_async._core.framing import FRAME_MS
 from paraformer_async._core.middleware import Stack, through
-from paraformer_async._core.outgoing import BATCH, ENDS, Outgoing
+from paraformer_async._core.outgoing import BATCH, Outgoing
 from paraformer_async._core.progress import Progress
-from paraformer_async._core.protocol import Move, Phase
+from paraformer_async._core.protocol import ENDS, Move, Phase
 from paraformer_async._core.retries import Retries, Setback
 from paraformer_async._core.verdict import Again, Attempt, Over, Verdict
 from paraformer_async._core.wire import (
