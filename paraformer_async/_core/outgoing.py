@@ -28,6 +28,7 @@ from paraformer_async._core.wire import (
 )
 from paraformer_async.errors import UsageError
 from paraformer_async.options.options import Options
+from paraformer_async.options.service import UNCOMPRESSED
 
 __all__ = ["BATCH", "Outgoing"]
 
@@ -38,7 +39,6 @@ _COMPRESSED_BYTES_PER_SECOND = 16_000
 # After the end of the audio, the service may go on sending for this many times `Timeouts.finish`,
 # plus this many times the duration of the unsettled audio.
 _RENEWALS, _SLOWEST = 10, 4
-_UNCOMPRESSED = ("pcm", "wav")
 
 
 class Outgoing:
@@ -53,7 +53,7 @@ class Outgoing:
     """
 
     def __init__(self, options: Options, stack: Stack, *, frame_ms: int, can_rewind: bool) -> None:
-        is_raw = options.format in _UNCOMPRESSED
+        is_raw = options.format in UNCOMPRESSED
         rate = bytes_per_second(options.sample_rate) if is_raw else None
         self._options = options
         self._stack = stack

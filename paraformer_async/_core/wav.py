@@ -72,11 +72,6 @@ class WavHeader:
         """The received bytes of the header."""
         return bytes(self._kept)
 
-    @property
-    def is_valid(self) -> bool:
-        """Whether this is, or can still become, a WAV stream."""
-        return not self.problem
-
     def silence(self, ms: int) -> bytes:
         """Return *ms* of silence in the format of the samples; the header must be complete."""
         size = self.sample_rate * ms // 1000 * self.block_align

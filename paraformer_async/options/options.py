@@ -22,7 +22,7 @@ from paraformer_async.options.endpoint import endpoint_of_environment, shown_add
 from paraformer_async.options.models import MODELS, rate_of
 from paraformer_async.options.parameters import PARAMETERS, Place, check
 from paraformer_async.options.policies import Reconnect, Timeouts
-from paraformer_async.options.service import FRAME_MS
+from paraformer_async.options.service import FRAME_MS, UNCOMPRESSED
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -152,7 +152,7 @@ class Options(Struct, frozen=True, kw_only=True):
         return {name: value for name, value in named.items() if value is not None}
 
     def _check_clashes(self, given: Mapping[str, Any]) -> None:
-        if self.heartbeat and self.format not in ("pcm", "wav"):
+        if self.heartbeat and self.format not in UNCOMPRESSED:
             raise InvalidOptionError(
                 "heartbeat",
                 f"silence cannot be sent in a stream of {self.format}, only in pcm or wav",
