@@ -105,7 +105,9 @@ def test_failures_of_a_handshake(
 ) -> None:
     """A code in the body of a refused handshake means what it means for a task."""
     error = HandshakeError(400, f'{{"code": "{code}", "message": "{message}"}}')
-    assert (expected, hint in error.hint) == (worth(error), True)
+    assert expected == worth(error)
+    assert hint in error.hint
+    assert bool(hint) is bool(error.hint)
 
 
 CLOSES: list[tuple[int, str, tuple[bool, bool], str]] = [
