@@ -9,7 +9,7 @@ import argparse
 import asyncio
 import json
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from statistics import median
 
@@ -37,10 +37,10 @@ async def ours(url: str) -> AsyncIterator[Recognize]:
         def __init__(self, started: Callable[[], None]) -> None:
             self._started = started
 
-        def incoming(self, event: Event, now: float) -> Iterable[Event]:
+        def incoming(self, event: Event, now: float) -> Event:
             if isinstance(event, TaskStarted):
                 self._started()
-            return (event,)
+            return event
 
     pool = unlimited()
     async with AsyncRecognizer(endpoint=url, api_key=KEY, heartbeat=True, pool=pool) as recognizer:

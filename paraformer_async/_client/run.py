@@ -32,6 +32,8 @@ from paraformer_async.options.options import Options
 
 __all__ = ["Run"]
 
+_DONE, _WAITING = Phase.DONE, Phase.WAITING  # attributes of an enum cost a lookup for each message
+
 
 class Run:
     """
@@ -248,7 +250,7 @@ class Run:
         if machine.waiting or machine.has_nearer_deadline:
             self.sender.flush(now)
         phase = machine.phase
-        return phase is Phase.DONE or phase is Phase.WAITING
+        return phase is _DONE or phase is _WAITING
 
     def writable(self) -> None:
         """Continue to write; see `Receiver`."""

@@ -202,10 +202,11 @@ class Sender:
 
     async def _pump_once(self, source: Chunks) -> None:
         taken = 0
+        unsent = self._machine.waiting
         async with aclosing(source):
             async for given in source:
                 chunk = given if type(given) is bytes else immutable(given)
-                if self.turns.waiting or self._machine.is_full:
+                if self.turns.waiting or (unsent and self._machine.is_full):
                     await self.turns.wait()
                 if self._rewind_to is not None:
                     return

@@ -8,11 +8,14 @@ wait (pacing, resampling, a remote voice detector) belongs in an audio source.
 
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import Context, copy_context
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeAlias, TypeVar
+
+from msgspec import Struct
 
 from paraformer_async._core.wire import Command, Event
+from paraformer_async.errors import UsageError
 
-__all__ = ["Middleware", "Stack", "through"]
+__all__ = ["Middleware", "Stack", "passed", "through"]
 
 Message = TypeVar("Message", Command, Event)
 
@@ -21,15 +24,17 @@ class Middleware:
     """
     One behavior of a recognition: may observe, replace, drop or add messages in both directions.
 
-    Override what is needed; by default, each method passes everything on unchanged. An instance
-    serves one recognition, so it may keep state. Times in results are already on the user's
-    timeline. An exception raised by a method ends the recognition, and is raised to the user.
+    Override what is needed; by default, each method passes everything on unchanged. A method
+    returns what is passed on in place of its message: that message or another one, or an iterable
+    of messages, empty to drop it. An instance serves one recognition, so it may keep state. Times
+    in results are already on the user's timeline. An exception raised by a method ends the
+    recognition, and is raised to the user.
 
         class Loud(Middleware):
             def incoming(self, event, now):
                 if isinstance(event, ResultGenerated) and event.sentence:
                     print(event.sentence.text)
-                yield event
+                return event
 
     Attributes:
         hurries: Whether a message may bring the deadline forward. `False`, for a middleware whose
@@ -41,15 +46,15 @@ class Middleware:
     hurries: ClassVar[bool] = True
     uses_context: ClassVar[bool] = True
 
-    def outgoing(self, command: Command, now: float) -> Iterable[Command]:
-        """Return the commands that are passed on to the service in place of *command*."""
+    def outgoing(self, command: Command, now: float) -> Command | Iterable[Command]:
+        """Return what is passed on to the service in place of *command*."""
         del now
-        return (command,)
+        return command
 
-    def incoming(self, event: Event, now: float) -> Iterable[Event]:
-        """Return the events that are passed on to the user in place of *event*."""
+    def incoming(self, event: Event, now: float) -> Event | Iterable[Event]:
+        """Return what is passed on to the user in place of *event*."""
         del now
-        return (event,)
+        return event
 
     def deadline(self) -> float | None:
         """Return when to call `expired`, on the clock of `now`; `None` for never."""
@@ -61,7 +66,7 @@ class Middleware:
         return ()
 
 
-Step = Callable[[Message, float], Iterable[Message]]
+Step: TypeAlias = Callable[[Message, float], Message | Iterable[Message]]
 
 
 class Stack:
@@ -125,8 +130,24 @@ def through(
 ) -> Iterable[Message]:
     """Pass *messages* through all *steps*."""
     for step in steps:
-        messages = [each for one in messages for each in step(one, now)]
+        messages = [each for one in messages for each in passed(step(one, now))]
     return messages
+
+
+def passed(returned: Message | Iterable[Message]) -> Iterable[Message]:
+    """
+    Return the messages in what a step has *returned*: one, or an iterable of them.
+
+    Raises:
+        UsageError: It returned `None`.
+    """
+    if isinstance(returned, Struct):
+        return (returned,)
+    if returned is None:
+        raise UsageError(
+            "a method of a middleware returned None", hint="return the message, or () to drop it"
+        )
+    return returned
 
 
 def _steps(middlewares: Sequence[Middleware], method: str, context: Context) -> list[Step[Any]]:
@@ -139,8 +160,12 @@ def _steps(middlewares: Sequence[Middleware], method: str, context: Context) -> 
 
 
 def _within(context: Context, step: Step[Message]) -> Step[Message]:
-    def run(message: Message, now: float) -> Iterable[Message]:
-        return context.run(lambda: tuple(step(message, now)))  # it may be a generator
+    def run_step(message: Message, now: float) -> Message | Iterable[Message]:
+        returned = step(message, now)
+        return returned if returned is message else tuple(passed(returned))  # of a generator, too
+
+    def run(message: Message, now: float) -> Message | Iterable[Message]:
+        return context.run(run_step, message, now)
 
     return run
 

@@ -15,7 +15,7 @@ from paraformer_async._core.buffer import AudioBuffer, Mark, Seam
 from paraformer_async._core.deadlines import Deadlines
 from paraformer_async._core.framing import Framer, Splitter, bytes_per_second
 from paraformer_async._core.ledger import Ledger
-from paraformer_async._core.middleware import Stack, through
+from paraformer_async._core.middleware import Stack, passed, through
 from paraformer_async._core.pace import Pace
 from paraformer_async._core.protocol import ClientProtocol, Phase
 from paraformer_async._core.wire import (
@@ -32,6 +32,7 @@ from paraformer_async.options.service import UNCOMPRESSED
 
 __all__ = ["BATCH", "Outgoing"]
 
+_RUNNING = Phase.RUNNING  # an attribute of an enum costs a lookup for each frame
 # Frames that are sent at once; in between, the caller checks how much is unsent.
 BATCH = 16
 # The buffer for compressed audio is bounded as if a second had this many bytes (128 kbit/s).
@@ -129,44 +130,38 @@ class Outgoing:
         del now
         self._buffer.mark_end()
 
-    def data_to_send(self, now: float) -> list[OutgoingFrame]:  # noqa: C901 - a frame's only way
+    def data_to_send(self, now: float) -> list[OutgoingFrame]:
         """
         Return frames that may be sent now, at most about `BATCH`: a replay first, then new audio.
 
         They count as sent. Exceptions of the user's middleware are not wrapped.
         """
         frames: list[OutgoingFrame] = []
-        protocol, items = self._protocol, self._buffer.items
-        if protocol.phase is Phase.IDLE:
-            self._put(self._run_task(now), frames, now)
-        if self._replay and protocol.phase is Phase.RUNNING:
-            self._put_replay(frames, now)
-        ledger, steps = self._ledger, self._stack.outgoing_steps
-        while items and protocol.phase is Phase.RUNNING and len(frames) < BATCH:
+        protocol, buffer, ledger = self._protocol, self._buffer, self._ledger
+        if self._replay or protocol.phase is not _RUNNING:
+            self._put_first(frames, now)
+        items, steps = buffer.items, self._stack.outgoing_steps
+        while items and protocol.phase is _RUNNING and len(frames) < BATCH:
             if ledger.size >= ledger.horizon and self._is_held(now):
                 break
             item = items.popleft()
             if not isinstance(item, (bytes, memoryview)):
                 self._put_mark(item, frames, now)
                 continue
-            self._buffer.size -= len(item)
-            command: Command = Audio(item)
+            buffer.size -= len(item)
+            audio = Audio(item)
             if ledger.size < self._reached:  # after a rewind
-                self._put((command,), frames, now)
+                self._put_audio(audio, frames)
                 continue
             for step in steps:
-                passed = step(command, now)
-                if type(passed) is not tuple or len(passed) != 1:
+                returned = step(audio, now)
+                if returned is not audio:
                     rest = steps[steps.index(step) + 1 :]
-                    self._put(through(rest, passed, now), frames, now)
+                    self._put(through(rest, passed(returned), now), frames, now)
                     break
-                (command,) = passed
             else:
-                if type(command) is Audio:
-                    ledger.record(command)
-                    frames.append(command.data)
-                else:
-                    self._put((command,), frames, now)
+                ledger.record(audio)
+                frames.append(item)
         if self._stack.hurries:
             self.has_nearer_deadline = True
         return frames
@@ -216,6 +211,13 @@ class Outgoing:
             self._opening = list(self._stack.outgoing(task, now))
             self.has_nearer_deadline = True
         return self._opening
+
+    def _put_first(self, frames: list[OutgoingFrame], now: float) -> None:
+        """Put what precedes new audio: run-task, or what the task must receive again."""
+        if self._protocol.phase is Phase.IDLE:
+            self._put(self._run_task(now), frames, now)
+        if self._protocol.phase is _RUNNING:
+            self._put_replay(frames, now)
 
     def _put_replay(self, frames: list[OutgoingFrame], now: float) -> None:
         while self._replay and len(frames) < BATCH:

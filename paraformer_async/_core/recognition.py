@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from paraformer_async._core.buffer import Seam
 from paraformer_async._core.framing import FRAME_MS
-from paraformer_async._core.middleware import Stack, through
+from paraformer_async._core.middleware import Stack, passed, through
 from paraformer_async._core.outgoing import BATCH, Outgoing
 from paraformer_async._core.progress import Progress
 from paraformer_async._core.protocol import ENDS, Move, Phase
@@ -324,16 +324,15 @@ class Recognition(Outgoing):
 
     def _shown(self, event: Event, now: float) -> list[RecognitionResult]:
         """Pass an event through middleware, and return the results for the user."""
-        steps = self._stack.incoming_steps
         if self._stack.hurries:
             self.has_nearer_deadline = True
         events: Iterable[Event] = (event,)
+        steps = self._stack.incoming_steps
         for step in steps:
-            passed = step(event, now)
-            if type(passed) is not tuple or len(passed) != 1:
-                events = through(steps[steps.index(step) + 1 :], passed, now)
+            returned = step(event, now)
+            if returned is not event:
+                events = through(steps[steps.index(step) + 1 :], passed(returned), now)
                 break
-            (event,) = events = passed
         results: list[RecognitionResult] = []
         for each in events:
             if type(each) is ResultGenerated:

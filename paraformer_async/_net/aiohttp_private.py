@@ -3,16 +3,17 @@ A WebSocket of aiohttp as a `Transport`, the fast way: with private parts, on te
 
 What aiohttp does for an arriving message costs more than the message: 256 KB of memory for each
 read of the socket, a queue, an iteration of the loop. Here, all connections receive into one
-buffer, and messages reach the receiver in the step in which they arrive. Everything else is
-aiohttp's.
+buffer, and messages reach the receiver in the step in which they arrive.
 """
 
 import asyncio
 from collections.abc import Sequence
-from types import SimpleNamespace
+from random import getrandbits
+from struct import pack
 from typing import Any, cast
 
-from aiohttp import ClientError, ClientWebSocketResponse, WSMessage, WSMsgType
+from aiohttp import ClientWebSocketResponse, WSMessage, WSMsgType
+from aiohttp._websocket.helpers import websocket_mask  # private
 from aiohttp.client_ws import WebSocketDataQueue  # type: ignore[attr-defined]  # private
 from aiohttp.http import WebSocketReader
 
@@ -24,6 +25,18 @@ __all__ = ["BUFFER", "PrivateTransport", "Socket"]
 BUFFER = 64 * 1024  # bytes that are received at a time, and that may wait in a queue
 _TEXT, _BINARY = WSMsgType.TEXT, WSMsgType.BINARY
 _RETURN = WSMessage(_TEXT, None, None)  # wakes `receive`: the receiver has its last message
+
+
+def _masked(frame: OutgoingFrame) -> bytes:
+    """Return a message as one frame of a client (RFC 6455, section 5.2)."""
+    kind, data = (0x81, frame.encode()) if isinstance(frame, str) else (0x82, frame)
+    mask, payload = pack("!I", getrandbits(32)), bytearray(data)
+    websocket_mask(mask, payload)
+    if (size := len(payload)) < 126:
+        return pack("!BB", kind, 0x80 | size) + mask + payload
+    if size < 65536:
+        return pack("!BBH", kind, 0xFE, size) + mask + payload
+    return pack("!BBQ", kind, 0xFF, size) + mask + payload
 
 
 class Socket(ClientWebSocketResponse):
@@ -81,23 +94,10 @@ class PrivateTransport(DocumentedTransport, asyncio.BufferedProtocol):
 
     def write(self, frames: Sequence[OutgoingFrame]) -> None:
         """Send frames with one system call, see `Transport`."""
-        writer, parts = self._writer, list[bytes]()
-        try:
-            if writer._closing:
-                raise self._lost()
-            if len(frames) > 1:
-                writer.transport = SimpleNamespace(
-                    write=parts.append, is_closing=self._transport.is_closing
-                )
-            for frame in frames:
-                data, kind = (frame.encode(), _TEXT) if isinstance(frame, str) else (frame, _BINARY)
-                writer._write_websocket_frame(data, kind, 0)
-        except ClientError as error:  # the connection is closing
-            raise self._lost() from error
-        finally:
-            writer.transport = self._transport
-        if parts:
-            self._transport.write(b"".join(parts))
+        if self._writer._closing or self._transport.is_closing():
+            raise self._lost()
+        one = _masked(frames[0]) if len(frames) == 1 else b"".join(map(_masked, frames))
+        self._transport.write(one)
 
     async def receive(self, receiver: Receiver) -> None:
         """Pass messages to *receiver*, see `Transport`."""

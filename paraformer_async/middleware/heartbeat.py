@@ -24,6 +24,9 @@ from paraformer_async.options.service import (
 
 __all__ = ["Heartbeat"]
 
+# Chunks that follow each other within this time, in seconds, are one delivery of the source.
+_AT_ONCE = 0.005
+
 
 class Heartbeat(Middleware):
     """
@@ -49,8 +52,6 @@ class Heartbeat(Middleware):
 
     # Silence that is sent beyond what ends a sentence, in ms.
     _MARGIN = 200
-    # Chunks that follow each other within this time, in seconds, are one delivery of the source.
-    _AT_ONCE = 0.005
     # Longer deliveries, in seconds, do not show how often the source delivers.
     _LONGEST_DELIVERY = 2.0
     # How late the next delivery may be, as a multiple of the duration of the last.
@@ -74,19 +75,18 @@ class Heartbeat(Middleware):
         self._audio_at = -inf
         self._delivery = 0  # bytes
 
-    def outgoing(self, command: Command, now: float) -> Iterable[Command]:
+    def outgoing(self, command: Command, now: float) -> Command:
         """Set `heartbeat` in run-task, and postpone the deadline while audio flows."""
-        if isinstance(command, Audio):
-            if now - self._audio_at > self._AT_ONCE:
-                self._delivery = 0
-            self._delivery += len(command.data)
+        if type(command) is Audio:
+            size = len(command.data)
+            self._delivery = size + (self._delivery if now - self._audio_at <= _AT_ONCE else 0)
             self._audio_at = now
             self._owes_pause = True
-        elif isinstance(command, RunTask):
-            command = self._begin(command, now)
-        else:
-            self._is_over = True
-        return (command,)
+            return command
+        if isinstance(command, RunTask):
+            return self._begin(command, now)
+        self._is_over = True
+        return command
 
     def deadline(self) -> float | None:
         """A pause after the last audio, then each interval; none after the audio's end."""

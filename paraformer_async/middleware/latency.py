@@ -6,8 +6,6 @@ First packet: from the first audio sent to the first result with text. Last pack
 measures the same two.
 """
 
-from collections.abc import Iterable
-
 from paraformer_async import results
 from paraformer_async._core.middleware import Middleware
 from paraformer_async._core.wire import (
@@ -38,27 +36,27 @@ class LatencyMeter(Middleware):
         self._first_audio: float | None = None
         self._finished: float | None = None
 
-    def outgoing(self, command: Command, now: float) -> Iterable[Command]:
+    def outgoing(self, command: Command, now: float) -> Command:
         """Note the time of the user's first audio and of the end of the audio."""
-        if isinstance(command, Audio):
+        if type(command) is Audio:
             if self._first_audio is None and not command.injected:
                 self._first_audio = now
         elif isinstance(command, FinishTask):
             self._finished = now
             self._is_waiting = True
-        return (command,)
+        return command
 
-    def incoming(self, event: Event, now: float) -> Iterable[Event]:
+    def incoming(self, event: Event, now: float) -> Event:
         """Note the time of the first and the last result with text, or of `task-finished`."""
         if not self._is_waiting:
-            return (event,)
+            return event
         if isinstance(event, ResultGenerated):
             sentence = event.sentence
             if sentence is not None and not sentence.heartbeat and sentence.text:
                 self._note(now)
         elif isinstance(event, TaskFinished):
             self._note_end(now)
-        return (event,)
+        return event
 
     def _note_end(self, now: float) -> None:
         if self._finished is not None and self.measured.last_packet is None:

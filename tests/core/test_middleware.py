@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
+from paraformer_async.errors import UsageError
 from paraformer_async.middleware import (
     Audio,
     Command,
@@ -102,8 +103,8 @@ def test_what_overrides_nothing_changes_nothing(stack: Stack) -> None:
 def test_the_defaults_of_a_middleware() -> None:
     """Each method of the base lets everything pass, and wants nothing."""
     middleware = Middleware()
-    assert [FinishTask()] == list(middleware.outgoing(FinishTask(), 0.0))
-    assert [TaskStarted()] == list(middleware.incoming(TaskStarted(), 0.0))
+    assert FinishTask() == middleware.outgoing(FinishTask(), 0.0)
+    assert TaskStarted() == middleware.incoming(TaskStarted(), 0.0)
     assert middleware.deadline() is None
     assert [] == list(middleware.expired(0.0))
 
@@ -114,6 +115,49 @@ def test_commands_go_in_and_events_come_out() -> None:
     assert [Audio(b"x123")] == list(stack.outgoing(Audio(b"x"), 0.0))
     result = ResultGenerated(Sentence(text="x"))
     assert [ResultGenerated(Sentence(text="x321"))] == list(stack.incoming(result, 0.0))
+
+
+class Quieter(Middleware):
+    """Returns single messages, not iterables of them: audio halved, all else as it is."""
+
+    def outgoing(self, command: Command, now: float) -> Command:
+        """Halve audio."""
+        return Audio(command.data[::2]) if isinstance(command, Audio) else command
+
+
+class Plain(Quieter):
+    """The same, without context variables."""
+
+    uses_context = False
+
+
+@pytest.mark.parametrize("kind", [Quieter, Plain])
+def test_a_middleware_may_return_one_message(kind: type[Middleware]) -> None:
+    """A message that is returned as it is, is passed on like an iterable with it alone."""
+    stack = Stack([Named("1"), kind(), Named("2")])
+    assert [Audio(b"x12")] == list(stack.outgoing(Audio(b"xy"), 0.0))
+    assert [FinishTask()] == list(stack.outgoing(FinishTask(), 0.0))
+
+
+class Forgetful(Middleware):
+    """Forgets to return anything."""
+
+    def outgoing(self, command: Command, now: float) -> Command:
+        """Forget."""
+        return None  # type: ignore[return-value]
+
+
+class Careless(Forgetful):
+    """The same, without context variables."""
+
+    uses_context = False
+
+
+@pytest.mark.parametrize("kind", [Forgetful, Careless])
+def test_a_middleware_that_returns_nothing_is_refused(kind: type[Middleware]) -> None:
+    """`None` is neither a message nor a decision to drop one: the error says what to return."""
+    with pytest.raises(UsageError, match=r"returned None.*or \(\) to drop it"):
+        list(Stack([kind()]).outgoing(FinishTask(), 0.0))
 
 
 def test_a_middleware_may_drop_and_add() -> None:

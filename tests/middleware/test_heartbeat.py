@@ -112,7 +112,7 @@ def test_pauses_between_speech(interval: float, pauses: list[tuple[float, int]])
 def test_silence_is_in_the_streams_rate(rate: int) -> None:
     """A piece of silence is 100 ms in the rate of the stream, whole samples, marked as injected."""
     heartbeat = Heartbeat(1.0)
-    list(heartbeat.outgoing(run_task(sample_rate=rate), 0.0))
+    heartbeat.outgoing(run_task(sample_rate=rate), 0.0)
     (silence,) = heartbeat.expired(1.0)
     assert Audio(bytes(rate // 10 * 2), injected=True) == silence
 
@@ -160,10 +160,10 @@ def test_audio_puts_the_deadline_off() -> None:
     """While audio flows, no silence is sent: the deadline is a pause after the last frame."""
     heartbeat = Heartbeat(5.0)
     assert heartbeat.deadline() is None
-    list(heartbeat.outgoing(run_task(), 1.0))
+    heartbeat.outgoing(run_task(), 1.0)
     assert 6.0 == heartbeat.deadline()
     for now in (2.0, 3.0, 10.0):
-        assert [FRAME] == list(heartbeat.outgoing(FRAME, now))
+        assert FRAME is heartbeat.outgoing(FRAME, now)
         assert now + PAUSE == heartbeat.deadline()
 
 
@@ -171,10 +171,10 @@ def test_audio_puts_the_deadline_off() -> None:
 def test_the_last_words_are_not_held_back(ms: int) -> None:
     """However often a source delivers, its last sentence is ended after 0.8 s."""
     heartbeat = Heartbeat(5.0)
-    list(heartbeat.outgoing(run_task(), 0.0))
+    heartbeat.outgoing(run_task(), 0.0)
     now = 0.0
     for _ in range(20):
-        list(heartbeat.outgoing(Audio(bytes(32 * ms)), now))
+        heartbeat.outgoing(Audio(bytes(32 * ms)), now)
         assert now + PAUSE == pytest.approx(heartbeat.deadline())
         now += ms / 1000
 
@@ -195,9 +195,9 @@ def test_a_source_that_delivers_seldom_is_not_quiet(seconds: float) -> None:
 def test_a_recording_that_is_sent_at_once_is_closed_at_once() -> None:
     """What comes all at once and is longer than 2 s is no delivery of a live source."""
     heartbeat = Heartbeat(5.0)
-    list(heartbeat.outgoing(run_task(), 0.0))
+    heartbeat.outgoing(run_task(), 0.0)
     for _ in range(30):
-        list(heartbeat.outgoing(FRAME, 1.0))
+        heartbeat.outgoing(FRAME, 1.0)
     assert 1.0 + PAUSE == heartbeat.deadline()
 
 
@@ -214,7 +214,7 @@ def test_nothing_after_finish() -> None:
 def test_the_service_is_asked_for_its_heartbeat() -> None:
     """The task asks for the service's `heartbeat`, all else of it is as it was."""
     task = run_task(language_hints=["zh"])
-    (sent,) = Heartbeat().outgoing(task, 0.0)
+    sent = Heartbeat().outgoing(task, 0.0)
     assert isinstance(sent, RunTask)
     assert {**task.parameters, "heartbeat": True} == sent.parameters
     assert task.model == sent.model
@@ -223,7 +223,7 @@ def test_the_service_is_asked_for_its_heartbeat() -> None:
 def test_the_users_parameters_are_not_changed() -> None:
     """The parameters that the user gave stay what they were."""
     parameters = {"format": "pcm", "sample_rate": RATE}
-    list(Heartbeat().outgoing(RunTask("m", parameters), 0.0))
+    Heartbeat().outgoing(RunTask("m", parameters), 0.0)
     assert {"format": "pcm", "sample_rate": RATE} == parameters
 
 
@@ -246,7 +246,7 @@ def test_an_interval_that_is_too_long(interval: float) -> None:
 def test_no_silence_before_a_wav_header() -> None:
     """A WAV stream begins with its header: until audio has passed, there is no silence."""
     heartbeat = Heartbeat(1.0)
-    list(heartbeat.outgoing(RunTask("m", {"format": "wav", "sample_rate": RATE}), 0.0))
+    heartbeat.outgoing(RunTask("m", {"format": "wav", "sample_rate": RATE}), 0.0)
     assert heartbeat.deadline() is None
-    list(heartbeat.outgoing(Audio(b"RIFF"), 10.0))
+    heartbeat.outgoing(Audio(b"RIFF"), 10.0)
     assert 10.8 == heartbeat.deadline()
