@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from paraformer_async._client.failing import as_failure, is_ours
 from paraformer_async._client.inbox import Signal
 from paraformer_async._client.reporter import Reporter
-from paraformer_async._client.timer import Timer
+from paraformer_async._client.timer import Timer, Watched
 from paraformer_async._client.turns import Turns
 from paraformer_async._core.protocol import ENDS
 from paraformer_async._core.recognition import BATCH, Recognition
@@ -42,7 +42,7 @@ _BURST = 0.001
 _TURN = 32
 
 
-class Owner(Protocol):
+class Owner(Watched, Protocol):
     """What a sender needs of the recognition that it sends for."""
 
     def write_failed(self, error: ConnectionLostError) -> None:
@@ -187,14 +187,13 @@ class Sender:
     async def pump(self, source: Chunks) -> None:
         """Read the user's audio; after a rewind, read it again from there."""
         try:
-            while True:
+            while source.rewound is not None:
                 with anyio.CancelScope() as self._reading:
                     await self._pump_once(source)
-                if source.rewound is None:
-                    return
                 while self._rewind_to is None:
                     await self._rewound.wait()
                 source, self._rewind_to = source.rewound(self._rewind_to), None
+            await self._pump_once(source)
         except BaseException as error:
             if is_ours(error):
                 raise
@@ -239,7 +238,7 @@ class Sender:
                     machine.blocked(transport.unsent(), now)
             if machine.has_nearer_deadline:
                 machine.has_nearer_deadline = False
-                self._timer.nudge(machine.deadline())
+                self._timer.nudge(self._owner, machine.deadline())
         except ConnectionLostError as error:
             self.transport = None
             self._owner.write_failed(error)

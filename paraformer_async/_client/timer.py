@@ -1,17 +1,24 @@
 """One timer for all recognitions of a recognizer."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from math import inf
+from heapq import heapify, heappop, heappush
+from itertools import count
+from math import ceil, inf
 from typing import Protocol
-
-from anyio import Event, move_on_after
 
 __all__ = ["Timer", "Watched"]
 
 # How soon after `ring` it is called again at the earliest, in seconds: middleware whose deadline
 # never moves must not keep the loop busy.
 _LEAST = 0.001
+# Deadlines that have moved are rounded up to a multiple of this, in seconds, to wake less often.
+_GRID = 0.01
+# Longest sleep while nothing is watched, in seconds: not every loop accepts infinity.
+_LONGEST = 3600.0
+# The heap may have so many entries that are out of date, beyond one for each object.
+_SPARE = 64
 
 
 class Watched(Protocol):
@@ -36,8 +43,8 @@ class Timer:
     Calls `ring` of each watched object whose deadline has passed.
 
     Deadlines move with every frame. Setting a timer of the loop for each would cost more than the
-    frame, and one per recognition would still fill the loop's heap. So one task sleeps until the
-    earliest known deadline, and checks all of them when it wakes.
+    frame. So one task sleeps until the earliest known deadline, and checks only then whether that
+    one has moved. The others are not checked, so that a thousand streams do not stop the loop.
 
     Args:
         clock: Seconds, monotonic.
@@ -45,46 +52,74 @@ class Timer:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._watched: dict[Watched, None] = {}
-        self._until = inf
-        self._nudged = Event()
+        self._known: dict[Watched, float] = {}  # when each is checked next
+        self._heap: list[tuple[float, int, Watched]] = []  # the same, and times out of date
+        self._numbers = count()  # objects cannot be compared
+        self._until = inf  # sleeping; an earlier time wakes
+        self._sleep: asyncio.Future[None] | None = None
 
     @property
     def watched(self) -> int:
         """How many objects are watched."""
-        return len(self._watched)
+        return len(self._known)
 
     @contextmanager
     def watching(self, one: Watched) -> Iterator[None]:
         """Watch *one* within the context."""
-        self._watched[one] = None
-        self.nudge(self._clock() + one.period)
+        self._check_at(one, self._clock() + one.period)
         try:
             yield
         finally:
-            del self._watched[one]
+            del self._known[one]
 
-    def nudge(self, deadline: float) -> None:
-        """Wake in time for a *deadline*, in case it is earlier than all known ones."""
-        if deadline < self._until:
-            self._until = deadline
-            self._nudged.set()
+    def nudge(self, one: Watched, deadline: float) -> None:
+        """Check *one* in time for a *deadline*, in case it is earlier than the known one."""
+        if deadline < self._known.get(one, -inf):
+            self._check_at(one, deadline)
 
     async def run(self) -> None:
         """Run until canceled."""
+        loop = asyncio.get_running_loop()
         while True:
-            self._nudged = Event()
-            self._until = self._look(self._clock())
-            with move_on_after(self._until - self._clock()):
-                await self._nudged.wait()
+            self._until = -inf  # what is nudged now is found below
+            self._check_due(self._clock())
+            self._until = self._heap[0][0] if self._heap else inf
+            self._sleep = loop.create_future()
+            seconds = min(self._until - self._clock(), _LONGEST)
+            alarm = loop.call_later(max(0.0, seconds), self._wake)
+            try:
+                await self._sleep
+            finally:
+                alarm.cancel()
 
-    def _look(self, now: float) -> float:
-        """Call `ring` where the deadline has passed; return when to check again."""
-        soonest = inf
-        for one in tuple(self._watched):
+    def _check_at(self, one: Watched, when: float) -> None:
+        self._known[one] = when
+        if len(self._heap) > 2 * len(self._known) + _SPARE:
+            self._heap = [entry for entry in self._heap if self._is_current(entry)]
+            heapify(self._heap)
+        heappush(self._heap, (when, next(self._numbers), one))
+        if when < self._until:
+            self._wake()
+
+    def _is_current(self, entry: tuple[float, int, Watched]) -> bool:
+        return self._known.get(entry[2]) == entry[0]
+
+    def _wake(self) -> None:
+        if self._sleep is not None and not self._sleep.done():
+            self._sleep.set_result(None)
+
+    def _check_due(self, now: float) -> None:
+        """Check the objects whose time has come: call `ring`, unless the deadline has moved."""
+        while self._heap and self._heap[0][0] <= now:
+            entry = heappop(self._heap)
+            if not self._is_current(entry):
+                continue
+            one = entry[2]
             deadline = one.deadline()
             if deadline <= now:
                 one.ring(now)
-                deadline = max(one.deadline(), now + _LEAST)
-            soonest = min(soonest, deadline, now + one.period)
-        return soonest
+                deadline = one.deadline()
+            elif deadline < inf:
+                deadline = ceil(deadline / _GRID) * _GRID
+            if one in self._known:
+                self._check_at(one, max(min(deadline, now + one.period), now + _LEAST))
