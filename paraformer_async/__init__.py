@@ -31,7 +31,6 @@ if TYPE_CHECKING:
         UsageError,
     )
     from paraformer_async.observing import Statistics
-    from paraformer_async.options.endpoint import workspace_endpoint
     from paraformer_async.options.policies import PoolLimits, Reconnect, Timeouts
     from paraformer_async.recognizer import AsyncRecognizer
     from paraformer_async.results import AudioGap, Latency, RecognitionResult, Sentence, Usage, Word
@@ -68,7 +67,6 @@ __all__ = [
     "Usage",
     "UsageError",
     "Word",
-    "workspace_endpoint",
 ]
 
 _MODULES = {
@@ -85,7 +83,6 @@ _MODULES = {
     "Transcript": "transcript",
     "Usage": "results",
     "Word": "results",
-    "workspace_endpoint": "options.endpoint",
 }
 
 

@@ -2,8 +2,7 @@
 
 import inspect
 import ipaddress
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -12,11 +11,25 @@ from msgspec.structs import replace
 
 from paraformer_async._net.contract import Handshake, Transport, TransportFactory
 from paraformer_async._net.redaction import USER_AGENT, Hidden
-from paraformer_async.errors import DeadlineError, InvalidOptionError, UsageError
+from paraformer_async.errors import (
+    AuthenticationError,
+    DeadlineError,
+    InvalidOptionError,
+    UsageError,
+)
 from paraformer_async.options.checks import require_address
-from paraformer_async.options.options import Options
+from paraformer_async.options.endpoint import key_hint
+from paraformer_async.options.environment import default_key
+from paraformer_async.options.options import ApiKey, Options
+from paraformer_async.options.service import TEMPORARY
 
-__all__ = ["Dialer", "api_key_of", "with_key"]
+__all__ = ["Dialer", "api_key_of", "explain", "with_key"]
+
+_UNAUTHORIZED = 401
+_EXPIRED = (
+    "the temporary token has expired, or was made for another region; a TemporaryToken() of "
+    "paraformer_async.account as api_key= is renewed in time"
+)
 
 
 class Dialer:
@@ -54,7 +67,11 @@ class Dialer:
                 raise UsageError("the recognizer was closed while a connection was opened")
             if self._factory is None:
                 self._factory = self._make_factory()
-            return await self._factory.connect(handshake)
+            try:
+                return await self._factory.connect(handshake)
+            except AuthenticationError as error:
+                explain(error, handshake.url, handshake.headers)
+                raise
         raise DeadlineError("connect", options.timeouts.connect)
 
     async def aclose(self) -> None:
@@ -98,8 +115,8 @@ async def with_key(options: Options) -> Options:
 
 
 async def api_key_of(options: Options) -> Hidden:
-    """Return the key to use now: as given, or what the callable returns, or DASHSCOPE_API_KEY."""
-    key = Hidden(await _given_key(options))
+    """Return the key to use now: as given, as returned by the callable, or of the environment."""
+    key = Hidden(await _given_key(options.api_key))
     if not key:
         raise InvalidOptionError(
             "api_key", "there is no API key", hint="pass api_key= or set DASHSCOPE_API_KEY"
@@ -109,9 +126,17 @@ async def api_key_of(options: Options) -> Hidden:
     return key
 
 
-async def _given_key(options: Options) -> str:
-    given = options.api_key or os.environ.get("DASHSCOPE_API_KEY")
-    key = given() if callable(given) else given
+def explain(refusal: AuthenticationError, url: str, headers: Mapping[str, str]) -> None:
+    """Make the hint of *refusal* fit the key and the region, if it is about the key."""
+    if refusal.status == _UNAUTHORIZED:
+        is_token = headers.get("Authorization", "").startswith(f"Bearer {TEMPORARY}")
+        refusal.hint = _EXPIRED if is_token else key_hint(url) or refusal.hint
+
+
+async def _given_key(given: ApiKey | None) -> str:
+    if given is None:
+        return default_key()
+    key: object = given() if callable(given) else given
     if inspect.isawaitable(key):
         key = await key
     return key if isinstance(key, str) else ""
@@ -119,8 +144,8 @@ async def _given_key(options: Options) -> str:
 
 def _headers(options: Options, key: Hidden) -> dict[str, str]:
     headers: dict[str, str] = {"Authorization": Hidden(f"Bearer {key}"), "User-Agent": USER_AGENT}
-    if options.workspace:
-        headers["X-DashScope-WorkSpace"] = options.workspace
+    if workspace := options.workspace_id:
+        headers["X-DashScope-WorkSpace"] = workspace
     given = {name.lower() for name in options.headers}
     own = {name: value for name, value in headers.items() if name.lower() not in given}
     return own | {name: Hidden(value) for name, value in options.headers.items()}

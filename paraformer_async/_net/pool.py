@@ -7,7 +7,6 @@ before that, closed before the service's 60 s, and discarded after anything but 
 httpcore, whatever changes the lists is synchronous; closing, which takes time, is done by `run`.
 """
 
-import os
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from math import inf
@@ -18,6 +17,7 @@ import anyio
 from paraformer_async._net.contract import Transport
 from paraformer_async._net.dialer import with_key
 from paraformer_async.errors import DeadlineError
+from paraformer_async.options.environment import default_key
 from paraformer_async.options.options import Options
 from paraformer_async.options.policies import PoolLimits
 
@@ -211,5 +211,5 @@ def _is_free(connection: PooledConnection) -> bool:
 
 def _key(options: Options) -> Key:
     headers = tuple(sorted(options.headers.items()))
-    credentials = options.api_key or os.environ.get("DASHSCOPE_API_KEY")
-    return options.url, credentials, options.workspace, headers, options.proxy, options.ssl
+    credentials = options.api_key or default_key()
+    return options.url, credentials, options.workspace_id, headers, options.proxy, options.ssl

@@ -22,6 +22,7 @@ from paraformer_async.cli.output import OutputFormat, report_error
 from paraformer_async.cli.serve import run_service
 from paraformer_async.cli.transcribe import transcribe_files
 from paraformer_async.errors import InvalidOptionError, ParaformerError
+from paraformer_async.options.environment import default_key
 
 __all__ = ["app"]
 
@@ -109,8 +110,9 @@ def transcribe(
     """
     Transcribe audio files.
 
-    The API key is read from DASHSCOPE_API_KEY. With --local, files are recognized on this machine,
-    by default in English and by an engine that is not Paraformer.
+    The API key is read from DASHSCOPE_API_KEY, or from the file of the vendor's client. With
+    --local, files are recognized on this machine, by default in English and by an engine that is
+    not Paraformer.
     """
 
     async def run() -> int:
@@ -176,7 +178,7 @@ def _check_service(
     for flag, value in (("--engine", engine), ("--model-dir", model_dir)):
         if value is not None:
             raise InvalidOptionError(flag, "needs the local service: add --local")
-    if not os.environ.get(_KEY):
+    if not default_key():
         raise InvalidOptionError(
             _KEY,
             "no API key is set",

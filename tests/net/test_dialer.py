@@ -174,6 +174,44 @@ async def test_the_key_is_not_in_the_locals_of_our_frames(dialer: Dialer, key: s
         assert KEY not in repr(frame.f_locals)
 
 
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [(KEY, "the key belongs to the endpoint's region"), ("st-1234", "temporary token has expired")],
+)
+async def test_a_refused_token_is_told_apart_from_a_key(
+    dialer: Dialer, key: str, expected: str
+) -> None:
+    """Of a temporary token, the hint says that it may have expired."""
+    async with ScriptedServer(forever=Refuse(401)) as server:
+        with pytest.raises(AuthenticationError, match=expected):
+            await dialer.dial(Options(endpoint=server.url, api_key=key))
+
+
+@pytest.mark.parametrize(("status", "is_named"), [(401, True), (403, False)])
+async def test_a_refused_key_may_be_of_another_region(status: int, is_named: bool) -> None:
+    """Where the region of the endpoint is known, the hint for a 401 names it."""
+    dialer = Dialer(lambda: Refusing(status))
+    with pytest.raises(AuthenticationError) as caught:
+        await dialer.dial(Options(region="cn-beijing", api_key=KEY))
+    assert is_named == ("takes only keys of that region" in caught.value.hint)
+    assert caught.value.hint
+
+
+class Refusing:
+    """Refuses every handshake."""
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+
+    async def connect(self, handshake: Handshake) -> NoReturn:
+        """Refuse."""
+        await anyio.lowlevel.checkpoint()
+        raise AuthenticationError(self.status)
+
+    async def aclose(self) -> None:
+        """Do nothing."""
+
+
 # --- Headers ---------------------------------------------------------------------------------
 
 
