@@ -67,7 +67,7 @@ VOCABULARY_LISTS: Final = 10  # for each account
 LISTED_WORDS: Final = 500  # for each list, for Paraformer; `VOCABULARY_WORDS` for later models
 LISTED_WORD_CHARACTERS: Final = 15  # of a word with any non-ASCII character
 LISTED_WORD_TOKENS: Final = 7  # space-separated, of a word in ASCII
-VOCABULARY_PREFIX_CHARACTERS: Final = 9  # lowercase letters and digits
+VOCABULARY_PREFIX: Final = r"[a-z0-9]{1,9}"  # of the id, a regular expression
 VOCABULARY_UPDATE_INTERVAL: Final = 300.0  # seconds between two updates of a list
 
 FILTERED_WORDS: Final = 32  # for each list of `special_word_filter` [API]
