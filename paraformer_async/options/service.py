@@ -23,6 +23,9 @@ GATEWAYS: Final = {  # the hosts that all workspaces share, by region
 WORKSPACE_DOMAIN: Final = "maas.aliyuncs.com"  # below it: {workspace}.{region}
 SOCKET_PATH: Final = "/api-ws/v1/inference"
 HTTP_PATH: Final = "/api/v1"
+TOKENS_PATH: Final = "/tokens"  # below `HTTP_PATH`
+CUSTOMIZATION_PATH: Final = "/services/audio/asr/customization"  # hot words
+CUSTOMIZATION_MODEL: Final = "speech-biasing"
 # Regular expressions of the vendor's client [SEEN]
 WORKSPACE_ID: Final = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
 REGION: Final = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"

@@ -37,7 +37,7 @@ _EXAMPLE = '{"Paraformer": 4}'
 _LONGER_LISTS = ("qwen-audio-", "fun-asr-")
 
 
-class HotWord(Struct, frozen=True, omit_defaults=True):
+class HotWord(Struct, frozen=True):
     """
     A word, or a few words, that the recognition is to expect.
 
@@ -50,6 +50,11 @@ class HotWord(Struct, frozen=True, omit_defaults=True):
     text: str
     weight: int = 4
     lang: str | None = None
+
+    def to_dict(self) -> dict[str, str | int]:
+        """Return the object that the service takes; a language that was not given is not in it."""
+        known: dict[str, str | int] = {"text": self.text, "weight": self.weight}
+        return known if self.lang is None else known | {"lang": self.lang}
 
 
 HotWords = Mapping[str, int] | Sequence[HotWord]
