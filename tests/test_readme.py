@@ -36,6 +36,7 @@ from paraformer_async import (
     ServiceError,
     TaskFailedError,
     Timeouts,
+    account,
     middleware,
     server,
     testing,
@@ -279,7 +280,7 @@ def test_keyword_arguments() -> None:
 def test_classes() -> None:
     """Every class in the text is exported by a public module."""
     classes = {code for code in CODE if re.fullmatch(r"[A-Z][a-z]+[A-Za-z]*", code)}
-    rooms = (paraformer_async, middleware, server, testing)
+    rooms = (paraformer_async, account, middleware, server, testing)
     exported = {name for room in rooms for name in room.__all__}
 
     assert {"LocalServer", "Timeouts"} <= classes
