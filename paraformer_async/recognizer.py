@@ -80,7 +80,9 @@ class AsyncRecognizer(Enterable):
         endpoint: Address of the service, ws:// or wss://. Default: that of *region*; then the
             environment variable DASHSCOPE_WEBSOCKET_BASE_URL; then that of *workspace*; then the
             gateway that all workspaces share.
-        endpoints: Further addresses, in order of preference.
+        endpoints: Further addresses, in order of preference, for the same key. If one cannot be
+            connected to, or two tasks in a row fail at it for no fault of the request, the next one
+            is used, by all recognitions; after 30 s, one connection tries it again.
         region: Region of the service, `cn-beijing` or `ap-southeast-1`. Default: the environment
             variable DASHSCOPE_REGION or DASHSCOPE_API_REGION, or Beijing.
         workspace: Id of the workspace to use; without *endpoint*, its own domain is connected to.

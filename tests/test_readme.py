@@ -38,6 +38,7 @@ from paraformer_async import (
     Timeouts,
     account,
     middleware,
+    observing,
     server,
     testing,
 )
@@ -280,7 +281,7 @@ def test_keyword_arguments() -> None:
 def test_classes() -> None:
     """Every class in the text is exported by a public module."""
     classes = {code for code in CODE if re.fullmatch(r"[A-Z][a-z]+[A-Za-z]*", code)}
-    rooms = (paraformer_async, account, middleware, server, testing)
+    rooms = (paraformer_async, account, middleware, observing, server, testing)
     exported = {name for room in rooms for name in room.__all__}
 
     assert {"LocalServer", "Timeouts"} <= classes
