@@ -10,13 +10,16 @@ It uses the same addresses, proxies, TLS settings, redaction and errors as the r
 nothing about recognitions. `LocalServer` answers all of it.
 """
 
+from paraformer_async.account.access import AccessOptions
 from paraformer_async.account.lists import Vocabulary, VocabularySummary
 from paraformer_async.account.tokens import IssuedToken, TemporaryToken, create_temporary_token
 from paraformer_async.account.vocabulary import VocabularyClient
-from paraformer_async.options.vocabulary import HotWord
+from paraformer_async.options.vocabulary import HotWord, HotWords
 
 __all__ = [
+    "AccessOptions",
     "HotWord",
+    "HotWords",
     "IssuedToken",
     "TemporaryToken",
     "Vocabulary",
