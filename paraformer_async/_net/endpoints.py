@@ -34,6 +34,7 @@ class Endpoints:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
+        self._alternatives: set[str] = set()  # the addresses that are one of several
         self._rests_until: dict[str, float] = {}
         self._failed_tasks: dict[str, int] = {}
         self._reasons: dict[str, ServiceError] = {}
@@ -43,6 +44,7 @@ class Endpoints:
         """Return *urls* in the order in which to try them: those that rest come last."""
         if len(urls) == 1:
             return urls
+        self._alternatives.update(urls)
         now = self._clock()
         ready = [url for url in urls if self._rests_until.get(url, -inf) <= now]
         resting = [url for url in urls if url not in ready]
@@ -54,6 +56,7 @@ class Endpoints:
     def connected(self, url: str) -> None:
         """Note that a connection was made."""
         self._rests_until.pop(url, None)
+        self._reasons.pop(url, None)
 
     def not_connected(self, url: str, failure: ServiceError) -> bool:
         """Note that no connection was made; return whether another address may do better."""
@@ -72,12 +75,13 @@ class Endpoints:
             was_served: Whether the service had started it, or an earlier one on its connection. The
                 loss of such a connection is no evidence against the address: the next one may be.
         """
+        if url not in self._alternatives or (
+            was_served and isinstance(failure, ConnectionLostError)
+        ):
+            return
         if failure is None:
             self._failed_tasks.pop(url, None)
-            return
-        if was_served and isinstance(failure, ConnectionLostError):
-            return
-        if isinstance(failure, ServiceError) and _is_of_endpoint(failure):
+        elif isinstance(failure, ServiceError) and _is_of_endpoint(failure):
             self._failed_tasks[url] = self._failed_tasks.get(url, 0) + 1
             if self._failed_tasks[url] >= _TOLERATED:
                 self._rest(url, failure)

@@ -7,6 +7,7 @@ from typing import Any, get_type_hints
 
 import anyio
 import pytest
+from aiohttp import web
 
 from paraformer_async import (
     AuthenticationError,
@@ -430,11 +431,19 @@ async def test_a_service_that_does_not_answer() -> None:
     ],
     ids=str,
 )
-async def test_answers_that_cannot_be_read(document: object) -> None:
+async def test_answers_without_what_was_asked_for(document: object) -> None:
     """An answer without what was asked for is an error of its own, whatever it is."""
     async with answering(success(document)) as far_end, client_of(far_end) as hot_words:
         with pytest.raises(RemoteProtocolError):
             await hot_words.list()
+
+
+@pytest.mark.parametrize("body", ["", "<html>", "[" * 100_000, '"text"'], ids=lambda one: one[:9])
+async def test_answers_that_are_no_object(body: str) -> None:
+    """An answer that is no JSON object is an error that does not show it."""
+    async with answering(lambda: web.Response(text=body)) as far_end, client_of(far_end) as client:
+        with pytest.raises(RemoteProtocolError, match=r"not a JSON object$"):
+            await client.list()
 
 
 @pytest.mark.parametrize("vocabulary", [None, {}, [1]])

@@ -28,8 +28,10 @@ def clock() -> Clock:
 
 @pytest.fixture
 def endpoints(clock: Clock) -> Endpoints:
-    """What is known of the addresses: nothing."""
-    return Endpoints(clock)
+    """What is known of the addresses: nothing but their order."""
+    endpoints = Endpoints(clock)
+    endpoints.in_order(URLS)
+    return endpoints
 
 
 def test_the_order_of_preference(endpoints: Endpoints) -> None:
@@ -119,6 +121,15 @@ def test_the_loss_of_a_connection_that_has_served(endpoints: Endpoints) -> None:
     for _ in range(2):
         endpoints.ended(A, TaskFailedError("InternalError", ""), was_served=True)
     assert (B, C, A) == endpoints.in_order(URLS)
+
+
+def test_an_address_without_alternatives_is_not_remembered(clock: Clock) -> None:
+    """Of the only address, no failure is kept: there is nothing to choose."""
+    endpoints = Endpoints(clock)
+    assert (A,) == endpoints.in_order((A,))
+    for _ in range(3):
+        endpoints.ended(A, DOWN, was_served=False)
+    assert URLS == endpoints.in_order(URLS)
 
 
 def test_a_switch_is_noted_once(endpoints: Endpoints) -> None:

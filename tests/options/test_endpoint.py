@@ -221,6 +221,16 @@ def test_the_key_of_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     assert "of the variable" == default_key()
 
 
+def test_there_is_no_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a home directory there is no default file, and that is no error."""
+
+    def no_home(_: Path) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "expanduser", no_home)
+    assert "" == default_key()
+
+
 def test_a_key_file_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A file that is named, but missing or not text, is reported by its name, without content."""
     path = tmp_path / "key"
