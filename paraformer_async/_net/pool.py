@@ -223,6 +223,7 @@ class Pool:
     def _push_idle(self, connection: PooledConnection) -> None:
         """Keep a connection idle, if it is free and there is room."""
         connection.is_reused = True
+        connection.switched_from = None
         connection.idle_since = self._clock()
         self._idle.append(connection)
         if not _is_free(connection):

@@ -49,6 +49,20 @@ async def test_the_next_endpoint_takes_over(reconnect: Reconnect | None) -> None
     assert "secret" not in repr(observed)
 
 
+async def test_a_switch_is_reported_once() -> None:
+    """A connection that is used again, also by its own address, is no switch of endpoints."""
+    observed: list[Observation] = []
+    async with ScriptedServer() as server:
+        async with AsyncRecognizer(
+            endpoints=[NOWHERE, server.url], api_key="any", observe=observed.append
+        ) as recognizer:
+            await recognized(recognizer)
+            stream = recognizer.stream(marked(100), endpoint=server.url, endpoints=())
+            assert list(range(5)) == marks_of([result async for result in stream])
+        assert 1 == len(server.headers)
+    assert 1 == len(switches(observed))
+
+
 async def test_the_first_endpoint_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """After its rest, the first endpoint is tried, and used again if it works."""
     observed: list[Observation] = []
