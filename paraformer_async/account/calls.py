@@ -126,7 +126,7 @@ async def calling(access: Access) -> AsyncGenerator[Caller, None]:
 def _joined(base: str, path: str, query: str) -> str:
     where = urlsplit(base)
     queries = "&".join(filter(None, (where.query, query)))
-    return urlunsplit((where.scheme, where.netloc, where.path.rstrip("/") + path, queries, ""))
+    return urlunsplit((where.scheme, where.netloc, where.path + path, queries, ""))
 
 
 def _object_in(body: bytes) -> dict[str, Any]:

@@ -137,6 +137,7 @@ class VocabularyClient(Enterable):
             RequestError: The service refused.
             ServiceError: The service could not be reached.
         """
+        require_text("vocabulary_id", vocabulary_id)
         checked = hot_words_of(words)
         self._require_interval(vocabulary_id)
         check_limits((await self.query(vocabulary_id)).target_model, checked)

@@ -74,10 +74,11 @@ def socket_addresses(
 
 def http_address(endpoint: str | None, region: str | None, workspace: str | None) -> str:
     """
-    Return the address below which HTTP requests go, without a slash at its end.
+    Return the address below which HTTP requests go; its path has no slash at its end.
 
     Args:
-        endpoint: `https://…/api/v1`, or the address for WebSockets at the same host.
+        endpoint: `https://…/api/v1`, whose path may be left out, or the address for WebSockets at
+            the same host.
         region: As for WebSockets.
         workspace: As for WebSockets.
 
@@ -91,10 +92,11 @@ def http_address(endpoint: str | None, region: str | None, workspace: str | None
     (url,) = (address,) if address else socket_addresses(None, (), region, workspace)
     where = urlsplit(url)
     if where.scheme in ("http", "https"):
-        return url.rstrip("/")
-    scheme = "https" if where.scheme == "wss" else "http"
-    before, _, _ = where.path.partition(SOCKET_PATH)
-    path = f"{before.rstrip('/')}{HTTP_PATH}"
+        scheme, path = where.scheme, where.path.rstrip("/") or HTTP_PATH
+    else:
+        scheme = "https" if where.scheme == "wss" else "http"
+        before, _, _ = where.path.partition(SOCKET_PATH)
+        path = f"{before.rstrip('/')}{HTTP_PATH}"
     return urlunsplit((scheme, where.netloc, path, where.query, ""))
 
 

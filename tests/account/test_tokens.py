@@ -235,8 +235,11 @@ async def test_the_clock_goes_on_while_the_machine_sleeps(
 # --- In a recognition ------------------------------------------------------------------------
 
 
-async def test_a_stream_that_outlives_its_token(server: LocalServer, clock: Clock) -> None:
+async def test_a_stream_that_outlives_its_token(
+    server: LocalServer, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
     """A stream whose connection is lost after its token has expired continues with a fresh one."""
+    caplog.set_level(logging.DEBUG)
     observed: list[Observation] = []
     tokens: list[str] = []
     token = renewing(server.url, clock)
@@ -262,6 +265,7 @@ async def test_a_stream_that_outlives_its_token(server: LocalServer, clock: Cloc
     assert rest[-1].is_final
     assert 2 == len(set(tokens)) == sum(isinstance(one, Connected) for one in observed)
     assert not await accepts(server, tokens[0])
+    assert not any(secret in caplog.text + repr(observed) for secret in (KEY, *tokens))
 
 
 async def test_no_word_is_lost_when_tokens_change(server: LocalServer, clock: Clock) -> None:

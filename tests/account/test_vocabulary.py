@@ -113,7 +113,9 @@ async def test_a_list_that_does_not_exist(hot_words: VocabularyClient) -> None:
         assert "BadRequest.ResourceNotExist" == caught.value.error_code
 
 
-async def test_two_updates_need_five_minutes_between(hot_words: VocabularyClient) -> None:
+async def test_two_updates_need_five_minutes_between(
+    hot_words: VocabularyClient, clock: Clock
+) -> None:
     """A second update of one client is refused before anything is sent; another list is not."""
     first, second = await hot_words.create(WORDS), await hot_words.create(WORDS)
     await hot_words.update(first, {"a": 1})
@@ -121,6 +123,10 @@ async def test_two_updates_need_five_minutes_between(hot_words: VocabularyClient
         await hot_words.update(first, {"b": 1})
     await hot_words.update(second, {"b": 1})
     assert (HotWord("a", 1),) == (await hot_words.query(first)).vocabulary
+    clock.now += 300
+    hot_words._updated[first] -= 300
+    await hot_words.update(first, {"b": 1})
+    assert (HotWord("b", 1),) == (await hot_words.query(first)).vocabulary
 
 
 async def test_an_update_by_another_client(server: LocalServer, clock: Clock) -> None:
@@ -178,7 +184,11 @@ async def test_an_update_is_checked_against_the_model_of_the_list() -> None:
 async def test_ids_and_prefixes_are_checked() -> None:
     """An id must be text, and a prefix must be one."""
     async with answering(LISTS) as far_end, client_of(far_end) as hot_words:
-        for call in (hot_words.query(""), hot_words.delete(5)):  # type: ignore[arg-type]
+        for call in (
+            hot_words.query(""),
+            hot_words.delete(5),  # type: ignore[arg-type]
+            hot_words.update([], WORDS),  # type: ignore[arg-type]
+        ):
             with pytest.raises(InvalidOptionError, match="vocabulary_id"):
                 await call
         with pytest.raises(InvalidOptionError, match="prefix"):
