@@ -177,7 +177,7 @@ def examples(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Run the code blocks of the README."""
+    """Run the code blocks of the README and of docs/."""
     install(session, "-e", ".[dev]")
     session.run("python", "-m", "pytest", "tests/test_readme.py")
 

@@ -26,12 +26,12 @@ if TYPE_CHECKING:
         ParaformerError,
         ProtocolError,
         RemoteProtocolError,
+        RequestError,
         ServiceError,
         TaskFailedError,
         UsageError,
     )
     from paraformer_async.observing import Statistics
-    from paraformer_async.options.endpoint import workspace_endpoint
     from paraformer_async.options.policies import PoolLimits, Reconnect, Timeouts
     from paraformer_async.recognizer import AsyncRecognizer
     from paraformer_async.results import AudioGap, Latency, RecognitionResult, Sentence, Usage, Word
@@ -59,6 +59,7 @@ __all__ = [
     "RecognitionStream",
     "Reconnect",
     "RemoteProtocolError",
+    "RequestError",
     "Sentence",
     "ServiceError",
     "Statistics",
@@ -68,7 +69,6 @@ __all__ = [
     "Usage",
     "UsageError",
     "Word",
-    "workspace_endpoint",
 ]
 
 _MODULES = {
@@ -85,7 +85,6 @@ _MODULES = {
     "Transcript": "transcript",
     "Usage": "results",
     "Word": "results",
-    "workspace_endpoint": "options.endpoint",
 }
 
 

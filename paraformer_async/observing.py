@@ -10,7 +10,8 @@ Observations: everything about a recognition except its audio and its results.
 An observer is a callable with one argument. It is called at once, in the event loop, so it must not
 block, and it cannot be asynchronous. An exception that it raises ends the recognition that it
 observes. Durations are in seconds of a monotonic clock. No observation contains a key, a header or
-an address. Raw messages are observed only with `observe_messages=True`.
+an address, except that `EndpointSwitched` has hosts. Raw messages are observed only with
+`observe_messages=True`.
 """
 
 from collections.abc import Callable
@@ -24,6 +25,7 @@ __all__ = [
     "AttemptStarted",
     "Connected",
     "Ended",
+    "EndpointSwitched",
     "MessageReceived",
     "MessageSent",
     "Observation",
@@ -62,6 +64,24 @@ class Connected(Struct, frozen=True):
     recognition: str
     seconds: float
     is_reused: bool
+
+
+class EndpointSwitched(Struct, frozen=True):
+    """
+    Another one of several endpoints is used from now on, by all recognitions.
+
+    Attributes:
+        recognition: Id of the recognition that noticed it.
+        previous: Host of the endpoint that was used before.
+        host: Host of the endpoint that is used now.
+        failure: Why the previous one is not used any longer; `None` if a preferred one has
+            recovered.
+    """
+
+    recognition: str
+    previous: str
+    host: str
+    failure: Exception | None
 
 
 class QuotaWaited(Struct, frozen=True):
@@ -161,6 +181,7 @@ class Ended(Struct, frozen=True):
 Observation: TypeAlias = (
     PoolWaited
     | Connected
+    | EndpointSwitched
     | QuotaWaited
     | AttemptStarted
     | RetryScheduled

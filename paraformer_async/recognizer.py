@@ -75,10 +75,19 @@ class AsyncRecognizer(Enterable):
         parameters: Further parameters for the service, passed on unchecked.
         api_key: The key, or a callable (sync or async) that returns it for each attempt. A
             connection is reused only for the key that opened it.
-            Default: the environment variable DASHSCOPE_API_KEY.
-        endpoint: Address of the service, ws:// or wss://. Default: the environment variable
-            DASHSCOPE_WEBSOCKET_BASE_URL.
-        workspace: Id of the workspace to use.
+            Default: the environment variable DASHSCOPE_API_KEY, or the file that
+            DASHSCOPE_API_KEY_FILE_PATH names, or `~/.dashscope/api_key`.
+        endpoint: Address of the service, ws:// or wss://. Default: that of *region*; then the
+            environment variable DASHSCOPE_WEBSOCKET_BASE_URL; then that of *workspace*; then the
+            gateway that all workspaces share.
+        endpoints: Further addresses, in order of preference, for the same key. If one cannot be
+            connected to, or two tasks in a row fail at it for no fault of the request, the next one
+            is used, by all recognitions; after 30 s, one connection tries it again.
+        region: Region of the service, `cn-beijing` or `ap-southeast-1`. Default: the environment
+            variable DASHSCOPE_REGION or DASHSCOPE_API_REGION, or Beijing.
+        workspace: Id of the workspace to use; without *endpoint*, its own domain is connected to.
+            Default: the environment variable DASHSCOPE_WORKSPACE or DASHSCOPE_WORKSPACE_ID, if
+            there is no *endpoint*.
         headers: Further headers of the handshake.
         proxy: Address of an HTTP proxy. Default: from HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
         ssl: TLS settings. Default: certificates are verified with those of the system.
@@ -129,6 +138,8 @@ class AsyncRecognizer(Enterable):
         # Connection
         api_key: ApiKey | None = None,
         endpoint: str | None = None,
+        endpoints: Sequence[str] = (),
+        region: str | None = None,
         workspace: str | None = None,
         headers: Mapping[str, str] = {},
         proxy: str | None = None,
@@ -168,6 +179,8 @@ class AsyncRecognizer(Enterable):
             parameters=parameters,
             api_key=api_key,
             endpoint=endpoint,
+            endpoints=endpoints,
+            region=region,
             workspace=workspace,
             headers=headers,
             proxy=proxy,

@@ -15,7 +15,7 @@ from paraformer_async import transports
 from paraformer_async._net import contract
 
 ROOT = Path(__file__).parent.parent
-PUBLIC_MODULES = ("errors", "middleware", "observing", "server", "testing", "transports")
+PUBLIC_MODULES = ("account", "errors", "middleware", "observing", "server", "testing", "transports")
 HEAVY = ("aiohttp", "numpy", "soundfile")
 # Names in the package that are not exports: its modules, and what it imports itself.
 MODULES = {path.stem for path in Path(paraformer_async.__file__).parent.iterdir()}
@@ -72,6 +72,7 @@ def test_every_name_can_be_imported(name: str) -> None:
         "import paraformer_async",
         "from paraformer_async import AsyncRecognizer",
         "from paraformer_async import *",
+        "import paraformer_async.account",
         "import paraformer_async.middleware",
         "import paraformer_async.observing",
         "import paraformer_async.transports",

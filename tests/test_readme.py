@@ -1,4 +1,4 @@
-"""README.md is correct: its commands and programs run, and its names exist."""
+"""README.md and docs/ are correct: their commands and programs run, and their names exist."""
 
 import ast
 import asyncio
@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from textwrap import indent
 from types import FunctionType
+from typing import Any
 
 import anyio
 import pytest
@@ -32,10 +33,13 @@ from paraformer_async import (
     PoolLimits,
     RecognitionStream,
     Reconnect,
+    RequestError,
     ServiceError,
     TaskFailedError,
     Timeouts,
+    account,
     middleware,
+    observing,
     server,
     testing,
 )
@@ -49,9 +53,25 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 SHELL = [text.strip() for language, text in BLOCKS if language == "sh"]
 PROGRAMS = [text for language, text in BLOCKS if language == "python"]
+PAGES = {path.name: path.read_text("utf-8") for path in sorted((ROOT / "docs").glob("*.md"))}
+PROGRAMS_OF_PAGES = [
+    pytest.param(text, id=f"{name} {number}")
+    for name, page in PAGES.items()
+    for number, text in enumerate(
+        re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL), 1
+    )
+]
 CODE = set(
     re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```$", "", README, flags=re.MULTILINE | re.DOTALL))
 )
+COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+FLAGS = {
+    flag
+    for command in COMMANDS.values()
+    for one in (command, *getattr(command, "commands", {}).values())
+    for each in one.params
+    for flag in each.opts
+}
 SPEECH = (ROOT / "examples" / "audio" / "goforward.raw").read_bytes()
 TEXTS = (
     "go forward ten meters",
@@ -65,6 +85,7 @@ ERRORS: tuple[ParaformerError, ...] = (
     ConnectError("message"),
     HandshakeError(500),
     AuthenticationError(401),
+    RequestError(400),
     TaskFailedError("code", "message"),
     ConnectionLostError(1006),
     DeadlineError("connect", 1),
@@ -126,6 +147,35 @@ def test_second_command() -> None:
     assert '.venv/bin/python -m pip install -q -e ".[dev]"' == install
     assert ".venv/bin/python -m pytest" == test
     assert "dev" in PROJECT["optional-dependencies"]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("program", PROGRAMS_OF_PAGES)
+async def test_program_of_a_page(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every Python block of docs/ runs unchanged against a local service."""
+    monkeypatch.chdir(ROOT)
+    async with LocalServer("scripted") as service:
+        monkeypatch.setenv("DASHSCOPE_API_KEY", "any")
+        monkeypatch.setenv("DASHSCOPE_WEBSOCKET_BASE_URL", service.url)
+        await execute(program)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_commands_and_links_of_a_page(name: str) -> None:
+    """Every command, flag and link of a page exists."""
+    page = PAGES[name]
+    for command, sub in re.findall(r"^paraformer-async ([a-z]+) ([a-z]+)?", page, re.MULTILINE):
+        assert command in COMMANDS
+        assert not sub or sub in getattr(COMMANDS[command], "commands", {})
+    assert set(re.findall(r"--[a-z][a-z-]*", page)) <= FLAGS
+    for link in re.findall(r"\]\(([^)]+)\)", page):
+        path, _, section = link.partition("#")
+        target = ROOT / "docs" / path
+        assert target.exists()
+        headings = re.findall(r"^#+ (.*)$", target.read_text("utf-8"), re.MULTILINE)
+        assert not section or section in [
+            re.sub(r"[^a-z0-9 -]", "", one.lower()).replace(" ", "-") for one in headings
+        ]
 
 
 @pytest.mark.anyio
@@ -256,14 +306,12 @@ def test_errors_of_the_table() -> None:
 
 def test_options_of_the_command_line() -> None:
     """Every command-line option and every command in the text exists."""
-    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-    known = {flag for one in commands.values() for each in one.params for flag in each.opts}
     named = {flag for code in CODE for flag in re.findall(r"--[a-z-]+", code)}
 
     assert named
-    assert named <= known
+    assert named <= FLAGS
     for command in re.findall(r"paraformer-async ([a-z]+)", " ".join(CODE)):
-        assert command in commands
+        assert command in COMMANDS
 
 
 def test_keyword_arguments() -> None:
@@ -277,7 +325,7 @@ def test_keyword_arguments() -> None:
 def test_classes() -> None:
     """Every class in the text is exported by a public module."""
     classes = {code for code in CODE if re.fullmatch(r"[A-Z][a-z]+[A-Za-z]*", code)}
-    rooms = (paraformer_async, middleware, server, testing)
+    rooms = (paraformer_async, account, middleware, observing, server, testing)
     exported = {name for room in rooms for name in room.__all__}
 
     assert {"LocalServer", "Timeouts"} <= classes

@@ -3,11 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from urllib.parse import urlsplit
 
 from paraformer_async._core.recognition import Again, Recognition
 from paraformer_async._net.contract import OutgoingFrame
+from paraformer_async.errors import ServiceError
 from paraformer_async.observing import (
     Ended,
+    EndpointSwitched,
     MessageReceived,
     MessageSent,
     Observation,
@@ -56,6 +59,14 @@ class Reporter:
     def received(self, frame: str | bytes, recognition: str) -> None:
         """Report a frame that was received."""
         self.emit(MessageReceived(recognition, frame))
+
+    def switched(
+        self, previous: tuple[str, ServiceError | None], url: str, recognition: str
+    ) -> None:
+        """Report that an address has taken the place of another one."""
+        old, new = urlsplit(previous[0]).netloc, urlsplit(url).netloc
+        _logger.info("the endpoint is %s now, in place of %s", new, old)
+        self.emit(EndpointSwitched(recognition, old, new, previous[1]))
 
     def retry(self, again: Again, machine: Recognition) -> None:
         """Report a failure that is followed by another attempt."""

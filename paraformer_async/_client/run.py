@@ -91,6 +91,7 @@ class Run:
         self._scope: anyio.CancelScope | None = None  # of the current attempt
         self._broken: BaseException | None = None  # what ended the current attempt
         self._write_error: ConnectionLostError | None = None  # of the current attempt
+        self._was_served = False  # the current attempt
         self._next_id = uuid.uuid4().hex
         self._is_over = False
         self._over = Signal()
@@ -158,6 +159,7 @@ class Run:
     async def _attempt(self) -> BaseException | None:
         """Recognize over one connection. Return what ended it early; `None` if all is done."""
         self._forget_attempt()
+        connection: PooledConnection | None = None
         with anyio.CancelScope() as self._scope:
             try:
                 began = self._clock()
@@ -176,10 +178,14 @@ class Run:
                 self._note_broken(error, "connecting")
         # A write error is held back until reading has shown the reason. If the connection is half
         # open, reading shows none, and the deadline of the scope passes.
-        return self._broken or self._write_error
+        ended = self._broken or self._write_error
+        if connection is not None:
+            self._pool.ended(connection, ended, was_served=self._was_served)
+        return ended
 
     def _forget_attempt(self) -> None:
         self._broken = self._write_error = None
+        self._was_served = False
 
     async def _use(self, connection: PooledConnection, connecting: float) -> None:
         """Run tasks over a connection that took so many seconds to open, and release it."""
@@ -187,11 +193,16 @@ class Run:
         try:
             seconds = 0.0 if is_reused else connecting
             self._reporter.emit(Connected(self.request_ids[0], seconds, is_reused))
+            if connection.switched_from is not None:
+                self._reporter.switched(
+                    connection.switched_from, connection.url, self.request_ids[0]
+                )
             await self._follow(connection)
         finally:
             self.sender.transport = None
             phase = self.machine.phase
             is_stale = is_reused and phase is Phase.STARTING
+            self._was_served = is_reused or phase is not Phase.STARTING
             self._pool.release(connection, is_clean=phase is Phase.DONE, was_stale=is_stale)
 
     async def _follow(self, connection: PooledConnection) -> None:

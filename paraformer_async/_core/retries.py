@@ -19,7 +19,7 @@ from msgspec import Struct
 from paraformer_async.errors import ConnectionLostError, ServiceError, TaskFailedError
 from paraformer_async.options.policies import Reconnect
 
-__all__ = ["Retries", "Setback"]
+__all__ = ["Retries", "Setback", "is_of_silence"]
 
 # The codes of a task that was sent no audio, or no speech, for too long.
 _SILENCE = ("CLIENT_ERROR", "ResponseTimeout")
@@ -85,7 +85,7 @@ class Retries:
         self._throttled_since, self._throttled = None, 0
         self.failures += 1
         began = self._outage_began = now if self._outage_began is None else self._outage_began
-        if self._is_spent(policy, now - began, is_silence=_is_of_silence(failure)):
+        if self._is_spent(policy, now - began, is_silence=is_of_silence(failure)):
             return None
         return max(policy.backoff(self.failures), failure.retry_after)
 
@@ -121,6 +121,6 @@ class Retries:
         return max(policy.backoff(self._throttled), failure.retry_after)
 
 
-def _is_of_silence(failure: ServiceError) -> bool:
-    """Whether the service failed the task because nothing was sent: that is no outage."""
+def is_of_silence(failure: ServiceError) -> bool:
+    """Return whether the service failed the task because nothing was sent: that is no outage."""
     return isinstance(failure, TaskFailedError) and failure.error_code in _SILENCE

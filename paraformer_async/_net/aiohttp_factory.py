@@ -5,8 +5,6 @@ aiohttp does the handshake. Unlike its defaults, redirects are not followed, coo
 and the body of a refusal is read.
 """
 
-import ast
-import re
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -15,17 +13,18 @@ import anyio
 from aiohttp import ClientError, ClientWebSocketResponse, ClientWSTimeout
 
 from paraformer_async._net.aiohttp_documented import DocumentedTransport
+from paraformer_async._net.aiohttp_failures import failure_of
 from paraformer_async._net.contract import Handshake, Transport
-from paraformer_async._net.failures import Failures, Where
+from paraformer_async._net.failures import Failures
 from paraformer_async._net.redaction import host_of_redirect
-from paraformer_async.errors import ConnectError, HandshakeError
+from paraformer_async.errors import HandshakeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aiohttp import BaseConnector, ClientHandlerType, ClientRequest, ClientResponse
 
-__all__ = ["TESTED", "AiohttpFactory", "beginning_in"]
+__all__ = ["TESTED", "AiohttpFactory"]
 
 TESTED = frozenset({"3.14.0", "3.14.1", "3.14.2", "3.14.3", "3.14.4", "3.14.5"})
 """
@@ -77,7 +76,9 @@ class AiohttpFactory:
         except HandshakeError as refusal:
             raise self._failures.redacted(handshake, refusal) from None
         except (ClientError, OSError, ValueError) as error:
-            raise self._failure(handshake, error) from self._failures.cause(handshake, error)
+            raise failure_of(self._failures, handshake, error) from self._failures.cause(
+                handshake, error
+            )
         self._failures.reached(handshake)
         if self._is_tested:
             from paraformer_async._net.aiohttp_private import PrivateTransport, Socket
@@ -98,47 +99,6 @@ class AiohttpFactory:
 
         self._buffer = memoryview(bytearray(BUFFER))
         return Socket
-
-    def _failure(self, handshake: Handshake, error: Exception) -> ConnectError:
-        """Return why there is no connection, by the kind of *error*."""
-        failures = self._failures
-        failure = failures.hung_up(handshake)
-        match error:
-            case aiohttp.WSServerHandshakeError():
-                failure = failures.no_websocket(handshake, error.message)
-            case aiohttp.ClientHttpProxyError():
-                failure = failures.refused_by_proxy(handshake, error.status)
-            case aiohttp.ClientResponseError():
-                failure = failures.no_http(handshake, beginning_in(error.message))
-            case aiohttp.ClientConnectorDNSError():
-                failure = failures.no_name(handshake, error.os_error, error.host)
-            case aiohttp.ClientConnectorError():
-                is_proxy = isinstance(error, aiohttp.ClientProxyConnectionError)
-                where = Where(error.host, error.port or 0, is_proxy=is_proxy)
-                failure = failures.of_system(handshake, _tls_in(error) or error.os_error, where)
-            case OSError() if not isinstance(error, aiohttp.ServerDisconnectedError):
-                failure = failures.of_system(handshake, _tls_in(error) or error)
-            case ValueError():  # aiohttp's InvalidURL is one, too
-                failure = failures.no_address(handshake)
-        return failure
-
-
-def _tls_in(error: OSError) -> OSError | None:
-    from ssl import SSLError
-
-    for one in (getattr(error, "os_error", None), error.__cause__, error):
-        if isinstance(one, SSLError):
-            return one
-    return None
-
-
-def beginning_in(message: str) -> bytes:
-    """Return what aiohttp shows of a response that is not HTTP: a bytes literal in its text."""
-    found = re.search(r"""b(?P<quote>['"]).*(?P=quote)""", message)
-    with suppress(SyntaxError, ValueError):
-        shown = ast.literal_eval(found[0]) if found else b""
-        return shown if isinstance(shown, bytes) else b""
-    return b""
 
 
 async def _refuse(response: "ClientResponse") -> None:

@@ -1,22 +1,18 @@
 """Opens connections: credentials, headers, proxy and deadline, for a transport factory."""
 
-import inspect
-import ipaddress
-import os
 from collections.abc import Callable
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import anyio
 from msgspec.structs import replace
 
 from paraformer_async._net.contract import Handshake, Transport, TransportFactory
-from paraformer_async._net.redaction import USER_AGENT, Hidden
-from paraformer_async.errors import DeadlineError, InvalidOptionError, UsageError
-from paraformer_async.options.checks import require_address
+from paraformer_async._net.identity import explain, headers_with, key_of
+from paraformer_async._net.proxies import proxy_from_environment
+from paraformer_async._net.redaction import Hidden
+from paraformer_async.errors import AuthenticationError, DeadlineError, UsageError
 from paraformer_async.options.options import Options
 
-__all__ = ["Dialer", "api_key_of", "with_key"]
+__all__ = ["Dialer", "with_key"]
 
 
 class Dialer:
@@ -49,12 +45,16 @@ class Dialer:
             ConnectError: There was no response, or a wrong one.
         """
         with anyio.move_on_after(options.timeouts.connect):
-            handshake = self._handshake(options, await api_key_of(options))
+            handshake = self._handshake(options, await key_of(options.api_key))
             if self._is_closed:  # nobody would close what is opened now
                 raise UsageError("the recognizer was closed while a connection was opened")
             if self._factory is None:
                 self._factory = self._make_factory()
-            return await self._factory.connect(handshake)
+            try:
+                return await self._factory.connect(handshake)
+            except AuthenticationError as error:
+                explain(error, handshake.url, handshake.headers)
+                raise
         raise DeadlineError("connect", options.timeouts.connect)
 
     async def aclose(self) -> None:
@@ -66,7 +66,7 @@ class Dialer:
     def _handshake(self, options: Options, key: Hidden) -> Handshake:
         return Handshake(
             url=options.url,
-            headers=_headers(options, key),
+            headers=headers_with(key, options.workspace_id, options.headers),
             proxy=options.proxy or self._proxy_for(options.url),
             ssl=options.ssl,
             ping=options.timeouts.ping,
@@ -76,7 +76,7 @@ class Dialer:
     def _proxy_for(self, url: str) -> str | None:
         """Look up the environment once for each address."""
         if url not in self._proxies:
-            self._proxies[url] = _proxy_from_environment(url)
+            self._proxies[url] = proxy_from_environment(url)
         return self._proxies[url]
 
 
@@ -93,57 +93,5 @@ async def with_key(options: Options) -> Options:
     if not callable(options.api_key):
         return options
     with anyio.move_on_after(options.timeouts.connect):
-        return replace(options, api_key=await api_key_of(options))
+        return replace(options, api_key=await key_of(options.api_key))
     raise DeadlineError("connect", options.timeouts.connect)
-
-
-async def api_key_of(options: Options) -> Hidden:
-    """Return the key to use now: as given, or what the callable returns, or DASHSCOPE_API_KEY."""
-    key = Hidden(await _given_key(options))
-    if not key:
-        raise InvalidOptionError(
-            "api_key", "there is no API key", hint="pass api_key= or set DASHSCOPE_API_KEY"
-        )
-    if not key.isprintable() or key != key.strip():
-        raise InvalidOptionError("api_key", "the key has control characters, or spaces around it")
-    return key
-
-
-async def _given_key(options: Options) -> str:
-    given = options.api_key or os.environ.get("DASHSCOPE_API_KEY")
-    key = given() if callable(given) else given
-    if inspect.isawaitable(key):
-        key = await key
-    return key if isinstance(key, str) else ""
-
-
-def _headers(options: Options, key: Hidden) -> dict[str, str]:
-    headers: dict[str, str] = {"Authorization": Hidden(f"Bearer {key}"), "User-Agent": USER_AGENT}
-    if options.workspace:
-        headers["X-DashScope-WorkSpace"] = options.workspace
-    given = {name.lower() for name in options.headers}
-    own = {name: value for name, value in headers.items() if name.lower() not in given}
-    return own | {name: Hidden(value) for name, value in options.headers.items()}
-
-
-def _proxy_from_environment(url: str) -> str | None:
-    """
-    Return the proxy of HTTPS_PROXY (wss) or HTTP_PROXY (ws).
-
-    NO_PROXY exempts hosts from it. This machine is always exempt: a proxy would not find it.
-    """
-    where = urlsplit(url)
-    if _is_loopback(where.hostname or "") or proxy_bypass(where.netloc.rpartition("@")[2]):
-        return None
-    scheme = "https" if where.scheme == "wss" else "http"
-    proxy = getproxies().get(scheme)
-    if proxy:
-        require_address(f"{scheme}_proxy".upper(), proxy, "http", "https")
-    return proxy
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

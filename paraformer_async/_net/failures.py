@@ -7,12 +7,17 @@ libraries contain addresses and headers. Failures that cannot pass by themselves
 
 import os
 import socket
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from paraformer_async._net.contract import Handshake
 from paraformer_async._net.redaction import Secrets, printable
-from paraformer_async.errors import AuthenticationError, ConnectError, HandshakeError
+from paraformer_async.errors import (
+    AuthenticationError,
+    ConnectError,
+    HandshakeError,
+    RequestError,
+)
 
 __all__ = ["Failures", "Where"]
 
@@ -23,6 +28,9 @@ _SHOWN = 40  # characters of a response in another protocol
 _TLS_ALERT = b"\x15\x03"
 # `getaddrinfo` found no such name; its other errors are temporary.
 _UNKNOWN_NAME = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
+
+
+RefusalT = TypeVar("RefusalT", bound=HandshakeError | RequestError)
 
 
 class Where(NamedTuple):
@@ -59,11 +67,18 @@ class Failures:
     def refusal(status: int, body: str, retry_after: str = "") -> HandshakeError:
         """Return the error for an HTTP response instead of a WebSocket."""
         kind = AuthenticationError if status in _KEY_REFUSED else HandshakeError
-        seconds = float(retry_after) if retry_after.isdecimal() and retry_after.isascii() else 0.0
-        return kind(status, body, retry_after=seconds)
+        return kind(status, body, retry_after=_seconds(retry_after))
 
     @staticmethod
-    def redacted(handshake: Handshake, refusal: HandshakeError) -> HandshakeError:
+    def refused_request(
+        status: int, body: str, retry_after: str = ""
+    ) -> RequestError | AuthenticationError:
+        """Return the error for the response to an HTTP request."""
+        kind = AuthenticationError if status in _KEY_REFUSED else RequestError
+        return kind(status, body, retry_after=_seconds(retry_after))
+
+    @staticmethod
+    def redacted(handshake: Handshake, refusal: RefusalT) -> RefusalT:
         """Return *refusal* without secrets in its body."""
         refusal.body = Secrets(handshake).hide(refusal.body)
         if refusal.status == _PROXY_AUTHENTICATION:
@@ -153,6 +168,11 @@ def _of_tls(handshake: Handshake, error: OSError, where: Where) -> ConnectError:
         f"TLS with {where.host} failed: {why.lower()}",
         hint=f"if it does not use TLS, use {plain}; for other settings of TLS, see ssl=",
     )
+
+
+def _seconds(retry_after: str) -> float:
+    """Return the seconds of a Retry-After; 0 if there are none, or if it is a date."""
+    return float(retry_after) if retry_after.isdecimal() and retry_after.isascii() else 0.0
 
 
 def _proxy_hint(status: int) -> str:

@@ -7,17 +7,19 @@ before that, closed before the service's 60 s, and discarded after anything but 
 httpcore, whatever changes the lists is synchronous; closing, which takes time, is done by `run`.
 """
 
-import os
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from math import inf
 from typing import Any, NamedTuple, TypeAlias
 
 import anyio
+from msgspec.structs import replace
 
 from paraformer_async._net.contract import Transport
 from paraformer_async._net.dialer import with_key
-from paraformer_async.errors import DeadlineError
+from paraformer_async._net.endpoints import Endpoints
+from paraformer_async.errors import DeadlineError, ServiceError
+from paraformer_async.options.environment import default_key
 from paraformer_async.options.options import Options
 from paraformer_async.options.policies import PoolLimits
 
@@ -34,15 +36,19 @@ class PooledConnection:
     Attributes:
         transport: Where frames go.
         key: What it has in common with the connections that could replace it.
+        url: The address that it leads to.
+        switched_from: The address that this one took the place of when it was lent, and why.
         is_reused: Whether it has waited in the pool, and may have gone stale there.
         idle_since: Since when it waits there.
     """
 
-    __slots__ = ("idle_since", "is_reused", "key", "transport")
+    __slots__ = ("idle_since", "is_reused", "key", "switched_from", "transport", "url")
 
-    def __init__(self, transport: Transport, key: Key) -> None:
+    def __init__(self, transport: Transport, key: Key, url: str) -> None:
         self.transport: Transport = transport
         self.key: Key = key
+        self.url: str = url
+        self.switched_from: tuple[str, ServiceError | None] | None = None
         self.is_reused: bool = False
         self.idle_since: float = 0.0
 
@@ -74,6 +80,7 @@ class Pool:
         self._dial = dial
         self._limits = limits
         self._clock = clock
+        self._endpoints = Endpoints(clock)
         self._places = anyio.Semaphore(limits.connections)
         self._idle: list[PooledConnection] = []  # the one that has waited longest first
         self._retired: list[PooledConnection] = []
@@ -112,14 +119,41 @@ class Pool:
         """
         Return a connection for a place that was taken: an idle one, or a new one.
 
-        Cancellation is safe: nothing is left open.
+        If an address fails, the next one is tried. Cancellation is safe: nothing is left open.
 
         Raises:
             ServiceError: No connection could be opened.
         """
         options = await with_key(options)
-        key = _key(options)
-        return self._pop_idle(key) or PooledConnection(await self._dial(options), key)
+        urls = options.urls
+        if len(urls) == 1:
+            return await self._connect(options)
+        failures: list[ServiceError] = []
+        for url in self._endpoints.in_order(urls):
+            try:
+                connection = await self._connect(replace(options, endpoint=url, endpoints=()))
+            except ServiceError as error:
+                if not self._endpoints.not_connected(url, error):
+                    raise
+                failures.append(error)
+            else:
+                self._endpoints.connected(url)
+                connection.switched_from = self._endpoints.switched(urls, url)
+                return connection
+        raise max(failures, key=lambda error: error.retryable)  # the first one that may pass
+
+    def ended(
+        self, connection: PooledConnection, failure: BaseException | None, *, was_served: bool
+    ) -> None:
+        """
+        Note how the task of a connection has ended, which may be the fault of its address.
+
+        Args:
+            connection: What was lent.
+            failure: Why it failed; `None` if it is complete.
+            was_served: Whether the service had started it, or an earlier one on this connection.
+        """
+        self._endpoints.ended(connection.url, failure, was_served=was_served)
 
     def release(
         self, connection: PooledConnection, *, is_clean: bool, was_stale: bool = False
@@ -145,10 +179,13 @@ class Pool:
     async def warm(self, options: Options, connections: int) -> None:
         """Open connections until *connections* of them are idle."""
         options = await with_key(options)
+        url = self._endpoints.in_order(options.urls)[0]
+        if len(options.urls) > 1:
+            options = replace(options, endpoint=url, endpoints=())
         key = _key(options)
         waiting = sum(one.key == key for one in self._idle)
         for _ in range(min(connections, self._limits.idle) - waiting):
-            self._push_idle(PooledConnection(await self._dial(options), key))
+            self._push_idle(PooledConnection(await self._dial(options), key, url))
 
     async def run(self) -> None:
         """Close connections that cannot be used any longer, until canceled."""
@@ -170,6 +207,10 @@ class Pool:
             for connection in leftover:
                 tasks.start_soon(connection.transport.aclose)
 
+    async def _connect(self, options: Options) -> PooledConnection:
+        key = _key(options)
+        return self._pop_idle(key) or PooledConnection(await self._dial(options), key, options.url)
+
     def _pop_idle(self, key: Key) -> PooledConnection | None:
         """Take the connection that has been idle for the shortest time, if any can be used."""
         self._retire_expired(self._clock())
@@ -182,6 +223,7 @@ class Pool:
     def _push_idle(self, connection: PooledConnection) -> None:
         """Keep a connection idle, if it is free and there is room."""
         connection.is_reused = True
+        connection.switched_from = None
         connection.idle_since = self._clock()
         self._idle.append(connection)
         if not _is_free(connection):
@@ -211,5 +253,5 @@ def _is_free(connection: PooledConnection) -> bool:
 
 def _key(options: Options) -> Key:
     headers = tuple(sorted(options.headers.items()))
-    credentials = options.api_key or os.environ.get("DASHSCOPE_API_KEY")
-    return options.url, credentials, options.workspace, headers, options.proxy, options.ssl
+    credentials = options.api_key or default_key()
+    return options.url, credentials, options.workspace_id, headers, options.proxy, options.ssl

@@ -1,33 +1,24 @@
-"""
-Commands and exit codes.
+"""The commands; their exit codes are in `running`."""
 
-0: success. 1: something failed. 2: wrong usage, nothing was done. 130: interrupted; for `serve`, an
-interrupt is the normal way to stop, and the exit code is 0.
-"""
-
-import asyncio
-import os
-import signal
-import sys
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
-import anyio
 import typer
 
 import paraformer_async
-from paraformer_async.cli.output import OutputFormat, report_error
+from paraformer_async.cli.access import RegionOption, WorkspaceOption
+from paraformer_async.cli.hotwords import hotwords
+from paraformer_async.cli.output import OutputFormat
+from paraformer_async.cli.running import exit_with
 from paraformer_async.cli.serve import run_service
+from paraformer_async.cli.token import token
 from paraformer_async.cli.transcribe import transcribe_files
-from paraformer_async.errors import InvalidOptionError, ParaformerError
+from paraformer_async.errors import InvalidOptionError
+from paraformer_async.options.environment import default_key
 
 __all__ = ["app"]
 
-_FAILED = 1
-_USAGE_ERROR = 2
-_INTERRUPTED = 130
 _DEFAULT_ENGINE = "moonshine"
 _KEY = "DASHSCOPE_API_KEY"
 
@@ -103,27 +94,40 @@ def transcribe(
         list[str] | None,
         typer.Option(metavar="CODE", help="Language spoken: zh, en...; repeatable."),
     ] = None,
+    region: RegionOption = None,
+    workspace: WorkspaceOption = None,
     engine: EngineOption = None,
     model_dir: ModelDirOption = None,
 ) -> None:
     """
     Transcribe audio files.
 
-    The API key is read from DASHSCOPE_API_KEY. With --local, files are recognized on this machine,
-    by default in English and by an engine that is not Paraformer.
+    The API key is read from DASHSCOPE_API_KEY, or from the file of the vendor's client. With
+    --local, files are recognized on this machine, by default in English and by an engine that is
+    not Paraformer.
     """
 
     async def run() -> int:
-        _check_service(local=local, endpoint=endpoint, engine=engine, model_dir=model_dir)
+        _check_service(
+            local=local,
+            remote_only={"--endpoint": endpoint, "--region": region, "--workspace": workspace},
+            local_only={"--engine": engine, "--model-dir": model_dir},
+        )
         return await transcribe_files(
             files,
-            {"model": model, "endpoint": endpoint, "language_hints": language or None},
+            {
+                "model": model,
+                "endpoint": endpoint,
+                "region": region,
+                "workspace": workspace,
+                "language_hints": language or None,
+            },
             format=format,
             output_dir=output_dir,
             local=(engine or _DEFAULT_ENGINE, model_dir) if local else None,
         )
 
-    _exit_with(run)
+    exit_with(run)
 
 
 @app.command()
@@ -162,21 +166,20 @@ def serve(
             api_key=api_key,
         )
 
-    _exit_with(run, when_stopped=0)
+    exit_with(run, when_stopped=0)
 
 
 def _check_service(
-    *, local: bool, endpoint: str | None, engine: str | None, model_dir: Path | None
+    *, local: bool, remote_only: Mapping[str, object], local_only: Mapping[str, object]
 ) -> None:
     """Raise `InvalidOptionError` for contradictory options, or for a missing key."""
-    if local and endpoint:
-        raise InvalidOptionError("--endpoint", "cannot be combined with --local")
-    if local:
-        return
-    for flag, value in (("--engine", engine), ("--model-dir", model_dir)):
-        if value is not None:
+    for flag, value in remote_only.items():
+        if local and value:
+            raise InvalidOptionError(flag, "cannot be combined with --local")
+    for flag, value in local_only.items():
+        if not local and value is not None:
             raise InvalidOptionError(flag, "needs the local service: add --local")
-    if not os.environ.get(_KEY):
+    if not local and not default_key():
         raise InvalidOptionError(
             _KEY,
             "no API key is set",
@@ -184,37 +187,5 @@ def _check_service(
         )
 
 
-def _exit_with(run: Callable[[], Awaitable[int]], *, when_stopped: int = _INTERRUPTED) -> NoReturn:
-    """Run and exit. Errors print one line; a signal exits with the code *when_stopped*."""
-    try:
-        code = anyio.run(_until_stopped, run, when_stopped)
-    except InvalidOptionError as error:
-        report_error(error)
-        code = _USAGE_ERROR
-    except BrokenPipeError:  # the reader of stdout has closed it
-        _drop_stdout()
-        code = _FAILED
-    except (ParaformerError, OSError, RuntimeError) as error:  # RuntimeError: engine
-        report_error(error)
-        _drop_stdout()
-        code = _FAILED
-    except KeyboardInterrupt:  # before the loop runs; always on Windows
-        code = when_stopped
-    sys.exit(code)
-
-
-async def _until_stopped(run: Callable[[], Awaitable[int]], when_stopped: int) -> int:
-    """Run until done, or until SIGINT or SIGTERM; return the exit code."""
-    loop = asyncio.get_running_loop()
-    with anyio.CancelScope() as scope:
-        with suppress(NotImplementedError):  # Windows; Ctrl-C raises KeyboardInterrupt there
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.add_signal_handler(number, scope.cancel)
-        return await run()
-    return when_stopped
-
-
-def _drop_stdout() -> None:
-    """Point a failed stdout at the null device, so that the final flush does not fail again."""
-    with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+app.add_typer(hotwords, name="hotwords")
+app.command()(token)

@@ -37,9 +37,16 @@ __all__ = [
 _FLAGS = {
     "endpoint": "--endpoint",
     "engine": "--engine",
+    "expires_in": "--expires-in",
     "language_hints": "--language",
     "model": "--model",
     "model_dir": "--model-dir",
+    "prefix": "--prefix",
+    "region": "--region",
+    "target_model": "--model",
+    "vocabulary": "WORD",
+    "vocabulary_id": "ID",
+    "workspace": "--workspace",
 }
 
 
@@ -103,9 +110,9 @@ def render(transcript: Transcript, format: OutputFormat, path: Path) -> str:
             return render_json([describe(path, transcript)])
 
 
-def render_json(documents: list[dict[str, Any]]) -> str:
-    """Return *documents* as one JSON document: a list of objects."""
-    text = json.dumps(documents, ensure_ascii=False, indent=2)
+def render_json(document: list[dict[str, Any]] | dict[str, Any]) -> str:
+    """Return *document* as JSON: an object, or a list of objects."""
+    text = json.dumps(document, ensure_ascii=False, indent=2)
     return _ACTIVE.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
 
 

@@ -10,6 +10,7 @@ Everything this library raises, as one tree.
         ├── ConnectError                    no connection could be made
         │   └── HandshakeError              the service answered, but refused the WebSocket
         │       └── AuthenticationError     … because of the key (401, 403)
+        ├── RequestError                    the service refused an HTTP request beside the socket
         ├── ConnectionLostError             an open connection was lost during the task
         ├── DeadlineError (TimeoutError)    a bounded wait ran out (see `Timeouts`)
         ├── TaskFailedError                 the service ended the task with an error
@@ -43,6 +44,7 @@ from paraformer_async.errors.service import (
     LocalProtocolError,
     ProtocolError,
     RemoteProtocolError,
+    RequestError,
     ServiceError,
     TaskFailedError,
 )
@@ -61,6 +63,7 @@ __all__ = [
     "ParaformerError",
     "ProtocolError",
     "RemoteProtocolError",
+    "RequestError",
     "ServiceError",
     "TaskFailedError",
     "UsageError",

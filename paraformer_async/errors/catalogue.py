@@ -27,12 +27,16 @@ _FAILED = "the service failed; retry, and quote the request id to its support if
 _OVERLOADED = "the service is overloaded or in maintenance; retry later"
 _SLOW = "the service took too long; retry"
 _REQUEST = "a parameter of the request is wrong; see the message"
+_MISSING = "check the id, and that the key is one of the account that it belongs to"
 _MODEL = "check model=, and that the region of the endpoint offers this model"
 _CONTENT = "the service's content inspection rejected the data"
 _ACCOUNT = "check the account's balance, bills and purchased services in the console"
 _INPUT = "`payload.input` is missing; this is a bug, please report it"
 _KEY = "check api_key= or DASHSCOPE_API_KEY, and that the key belongs to the endpoint's region"
-_PATH = "check endpoint= or DASHSCOPE_WEBSOCKET_BASE_URL: the path is /api-ws/v1/inference"
+_PATH = (
+    "check endpoint= or DASHSCOPE_WEBSOCKET_BASE_URL: the path is /api-ws/v1/inference; that of "
+    "HTTP requests begins with /api/v1"
+)
 _ACCESS = "the key may not use this model or workspace; check the account's permissions"
 
 
@@ -43,7 +47,7 @@ class Row(Struct, frozen=True, kw_only=True):
     Attributes:
         code: Beginning of the service's error code.
         message: Part of the error message, or of the reason of a close.
-        status: HTTP statuses of a refused handshake.
+        status: HTTP statuses of a refused handshake or request.
         close: Close codes of a lost connection.
         retryable: Whether the same audio with the same parameters may succeed later.
         throttled: Whether the account's quota is the reason, so that fewer tasks would help.
@@ -126,6 +130,7 @@ CATALOGUE: tuple[Row, ...] = (
     ),
     # The request
     *_codes(_REQUEST, "InvalidParameter"),
+    *_codes(_MISSING, "BadRequest.ResourceNotExist"),
     Row(message="task can not be null", hint=_INPUT),
     Row(message="invalid payload data", hint=_INPUT),
     *_codes(_MODEL, "Model.NotExist", "ModelNotFound"),
@@ -165,7 +170,7 @@ def classify(
     Args:
         code: The service's error code.
         message: Its error message, or the reason of a close.
-        status: The HTTP status of a refused handshake.
+        status: The HTTP status of a refused handshake or request.
         close: The close code of a lost connection.
     """
     applying = (row for row in _BY_RANK if row.applies(code, message, status, close))
@@ -198,5 +203,7 @@ WAITS: Mapping[str, Wait] = {
         "PoolLimits(tasks_per_second=…, wait=…)",
         retryable=False,
     ),
+    "request": Wait("the service did not answer the request", "timeout=…"),
+    "ready": Wait("the list of hot words was not ready for use", "ensure(wait=…)"),
     "pool": Wait("no connection became free", "PoolLimits(connections=…, wait=…)", retryable=False),
 }

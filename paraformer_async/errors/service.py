@@ -22,6 +22,7 @@ __all__ = [
     "LocalProtocolError",
     "ProtocolError",
     "RemoteProtocolError",
+    "RequestError",
     "ServiceError",
     "TaskFailedError",
 ]
@@ -137,6 +138,37 @@ class AuthenticationError(HandshakeError):
     """The service refused the API key (HTTP 401) or its access (HTTP 403)."""
 
 
+class RequestError(ServiceError):
+    """
+    The service refused an HTTP request of `paraformer_async.account`.
+
+    A key that is refused (HTTP 401 or 403) raises `AuthenticationError`, as for a recognition.
+
+    Attributes:
+        status: The HTTP status.
+        body: The beginning of the response's body.
+        error_code: The service's code in a JSON body, for example `InvalidParameter`; otherwise
+            empty.
+        error_message: The service's message in a JSON body; otherwise empty.
+    """
+
+    def __init__(self, status: int, body: str = "", *, retry_after: float = 0.0) -> None:
+        self.status: int = status
+        self.body: str = body
+        self.error_code: str
+        self.error_message: str
+        self.error_code, self.error_message, request_id = _read(body)
+        super().__init__(request_id=request_id, retry_after=retry_after)
+        self._look_up(classify(code=self.error_code, message=self.error_message, status=status))
+
+    @property
+    def message(self) -> str:
+        """What happened, without the hint and ids."""
+        parts = [self.error_code, self.error_message] if self.error_code else [self.body]
+        what = f"the service refused the request with HTTP {self.status}"
+        return ": ".join([what, *filter(None, parts)])
+
+
 class ConnectionLostError(ServiceError):
     """
     An open connection ended before the task was finished.
@@ -165,7 +197,8 @@ class DeadlineError(ServiceError, TimeoutError):
 
     Attributes:
         phase: What was waited for: `connect`, `started`, `send` or `finish`, as in `Timeouts`;
-            `pool`, a free connection; or `quota`, a place in the account's quota.
+            `pool`, a free connection; `quota`, a place in the account's quota; `request`, the
+            answer to an HTTP request; or `ready`, a list of hot words that can be used.
         seconds: How long the wait was.
     """
 

@@ -1,7 +1,7 @@
 """
 Checks of the options that are not parameters of the service: connection and behavior.
 
-Imports only checks, facts and policies of this package.
+Imports only checks, addresses, facts and policies of this package.
 """
 
 import re
@@ -21,8 +21,9 @@ from paraformer_async.options.checks import (
     require_text,
     shown,
 )
+from paraformer_async.options.endpoint import check_region, check_workspace
 from paraformer_async.options.policies import Reconnect, Timeouts
-from paraformer_async.options.service import FRAME_MS_ALLOWED, WORKSPACE_ID
+from paraformer_async.options.service import FRAME_MS_ALLOWED
 
 __all__ = ["CHECKS"]
 
@@ -46,14 +47,9 @@ def _check_endpoint(name: str, value: object) -> None:
         require_address(name, value, "ws", "wss")
 
 
-def _check_workspace(name: str, value: object) -> None:
-    if value is None:
-        return
-    require_text(name, value)
-    if not re.fullmatch(WORKSPACE_ID, str(value)):
-        raise InvalidOptionError(
-            name, f"{shown(value)} is not an id of at most 64 letters, digits, '-' and '_'"
-        )
+def _check_endpoints(name: str, value: object) -> None:
+    for address in require_sequence(name, value, "a list of addresses"):
+        require_address(name, address, "ws", "wss")
 
 
 def _check_headers(name: str, value: object) -> None:
@@ -111,7 +107,9 @@ CHECKS: Mapping[str, Callable[[str, object], None]] = {
     "parameters": _check_further,
     "api_key": _check_key,
     "endpoint": _check_endpoint,
-    "workspace": _check_workspace,
+    "endpoints": _check_endpoints,
+    "region": check_region,
+    "workspace": check_workspace,
     "headers": _check_headers,
     "proxy": _check_proxy,
     "ssl": _check_ssl,

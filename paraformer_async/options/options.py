@@ -18,7 +18,13 @@ from paraformer_async.errors import InvalidOptionError
 from paraformer_async.observing import Observer
 from paraformer_async.options.checks import require_json
 from paraformer_async.options.connection import CHECKS
-from paraformer_async.options.endpoint import endpoint_of_environment, shown_address
+from paraformer_async.options.endpoint import (
+    region_of,
+    require_offered,
+    shown_address,
+    socket_addresses,
+    workspace_of,
+)
 from paraformer_async.options.models import MODELS, rate_of
 from paraformer_async.options.parameters import PARAMETERS, Place, check
 from paraformer_async.options.policies import Reconnect, Timeouts
@@ -81,6 +87,8 @@ class Options(Struct, frozen=True, kw_only=True):
     # Connection
     api_key: ApiKey | None = None
     endpoint: str | None = None
+    endpoints: Sequence[str] = ()
+    region: str | None = None
     workspace: str | None = None
     headers: Mapping[str, str] = {}
     proxy: str | None = None
@@ -105,6 +113,8 @@ class Options(Struct, frozen=True, kw_only=True):
         for name, value in {"model": self.model, **given}.items():
             require_json(name, value, value)
         self._check_clashes(given)
+        if self.endpoint or self.endpoints or self.region:
+            _ = self.urls  # raise now
 
     def __repr__(self) -> str:
         """Show what was set; secrets (key, headers, proxy) only as set or not."""
@@ -126,14 +136,27 @@ class Options(Struct, frozen=True, kw_only=True):
         return model is not None and model.emotion and not self.semantic_punctuation_enabled
 
     @property
-    def url(self) -> str:
+    def urls(self) -> tuple[str, ...]:
         """
-        The endpoint: as given, or from DASHSCOPE_WEBSOCKET_BASE_URL, or the service's in Beijing.
+        The addresses of the service, the preferred one first; see `options.endpoint`.
 
         Raises:
-            InvalidOptionError: The variable does not hold the address of a WebSocket.
+            InvalidOptionError: A variable is invalid, or a region does not offer the model.
         """
-        return self.endpoint or endpoint_of_environment()
+        urls = socket_addresses(self.endpoint, self.endpoints, self.region, self.workspace)
+        for url in urls:
+            require_offered(self.model, region_of(url, self.region))
+        return urls
+
+    @property
+    def url(self) -> str:
+        """The preferred address of the service."""
+        return self.urls[0]
+
+    @property
+    def workspace_id(self) -> str | None:
+        """The workspace, possibly that of the environment."""
+        return workspace_of(self.endpoint or self.endpoints, self.workspace)
 
     def task_parameters(self) -> dict[str, Any]:
         """Return `payload.parameters` of run-task: what was set, and nothing else."""
@@ -195,6 +218,8 @@ class Overrides(TypedDict, total=False):
     parameters: Mapping[str, Any]
     api_key: ApiKey | None
     endpoint: str | None
+    endpoints: Sequence[str]
+    region: str | None
     workspace: str | None
     headers: Mapping[str, str]
     proxy: str | None
@@ -218,6 +243,8 @@ class _Hidden:
 def _shown(name: str, value: Any) -> Any:
     if name in _SECRETS:
         return _HIDDEN
+    if name == "endpoints":
+        return [shown_address(one) for one in value]
     return shown_address(value) if name == "endpoint" else value
 
 

@@ -14,10 +14,21 @@ Imports nothing of this package. Sources, all of Alibaba Cloud Model Studio:
 from typing import Final
 
 # Where the service is [API]
-ENDPOINT: Final = "wss://dashscope.aliyuncs.com/api-ws/v1/inference"
 BEIJING: Final = "cn-beijing"
 SINGAPORE: Final = "ap-southeast-1"
-WORKSPACE_ID: Final = r"[A-Za-z0-9_-]{1,64}"  # [SEEN] a regular expression
+GATEWAYS: Final = {  # the hosts that all workspaces share, by region
+    BEIJING: "dashscope.aliyuncs.com",
+    SINGAPORE: "dashscope-intl.aliyuncs.com",
+}
+WORKSPACE_DOMAIN: Final = "maas.aliyuncs.com"  # below it: {workspace}.{region}
+SOCKET_PATH: Final = "/api-ws/v1/inference"
+HTTP_PATH: Final = "/api/v1"
+TOKENS_PATH: Final = "/tokens"  # below `HTTP_PATH`
+CUSTOMIZATION_PATH: Final = "/services/audio/asr/customization"  # hot words
+CUSTOMIZATION_MODEL: Final = "speech-biasing"
+# Regular expressions of the vendor's client [SEEN]
+WORKSPACE_ID: Final = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
+REGION: Final = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 
 # Clocks, in seconds
 MESSAGE_TIMEOUT: Final = 23.0  # a task without a message from the client fails [SEEN]
@@ -59,10 +70,11 @@ VOCABULARY_LISTS: Final = 10  # for each account
 LISTED_WORDS: Final = 500  # for each list, for Paraformer; `VOCABULARY_WORDS` for later models
 LISTED_WORD_CHARACTERS: Final = 15  # of a word with any non-ASCII character
 LISTED_WORD_TOKENS: Final = 7  # space-separated, of a word in ASCII
-VOCABULARY_PREFIX_CHARACTERS: Final = 9  # lowercase letters and digits
+VOCABULARY_PREFIX: Final = r"[a-z0-9]{1,9}"  # of the id, a regular expression
 VOCABULARY_UPDATE_INTERVAL: Final = 300.0  # seconds between two updates of a list
 
 FILTERED_WORDS: Final = 32  # for each list of `special_word_filter` [API]
 NOISE_THRESHOLDS: Final = (-1.0, 1.0)  # lowest and highest `speech_noise_threshold` [API]
 
+TEMPORARY: Final = "st-"  # a temporary token, which takes the place of a key, begins so [API]
 TOKEN_SECONDS: Final = range(1, 1801)  # lifetime of a temporary token; 60 when not given [API]

@@ -1,9 +1,7 @@
 """`LocalServer`: the local service as an async context manager."""
 
 import asyncio
-import hmac
 import os
-import uuid
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Self, cast
@@ -15,8 +13,10 @@ from paraformer_async._core.clocks import Clocks
 from paraformer_async._core.service import LARGEST_MESSAGE, PATH
 from paraformer_async.engines import make_engine
 from paraformer_async.engines.base import Engine, StreamSettings
+from paraformer_async.server._account import Account
 from paraformer_async.server._checks import check_options, require_engine
 from paraformer_async.server._handshakes import Handshakes
+from paraformer_async.server._refusals import RefusedRequest, invalid_key, refusal
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -42,6 +42,9 @@ class LocalServer(AsyncContextManagerMixin):
     `LocalServer(make_engine("paraformer", model_dir))`; and `scripted`, which returns a fixed text
     and needs no model.
 
+    The HTTP routes beside the WebSocket, for temporary tokens and lists of hot words, are answered,
+    too, from memory; see `paraformer_async.account`. Hot words do not influence the engines.
+
     Leaving the `async with`, also by cancellation, closes all connections and releases the engine,
     in bounded time. Audio is decoded in threads of the server's own, as many as there are cores: it
     delays neither the event loop nor other work in anyio's worker threads.
@@ -51,7 +54,8 @@ class LocalServer(AsyncContextManagerMixin):
             that needs no model folder: `moonshine`, `scripted`.
         host: Address to listen on. The default is reachable from this machine only.
         port: Port to listen on; 0 for any free one.
-        api_key: The key that clients must send; without it, any key is accepted.
+        api_key: The key that clients must send; without it, any key is accepted. A temporary token
+            must be one that this server has issued, and must not have expired.
         clocks: Time limits of the service. A connection without a handshake is cut off after the
             `idle` time, too.
         max_connections: Concurrent connections; others are refused with HTTP 503.
@@ -80,7 +84,7 @@ class LocalServer(AsyncContextManagerMixin):
         self._engine = make_engine(engine) if isinstance(engine, str) else require_engine(engine)
         self._host = host
         self._port = port
-        self._api_key = api_key
+        self._account = Account(api_key)
         self._clocks = clocks
         self._max_connections = max_connections
         self._is_open = False
@@ -104,6 +108,7 @@ class LocalServer(AsyncContextManagerMixin):
 
         app = web.Application()
         app.router.add_get(PATH, self._handle)
+        self._account.add_routes(app)
         app.on_shutdown.append(self._stop_connections)
         timeout = self._clocks.close + _GRACE
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=timeout)
@@ -144,13 +149,15 @@ class LocalServer(AsyncContextManagerMixin):
 
         from paraformer_async.server._connection import LocalConnection
 
-        if not self._is_authorized(request.headers.get("Authorization", "")):
-            return _refusal(401, "InvalidApiKey", "Invalid API-key provided.")
+        if not self._account.is_authorized(request.headers.get("Authorization", "")):
+            return refusal(invalid_key())
         socket = web.WebSocketResponse(timeout=self._clocks.close, max_msg_size=LARGEST_MESSAGE)
         if not socket.can_prepare(request):
-            return _refusal(400, "BadRequest", "This is a WebSocket endpoint.")
+            return refusal(RefusedRequest(400, "BadRequest", "This is a WebSocket endpoint."))
         if len(self._connections) >= self._max_connections:
-            return _refusal(503, "ServiceUnavailable", "Too many connections, try again later.")
+            return refusal(
+                RefusedRequest(503, "ServiceUnavailable", "Too many connections, try again later.")
+            )
         transport = request.transport
         connection = LocalConnection(socket, transport, self._engine, self._clocks, self._decoding)
         self._connections.add(connection)
@@ -162,22 +169,6 @@ class LocalServer(AsyncContextManagerMixin):
             self._connections.discard(connection)
         return socket
 
-    def _is_authorized(self, authorization: str) -> bool:
-        scheme, _, key = authorization.partition(" ")
-        key = key.strip()
-        if scheme.lower() != "bearer" or not key:
-            return False
-        # aiohttp escapes bytes that are no UTF-8 so.
-        received = key.encode(errors="surrogateescape")
-        return self._api_key is None or hmac.compare_digest(received, self._api_key.encode())
-
     async def _stop_connections(self, _app: "web.Application") -> None:
         for connection in self._connections:
             connection.stop()
-
-
-def _refusal(status: int, code: str, message: str) -> "web.Response":
-    from aiohttp import web
-
-    body = {"code": code, "message": message, "request_id": uuid.uuid4().hex}
-    return web.json_response(body, status=status)

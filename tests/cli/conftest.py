@@ -60,11 +60,11 @@ class Gate:
 
 
 @pytest.fixture
-def environment() -> dict[str, str]:
-    """Return an environment without our variables and without color settings."""
+def environment(tmp_path: Path) -> dict[str, str]:
+    """Return an environment without our variables, a key file, and color settings."""
     ours = ("DASHSCOPE_", "PARAFORMER_", "FORCE_COLOR", "NO_COLOR", "TTY_", "PYTHONIOENCODING")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    return kept | {"TERM": "xterm", "COLUMNS": "80"}
+    return kept | {"TERM": "xterm", "COLUMNS": "80", "HOME": str(tmp_path)}
 
 
 @pytest.fixture
@@ -104,6 +104,7 @@ def call(
     """Return a function that runs the command in this process, for runs that exit early."""
     for name in os.environ.keys() - environment.keys():
         monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", environment["HOME"])
     monkeypatch.chdir(tmp_path)
 
     def call(*arguments: object, **env: str) -> Outcome:

@@ -9,7 +9,7 @@ import pytest
 
 import paraformer_async
 from paraformer_async import AudioError, InvalidOptionError, Latency, Sentence, Transcript
-from paraformer_async.cli import app as command
+from paraformer_async.cli import running
 from paraformer_async.cli.output import (
     OutputFormat,
     describe,
@@ -48,7 +48,17 @@ def test_script(run: Run) -> None:
     assert run("--version").stdout == run("--version", command=(script,)).stdout
 
 
-@pytest.mark.parametrize("arguments", [("-h",), ("transcribe", "--help"), ("serve", "--help")])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("-h",),
+        ("transcribe", "--help"),
+        ("serve", "--help"),
+        ("token", "--help"),
+        ("hotwords", "-h"),
+        *[("hotwords", name, "--help") for name in ("create", "list", "show", "update", "delete")],
+    ],
+)
 def test_help(run: Run, arguments: tuple[str, ...]) -> None:
     """Help is plain ASCII in at most 80 columns, so any console displays it correctly."""
     done = run(*arguments)
@@ -201,9 +211,9 @@ def test_exit_codes(
     async def run() -> int:
         raise error
 
-    monkeypatch.setattr(command, "_drop_stdout", lambda: None)
+    monkeypatch.setattr(running, "_drop_stdout", lambda: None)
     with pytest.raises(SystemExit) as caught:
-        command._exit_with(run, when_stopped=7)
+        running.exit_with(run, when_stopped=7)
 
     assert code == caught.value.code
     assert ("", message) == capsys.readouterr()

@@ -109,6 +109,8 @@ def test_an_unwritable_output_does_not_stop_the_others(
         (("--local", "--engine", "paraformer", "--model-dir", "no"), ("--model-dir: ", "'no'")),
         (("--local", "--model-dir", "."), ("--model-dir: ",)),
         (("--local", "--endpoint", "ws://x/"), ("--endpoint: ", "--local")),
+        (("--local", "--region", "cn-beijing"), ("--region: ", "--local")),
+        (("--local", "--workspace", "w"), ("--workspace: ", "--local")),
         (("--local", "--language", "xx"), ("--language: 'xx'", "zh")),
         (("--engine", "scripted"), ("--engine: ", "add --local")),
         (("--model-dir", "."), ("--model-dir: ", "add --local")),

@@ -9,6 +9,7 @@ from paraformer_async.errors import (
     ConnectionLostError,
     DeadlineError,
     HandshakeError,
+    RequestError,
     ServiceError,
     TaskFailedError,
 )
@@ -157,6 +158,7 @@ def test_handshakes(status: int, body: str, expected: tuple[bool, bool], hint: s
     assert bool(hint) is bool(error.hint)
     assert 2.0 == error.retry_after
     assert expected == worth(AuthenticationError(status, body))
+    assert expected == worth(RequestError(status, body))
 
 
 def test_waits() -> None:

@@ -21,6 +21,7 @@ from paraformer_async.errors import (
     ParaformerError,
     ProtocolError,
     RemoteProtocolError,
+    RequestError,
     ServiceError,
     TaskFailedError,
     UsageError,
@@ -36,6 +37,7 @@ TREE: dict[type[BaseException], tuple[type[BaseException], ...]] = {
     ConnectError: (ServiceError,),
     HandshakeError: (ConnectError,),
     AuthenticationError: (HandshakeError,),
+    RequestError: (ServiceError,),
     ConnectionLostError: (ServiceError,),
     DeadlineError: (ServiceError, TimeoutError),
     TaskFailedError: (ServiceError,),
@@ -83,7 +85,8 @@ TEXTS: list[tuple[ParaformerError, str]] = [
         HandshakeError(404),
         (
             "the service refused the connection with HTTP 404 "
-            "(check endpoint= or DASHSCOPE_WEBSOCKET_BASE_URL: the path is /api-ws/v1/inference)"
+            "(check endpoint= or DASHSCOPE_WEBSOCKET_BASE_URL: the path is /api-ws/v1/inference; "
+            "that of HTTP requests begins with /api/v1)"
         ),
     ),
     (
@@ -101,6 +104,16 @@ TEXTS: list[tuple[ParaformerError, str]] = [
             "account's balance, bills and purchased services in the console) [request id r]"
         ),
     ),
+    (RequestError(418, "no"), "the service refused the request with HTTP 418: no"),
+    (
+        RequestError(
+            400, '{"code": "BadRequest.ResourceNotExist", "message": "m", "request_id": "r"}'
+        ),
+        (
+            "the service refused the request with HTTP 400: BadRequest.ResourceNotExist: m (check "
+            "the id, and that the key is one of the account that it belongs to) [request id r]"
+        ),
+    ),
     (ConnectionLostError(1006), "the connection was lost during the task (close code 1006)"),
     (
         ConnectionLostError(1011, "restart", request_id="t"),
@@ -109,6 +122,14 @@ TEXTS: list[tuple[ParaformerError, str]] = [
     (
         DeadlineError("connect", 10.0),
         "the connection was not established within 10 s (see Timeouts(connect=…))",
+    ),
+    (
+        DeadlineError("request", 30.0),
+        "the service did not answer the request within 30 s (see timeout=…)",
+    ),
+    (
+        DeadlineError("ready", 60.0),
+        "the list of hot words was not ready for use within 60 s (see ensure(wait=…))",
     ),
     (
         DeadlineError("started", 0.5),

@@ -28,11 +28,12 @@ from paraformer_async import (
     Timeouts,
     UsageError,
 )
-from paraformer_async._net.aiohttp_factory import beginning_in
+from paraformer_async._net.aiohttp_failures import beginning_in
 from paraformer_async._net.choose import factory_of
 from paraformer_async._net.contract import Handshake, TransportFactory
-from paraformer_async._net.dialer import Dialer, api_key_of
+from paraformer_async._net.dialer import Dialer
 from paraformer_async._net.failures import Failures
+from paraformer_async._net.identity import key_of
 from paraformer_async.options.options import Options
 from paraformer_async.testing import Refuse, ScriptedServer
 
@@ -90,20 +91,20 @@ async def key_later() -> str:
 @pytest.mark.parametrize("given", [KEY, lambda: KEY, key_later], ids=["text", "sync", "async"])
 async def test_the_key_is_given_or_asked_for(given: str | Callable[[], str]) -> None:
     """A key may be a text, a callable, or a coroutine function."""
-    assert KEY == await api_key_of(Options(api_key=given))
+    assert KEY == await key_of(given)
 
 
 async def test_the_key_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a key the environment's is used; a given one wins."""
     monkeypatch.setenv("DASHSCOPE_API_KEY", "of the environment")
-    assert "of the environment" == await api_key_of(Options())
-    assert KEY == await api_key_of(Options(api_key=KEY))
+    assert "of the environment" == await key_of(None)
+    assert KEY == await key_of(KEY)
 
 
 async def test_a_missing_key_is_reported() -> None:
     """Without any key, the error explains how to pass one."""
     with pytest.raises(InvalidOptionError, match="DASHSCOPE_API_KEY") as caught:
-        await api_key_of(Options())
+        await key_of(None)
     assert "api_key" == caught.value.option
 
 
@@ -111,7 +112,7 @@ async def test_a_missing_key_is_reported() -> None:
 async def test_a_callable_without_a_key_is_reported(wrong: object) -> None:
     """A callable must return a non-empty string; the error does not show it."""
     with pytest.raises(InvalidOptionError) as caught:
-        await api_key_of(Options(api_key=lambda: wrong))  # type: ignore[arg-type, return-value]
+        await key_of(lambda: wrong)  # type: ignore[arg-type, return-value]
     assert KEY not in str(caught.value)
 
 
@@ -172,6 +173,44 @@ async def test_the_key_is_not_in_the_locals_of_our_frames(dialer: Dialer, key: s
     assert len(ours) > 1
     for frame in ours:
         assert KEY not in repr(frame.f_locals)
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [(KEY, "the key belongs to the endpoint's region"), ("st-1234", "temporary token has expired")],
+)
+async def test_a_refused_token_is_told_apart_from_a_key(
+    dialer: Dialer, key: str, expected: str
+) -> None:
+    """Of a temporary token, the hint says that it may have expired."""
+    async with ScriptedServer(forever=Refuse(401)) as server:
+        with pytest.raises(AuthenticationError, match=expected):
+            await dialer.dial(Options(endpoint=server.url, api_key=key))
+
+
+@pytest.mark.parametrize(("status", "is_named"), [(401, True), (403, False)])
+async def test_a_refused_key_may_be_of_another_region(status: int, is_named: bool) -> None:
+    """Where the region of the endpoint is known, the hint for a 401 names it."""
+    dialer = Dialer(lambda: Refusing(status))
+    with pytest.raises(AuthenticationError) as caught:
+        await dialer.dial(Options(region="cn-beijing", api_key=KEY))
+    assert is_named == ("takes only keys of that region" in caught.value.hint)
+    assert caught.value.hint
+
+
+class Refusing:
+    """Refuses every handshake."""
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+
+    async def connect(self, handshake: Handshake) -> NoReturn:
+        """Refuse."""
+        await anyio.lowlevel.checkpoint()
+        raise AuthenticationError(self.status)
+
+    async def aclose(self) -> None:
+        """Do nothing."""
 
 
 # --- Headers ---------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 import anyio
 import pytest
@@ -270,6 +271,20 @@ async def test_the_environments_key_separates(pool: Pool, monkeypatch: pytest.Mo
     monkeypatch.setenv("DASHSCOPE_API_KEY", "one")
     first = await borrow(pool, options)
     monkeypatch.setenv("DASHSCOPE_API_KEY", "two")
+    assert first is not await borrow(pool, options)
+    assert first is await borrow(pool)
+
+
+async def test_the_key_of_a_file_separates(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A key that was replaced in its file is not lent the connection of the previous one."""
+    monkeypatch.delenv("DASHSCOPE_API_KEY", raising=False)
+    monkeypatch.setenv("DASHSCOPE_API_KEY_FILE_PATH", str(tmp_path / "key"))
+    options = Options(endpoint="ws://here")
+    (tmp_path / "key").write_text("one\n", encoding="ascii")
+    first = await borrow(pool, options)
+    (tmp_path / "key").write_text("two\n", encoding="ascii")
     assert first is not await borrow(pool, options)
     assert first is await borrow(pool)
 

@@ -13,11 +13,9 @@ from msgspec.structs import force_setattr
 from paraformer_async import AsyncRecognizer
 from paraformer_async.errors import InvalidOptionError
 from paraformer_async.middleware import LatencyMeter
-from paraformer_async.options.endpoint import workspace_endpoint
 from paraformer_async.options.models import MODELS
 from paraformer_async.options.options import Options
 from paraformer_async.options.policies import Timeouts
-from paraformer_async.options.service import ENDPOINT
 
 V2, V2_8K = "paraformer-realtime-v2", "paraformer-realtime-8k-v2"
 V1, V1_8K = "paraformer-realtime-v1", "paraformer-realtime-8k-v1"
@@ -191,7 +189,14 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"endpoint": "wss://secret@h/x"}, "endpoint", "the key goes into api_key="),
     ({"endpoint": "wss://@h/x"}, "endpoint", "the key goes into api_key="),
     *[({"endpoint": f"wss://h:{port}/x?secret"}, "endpoint", why) for port, why in PORTS],
+    ({"endpoints": "ws://h"}, "endpoints", "must be a list of addresses, not str"),
+    ({"endpoints": ["ws://h", "http://h"]}, "endpoints", "must begin with ws:// or wss://"),
+    ({"region": ""}, "region", "must be text"),
+    ({"region": 5}, "region", "must be text"),
+    ({"region": "evil.example/"}, "region", "is not the name of a region, like cn-beijing"),
+    ({"region": "-x"}, "region", "is not the name of a region"),
     ({"workspace": ""}, "workspace", "must be text"),
+    ({"workspace": "-ws"}, "workspace", "is not an id of at most 64"),
     ({"workspace": "ws.1"}, "workspace", "'ws.1' is not an id of at most 64 letters, digits"),
     ({"workspace": "w" * 65}, "workspace", "is not an id of at most 64"),
     ({"workspace": "a\r\nb: c"}, "workspace", "without control characters"),
@@ -347,14 +352,17 @@ def test_what_is_not_set_is_not_shown() -> None:
     assert "heartbeat=False" in repr(Options(heartbeat=False))
 
 
+BEIJING = "wss://dashscope.aliyuncs.com/api-ws/v1/inference"
+
+
 def test_where_the_endpoint_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
     """The endpoint is what was given, or the environment's, or the service's in Beijing."""
-    assert ENDPOINT == Options().url
+    assert BEIJING == Options().url
     monkeypatch.setenv("DASHSCOPE_WEBSOCKET_BASE_URL", "ws://from.environment/x")
     assert "ws://from.environment/x" == Options().url
     assert "wss://given/x?y=z" == Options(endpoint="wss://given/x?y=z").url
     monkeypatch.setenv("DASHSCOPE_WEBSOCKET_BASE_URL", "")
-    assert ENDPOINT == Options().url
+    assert BEIJING == Options().url
 
 
 def test_a_wrong_address_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -397,17 +405,6 @@ def test_only_pings_can_be_switched_off() -> None:
     assert Timeouts(ping=None).ping is None
     with pytest.raises(InvalidOptionError, match=r"timeouts\.send"):
         Timeouts(send=None)  # type: ignore[arg-type]
-
-
-def test_the_address_of_a_workspace() -> None:
-    """The address of a workspace's own domain is made of its id, and of nothing else."""
-    expected = "wss://ws-1.cn-beijing.maas.aliyuncs.com/api-ws/v1/inference"
-    assert expected == workspace_endpoint("ws-1")
-    assert "wss://ws-1.eu-x.maas" in workspace_endpoint("ws-1", region="eu-x")
-    with pytest.raises(InvalidOptionError, match="workspace"):
-        workspace_endpoint("evil.example/")
-    with pytest.raises(InvalidOptionError, match="region"):
-        workspace_endpoint("ws-1", region=5)  # type: ignore[arg-type]
 
 
 def test_options_are_frozen() -> None:

@@ -112,6 +112,8 @@ def test_the_recognizer_hands_its_options_on() -> None:
         "parameters": {"a": 1},
         "api_key": "sk",
         "endpoint": "ws://h",
+        "endpoints": ["ws://h2"],
+        "region": "cn-beijing",
         "workspace": "w",
         "headers": {"a": "b"},
         "proxy": "http://user:pass@proxy.example:3128",

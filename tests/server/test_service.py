@@ -309,7 +309,7 @@ async def test_a_plain_request_is_answered() -> None:
 async def test_the_query_and_other_headers_do_not_matter() -> None:
     """The optional headers and a query string are accepted."""
     headers = {
-        "Authorization": "Bearer st-0123",
+        "Authorization": "Bearer sk-0123",
         "X-DashScope-WorkSpace": "ws",
         "X-DashScope-DataInspection": "enable",
     }

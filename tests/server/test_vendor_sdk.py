@@ -217,3 +217,25 @@ async def test_one_after_another(use: Any) -> None:
         for _ in range(3):
             result = await to_thread.run_sync(client.call, str(GO_FORWARD))
             assert [sentence["text"] for sentence in result.get_sentence()] == [HELLO.text]
+
+
+async def test_lists_of_hot_words(use: Callable[[LocalServer], None]) -> None:
+    """The SDK's service of vocabularies creates, lists, queries, updates and deletes a list."""
+    words = [{"text": "云", "weight": 4, "lang": "zh"}]
+
+    def life(base: str) -> None:
+        service = asr.VocabularyService(base_address=base)
+        name = service.create_vocabulary(target_model=MODEL, prefix="sdk", vocabulary=words)
+        (listed,) = service.list_vocabularies(prefix="sdk")
+        assert (name, "OK") == (listed["vocabulary_id"], listed["status"])
+        assert words == service.query_vocabulary(name)["vocabulary"]
+        service.update_vocabulary(name, [{"text": "a", "weight": 1}])
+        service.delete_vocabulary(name)
+        assert [] == service.list_vocabularies()
+        with pytest.raises(asr.VocabularyServiceException, match=r"BadRequest\.ResourceNotExist"):
+            service.query_vocabulary(name)
+
+    async with LocalServer("scripted") as server:
+        use(server)
+        base = server.url.replace("ws://", "http://").replace("/api-ws/v1/inference", "/api/v1")
+        await to_thread.run_sync(life, base)

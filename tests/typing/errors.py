@@ -11,6 +11,7 @@ from paraformer_async import (
     InvalidOptionError,
     MissingExtraError,
     ParaformerError,
+    RequestError,
     ServiceError,
     TaskFailedError,
 )
@@ -35,7 +36,7 @@ def facts_of_a_kind(error: ParaformerError) -> None:
         case TaskFailedError():
             assert_type((error.error_code, error.error_message), tuple[str, str])
             assert_type(error.with_facts(request_ids=["t"]), TaskFailedError)
-        case AuthenticationError() | HandshakeError():
+        case AuthenticationError() | HandshakeError() | RequestError():
             assert_type(error.status, int)
             assert_type((error.body, error.error_code, error.error_message), tuple[str, str, str])
         case ConnectionLostError():

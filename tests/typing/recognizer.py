@@ -78,6 +78,8 @@ async def every_option() -> None:
         parameters={"speaker_count": 2},
         api_key=lambda: "key",
         endpoint="wss://h/x",
+        endpoints=["wss://h2/x"],
+        region="cn-beijing",
         workspace="w",
         headers={"a": "b"},
         proxy=None,

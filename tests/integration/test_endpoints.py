@@ -1,0 +1,129 @@
+"""Several endpoints over real sockets: recognitions go on at the next one."""
+
+from typing import Any
+
+import pytest
+
+from paraformer_async import (
+    AsyncRecognizer,
+    AuthenticationError,
+    ConnectError,
+    HandshakeError,
+    Reconnect,
+)
+from paraformer_async._net.endpoints import REST
+from paraformer_async.observing import EndpointSwitched, Observation
+from paraformer_async.testing import Drop, FailTask, Refuse, ScriptedServer, marked, marks_of
+
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
+
+NOWHERE = "ws://127.0.0.1:1/x?secret"
+AT_ONCE = Reconnect(backoff=lambda _: 0.0)
+
+
+def switches(observed: list[Observation]) -> list[EndpointSwitched]:
+    """Return the switches among what was observed."""
+    return [one for one in observed if isinstance(one, EndpointSwitched)]
+
+
+async def recognized(recognizer: AsyncRecognizer) -> list[int]:
+    """Return the marks of a stream of 1 s."""
+    return marks_of([result async for result in recognizer.stream(marked(1000))])
+
+
+@pytest.mark.parametrize("reconnect", [AT_ONCE, None], ids=["reconnect", "at once"])
+async def test_the_next_endpoint_takes_over(reconnect: Reconnect | None) -> None:
+    """If the first one cannot be connected to, the next one is used at once, by all streams."""
+    observed: list[Observation] = []
+    async with ScriptedServer() as server:
+        options: dict[str, Any] = {"endpoints": [NOWHERE, server.url], "api_key": "any"}
+        async with AsyncRecognizer(
+            **options, reconnect=reconnect, observe=observed.append
+        ) as recognizer:
+            for _ in range(3):
+                assert list(range(50)) == await recognized(recognizer)
+            assert "secret" not in repr(recognizer)
+    (switch,) = switches(observed)
+    assert ("127.0.0.1:1", True) == (switch.previous, switch.host in server.url)
+    assert isinstance(switch.failure, ConnectError)
+    assert "secret" not in repr(observed)
+
+
+async def test_a_switch_is_reported_once() -> None:
+    """A connection that is used again, also by its own address, is no switch of endpoints."""
+    observed: list[Observation] = []
+    async with ScriptedServer() as server:
+        async with AsyncRecognizer(
+            endpoints=[NOWHERE, server.url], api_key="any", observe=observed.append
+        ) as recognizer:
+            await recognized(recognizer)
+            stream = recognizer.stream(marked(100), endpoint=server.url, endpoints=())
+            assert list(range(5)) == marks_of([result async for result in stream])
+        assert 1 == len(server.headers)
+    assert 1 == len(switches(observed))
+
+
+async def test_the_first_endpoint_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After its rest, the first endpoint is tried, and used again if it works."""
+    observed: list[Observation] = []
+    async with (
+        ScriptedServer(faults=[Refuse(503)]) as first,
+        ScriptedServer() as second,
+        AsyncRecognizer(
+            endpoint=first.url, endpoints=[second.url], api_key="any", observe=observed.append
+        ) as recognizer,
+    ):
+        await recognized(recognizer)
+        await recognized(recognizer)
+        assert (0, 2) == (len(first.received), len(second.received))
+        assert recognizer._client is not None
+        endpoints = recognizer._client.pool._endpoints
+        now = endpoints._clock()
+        monkeypatch.setattr(endpoints, "_clock", lambda: now + REST)
+        await recognized(recognizer)
+        assert (1, 2) == (len(first.received), len(second.received))
+    there, back = switches(observed)
+    assert isinstance(there.failure, HandshakeError)
+    assert back.failure is None
+    assert (there.previous, there.host) == (back.host, back.previous)
+
+
+async def test_no_word_is_lost_between_endpoints() -> None:
+    """A stream whose endpoint fails task after task continues at the next one, with every mark."""
+    failing = [Drop(after_ms=1500), *[FailTask("InternalError", "no")] * 5]
+    async with ScriptedServer(faults=failing) as first, ScriptedServer() as second:
+        async with AsyncRecognizer(
+            endpoints=[first.url, second.url], api_key="any", reconnect=AT_ONCE
+        ) as recognizer:
+            results = [result async for result in recognizer.stream(marked(3000))]
+    assert list(range(150)) == marks_of(results)
+    assert 1 == len(second.received)
+
+
+async def test_the_requests_fault_is_not_carried_on() -> None:
+    """A refused key is an error at once; the next endpoint does not see it."""
+    async with ScriptedServer(forever=Refuse(401)) as first, ScriptedServer() as second:
+        async with AsyncRecognizer(endpoints=[first.url, second.url], api_key="any") as recognizer:
+            with pytest.raises(AuthenticationError):
+                await recognized(recognizer)
+    assert [] == second.headers
+
+
+async def test_no_endpoint_works() -> None:
+    """If none can be connected to, the error is one that may pass, if there is one."""
+    async with ScriptedServer(forever=Refuse(503)) as server:
+        async with AsyncRecognizer(
+            endpoints=[NOWHERE, server.url], api_key="any", reconnect=None
+        ) as recognizer:
+            with pytest.raises(ConnectError) as caught:
+                await recognized(recognizer)
+            assert caught.value.retryable
+
+
+async def test_connections_in_advance_are_opened_where_they_are_used() -> None:
+    """`warm` opens connections to the endpoint that the next recognition uses."""
+    async with ScriptedServer() as first, ScriptedServer() as second:
+        async with AsyncRecognizer(endpoints=[first.url, second.url], api_key="any") as recognizer:
+            await recognizer.warm(2)
+            await recognized(recognizer)
+    assert (2, 0) == (len(first.headers), len(second.headers))
