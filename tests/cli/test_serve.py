@@ -12,7 +12,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from paraformer_async.cli.app import _until_stopped
+from paraformer_async.cli.running import _until_stopped
 from tests.cli.conftest import COMMAND, WITHOUT, Call, Run
 from tests.cli.test_transcribe import assert_one_line, posix
 
