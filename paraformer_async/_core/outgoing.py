@@ -103,8 +103,11 @@ class Outgoing:
             buffer.size += size
         else:
             buffer.add(chunk)
+            if buffer.header is not None:
+                self._pace.bytes_per_second = buffer.header.bytes_per_second
             self._tail_due = now + self._patience if buffer.rest else inf
             self.has_nearer_deadline = True
+        self._pace.accept(size, now, is_full=buffer.size >= buffer.limit)
 
     def flush(self, now: float) -> None:
         """End the task after the audio so far; the next one continues. Raises like `send`."""
@@ -191,7 +194,7 @@ class Outgoing:
         Audio in real time never does: most of what is unsettled then is silence, which may be lost.
         Audio that is faster than real time would be lost only because it is early.
         """
-        if self._can_rewind or not self._pace.is_ahead(self._ledger.size, now):
+        if self._can_rewind or not self._pace.is_ahead(self._buffer.size, now):
             return False
         self.has_nearer_deadline = True
         return True
