@@ -21,12 +21,13 @@ from paraformer_async._client.inbox import Inbox, Signal
 from paraformer_async._client.quota import Quota
 from paraformer_async._client.reporter import Reporter
 from paraformer_async._client.sender import Sender
+from paraformer_async._client.slowdown import Slowdown, Turn
 from paraformer_async._client.timer import Timer
 from paraformer_async._core.protocol import Phase
 from paraformer_async._core.recognition import Over, Recognition
 from paraformer_async._net.pool import Pool, PooledConnection
 from paraformer_async.audio.source import Chunks
-from paraformer_async.errors import ConnectionLostError, UsageError
+from paraformer_async.errors import ConnectionLostError, ServiceError, UsageError
 from paraformer_async.observing import AttemptStarted, Connected, PoolWaited, QuotaWaited
 from paraformer_async.options.options import Options
 
@@ -42,6 +43,7 @@ class Run:
         options: Its options.
         pool: The connection pool.
         quota: The limit of the submission of tasks.
+        slowdown: Where attempts wait while the service throttles.
         timer: Calls `ring` when a deadline has passed.
         source: The user's audio; `None` if the user calls `send`.
         clock: Seconds, monotonic.
@@ -63,6 +65,7 @@ class Run:
         *,
         pool: Pool,
         quota: Quota,
+        slowdown: Slowdown,
         timer: Timer,
         source: Chunks | None,
         clock: Callable[[], float],
@@ -76,6 +79,8 @@ class Run:
         self._options = options
         self._pool = pool
         self._quota = quota
+        self._slowdown = slowdown
+        self._turn = Turn(options.reconnect.busy if options.reconnect else 0.0)
         self._timer = timer
         self._source = source
         self._clock = clock
@@ -137,6 +142,8 @@ class Run:
         """Make attempts until the recognition is done, or not worth another one."""
         try:
             while (broken := await self._attempt()) is not None:
+                if isinstance(broken, ServiceError) and broken.is_throttled:
+                    self._slowdown.lower(self._turn, broken.retry_after)
                 verdict = self.machine.lost(broken, self._clock())
                 if isinstance(verdict, Over):
                     if verdict.error is not None:
@@ -158,6 +165,7 @@ class Run:
         self._forget_attempt()
         with anyio.CancelScope() as self._scope:
             try:
+                await self._slowdown.wait(self._turn)
                 began = self._clock()
                 await self._pool.take_place()
                 try:
@@ -197,6 +205,8 @@ class Run:
         transport, machine = connection.transport, self.machine
         while True:
             waited = await self._quota.take()
+            while self._slowdown.is_outdated(self._turn):
+                waited += await self._slowdown.wait(self._turn) + await self._quota.take()
             self._reporter.emit(QuotaWaited(self.request_ids[0], waited))
             now = self._clock()
             machine.connected(self._next_id, now, is_reused=connection.is_reused)
