@@ -71,7 +71,7 @@ class Run:
         clock: Callable[[], float],
     ) -> None:
         self.machine = machine
-        self.inbox: Inbox = Inbox()
+        self.inbox: Inbox = Inbox(self._note_unread)
         self.has_source: bool = source is not None
         self.close_timeout: float = options.timeouts.close
         self.period: float = options.timeouts.send
@@ -249,16 +249,20 @@ class Run:
         try:
             if self._reporter.has_messages:
                 self._reporter.received(frame, machine.request_ids[0])
-            results = machine.receive(frame, now)
+            for result in machine.receive(frame, now):
+                self.inbox.put(result)
         except BaseException as error:  # noqa: BLE001 - the user's middleware may raise anything
             self._note_broken(error, "middleware")
             return True
-        for result in results:
-            self.inbox.put(result)
         if machine.waiting or machine.has_nearer_deadline:
             self.sender.flush(now)
         phase = machine.phase
         return phase is Phase.DONE or phase is Phase.WAITING
+
+    def _note_unread(self, are_too_many: bool) -> None:
+        """Accept no audio while too many results are unread."""
+        self.machine.is_paused = are_too_many
+        self.sender.turns.pass_on()
 
     def writable(self) -> None:
         """Continue to write; see `Receiver`."""

@@ -196,6 +196,18 @@ class TestSending:
         assert [] == table.machine.data_to_send(0.0)
         assert table.machine.waiting
 
+    def test_a_paused_machine_is_full(self) -> None:
+        """While its input is paused, senders wait, and what it has accepted leaves."""
+        table = Table()
+        table.machine.send(FRAME, 0.0)
+        table.machine.is_paused = True
+        assert table.machine.is_full
+        assert not table.machine.has_room
+        assert SECOND // 10 == size(table.start())
+        table.machine.is_paused = False
+        assert not table.machine.is_full
+        assert table.machine.has_room
+
     def test_audio_waits_for_task_started(self) -> None:
         """`run-task` leaves alone; audio and the end follow when the task has started."""
         table = Table()
