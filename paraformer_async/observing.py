@@ -66,7 +66,7 @@ class Connected(Struct, frozen=True):
 
 class QuotaWaited(Struct, frozen=True):
     """
-    The quota has admitted another task.
+    The quota has admitted another task; or another attempt, after the service had throttled some.
 
     Attributes:
         recognition: Id of the recognition.

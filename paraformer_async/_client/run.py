@@ -165,7 +165,8 @@ class Run:
         self._forget_attempt()
         with anyio.CancelScope() as self._scope:
             try:
-                await self._slowdown.wait(self._turn)
+                if waited := await self._slowdown.wait(self._turn):
+                    self._reporter.emit(QuotaWaited(self.request_ids[0], waited))
                 began = self._clock()
                 await self._pool.take_place()
                 try:

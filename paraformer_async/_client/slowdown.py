@@ -86,13 +86,14 @@ class Slowdown:
 
         Cancellation is safe: another recognition passes instead.
         """
-        began = self._clock()
+        began = now = self._clock()
         if self._queue or self._free_at > began:
             await self._wait_in_queue(turn)
+            now = self._clock()
         else:
             self._pass(began)
         turn.seen = self._lowered
-        return self._clock() - began
+        return now - began
 
     def is_outdated(self, turn: Turn) -> bool:
         """Return whether the rate was lowered since *turn* passed, so that it has to wait again."""

@@ -9,6 +9,7 @@ import pytest
 from paraformer_async import Reconnect
 from paraformer_async._client.slowdown import Slowdown, Turn
 from paraformer_async._core.wire import Audio, FinishTask, RunTask, TaskFailed
+from paraformer_async.observing import Observation, QuotaWaited
 from tests.client.clock import Clock
 from tests.client.conftest import Open
 from tests.client.peer import Peer
@@ -25,6 +26,7 @@ class Account:
         self.clock = Clock()
         self.slowdown = Slowdown(FULL, self.clock)
         self.passed: list[str] = []
+        self.waits: dict[str, float] = {}
         self.turns: dict[str, Turn] = {}
         self.tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -57,7 +59,7 @@ class Account:
         assert 0 == self.slowdown.waiting
 
     async def _wait(self, name: str, turn: Turn) -> None:
-        await self.slowdown.wait(turn)
+        self.waits[name] = await self.slowdown.wait(turn)
         self.passed.append(name)
 
 
@@ -83,6 +85,7 @@ async def test_each_failure_halves_the_rate() -> None:
     await account.come("e")
     assert [] == await account.after(0.18)
     assert ["e"] == await account.after(0.02)
+    assert {"a": 0.0, "b": 0.0, "c": 0.11, "d": 0.21, "e": 0.2} == pytest.approx(account.waits)
 
 
 async def test_failures_of_one_wave_count_once() -> None:
@@ -269,3 +272,19 @@ async def test_a_recognition_waits_before_it_connects_again(
             assert ["text"] == [result.text async for result in stream]
     assert [0.0] == lowered
     assert 1 == sum(len(stream.request_ids) - 1 for stream in (one, two))
+
+
+async def test_the_wait_is_reported(
+    open_stream: Open, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An observer receives how long a recognition had to wait for a throttled account."""
+
+    async def wait(slowdown: Slowdown, turn: Turn) -> float:
+        del slowdown, turn
+        return 1.5
+
+    monkeypatch.setattr(Slowdown, "wait", wait)
+    events: list[Observation] = []
+    async with open_stream(observe=events.append):
+        await peer.wait_for(RunTask)
+    assert 1.5 in [event.seconds for event in events if isinstance(event, QuotaWaited)]
