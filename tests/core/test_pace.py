@@ -3,6 +3,8 @@
 from math import inf
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from paraformer_async._core.pace import Pace
 
@@ -91,6 +93,48 @@ def test_idle_time_is_no_credit() -> None:
     source.give(300)
     assert source.is_ahead()
     assert source.pace.held_until - source.now == pytest.approx(294, abs=1)
+
+
+@settings(max_examples=100)
+@given(
+    steps=st.lists(
+        st.tuples(st.sampled_from(["live", "silent", "outage"]), st.integers(1, 44)), max_size=12
+    ),
+    chunk=st.sampled_from([0.02, 0.1, 0.25]),
+    buffer=st.integers(1, 10),
+)
+def test_a_live_source_is_never_ahead(
+    steps: list[tuple[str, int]], chunk: float, buffer: int
+) -> None:
+    """Whatever silences and outages there are, audio that is given as it is recorded may leave."""
+    source = Source()
+    for kind, seconds in steps:
+        if kind == "silent":
+            source.wait(seconds)
+            continue
+        assert not source.live(min(seconds, buffer) if kind == "outage" else seconds, chunk=chunk)
+        if kind == "outage" and seconds > buffer:
+            source.wait(chunk)
+            source.give(chunk, chunk=chunk, is_full=True)
+            source.wait(seconds - buffer)
+            source.give(seconds - buffer, chunk=chunk)
+            assert not source.is_ahead()
+
+
+@settings(max_examples=100)
+@given(
+    steps=st.lists(st.tuples(st.floats(0, 700), st.integers(1, 400)), min_size=1, max_size=8),
+    chunk=st.sampled_from([0.1, 1.0]),
+)
+def test_bursts_are_ahead_however_idle_the_source_was(
+    steps: list[tuple[float, int]], chunk: float
+) -> None:
+    """A burst is ahead as soon as it is longer than its largest chunk and what is forgiven."""
+    source = Source()
+    for idle, seconds in steps:
+        source.wait(idle)
+        source.give(seconds, chunk=chunk)
+        assert source.is_ahead() or seconds < 3 + chunk
 
 
 @pytest.mark.parametrize("outage", [5, 20, 45])
