@@ -86,7 +86,7 @@ class EndpointSwitched(Struct, frozen=True):
 
 class QuotaWaited(Struct, frozen=True):
     """
-    The quota has admitted another task.
+    The quota has admitted another task; or another attempt, after the service had throttled some.
 
     Attributes:
         recognition: Id of the recognition.

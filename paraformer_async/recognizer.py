@@ -265,7 +265,8 @@ class AsyncRecognizer(Enterable):
         recognition and closes the file.
 
         Args:
-            path: The file, on disk; audio in memory or in a pipe goes to `stream`.
+            path: The file; `-` for standard input. A pipe is copied to a temporary file first, to
+                its end: audio that is recognized as it arrives, or is in memory, goes to `stream`.
             on_result: Called with each result, including partial ones, as it is received, to show
                 progress.
             overrides: Options that differ for this recognition.

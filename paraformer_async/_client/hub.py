@@ -2,12 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from weakref import WeakValueDictionary
 
 import anyio
 
 from paraformer_async._client.quota import Quota
 from paraformer_async._client.run import Run
+from paraformer_async._client.slowdown import Slowdown
 from paraformer_async._client.supervisor import Supervisor
 from paraformer_async._client.timer import Timer
 from paraformer_async._core.recognition import Recognition
@@ -41,6 +43,8 @@ class Hub:
         self._loop = asyncio.get_running_loop()
         self._dialer = Dialer(make_factory)
         self._quota = Quota(limits.tasks_per_second, limits.wait, clock)
+        self._tasks_per_second = limits.tasks_per_second
+        self._slowdowns: WeakValueDictionary[Hashable, Slowdown] = WeakValueDictionary()
         self._timer = Timer(clock)
         self._supervisor = Supervisor(self._clean_up)
         self._is_open = False
@@ -61,7 +65,8 @@ class Hub:
             active=counts.active,
             idle=counts.idle,
             waiting=counts.waiting,
-            waiting_for_quota=self._quota.waiting,
+            waiting_for_quota=self._quota.waiting
+            + sum(one.waiting for one in self._slowdowns.values()),
             tasks=self._quota.taken,
         )
 
@@ -85,10 +90,20 @@ class Hub:
             options,
             pool=self.pool,
             quota=self._quota,
+            slowdown=self._slowdown(options),
             timer=self._timer,
             source=source,
             clock=time.monotonic,
         )
+
+    def _slowdown(self, options: Options) -> Slowdown:
+        """Return where all recognitions of one account and model wait while it is throttled."""
+        is_text = isinstance(options.api_key, str)
+        key = hash(options.api_key) if is_text else id(options.api_key)
+        account = (options.endpoint, options.workspace, key, options.model)
+        slowdown = self._slowdowns.get(account) or Slowdown(self._tasks_per_second, time.monotonic)
+        self._slowdowns[account] = slowdown
+        return slowdown
 
     def spawn(self, run: Run) -> None:
         """Start a recognition."""

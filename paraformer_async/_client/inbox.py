@@ -6,10 +6,17 @@ as much as a future of the loop.
 """
 
 import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
 
+from paraformer_async.errors import RemoteProtocolError
 from paraformer_async.results import RecognitionResult
 
 __all__ = ["Inbox", "Signal"]
+
+_logger = logging.getLogger("paraformer_async.client")
+_LIMIT = 20_000
 
 
 class Signal:
@@ -48,25 +55,56 @@ class Inbox:
 
     All final results are kept. An unread partial result is replaced by the next result.
 
+    When there are 20,000 unread results (a night of speech, some 65 MB), no further audio is to be
+    accepted until half of them have been read. A service that sends as many again without audio is
+    at fault.
+
+    Args:
+        on_full: Called with `True` when there are too many unread results, and with `False` when
+            enough of them have been read.
+
     Attributes:
         results: Unread results, oldest first.
         is_ended: Whether no further results follow; unread ones can still be read.
         changed: Notified of each result, and of the end.
     """
 
-    def __init__(self) -> None:
-        self.results: list[RecognitionResult] = []
+    def __init__(self, on_full: Callable[[bool], object]) -> None:
+        self.results: deque[RecognitionResult] = deque()
         self.is_ended: bool = False
         self.changed: Signal = Signal()
+        self._on_full = on_full
+        self._is_full = False
 
     def put(self, result: RecognitionResult) -> None:
-        """Add a result."""
-        if self.results and not self.results[-1].is_final:
-            self.results.pop()
-        self.results.append(result)
+        """Add a result. Raises `RemoteProtocolError` if they come without end."""
+        results = self.results
+        if results and not results[-1].is_final:
+            results.pop()
+        results.append(result)
+        if len(results) >= _LIMIT:
+            self._fill()
         self.changed.notify()
+
+    def take(self) -> RecognitionResult:
+        """Remove and return the oldest result; there must be one."""
+        result = self.results.popleft()
+        if self._is_full and len(self.results) <= _LIMIT // 2:
+            self._is_full = False
+            self._on_full(False)
+        return result
 
     def end(self) -> None:
         """Mark the end of the results; unread ones can still be read."""
         self.is_ended = True
         self.changed.notify()
+
+    def _fill(self) -> None:
+        if not self._is_full:
+            self._is_full = True
+            self._on_full(True)
+            _logger.warning(
+                "%d results are unread: no audio is accepted until they are read", len(self.results)
+            )
+        elif len(self.results) >= 2 * _LIMIT:
+            raise RemoteProtocolError(f"{len(self.results)} results came, for hardly any audio")

@@ -21,12 +21,13 @@ from paraformer_async._client.inbox import Inbox, Signal
 from paraformer_async._client.quota import Quota
 from paraformer_async._client.reporter import Reporter
 from paraformer_async._client.sender import Sender
+from paraformer_async._client.slowdown import Slowdown, Turn
 from paraformer_async._client.timer import Timer
 from paraformer_async._core.protocol import Phase
 from paraformer_async._core.recognition import Over, Recognition
 from paraformer_async._net.pool import Pool, PooledConnection
 from paraformer_async.audio.source import Chunks
-from paraformer_async.errors import ConnectionLostError, UsageError
+from paraformer_async.errors import ConnectionLostError, ServiceError, UsageError
 from paraformer_async.observing import AttemptStarted, Connected, PoolWaited, QuotaWaited
 from paraformer_async.options.options import Options
 
@@ -44,6 +45,7 @@ class Run:
         options: Its options.
         pool: The connection pool.
         quota: The limit of the submission of tasks.
+        slowdown: Where attempts wait while the service throttles.
         timer: Calls `ring` when a deadline has passed.
         source: The user's audio; `None` if the user calls `send`.
         clock: Seconds, monotonic.
@@ -65,12 +67,13 @@ class Run:
         *,
         pool: Pool,
         quota: Quota,
+        slowdown: Slowdown,
         timer: Timer,
         source: Chunks | None,
         clock: Callable[[], float],
     ) -> None:
         self.machine = machine
-        self.inbox: Inbox = Inbox()
+        self.inbox: Inbox = Inbox(self._note_unread)
         self.has_source: bool = source is not None
         self.close_timeout: float = options.timeouts.close
         self.period: float = options.timeouts.send
@@ -78,6 +81,8 @@ class Run:
         self._options = options
         self._pool = pool
         self._quota = quota
+        self._slowdown = slowdown
+        self._turn = Turn(options.reconnect.busy if options.reconnect else 0.0)
         self._timer = timer
         self._source = source
         self._clock = clock
@@ -140,6 +145,8 @@ class Run:
         """Make attempts until the recognition is done, or not worth another one."""
         try:
             while (broken := await self._attempt()) is not None:
+                if isinstance(broken, ServiceError) and broken.is_throttled:
+                    self._slowdown.lower(self._turn, broken.retry_after)
                 verdict = self.machine.lost(broken, self._clock())
                 if isinstance(verdict, Over):
                     if verdict.error is not None:
@@ -162,6 +169,8 @@ class Run:
         connection: PooledConnection | None = None
         with anyio.CancelScope() as self._scope:
             try:
+                if waited := await self._slowdown.wait(self._turn):
+                    self._reporter.emit(QuotaWaited(self.request_ids[0], waited))
                 began = self._clock()
                 await self._pool.take_place()
                 try:
@@ -210,6 +219,8 @@ class Run:
         transport, machine = connection.transport, self.machine
         while True:
             waited = await self._quota.take()
+            while self._slowdown.is_outdated(self._turn):
+                waited += await self._slowdown.wait(self._turn) + await self._quota.take()
             self._reporter.emit(QuotaWaited(self.request_ids[0], waited))
             now = self._clock()
             machine.connected(self._next_id, now, is_reused=connection.is_reused)
@@ -252,16 +263,20 @@ class Run:
         try:
             if self._reporter.has_messages:
                 self._reporter.received(frame, machine.request_ids[0])
-            results = machine.receive(frame, now)
+            for result in machine.receive(frame, now):
+                self.inbox.put(result)
         except BaseException as error:  # noqa: BLE001 - the user's middleware may raise anything
             self._note_broken(error, "middleware")
             return True
-        for result in results:
-            self.inbox.put(result)
         if machine.waiting or machine.has_nearer_deadline:
             self.sender.flush(now)
         phase = machine.phase
         return phase is _DONE or phase is _WAITING
+
+    def _note_unread(self, are_too_many: bool) -> None:
+        """Accept no audio while too many results are unread."""
+        self.machine.is_paused = are_too_many
+        self.sender.turns.pass_on()
 
     def writable(self) -> None:
         """Continue to write; see `Receiver`."""

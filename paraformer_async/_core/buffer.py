@@ -1,5 +1,6 @@
 """The user's audio that has not been sent yet, cut into frames, with marks in between."""
 
+import logging
 from collections import deque
 from enum import Enum
 from typing import TypeAlias
@@ -11,6 +12,8 @@ from paraformer_async.options.options import Options
 __all__ = ["AudioBuffer", "Frame", "Mark", "Seam"]
 
 Frame: TypeAlias = bytes | memoryview
+
+_logger = logging.getLogger("paraformer_async.protocol")
 
 
 class Mark(Enum):
@@ -123,12 +126,32 @@ class AudioBuffer:
         self.items.append(seam)
 
     def mark_end(self) -> None:
-        """Mark the end of the audio. May be called twice."""
-        if not self.is_ended:
-            self.is_ended = True
-            if rest := self._framer.flush():
-                self._append(rest)
-            self.items.append(Mark.END)
+        """
+        Mark the end of the audio. May be called twice.
+
+        Bytes at the end that are no whole sample are dropped: the service would take them for one.
+        """
+        if self.is_ended:
+            return
+        self.is_ended = True
+        surplus = self._surplus()
+        if rest := self._framer.flush(surplus):
+            self._append(rest)
+        if surplus:
+            self.rest.clear()
+            _logger.warning(
+                "the audio ends within a sample: its last %d byte(s) are left out", surplus
+            )
+        self.items.append(Mark.END)
+
+    def _surplus(self) -> int:
+        """Return how many bytes at the end of the audio are no whole sample."""
+        header = self.header
+        if header is None:
+            return self._part_of_a_sample()
+        samples = self._fed - len(header.data)
+        is_beyond = header.data_size is not None and samples >= header.data_size
+        return self._part_of_a_sample() if header.is_complete and not is_beyond else 0
 
     def _part_of_a_sample(self) -> int:
         """Return how many bytes at the end are part of an incomplete sample, over all channels."""

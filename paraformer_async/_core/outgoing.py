@@ -49,6 +49,7 @@ class Outgoing:
     Attributes:
         request_ids: Ids of the tasks so far, the current one last; empty before the first.
         waiting: Frames and marks that have not been sent.
+        is_paused: Whether no further audio should be accepted for now. The caller sets this.
         has_nearer_deadline: Whether `deadline` may be earlier than before. The caller that has
             checked it resets this.
     """
@@ -82,17 +83,18 @@ class Outgoing:
         self._reached = 0  # audio before this position has already passed middleware
         self.waiting: deque[bytes | memoryview | Mark | Seam] = self._buffer.items
         self.request_ids: list[str] = []
+        self.is_paused: bool = False
         self.has_nearer_deadline: bool = False
 
     @property
     def is_full(self) -> bool:
-        """Whether the buffer is full, so that further audio has to wait."""
-        return self._buffer.size >= self._buffer.limit
+        """Whether the buffer is full, or the input paused, so that further audio has to wait."""
+        return self.is_paused or self._buffer.size >= self._buffer.limit
 
     @property
     def has_room(self) -> bool:
         """Whether senders that wait because of `is_full` can continue."""
-        return self._buffer.has_room
+        return not self.is_paused and self._buffer.has_room
 
     def send(self, chunk: bytes, now: float) -> None:
         """Accept audio, even if `is_full`. Raises `UsageError` after `finish` or the end."""
@@ -104,8 +106,11 @@ class Outgoing:
             buffer.size += size
         else:
             buffer.add(chunk)
+            if buffer.header is not None:
+                self._pace.bytes_per_second = buffer.header.bytes_per_second
             self._tail_due = now + self._patience if buffer.rest else inf
             self.has_nearer_deadline = True
+        self._pace.accept(size, now, is_full=buffer.size >= buffer.limit)
 
     def flush(self, now: float) -> None:
         """End the task after the audio so far; the next one continues. Raises like `send`."""
@@ -186,7 +191,7 @@ class Outgoing:
         Audio in real time never does: most of what is unsettled then is silence, which may be lost.
         Audio that is faster than real time would be lost only because it is early.
         """
-        if self._can_rewind or not self._pace.is_ahead(self._ledger.size, now):
+        if self._can_rewind or not self._pace.is_ahead(self._buffer.size, now):
             return False
         self.has_nearer_deadline = True
         return True

@@ -1,4 +1,10 @@
-"""Compares how fast audio is sent with real time."""
+"""
+Compares how fast audio is accepted with real time.
+
+Audio in real time is never ahead. It is measured where it is accepted, not where it is sent: after
+an outage, what a live source has buffered meanwhile is sent fast, and is not ahead. Nor does a
+source that was idle earn the right to be ahead: only time in which it had to wait counts.
+"""
 
 from math import inf
 
@@ -6,36 +12,58 @@ __all__ = ["Pace"]
 
 # How far audio in real time may be ahead of the clock, in seconds: sources deliver unevenly.
 _LEAD = 1.0
+# How much faster than real time a live source may be, for hours: no two clocks agree.
+_DRIFT = 1.02
 
 
 class Pace:
     """
-    Compares the duration of audio with the clock.
+    Compares the duration of accepted audio with the clock.
 
     Args:
         bytes_per_second: Of the audio; `None` for compressed audio, which is never ahead.
-        keep: Seconds of audio that are kept; half of them may be ahead, if that is less.
+        keep: Seconds of audio that are kept: audio that is no more ahead than this allows for, and
+            all that may be sent before it counts as ahead, is kept.
 
     Attributes:
+        bytes_per_second: Of the audio; `None` while it is unknown.
         held_until: When held-back audio is no longer ahead; infinity if none is held back.
     """
 
     def __init__(self, bytes_per_second: int | None, keep: float = 60.0) -> None:
-        self._bytes_per_second = bytes_per_second
-        self._lead = min(_LEAD, keep / 2)
-        self._began: float | None = None
+        self.bytes_per_second: int | None = bytes_per_second
+        self._lead = min(_LEAD, keep / 8)
+        self._longest = keep * 3 / 4 - self._lead
+        self._behind = 0.0  # seconds between the end of the audio and the clock, when last accepted
+        self._accepted_at = -inf
+        self._was_full = False
         self.held_until = inf
 
-    def begin(self, now: float) -> None:
-        """Note that recording can have begun at *now*; the first call counts."""
-        if self._began is None:
-            self._began = now
+    def accept(self, size: int, now: float, *, is_full: bool) -> None:
+        """
+        Note that *size* bytes have been accepted.
 
-    def is_ahead(self, size: int, now: float) -> bool:
-        """Return whether *size* bytes are more than can have been recorded by *now*."""
-        if self._bytes_per_second is None or self._began is None:
+        Args:
+            size: Bytes of the user's audio.
+            now: The time.
+            is_full: Whether the source has to wait from here on. Live audio gathers meanwhile.
+        """
+        if not self.bytes_per_second:
+            return
+        seconds = size / (self.bytes_per_second * _DRIFT)
+        behind = self._behind + now - self._accepted_at
+        if not self._was_full:  # an idle source is only late by its latest chunk
+            behind = max(self._behind, min(behind, max(seconds, self._lead)))
+        self._behind = min(behind, self._longest) - seconds
+        self._accepted_at = now
+        self._was_full = is_full
+
+    def is_ahead(self, waiting: int, now: float) -> bool:
+        """Return whether audio is ahead after which *waiting* more bytes have been accepted."""
+        if not self.bytes_per_second:
             return False
-        due = self._began + size / self._bytes_per_second - self._lead
+        later = waiting / (self.bytes_per_second * _DRIFT)
+        due = self._accepted_at - self._behind - later - self._lead
         self.held_until = due if due > now else inf
         return due > now
 

@@ -133,7 +133,6 @@ class Recognition(Outgoing):
         """
         self._protocol.move(Move.CONNECTED)
         self._attempt = Attempt(self._reach, is_connected=True, is_reused=is_reused)
-        self._pace.begin(now)
         self.request_ids.append(request_id)
         self._begin("started", now)  # even if middleware holds run-task back
 

@@ -17,6 +17,7 @@ Retry-After of more than a minute is not honored: the error is raised.
 from msgspec import Struct
 
 from paraformer_async.errors import ConnectionLostError, ServiceError, TaskFailedError
+from paraformer_async.options.checks import require_seconds
 from paraformer_async.options.policies import Reconnect
 
 __all__ = ["Retries", "Setback", "is_of_silence"]
@@ -71,7 +72,12 @@ class Retries:
         self.failures = 0
 
     def delay(self, setback: Setback, now: float) -> float | None:
-        """Return the seconds to wait before another attempt; `None` for no further attempt."""
+        """
+        Return the seconds to wait before another attempt; `None` for no further attempt.
+
+        Raises:
+            InvalidOptionError: The user's backoff returned no number of seconds.
+        """
         failure, policy = setback.failure, self._policy
         if policy is None:
             return None
@@ -87,7 +93,7 @@ class Retries:
         began = self._outage_began = now if self._outage_began is None else self._outage_began
         if self._is_spent(policy, now - began, is_silence=is_of_silence(failure)):
             return None
-        return max(policy.backoff(self.failures), failure.retry_after)
+        return max(_backoff(policy, self.failures), failure.retry_after)
 
     def _note_progress(self, setback: Setback) -> None:
         was_stable = setback.ran_for >= _STABLE
@@ -118,7 +124,14 @@ class Retries:
         if now - self._throttled_since >= policy.busy:
             return None
         self._throttled += 1
-        return max(policy.backoff(self._throttled), failure.retry_after)
+        return max(_backoff(policy, self._throttled), failure.retry_after)
+
+
+def _backoff(policy: Reconnect, failures: int) -> float:
+    seconds = policy.backoff(failures)
+    if seconds != 0:
+        require_seconds("reconnect.backoff", seconds)
+    return seconds
 
 
 def is_of_silence(failure: ServiceError) -> bool:

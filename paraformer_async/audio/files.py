@@ -2,17 +2,23 @@
 Audio files as audio sources: every format soundfile reads (WAV, FLAC, Ogg Vorbis/Opus, MP3, …).
 
 Files are read in worker threads, one chunk at a time, so the event loop never blocks on the disk.
+Pipes are copied to a temporary file first.
 """
 
 import logging
 import os
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
+from typing import IO
 
 from anyio import CapacityLimiter, to_thread
 
+from paraformer_async.audio.descriptors import is_on_disk
+from paraformer_async.audio.hints import STANDARD_INPUT
+from paraformer_async.audio.opening import open_file
 from paraformer_async.audio.reading import FileReader
+from paraformer_async.audio.spooling import spool
 from paraformer_async.errors import InvalidOptionError
 
 __all__ = ["AudioFile", "open_audio"]
@@ -28,27 +34,38 @@ async def open_audio(
     Open an audio file for reading, and close it on exit.
 
     Args:
-        path: The file: a regular file on disk. Must be mono.
+        path: The file, a named pipe, or `-` for standard input; mono. What is no file on disk is
+            copied to a temporary one first, to its end.
         chunk_ms: Length of each chunk in ms.
 
     Raises:
         FileNotFoundError, IsADirectoryError, PermissionError: As raised by `open`.
         InvalidOptionError: *path* is not a path.
-        AudioError: The file is not a regular file, cannot be decoded, contains no audio, or has
-            more than one channel.
+        AudioError: The file is a socket, a device or a terminal, cannot be decoded, contains no
+            audio, or has more than one channel.
 
-    Can be canceled between disk reads; the file is closed then, too.
+    Can be canceled between disk reads, and while a pipe is silent; the file is closed then, too.
     """
-    file = _path(path)
+    name = _path(path)
     # A limiter for each file, not the shared one: a file on a slow disk makes no other file wait.
     limiter = CapacityLimiter(1)
-    opened: list[FileReader] = []  # filled by the thread: a canceled call returns nothing
-    try:
-        await to_thread.run_sync(lambda: opened.append(FileReader(file)), limiter=limiter)
-        yield AudioFile(opened[0], chunk_ms, limiter)
-    finally:
-        for reader in opened:
-            reader.close()
+    with ExitStack() as opened:  # filled by threads: a canceled call returns nothing
+        file = await to_thread.run_sync(_open, name, opened, limiter=limiter)
+        if name == STANDARD_INPUT or not is_on_disk(file):
+            file = opened.enter_context(await spool(file, name))
+        reader = await to_thread.run_sync(_start, file, name, opened, limiter=limiter)
+        yield AudioFile(reader, chunk_ms, limiter)
+
+
+def _open(path: Path, opened: ExitStack) -> IO[bytes]:
+    file = open_file(path)
+    return file if path == STANDARD_INPUT else opened.enter_context(file)
+
+
+def _start(file: IO[bytes], path: Path, opened: ExitStack) -> FileReader:
+    reader = FileReader(file, path)
+    opened.callback(reader.close)
+    return reader
 
 
 class AudioFile:

@@ -7,11 +7,15 @@ from pathlib import Path
 
 from paraformer_async.audio._sniffing import Guess
 
-__all__ = ["conversion", "cure", "shown"]
+__all__ = ["STANDARD_INPUT", "conversion", "cure", "shown"]
+
+STANDARD_INPUT = Path("-")
 
 
 def shown(path: Path) -> str:
     """Return *path* as text that can be encoded, whatever the bytes of the name."""
+    if path == STANDARD_INPUT:
+        return "standard input"
     return str(path).encode(errors="backslashreplace").decode()
 
 
@@ -33,10 +37,11 @@ def conversion(path: Path) -> str:
 
     Its output is in the same folder and is never its input, nor a file that exists.
     """
-    target = path.with_name(f"{path.stem}.wav")
+    stem = "audio" if path == STANDARD_INPUT else path.stem
+    target = path.with_name(f"{stem}.wav")
     number = 1
     while target == path or os.path.lexists(target):
-        target = path.with_name(f"{path.stem}-mono{number if number > 1 else ''}.wav")
+        target = path.with_name(f"{stem}-mono{number if number > 1 else ''}.wav")
         number += 1
     command = ["ffmpeg", "-i", _argument(path), "-ac", "1", "-ar", "16000", _argument(target)]
     return subprocess.list2cmdline(command) if os.name == "nt" else shlex.join(command)
@@ -44,5 +49,7 @@ def conversion(path: Path) -> str:
 
 def _argument(path: Path) -> str:
     """Return *path* such that ffmpeg takes it neither for an option nor for a URL."""
+    if path == STANDARD_INPUT:
+        return str(path)  # ffmpeg's own name for it
     name = shown(path)
     return f".{os.sep}{name}" if name.startswith("-") or ":" in path.parts[0] else name

@@ -1,42 +1,67 @@
 """
 Open a file and determine what it is, from its bytes rather than its name.
 
-Only regular files are opened: opening a pipe may block forever, in a call that cannot be canceled.
+A pipe is opened without waiting for its writer: that could take forever, in a call that cannot be
+canceled.
 """
 
 import os
 import stat
+import sys
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from paraformer_async.audio._sniffing import guess_format
-from paraformer_async.audio.hints import cure, shown
+from paraformer_async.audio.hints import STANDARD_INPUT, cure, shown
 from paraformer_async.audio.mpeg import id3_size, is_frame, scan_mpeg
 from paraformer_async.audio.riff import scan_wav
 from paraformer_async.audio.sections import Scan, read_at, scan_flac, scan_ogg, scan_whole
 from paraformer_async.errors import AudioError
 
-__all__ = ["open_regular", "scan_file", "undecodable"]
+__all__ = ["open_file", "scan_file", "undecodable"]
 
 _ADTS = "AAC (ADTS)"
 
 
-def open_regular(path: Path) -> IO[bytes]:
+def open_file(path: Path) -> IO[bytes]:
     """
-    Open a file on disk for reading, unbuffered.
+    Open a file on disk, a named pipe or standard input (`-`) for reading.
+
+    All but standard input is opened unbuffered.
 
     Raises:
         OSError: As raised by `open`.
-        AudioError: It is a pipe, a socket or a device.
+        AudioError: It is a socket or a device, or standard input is a terminal.
     """
+    if path == STANDARD_INPUT:
+        return open_stdin()
     mode = path.stat().st_mode
+    if stat.S_ISFIFO(mode):
+        return os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0)
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # `open` refuses a folder
-        kind = "pipe" if stat.S_ISFIFO(mode) else "socket" if stat.S_ISSOCK(mode) else "device"
+        kind = "socket" if stat.S_ISSOCK(mode) else "device"
         raise AudioError(
             f"{shown(path)} is a {kind}, not a file on disk",
             hint=f"write its audio to a file first, or use stream(), which can read from a {kind}",
         )
     return path.open("rb", buffering=0)
+
+
+def open_stdin() -> IO[bytes]:
+    """
+    Return standard input, to be read as bytes.
+
+    Raises:
+        AudioError: There is none, or it is a terminal.
+    """
+    file = getattr(sys.stdin, "buffer", None)
+    if file is None or file.closed:
+        raise AudioError("there is no standard input to read", hint="pass the path of a file")
+    if file.isatty():
+        raise AudioError(
+            "standard input is a terminal, not audio", hint="pipe audio into it, or pass a path"
+        )
+    return cast("IO[bytes]", file)
 
 
 def scan_file(file: IO[bytes], path: Path) -> Scan:

@@ -2,11 +2,11 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import IO, TYPE_CHECKING, Literal
 
 from paraformer_async.audio.decoding.samples import float_to_s16le, native_dtype, open_sequential
 from paraformer_async.audio.hints import conversion, shown
-from paraformer_async.audio.opening import open_regular, scan_file, undecodable
+from paraformer_async.audio.opening import scan_file, undecodable
 from paraformer_async.audio.regions import Region
 from paraformer_async.audio.sections import Scan, Section, ends_early
 from paraformer_async.errors import AudioError
@@ -38,15 +38,19 @@ class FileReader:
         frames: Number of samples declared; 0 if unknown.
         done: Number of samples before the current position.
 
+    Args:
+        raw: The open file, or a copy of it; it can seek. Closed with the reader, and on errors.
+        path: Its path, for messages.
+
     Raises:
-        OSError: As raised by `open`.
+        OSError: The file cannot be read.
         AudioError: The file cannot be decoded, contains no audio, or has more than one channel.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, raw: IO[bytes], path: Path) -> None:
         self.path: str = shown(path)
         self._path = path
-        self._raw = raw = open_regular(path)
+        self._raw = raw
         self._damage: Exception | None = None
         self.done: int = 0
         try:

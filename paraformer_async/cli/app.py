@@ -65,7 +65,9 @@ def transcribe(
     files: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FILE", help="Audio files: wav, flac, ogg or mp3; mono.", show_default=False
+            metavar="FILE",
+            help="Audio files: wav, flac, ogg or mp3; mono. - is standard input.",
+            show_default=False,
         ),
     ],
     local: Annotated[

@@ -28,6 +28,8 @@ from paraformer_async.server import LocalServer, make_engine
 
 __all__ = ["transcribe_files"]
 
+_STANDARD_INPUT = Path("-")
+
 
 async def transcribe_files(
     files: list[Path],
@@ -43,7 +45,7 @@ async def transcribe_files(
     Cancellation ends the current recognition and propagates; files already written remain.
 
     Args:
-        files: The audio files.
+        files: The audio files; `-` for standard input.
         options: Options for the recognizer.
         format: Output format.
         output_dir: Folder to write one file per input to; `None` to print.
@@ -86,7 +88,8 @@ def _targets(files: list[Path], output_dir: Path | None, format: OutputFormat) -
     sources: dict[str, Path] = {}
     targets: list[Path | None] = []
     for path in files:
-        target = output_dir / f"{path.stem}.{format.value}"
+        stem = "stdin" if path == _STANDARD_INPUT else path.stem
+        target = output_dir / f"{stem}.{format.value}"
         other = sources.setdefault(os.path.normcase(target), path)
         if len(sources) == len(targets):
             raise InvalidOptionError(
@@ -131,8 +134,6 @@ async def _recognizer(
 async def _outcome(
     recognizer: AsyncRecognizer, path: Path, display: ProgressDisplay
 ) -> Transcript | Exception:
-    if str(path) == "-":
-        return AudioError("standard input is not a file", hint="write its audio to a file first")
     try:
         return await recognizer.transcribe(path, on_result=display.update)
     except (ParaformerError, OSError) as error:

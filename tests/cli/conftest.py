@@ -71,17 +71,24 @@ def environment(tmp_path: Path) -> dict[str, str]:
 def run(environment: dict[str, str], tmp_path: Path) -> Run:
     """Return a function that runs the command in an empty folder and waits for it to exit."""
 
-    def run(*arguments: object, command: Sequence[str] = COMMAND, **env: str) -> object:
-        return subprocess.run(
-            [*command, *map(_argument, arguments)],
-            cwd=tmp_path,
-            env=environment | env,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            timeout=60,
-            check=False,
-        )
+    def run(
+        *arguments: object,
+        command: Sequence[str] = COMMAND,
+        stdin: Path = Path(os.devnull),
+        **env: str,
+    ) -> object:
+        with stdin.open("rb") as file:
+            return subprocess.run(
+                [*command, *map(_argument, arguments)],
+                cwd=tmp_path,
+                env=environment | env,
+                stdin=file,
+                capture_output=True,
+                text=True,
+                encoding="utf-8",
+                timeout=60,
+                check=False,
+            )
 
     return run  # type: ignore[return-value]
 

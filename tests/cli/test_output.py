@@ -101,8 +101,11 @@ def test_an_input_is_never_an_output(run: Run, tmp_path: Path) -> None:
     assert before == audio.read_bytes()
 
 
-def test_standard_input_as_a_file(run: Run) -> None:
-    """`-` and pipes are refused in one line that says what to do."""
+def test_standard_input_as_a_file(run: Run, one_second: Path, tmp_path: Path) -> None:
+    """`-` is standard input, and its output file is named for it."""
+    done = run(*SCRIPTED, "--output-dir", ".", "-", stdin=one_second)
+    assert (0, "") == (done.returncode, done.stderr)
+    assert (tmp_path / "stdin.txt").read_text(encoding="utf-8")
     done = run(*SCRIPTED, "-")
     assert (1, "") == (done.returncode, done.stdout)
-    assert "-: standard input is not a file (write its audio to a file first)" in done.stderr
+    assert "standard input contains no audio" in done.stderr

@@ -10,6 +10,7 @@ from anyio.abc import TaskGroup
 
 from paraformer_async._client.quota import Quota
 from paraformer_async._client.run import Run
+from paraformer_async._client.slowdown import Slowdown
 from paraformer_async._client.timer import Timer
 from paraformer_async._core.recognition import Recognition
 from paraformer_async._net.contract import Transport
@@ -55,6 +56,7 @@ async def streams(peers: list[Peer]) -> AsyncIterator[Open]:
     """Return a function that makes a stream whose connections lead to *peers*."""
     dialled = iter(peers)
     timer = Timer(time.monotonic)
+    slowdown = Slowdown(1000, time.monotonic)
 
     async def dial(_: Options) -> Transport:
         return next(dialled)
@@ -79,6 +81,7 @@ async def streams(peers: list[Peer]) -> AsyncIterator[Open]:
                 checked,
                 pool=pool,
                 quota=Quota(20, 60, time.monotonic),
+                slowdown=slowdown,
                 timer=timer,
                 source=None if audio is None else chunks(audio),
                 clock=time.monotonic,

@@ -5,6 +5,8 @@ import asyncio
 import anyio
 import pytest
 
+from paraformer_async import RemoteProtocolError
+from paraformer_async._client import inbox as module
 from paraformer_async._client.inbox import Inbox
 from paraformer_async.results import AudioGap, RecognitionResult, Sentence
 
@@ -20,7 +22,7 @@ async def read(inbox: Inbox) -> RecognitionResult | None:
     """Wait for the next result, as the user's loop does; `None` at the end."""
     while not inbox.results and not inbox.is_ended:
         await inbox.changed.wait()
-    return inbox.results.pop(0) if inbox.results else None
+    return inbox.take() if inbox.results else None
 
 
 def texts(inbox: Inbox) -> list[str]:
@@ -33,7 +35,7 @@ def texts(inbox: Inbox) -> list[str]:
 
 async def test_finals_are_kept_and_partials_replaced() -> None:
     """Every final result waits; of partial ones only the newest, also before a final one."""
-    inbox = Inbox()
+    inbox = Inbox(lambda _: None)
     for text, is_final in (("a", 0), ("ab", 0), ("ab.", 1), ("c.", 1), ("d", 0), ("de", 0)):
         inbox.put(result(text, is_final=bool(is_final)))
     inbox.end()
@@ -42,7 +44,7 @@ async def test_finals_are_kept_and_partials_replaced() -> None:
 
 async def test_a_gap_is_kept() -> None:
     """A gap counts as final: it is not replaced by what comes after it."""
-    inbox = Inbox()
+    inbox = Inbox(lambda _: None)
     inbox.put(AudioGap.between(0, 100))
     inbox.put(result("a"))
     inbox.end()
@@ -51,7 +53,7 @@ async def test_a_gap_is_kept() -> None:
 
 async def test_what_waits_is_read_after_the_end() -> None:
     """Unread results are still returned after the end; only then nothing is."""
-    inbox = Inbox()
+    inbox = Inbox(lambda _: None)
     inbox.put(result("a", is_final=True))
     inbox.end()
     assert ["a"] == texts(inbox)
@@ -61,7 +63,7 @@ async def test_what_waits_is_read_after_the_end() -> None:
 @pytest.mark.parametrize("readers", [1, 3])
 async def test_readers_are_woken(readers: int) -> None:
     """A reader is woken by a result or by the end; each result goes to one reader."""
-    inbox = Inbox()
+    inbox = Inbox(lambda _: None)
     found: list[str | None] = []
 
     async def reader() -> None:
@@ -81,7 +83,7 @@ async def test_readers_are_woken(readers: int) -> None:
 
 async def test_cancelled_reading_takes_nothing() -> None:
     """A reader that is canceled in the moment of an arrival has taken nothing."""
-    inbox = Inbox()
+    inbox = Inbox(lambda _: None)
     reading = asyncio.create_task(read(inbox))
     await anyio.wait_all_tasks_blocked()
     inbox.put(result("a", is_final=True))
@@ -90,3 +92,44 @@ async def test_cancelled_reading_takes_nothing() -> None:
         await reading
     inbox.end()
     assert ["a"] == texts(inbox)
+
+
+async def test_too_many_unread_results_hold_audio_back(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """At the limit, the inbox is full, with one warning, until half has been read; none is lost."""
+    monkeypatch.setattr(module, "_LIMIT", 10)
+    changes: list[bool] = []
+    inbox = Inbox(changes.append)
+    numbers = iter(range(100))
+    texts: list[str] = []
+
+    def put(count: int) -> None:
+        for _ in range(count):
+            inbox.put(result(str(next(numbers)), is_final=True))
+
+    for _ in range(2):
+        put(9)
+        assert changes[-1:] in ([], [False])
+        put(3)
+        assert changes[-1]
+        texts += [inbox.take().text for _ in range(6)]
+        assert changes[-1]
+        texts += [inbox.take().text]
+        assert not changes[-1]
+        texts += [inbox.take().text for _ in range(5)]
+    assert [True, False, True, False] == changes
+    assert [str(number) for number in range(24)] == texts
+    assert [
+        "10 results are unread: no audio is accepted until they are read"
+    ] * 2 == caplog.messages
+
+
+async def test_results_without_end_are_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service that sends as many results again after the limit breaks the protocol."""
+    monkeypatch.setattr(module, "_LIMIT", 10)
+    inbox = Inbox(lambda _: None)
+    with pytest.raises(RemoteProtocolError, match="20 results came"):
+        for _ in range(100):
+            inbox.put(result("a", is_final=True))
+    assert 20 == len(inbox.results)

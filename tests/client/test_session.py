@@ -14,6 +14,7 @@ from paraformer_async import (
     Timeouts,
     UsageError,
 )
+from paraformer_async._client import inbox
 from paraformer_async._core.wire import (
     Audio,
     FinishTask,
@@ -474,3 +475,42 @@ async def test_a_source_of_the_wrong_kind_is_refused_at_once(open_stream: Open) 
 async def _never() -> AsyncIterator[bytes]:
     await anyio.sleep_forever()
     yield b""
+
+
+@pytest.mark.parametrize("is_push", [True, False])
+async def test_audio_waits_for_unread_results(
+    is_push: bool, open_stream: Open, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With too many unread results, `send` and sources wait until they are read; none is lost."""
+    monkeypatch.setattr(inbox, "_LIMIT", 4)
+    are_unread = anyio.Event()
+
+    async def source() -> AsyncIterator[bytes]:
+        yield FRAME
+        await are_unread.wait()
+        yield FRAME
+
+    async with (
+        open_stream(None if is_push else source()) as stream,
+        anyio.create_task_group() as tasks,
+    ):
+        await peer.wait_for(RunTask)
+        peer.start()
+        if is_push:
+            await stream.send(FRAME)
+        await peer.wait_for(Audio)
+        for number in range(6):
+            peer.send_final(str(number), 10 * number + 10)
+        await anyio.wait_all_tasks_blocked()
+        are_unread.set()
+        if is_push:
+            tasks.start_soon(stream.send, FRAME)
+            await anyio.wait_all_tasks_blocked()
+            tasks.start_soon(stream.finish)
+        await anyio.wait_all_tasks_blocked()
+        assert [] == peer.received
+        texts = [(await anext(stream)).text for _ in range(4)]
+        await peer.wait_for(FinishTask)
+        peer.finish()
+        texts += [result.text async for result in stream]
+    assert list("012345") == texts

@@ -15,6 +15,13 @@ def buffer(frames: int = 100) -> AudioBuffer:
     return AudioBuffer(Framer(16000), limit=frames * FRAME)
 
 
+def wav_header(channels: int, bits: int, note: bytes = b"", size: int = 0) -> bytes:
+    """Return the header of a WAV stream of PCM, with another chunk before its samples."""
+    block = channels * bits // 8
+    form = struct.pack("<IHHIIHH", 16, 1, channels, 16_000, 16_000 * block, block, bits)
+    return b"RIFF" + bytes(4) + b"WAVEfmt " + form + note + b"data" + size.to_bytes(4, "little")
+
+
 def items(box: AudioBuffer) -> list[bytes | Mark | Seam]:
     """Take all items, as the machine does."""
     taken: list[bytes | Mark | Seam] = []
@@ -74,7 +81,7 @@ def test_the_timer_comes_after_all_audio() -> None:
 
 @pytest.mark.parametrize("by", ["timer", "seam"])
 def test_a_sample_is_not_divided(by: str) -> None:
-    """Half a sample is held back from a mark; at the end, all leaves."""
+    """Half a sample is held back from a mark, until its other half comes."""
     box = buffer()
     seam = Seam()
 
@@ -91,9 +98,69 @@ def test_a_sample_is_not_divided(by: str) -> None:
     box.add(b"d")
     expected = mark()
     assert [b"cd", expected] == items(box)
+
+
+@pytest.mark.parametrize("before", [0, 2, FRAME, FRAME + 2])
+def test_half_a_sample_at_the_end_is_left_out(
+    before: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Half a sample at the end of PCM is not sent, and a warning says so, once."""
+    box = buffer()
+    box.add(bytes(before))
     box.add(b"e")
     box.mark_end()
-    assert [b"e", Mark.END] == items(box)
+    box.mark_end()
+    *frames, end = items(box)
+    assert end is Mark.END
+    assert bytes(before) == b"".join(frames)  # type: ignore[arg-type]
+    assert ["the audio ends within a sample: its last 1 byte(s) are left out"] == caplog.messages
+
+
+def test_whole_samples_are_no_reason_for_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    """Audio that ends with a sample is sent to its end, without a warning."""
+    box = buffer()
+    box.add(b"abc")
+    box.add(b"d")
+    box.mark_end()
+    assert [b"abcd", Mark.END] == items(box)
+    assert [] == caplog.messages
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("bits", [8, 16, 24, 32])
+@pytest.mark.parametrize("is_size_known", [False, True])
+def test_part_of_a_block_at_the_end_of_a_wav_stream_is_left_out(
+    channels: int, bits: int, is_size_known: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A WAV stream ends with a sample of all channels, whatever its width is."""
+    block = channels * bits // 8
+    header = wav_header(channels, bits, size=90_000 if is_size_known else 0)
+    for part in range(block):
+        box = AudioBuffer(Framer(16000), limit=1_000_000, is_wav=True)
+        box.add(header + bytes(range(240)) * 5 * block + bytes(part))
+        box.mark_end()
+        *frames, _ = items(box)
+        assert header + bytes(range(240)) * 5 * block == b"".join(frames)  # type: ignore[arg-type]
+    assert block - 1 == len(caplog.messages)
+
+
+def test_what_follows_the_samples_of_a_wav_stream_is_sent(caplog: pytest.LogCaptureFixture) -> None:
+    """A chunk after the samples, however long it is, is no part of a sample."""
+    stream = wav_header(2, 24, size=600) + bytes(600) + b"LIST\x02\x00\x00\x00ab"
+    box = AudioBuffer(Framer(16000), limit=1_000_000, is_wav=True)
+    box.add(stream)
+    box.mark_end()
+    *frames, _ = items(box)
+    assert stream == b"".join(frames)  # type: ignore[arg-type]
+    assert [] == caplog.messages
+
+
+def test_half_a_header_is_sent() -> None:
+    """A WAV stream that ends within its header has no samples; the service says what is wrong."""
+    box = AudioBuffer(Framer(16000), limit=1_000_000, is_wav=True)
+    box.add(wav_header(1, 16)[:31])
+    box.mark_end()
+    assert [wav_header(1, 16)[:31], Mark.END] == items(box)
 
 
 def test_a_seam_lies_between_the_audio() -> None:
@@ -142,10 +209,9 @@ def test_no_frame_of_a_wav_stream_ends_within_a_sample(
 ) -> None:
     """Whatever a sample's width, and however long the header, a mark stands between samples."""
     block = channels * bits // 8
-    form = struct.pack("<IHHIIHH", 16, 1, channels, 16_000, 16_000 * block, block, bits)
     note = b"LIST" + extra.to_bytes(4, "little") + bytes(extra) if extra else b""
-    header = b"RIFF" + bytes(4) + b"WAVEfmt " + form + note + b"data" + bytes(4)
-    stream = header + bytes(range(1, 201)) * 200
+    header = wav_header(channels, bits, note)
+    stream = header + bytes(range(1, 201)) * 198
     box = AudioBuffer(Framer(16000), limit=1_000_000, is_wav=True)
     for piece in range(pieces):
         box.add(stream[piece * FRAME : (piece + 1) * FRAME])

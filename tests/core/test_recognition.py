@@ -196,6 +196,18 @@ class TestSending:
         assert [] == table.machine.data_to_send(0.0)
         assert table.machine.waiting
 
+    def test_a_paused_machine_is_full(self) -> None:
+        """While its input is paused, senders wait, and what it has accepted leaves."""
+        table = Table()
+        table.machine.send(FRAME, 0.0)
+        table.machine.is_paused = True
+        assert table.machine.is_full
+        assert not table.machine.has_room
+        assert SECOND // 10 == size(table.start())
+        table.machine.is_paused = False
+        assert not table.machine.is_full
+        assert table.machine.has_room
+
     def test_audio_waits_for_task_started(self) -> None:
         """`run-task` leaves alone; audio and the end follow when the task has started."""
         table = Table()
@@ -591,6 +603,58 @@ class TestTakingOver:
         assert size(table.flush()) > 0
         table.again()
         assert 60 * len(FRAME) > size(table.received) - SECOND
+
+    def test_recorded_audio_after_idle_minutes_is_held_back(self) -> None:
+        """Minutes of audio at once after ten idle minutes: no more is sent than is kept."""
+        table = Table()
+        table.start(10)
+        table.deliver(final(1000))
+        table.now = 600.0
+        for _ in range(3000):
+            table.machine.send(FRAME, table.now)
+        sent = size(table.flush())
+        assert 40 * SECOND < sent < 60 * SECOND
+        table.now += 0.2
+        assert sent == size(table.again())
+
+    def test_live_audio_is_not_held_back_after_silence_and_an_outage(self) -> None:
+        """However much silence is unsettled, live audio that gathered in an outage leaves."""
+        table = Table()
+        table.start()
+        for _ in range(900):
+            table.now += 0.1
+            table.machine.send(FRAME, table.now)
+            table.flush()
+        assert 90 * SECOND == size(table.received)
+        table.deliver(partial(80_000))  # no speech before
+        table.lose()
+        gathered = 0
+        for _ in range(400):
+            table.now += 0.1
+            if table.machine.is_full:
+                gathered += 1
+            else:
+                table.machine.send(FRAME, table.now)
+        assert gathered > 300
+        table.start(gathered)
+        assert inf == table.machine._pace.held_until
+        assert not table.machine.waiting
+        for _ in range(300):
+            table.now += 0.1
+            table.machine.send(FRAME, table.now)
+            assert [Audio(FRAME)] == table.flush()
+
+    def test_a_live_wav_stream_of_wide_samples_is_not_held_back(self) -> None:
+        """The pace of a WAV stream is that of its header: 24 bits in real time are real time."""
+        table = Table(format="wav")
+        table.machine.send(wav_header(channels=1, bits=24), 0.0)
+        table.start()
+        for _ in range(1000):
+            table.now += 0.1
+            table.machine.send(bytes(4800), table.now)
+            table.flush()
+        assert inf == table.machine._pace.held_until
+        assert 100 * 48_000 - 4800 <= size(table.received) - 44
 
     def test_events_in_binary_frames_are_named_as_a_likely_cause(self) -> None:
         """A service that sends binary frames is rarely the one that was meant."""

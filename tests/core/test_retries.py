@@ -8,6 +8,7 @@ from paraformer_async import (
     ConnectionLostError,
     DeadlineError,
     HandshakeError,
+    InvalidOptionError,
     LocalProtocolError,
     Reconnect,
     ServiceError,
@@ -182,3 +183,12 @@ def test_a_throttled_account_is_waited_for_with_a_bound_of_its_own() -> None:
     assert retries.delay(throttled, 100.0) is None
     assert retries.delay(refused, 101.0) == 1
     assert retries.delay(throttled, 102.0) == 1
+
+
+@pytest.mark.parametrize("seconds", [math.nan, math.inf, -1, "x", None, 10**400])
+@pytest.mark.parametrize("setback", [dropped, throttled])
+def test_a_backoff_that_is_no_number_of_seconds(seconds: object, setback: Setback) -> None:
+    """A backoff of the user that returns nonsense is one clear error."""
+    retries = Retries(Reconnect(backoff=lambda _: seconds))  # type: ignore[arg-type, return-value]
+    with pytest.raises(InvalidOptionError, match=r"reconnect\.backoff.*number of seconds"):
+        retries.delay(setback, 0.0)

@@ -453,6 +453,29 @@ async def test_submissions_are_paced() -> None:
         assert anyio.current_time() - begin >= 2.0
 
 
+@pytest.mark.parametrize("fault", [Throttle(), Refuse(429)])
+async def test_many_streams_of_a_throttled_account(fault: Throttle | Refuse) -> None:
+    """Streams of which some are throttled are all recognized, with no attempt too many."""
+    retries: list[RetryScheduled] = []
+    complete: list[list[int]] = []
+    limits = PoolLimits(tasks_per_second=200)
+    async with (
+        ScriptedServer(faults=[fault] * 10, script=marks()) as server,
+        recognizer_for(server, pool=limits, observe=noting(retries)) as recognizer,
+    ):
+
+        async def recognize() -> None:
+            complete.append(marks_of([one async for one in recognizer.stream(marked(100))]))
+
+        with anyio.fail_after(30):
+            async with anyio.create_task_group() as tasks:
+                for _ in range(30):
+                    tasks.start_soon(recognize)
+        assert 0 == recognizer.statistics().waiting_for_quota
+    assert [list(range(5))] * 30 == complete
+    assert 10 == len(retries)
+
+
 async def test_a_wav_stream_is_resumed() -> None:
     """A lost WAV stream is resumed with its header and the unsettled audio."""
     audio = marked(4000)

@@ -1,0 +1,250 @@
+"""Pipes and standard input in place of a file: copied to their end, and read like one."""
+
+import io
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+
+import anyio
+import anyio.lowlevel
+import numpy as np
+import pytest
+import soundfile
+
+from paraformer_async.audio import spooling
+from paraformer_async.audio.blocking import Interruptible
+from paraformer_async.audio.files import open_audio
+from paraformer_async.errors import AudioError
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.skipif(sys.platform == "win32", reason="there are no named pipes"),
+]
+
+NOISE = np.random.default_rng(5).normal(0, 3000, 90_000).astype(np.int16)
+STDIN = Path("-")
+
+
+def encoded(samples: np.ndarray = NOISE) -> bytes:
+    """Return *samples* as a WAV file."""
+    file = io.BytesIO()
+    soundfile.write(file, samples, 16_000, format="WAV")
+    return file.getvalue()
+
+
+@contextmanager
+def write(path: Path, data: bytes) -> Iterator[None]:
+    """Write *data* to a pipe meanwhile; it may be that nobody reads it."""
+
+    def run() -> None:
+        with suppress(BrokenPipeError):
+            path.write_bytes(data)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        reading = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        for _ in range(5000):  # let the writer go, whether or not anybody has read all of it
+            if not thread.is_alive():
+                break
+            with suppress(BlockingIOError):
+                os.read(reading, 1 << 20)
+            thread.join(0.001)
+        os.close(reading)
+        assert not thread.is_alive()
+
+
+def put_in_place_of_stdin(monkeypatch: pytest.MonkeyPatch, file: object) -> None:
+    """Let *file* be standard input."""
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=file))
+
+
+@pytest.fixture
+def fifo(tmp_path: Path) -> Path:
+    """Return a named pipe."""
+    path = tmp_path / "pipe.wav"
+    os.mkfifo(path)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """In the end there is no temporary file, no descriptor is open, and no thread waits."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    before = len(list(Path("/dev/fd").iterdir()))
+    yield
+    for thread in threading.enumerate():
+        if thread.name == "audio source":
+            thread.join(5)
+            assert not thread.is_alive()
+    assert [] == list(folder.iterdir())
+    assert before == len(list(Path("/dev/fd").iterdir()))
+
+
+async def read(path: Path) -> np.ndarray:
+    """Return the samples of a file, read within a bounded time."""
+    with anyio.fail_after(5):
+        async with open_audio(path) as audio:
+            return np.frombuffer(b"".join([chunk async for chunk in audio]), "<i2")
+
+
+async def test_a_named_pipe_is_read_to_its_end(fifo: Path) -> None:
+    """A named pipe is read like a file, though its writer comes late, and writes in pieces."""
+    done = anyio.Event()
+    async with anyio.create_task_group() as tasks:
+
+        async def check() -> None:
+            assert np.array_equal(NOISE, await read(fifo))
+            done.set()
+
+        tasks.start_soon(check)
+        await anyio.wait_all_tasks_blocked()
+        with write(fifo, encoded()):
+            await done.wait()
+
+
+async def test_a_pipe_is_read_again_from_its_copy(fifo: Path) -> None:
+    """After a lost connection, the audio of a pipe is read again, from any position."""
+    with write(fifo, encoded()), anyio.fail_after(5):
+        async with open_audio(fifo) as audio:
+            assert audio.frames == len(NOISE)
+            assert NOISE.tobytes() == b"".join([chunk async for chunk in audio])
+            again = b"".join([chunk async for chunk in audio.read_from(100_000)])
+    assert NOISE.tobytes()[100_000:] == again
+
+
+async def test_an_open_descriptor_is_read() -> None:
+    """The path of an open pipe, as of a shell's `<(command)`, is read like the pipe."""
+    reading, writing = os.pipe()
+    os.write(writing, encoded(NOISE[:1000]))
+    os.close(writing)
+    assert np.array_equal(NOISE[:1000], await read(Path(f"/dev/fd/{reading}")))
+    os.close(reading)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "file", "memory"])
+async def test_standard_input(
+    kind: str, fifo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`-` is all that is left in standard input, whatever it is; it stays open."""
+    data = b"skip" + encoded()
+    (tmp_path / "a.wav").write_bytes(data)
+    with write(fifo, data), fifo.open("rb") as pipe, (tmp_path / "a.wav").open("rb") as on_disk:
+        file = {"pipe": pipe, "file": on_disk, "memory": io.BytesIO(data)}[kind]
+        assert b"skip" == file.read(4)
+        put_in_place_of_stdin(monkeypatch, file)
+        assert np.array_equal(NOISE, await read(STDIN))
+        assert not file.closed
+
+
+@pytest.mark.parametrize("is_closed", [False, True])
+async def test_no_standard_input(is_closed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a standard input, as in a service, the error says so."""
+    file = io.BytesIO()
+    file.close()
+    put_in_place_of_stdin(monkeypatch, file if is_closed else None)
+    with pytest.raises(AudioError, match="there is no standard input"):
+        await read(STDIN)
+
+
+async def test_a_terminal_is_no_audio(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Standard input that is a terminal is refused at once, with what to do."""
+    ours, theirs = os.openpty()
+    with os.fdopen(theirs, "rb") as file:
+        put_in_place_of_stdin(monkeypatch, file)
+        with pytest.raises(AudioError, match=r"is a terminal, not audio.*pipe audio into it"):
+            await read(STDIN)
+    os.close(ours)
+
+
+async def test_errors_name_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be used is named, with a command that reads standard input, too."""
+    monkeypatch.chdir(tmp_path)
+    put_in_place_of_stdin(monkeypatch, io.BytesIO())
+    with pytest.raises(AudioError, match="standard input contains no audio"):
+        await read(STDIN)
+    stereo = encoded(np.stack([NOISE, NOISE], axis=1))
+    put_in_place_of_stdin(monkeypatch, io.BytesIO(stereo))
+    command = "ffmpeg -i - -ac 1 -ar 16000 audio.wav"
+    with pytest.raises(AudioError, match=f"standard input has 2 channels.*{command}"):
+        await read(STDIN)
+
+
+async def test_a_silent_pipe_can_be_canceled(fifo: Path, tmp_path: Path) -> None:
+    """Reading a pipe without a writer ends when it is canceled, and delays no other file."""
+    (tmp_path / "a.wav").write_bytes(encoded())
+    async with anyio.create_task_group() as tasks:
+        for _ in range(50):
+            tasks.start_soon(read, fifo)
+        await anyio.wait_all_tasks_blocked()
+        assert np.array_equal(NOISE, await read(tmp_path / "a.wav"))
+        tasks.cancel_scope.cancel()
+
+
+async def test_a_copy_that_is_not_taken_is_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copy that is complete in the step of the cancellation is deleted, too."""
+
+    async def read_and_wait(copier: Interruptible, _: object) -> AsyncIterator[bytes]:
+        for block in copier:
+            yield block
+        copier.close()
+        scope.cancel()
+        await anyio.lowlevel.checkpoint()
+
+    monkeypatch.setattr(spooling, "read_in_thread", read_and_wait)
+    put_in_place_of_stdin(monkeypatch, io.BytesIO(encoded()))
+    with anyio.CancelScope() as scope:
+        await read(STDIN)
+    assert scope.cancelled_caught
+
+
+async def test_audio_without_an_end_is_refused(fifo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pipe that contains more than a file can hold does not fill the disk."""
+    monkeypatch.setattr(spooling, "_LARGEST", 100_000)
+    with write(fifo, encoded()), pytest.raises(AudioError, match=r"more than .*stream\(\)"):
+        await read(fifo)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is full")
+async def test_a_full_disk_is_the_error_of_the_disk(
+    fifo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the copy cannot be written, that error comes out."""
+    monkeypatch.setattr(tempfile, "TemporaryFile", partial(open, "/dev/full", "w+b"))
+    with write(fifo, encoded()), pytest.raises(OSError, match="No space left"):
+        await read(fifo)
+
+
+CHILD = """
+import asyncio
+from paraformer_async.audio.blocking import Interruptible
+from paraformer_async.audio.files import open_audio
+
+async def main():
+    async with asyncio.timeout(0.2):
+        async with open_audio("-"):
+            pass
+
+asyncio.run(main())
+"""
+
+
+def test_a_program_ends_while_standard_input_is_open() -> None:
+    """A program that gives up on a silent standard input ends at once, and is not aborted."""
+    with subprocess.Popen(
+        [sys.executable, "-c", CHILD], stdin=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as child:
+        assert child.stderr is not None
+        assert 1 == child.wait(10)
+        assert b"TimeoutError" in child.stderr.read()
