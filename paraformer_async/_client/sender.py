@@ -201,11 +201,12 @@ class Sender:
 
     async def _pump_once(self, source: Chunks) -> None:
         taken = 0
-        unsent = self._machine.waiting
+        machine = self._machine
+        unsent = machine.waiting
         async with aclosing(source):
             async for given in source:
                 chunk = given if type(given) is bytes else immutable(given)
-                if self.turns.waiting or (unsent and self._machine.is_full):
+                if self.turns.waiting or machine.is_paused or (unsent and machine.is_full):
                     await self.turns.wait()
                 if self._rewind_to is not None:
                     return
