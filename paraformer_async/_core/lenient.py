@@ -3,8 +3,8 @@ Decodes events of the service that deviate from the documentation.
 
 The service adds fields and changes types without notice. A field that only informs (usage, ids,
 emotion) must never end a recognition, so unusable values are left out: numbers may be fractions or
-text, text may contain half a surrogate pair, anything may be null, NaN or of another type. An event
-is refused only if its sentence is unusable.
+text, text may contain half a surrogate pair, anything may be null, NaN, of another type or nested
+too deep to be read. An event is refused only if its sentence is unusable.
 """
 
 import json
@@ -13,6 +13,7 @@ from contextlib import suppress
 from math import isfinite
 from typing import Any
 
+from paraformer_async._core.nesting import shallow
 from paraformer_async.errors import RemoteProtocolError
 
 __all__ = ["parse", "usable"]
@@ -27,10 +28,16 @@ def parse(frame: str | bytes) -> Any:
     """
     Parse *frame* as JSON; accept NaN, infinities, control characters and half surrogate pairs.
 
+    Values that are nested too deep are `None`.
+
     Raises:
-        ValueError, RecursionError: The frame is not JSON.
+        ValueError: The frame is not JSON.
     """
-    return json.loads(frame, strict=False, parse_int=_integer)
+    text = frame if isinstance(frame, str) else frame.decode(errors="surrogatepass")
+    try:
+        return _parse(text)
+    except RecursionError:
+        return _parse(shallow(text))
 
 
 def usable(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -49,10 +56,14 @@ def usable(document: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "header": kept,
         "payload": {
-            "output": {"sentence": None if sentence is None else _sentence(sentence)},
+            "output": {"sentence": None if sentence is None else _with_stash(sentence)},
             "usage": _usage(payload.get("usage")),
         },
     }
+
+
+def _parse(text: str) -> Any:
+    return json.loads(text, strict=False, parse_int=_integer)
 
 
 def _integer(digits: str) -> int | float:
@@ -71,7 +82,11 @@ def _sentence(value: Any) -> dict[str, Any]:
         if not words:
             raise RemoteProtocolError("the text of a sentence cannot be read")
         text = "".join(word.get("text", "") + word.get("punctuation", "") for word in words)
-    sentence = _fields(value, _SENTENCE) | {"text": _as_text(text), "words": words}
+    return _fields(value, _SENTENCE) | {"text": _as_text(text), "words": words}
+
+
+def _with_stash(value: Any) -> dict[str, Any]:
+    sentence = _sentence(value)
     stash = value.get("stash")
     if isinstance(stash, dict):
         with suppress(RemoteProtocolError):  # it only informs

@@ -31,7 +31,6 @@ from paraformer_async._core.retries import Retries, Setback
 from paraformer_async._core.verdict import Again, Attempt, Over, Verdict
 from paraformer_async._core.wire import (
     EVENTS,
-    NO_OUTPUT,
     NOTHING,
     UNREADABLE,
     Event,
@@ -41,6 +40,7 @@ from paraformer_async._core.wire import (
     TaskFinished,
     TaskStarted,
     decode_event,
+    result_of,
 )
 from paraformer_async.errors import (
     AudioLostError,
@@ -161,9 +161,7 @@ class Recognition(Outgoing):
             return self._receive_other(frame, now)
         if self._protocol.phase not in _RESULTS:
             return self._receive_other(frame, now)
-        payload = message.payload or NOTHING
-        output = payload.output or NO_OUTPUT
-        return self._take_result(ResultGenerated(output.sentence, payload.usage), now)
+        return self._take_result(result_of(message.payload or NOTHING), now)
 
     def deadline(self) -> float:
         """Return when to call `expired`; infinity for never."""

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from paraformer_async._core.lenient import parse, usable
 from paraformer_async.errors import RemoteProtocolError
@@ -21,11 +22,11 @@ from paraformer_async.results import Sentence, Usage
 __all__ = [
     "EVENTS",
     "NOTHING",
-    "NO_OUTPUT",
     "UNREADABLE",
     "Audio",
     "Command",
     "Event",
+    "EventPayload",
     "FinishTask",
     "OutgoingFrame",
     "Resource",
@@ -40,6 +41,7 @@ __all__ = [
     "decode_event",
     "encode",
     "name_of",
+    "result_of",
 ]
 
 
@@ -155,14 +157,22 @@ def decode_event(frame: str | bytes) -> tuple[str, Event]:
     header, payload = envelope.header, envelope.payload or NOTHING
     match header:
         case ResultHeader():
-            output = payload.output or NO_OUTPUT
-            return header.task_id, ResultGenerated(output.sentence, payload.usage)
+            return header.task_id, result_of(payload)
         case _StartedHeader():
             return header.task_id, TaskStarted()
         case _FinishedHeader():
             return header.task_id, TaskFinished(payload.usage)
         case _:
             return header.task_id, TaskFailed(header.error_code, header.error_message)
+
+
+def result_of(payload: "EventPayload") -> ResultGenerated:
+    """Return the result in a *payload*."""
+    sentence = payload.output.sentence if payload.output else None
+    if sentence is not None and sentence.stash is not None:
+        # A stash of its own would be a further level for everything that walks through a sentence.
+        sentence = replace(sentence, stash=replace(sentence.stash, stash=None))
+    return ResultGenerated(sentence, payload.usage)
 
 
 def decode_command(frame: str | bytes) -> tuple[str, Command]:
@@ -211,14 +221,16 @@ class _Output(Struct, gc=False):
     sentence: Sentence | None = None
 
 
-class _EventPayload(Struct, gc=False):
+class EventPayload(Struct, gc=False):
+    """The payload of an event."""
+
     output: _Output | None = None
     usage: Usage | None = None
 
 
 class _EventEnvelope(Struct, gc=False):
     header: ResultHeader | _StartedHeader | _FinishedHeader | _FailedHeader
-    payload: _EventPayload | None = None
+    payload: EventPayload | None = None
 
 
 class _RunTaskHeader(Struct, tag_field="action", tag="run-task"):
@@ -249,8 +261,7 @@ _COMMANDS = msgspec.json.Decoder(_CommandEnvelope)
 # What the decoders raise: RecursionError for JSON nested too deep, UnicodeError for broken text.
 UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
 _KNOWN_EVENTS = frozenset({"result-generated", "task-started", "task-finished", "task-failed"})
-NOTHING = _EventPayload()
-NO_OUTPUT = _Output()
+NOTHING = EventPayload()
 
 
 def _encode_command(command: RunTask | FinishTask, task_id: str) -> str:
@@ -288,7 +299,7 @@ def _decode_leniently(frame: str | bytes, error: Exception) -> _EventEnvelope:
     try:
         document = parse(frame)
         event = document["header"]["event"]
-    except (ValueError, RecursionError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError):
         raise RemoteProtocolError(
             f"the service sent a message that is not an event: {error}"
         ) from error

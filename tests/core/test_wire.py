@@ -1,7 +1,6 @@
 """The messages on the wire: exact frames out, tolerance in, one kind of refusal."""
 
 import json
-import sys
 from contextlib import suppress
 from typing import Any
 
@@ -36,9 +35,6 @@ JSON = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=8,
 )
-# So deep that JSON can be read, and what was read cannot be walked through.
-DEPTH = 900 if sys.version_info < (3, 12) else 1000
-NESTED = "[" * DEPTH + "]" * DEPTH
 
 
 def event(name: Any, payload: Any = None, **header: Any) -> str:
@@ -261,6 +257,65 @@ def test_integers_of_any_length_are_read() -> None:
     """An integer that Python refuses to convert counts as missing, and the sentence as it is."""
     frame = result({"text": "x", "sentence_id": "LONG"}).replace('"LONG"', "1" * 6000)
     assert (T, ResultGenerated(Sentence(text="x"))) == decode_event(frame)
+
+
+DEEP = [(depth, pair) for depth in (1_000, 100_000) for pair in ("[ ]", '{"a": }', '[{"a": }]')]
+
+
+def nested(depth: int, pair: str, inside: str = "1") -> str:
+    """Return JSON that is nested *depth* times in a *pair* of brackets."""
+    opening, closing = pair.split(" ")
+    return opening * depth + inside + closing * depth
+
+
+@pytest.mark.parametrize(("depth", "pair"), DEEP)
+@pytest.mark.parametrize(
+    "place",
+    [
+        pytest.param('{"new":DEEP,"header":HEADER,"payload":PAYLOAD}', id="the event"),
+        pytest.param('{"header":HEADER,"payload":PAYLOAD,"new":DEEP}', id="the event, at its end"),
+        pytest.param(
+            '{"header":{"task_id":"t","event":"result-generated","attributes":DEEP},'
+            '"payload":PAYLOAD}',
+            id="the header",
+        ),
+        pytest.param(
+            '{"header":HEADER,"payload":{"output":{"sentence":{"text":"x","new":DEEP,'
+            '"end_time":5}},"new":DEEP}}',
+            id="the sentence and the payload",
+        ),
+        pytest.param(
+            '{"header":HEADER,"payload":{"output":{"sentence":{"emo_tag":DEEP,"speaker_id":DEEP,'
+            '"text":"x","end_time":5}}}}',
+            id="fields that only inform",
+        ),
+    ],
+)
+def test_what_only_informs_may_be_nested_too_deep(place: str, depth: int, pair: str) -> None:
+    """A value that no decoder can reach the end of is left out, and the sentence is read."""
+    frame = (
+        place.replace("PAYLOAD", '{"output":{"sentence":{"text":"x","end_time":5}}}')
+        .replace("HEADER", '{"task_id":"t","event":"result-generated"}')
+        .replace("DEEP", nested(depth, pair))
+    )
+    for form in (frame, frame.encode()):
+        assert ("t", ResultGenerated(Sentence(0, 5, "x"))) == decode_event(form)
+
+
+@pytest.mark.parametrize(("depth", "pair"), DEEP)
+def test_what_is_needed_may_not_be_nested_too_deep(depth: int, pair: str) -> None:
+    """A text that is nested too deep is refused, like any text that is not text."""
+    frame = result({"text": "DEEP"}).replace('"DEEP"', nested(depth, pair))
+    with pytest.raises(RemoteProtocolError, match="text of a sentence cannot be read"):
+        decode_event(frame)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 500, 100_000])
+def test_a_stash_has_no_stash(depth: int) -> None:
+    """What is left of a sentence is one sentence, however deep the service nests it."""
+    stash = nested(depth, '{"text":"y","stash": }', '{"text":"z"}')
+    frame = result({"text": "x", "stash": "DEEP"}).replace('"DEEP"', stash)
+    assert (T, ResultGenerated(Sentence(text="x", stash=Sentence(text="y")))) == decode_event(frame)
 
 
 @pytest.mark.parametrize("half", [r"\ud83d", r"\ude00"])
