@@ -34,7 +34,15 @@ if TYPE_CHECKING:
     from paraformer_async.options.endpoint import workspace_endpoint
     from paraformer_async.options.policies import PoolLimits, Reconnect, Timeouts
     from paraformer_async.recognizer import AsyncRecognizer
-    from paraformer_async.results import AudioGap, Latency, RecognitionResult, Sentence, Usage, Word
+    from paraformer_async.results import (
+        AudioGap,
+        Latency,
+        Overhead,
+        RecognitionResult,
+        Sentence,
+        Usage,
+        Word,
+    )
     from paraformer_async.stream import RecognitionStream
     from paraformer_async.transcript import Transcript
 
@@ -52,6 +60,7 @@ __all__ = [
     "Latency",
     "LocalProtocolError",
     "MissingExtraError",
+    "Overhead",
     "ParaformerError",
     "PoolLimits",
     "ProtocolError",
@@ -75,6 +84,7 @@ _MODULES = {
     "AsyncRecognizer": "recognizer",
     "AudioGap": "results",
     "Latency": "results",
+    "Overhead": "results",
     "PoolLimits": "options.policies",
     "RecognitionResult": "results",
     "RecognitionStream": "stream",

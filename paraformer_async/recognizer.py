@@ -280,8 +280,14 @@ class AsyncRecognizer(Enterable):
                         finals.append(result.sentence)
                     unsettled = None if result.is_final else result.sentence
         sentences = (*finals, unsettled) if unsettled else tuple(finals)
-        billed = stream.usage.duration if stream.usage else None
-        return Transcript(sentences, audio.duration, stream.latency, stream.request_id, billed)
+        return Transcript(
+            sentences,
+            audio.duration,
+            stream.latency,
+            stream.request_id,
+            stream.usage,
+            stream.overhead,
+        )
 
     @asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncGenerator[Self, None]:

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from paraformer_async.jsonable import Jsonable
 
-__all__ = ["AudioGap", "Latency", "RecognitionResult", "Sentence", "Usage", "Word"]
+__all__ = ["AudioGap", "Latency", "Overhead", "RecognitionResult", "Sentence", "Usage", "Word"]
 
 
 class Word(Jsonable, frozen=True, gc=False):
@@ -79,13 +79,39 @@ class Sentence(Jsonable, frozen=True, gc=False):
 
 class Usage(Jsonable, frozen=True, gc=False):
     """
-    Billing information.
+    What the service bills, as it reports it.
+
+    Models are billed either by the duration of the audio or by tokens; the fields of the other kind
+    are 0. What was sent beyond the user's audio is included; see `Overhead`.
 
     Attributes:
-        duration: Audio billed so far in this task, in whole seconds.
+        duration: Audio, in seconds; most models report whole ones.
+        input_tokens: Tokens of the audio and the context.
+        output_tokens: Tokens of the text.
+        total_tokens: Both.
     """
 
     duration: int | float = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    total_tokens: int = 0
+
+
+class Overhead(Jsonable, frozen=True, gc=False):
+    """
+    Audio that was sent, and is billed, in addition to the user's own.
+
+    0 for compressed audio, which is never sent again, and into which no silence is injected.
+
+    Attributes:
+        replayed: Seconds of audio that was sent again to tasks that continued after a failure,
+            injected silence included.
+        injected: Seconds of silence that `heartbeat=True` or other middleware injected, the first
+            time that it was sent.
+    """
+
+    replayed: float = 0.0
+    injected: float = 0.0
 
 
 class RecognitionResult(Jsonable, frozen=True, gc=False):
@@ -96,7 +122,8 @@ class RecognitionResult(Jsonable, frozen=True, gc=False):
         sentence: The sentence, with times in ms from the start of the user's audio.
         request_id: Id of the task that produced it; include it when contacting the service's
             support.
-        usage: Audio billed so far; `None` on most partial results.
+        usage: What the service bills for this task so far; `None` on most partial results. For all
+            tasks, see `RecognitionStream.usage`.
     """
 
     _derived: ClassVar[tuple[str, ...]] = ("text", "is_final")

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from paraformer_async import Latency, Sentence, Transcript, Word
+from paraformer_async import Latency, Overhead, Sentence, Transcript, Usage, Word
 from paraformer_async.transcript import join
 
 
@@ -50,6 +50,17 @@ def test_text_and_words() -> None:
         whole.request_id,
         whole.billed,
     )
+
+
+def test_usage() -> None:
+    """A transcript has what was billed: the seconds, too, and what was sent in addition."""
+    whole = Transcript((), 3.5, Latency(), "t", Usage(4, 1, 2, 3), Overhead(0.5, 0.0))
+    assert (Usage(4, 1, 2, 3), 4, 0.5) == (whole.usage, whole.billed, whole.overhead.replayed)
+    data = whole.to_dict()
+    assert {"duration": 4, "input_tokens": 1, "output_tokens": 2, "total_tokens": 3} == data[
+        "usage"
+    ]
+    assert (4, {"replayed": 0.5, "injected": 0.0}) == (data["billed"], data["overhead"])
 
 
 def test_silence() -> None:

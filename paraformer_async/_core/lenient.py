@@ -178,4 +178,9 @@ _SENTENCE: Mapping[str, Callable[[Any], Any]] = {
     "speaker_id": _id,
     "channel_id": _whole,
 }
-_USAGE: Mapping[str, Callable[[Any], Any]] = {"duration": _count}
+_USAGE: Mapping[str, Callable[[Any], Any]] = {
+    "duration": _count,
+    "input_tokens": _whole,
+    "output_tokens": _whole,
+    "total_tokens": _whole,
+}

@@ -51,7 +51,7 @@ from paraformer_async.errors import (
     TaskFailedError,
 )
 from paraformer_async.options.options import Options
-from paraformer_async.results import AudioGap, RecognitionResult, Usage
+from paraformer_async.results import AudioGap, Overhead, RecognitionResult, Usage
 from paraformer_async.transcript import join
 
 if TYPE_CHECKING:
@@ -109,6 +109,11 @@ class Recognition(Outgoing):
     def usage(self) -> Usage | None:
         """What the service bills for all tasks so far; `None` until it has reported any."""
         return self._progress.usage
+
+    @property
+    def overhead(self) -> Overhead:
+        """What was sent in addition to the user's audio."""
+        return self._ledger.overhead
 
     @property
     def finals(self) -> int:

@@ -11,7 +11,7 @@ from paraformer_async._core.ledger import Ledger, Span
 from paraformer_async._core.timeline import Timeline
 from paraformer_async._core.wav import LARGEST_HEADER, WavHeader
 from paraformer_async._core.wire import Audio, ResultGenerated
-from paraformer_async.results import Sentence, Usage, Word
+from paraformer_async.results import Overhead, Sentence, Usage, Word
 
 # 1 kHz: a millisecond is 2 bytes.
 PER_SECOND = 2000
@@ -445,6 +445,42 @@ def test_a_final_of_the_pause_settles_the_pause() -> None:
     assert (0, 450) == (shown.begin_time, shown.end_time)
     assert [] == ledger.restart()
     assert ledger.is_settled
+
+
+def test_what_is_sent_in_addition() -> None:
+    """Injected silence counts once, and all that is sent again counts each time, as it is sent."""
+    ledger = Ledger(PER_SECOND, keep=10)
+    ledger.record(Audio(bytes(2000)))
+    ledger.record(Audio(bytes(1000), injected=True))
+    assert Overhead(0.0, 0.5) == ledger.overhead
+    for seconds in (1.5, 3.0):
+        for audio in ledger.restart():
+            ledger.replayed(audio)
+        assert Overhead(seconds, 0.5) == ledger.overhead
+
+
+def test_what_a_source_delivers_again_is_sent_in_addition() -> None:
+    """After a rewind, audio counts as sent again up to where it had come, each time."""
+    ledger = Ledger(PER_SECOND, keep=10)
+    ledger.record(Audio(bytes(2000)))
+    for replayed in (0.4, 0.8):
+        assert 0 == ledger.rewind()
+        ledger.record(Audio(bytes(800)))
+        assert Overhead(replayed) == ledger.overhead
+    ledger.record(Audio(bytes(3000)))
+    assert Overhead(1.4) == ledger.overhead
+
+
+def test_the_header_and_compressed_audio_are_no_overhead() -> None:
+    """The header of a WAV stream has no duration, and compressed audio is never sent again."""
+    ledger = Ledger(None, keep=10, is_wav=True)
+    ledger.record(Audio(wav(bytes(8000))))
+    for audio in ledger.restart():
+        ledger.replayed(audio)
+    assert Overhead(4.0) == ledger.overhead
+    compressed = Ledger(None)
+    compressed.record(Audio(bytes(100)))
+    assert Overhead() == compressed.overhead
 
 
 def test_places_that_nobody_asks_for_are_forgotten() -> None:

@@ -111,6 +111,8 @@ EVENTS = [
     ResultGenerated(Sentence(stash=Sentence(1, None, "x"), sentence_id=3, speaker_id="a")),
     TaskFinished(),
     TaskFinished(Usage(3)),
+    TaskFinished(Usage(0, 5, 2, 7)),
+    TaskFinished(Usage()),
     TaskFailed("CLIENT_ERROR", "request timeout after 23 seconds."),
 ]
 
@@ -241,6 +243,9 @@ def test_a_missing_task_id_is_empty() -> None:
     [
         ({"duration": 2.4}, Usage(2.4)),
         ({"duration": "3"}, Usage(3)),
+        ({"input_tokens": 9, "output_tokens": 1, "total_tokens": 10}, Usage(0, 9, 1, 10)),
+        ({"input_tokens": 9.0, "total_tokens": "10", "output_tokens": None}, Usage(0, 9, 0, 10)),
+        ({"input_tokens": {}, "total_tokens": 1.5, "duration": 2}, Usage(2)),
         ({"duration": None}, Usage()),
         ({"duration": []}, Usage()),
         ([], None),
@@ -422,7 +427,7 @@ def test_arbitrary_input(frame: str | bytes) -> None:
     name=st.sampled_from(["result-generated", "task-started", "task-finished", "task-failed"]),
     header=st.dictionaries(st.sampled_from(["task_id", "error_code", "attributes"]), JSON),
     sentence=st.dictionaries(st.sampled_from(Sentence.__struct_fields__), JSON) | JSON,
-    usage=st.dictionaries(st.just("duration"), JSON) | JSON,
+    usage=st.dictionaries(st.sampled_from(Usage.__struct_fields__), JSON) | JSON,
 )
 def test_arbitrary_fields(name: str, header: Any, sentence: Any, usage: Any) -> None:
     """Whatever stands in the fields of an event, it is read or refused, never a crash."""
