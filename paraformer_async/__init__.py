@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         Overhead,
         RecognitionResult,
         Sentence,
+        Translation,
         Usage,
         Word,
     )
@@ -74,6 +75,7 @@ __all__ = [
     "TaskFailedError",
     "Timeouts",
     "Transcript",
+    "Translation",
     "Usage",
     "UsageError",
     "Word",
@@ -93,6 +95,7 @@ _MODULES = {
     "Statistics": "observing",
     "Timeouts": "options.policies",
     "Transcript": "transcript",
+    "Translation": "results",
     "Usage": "results",
     "Word": "results",
     "workspace_endpoint": "options.endpoint",

@@ -22,7 +22,7 @@ from paraformer_async.options.checks import require_kind
 from paraformer_async.options.models import MODELS
 from paraformer_async.options.options import RATE_OF_MODEL, ApiKey, Options, Overrides
 from paraformer_async.options.policies import PoolLimits, Reconnect, Timeouts
-from paraformer_async.results import RecognitionResult, Sentence
+from paraformer_async.results import RecognitionResult, Sentence, Translation
 from paraformer_async.stream import RecognitionStream
 from paraformer_async.transcript import Transcript
 
@@ -271,6 +271,7 @@ class AsyncRecognizer(Enterable):
             options = replace(options, format="pcm", sample_rate=audio.sample_rate)
             stream = self._open(audio, options, frame_ms=FILE_FRAME_MS)
             finals: list[Sentence] = []
+            translations: list[Translation] = []
             unsettled: Sentence | None = None
             async with stream:
                 async for result in stream:
@@ -278,6 +279,7 @@ class AsyncRecognizer(Enterable):
                         on_result(result)
                     if result.is_final:
                         finals.append(result.sentence)
+                    translations += (one for one in result.translations if one.is_final)
                     unsettled = None if result.is_final else result.sentence
         sentences = (*finals, unsettled) if unsettled else tuple(finals)
         return Transcript(
@@ -287,6 +289,7 @@ class AsyncRecognizer(Enterable):
             stream.request_id,
             stream.usage,
             stream.overhead,
+            tuple(translations),
         )
 
     @asynccontextmanager

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from paraformer_async.captions import to_srt
 from paraformer_async.jsonable import Jsonable
-from paraformer_async.results import Latency, Overhead, Sentence, Usage, Word
+from paraformer_async.results import Latency, Overhead, Sentence, Translation, Usage, Word
 from paraformer_async.text import is_wide
 
 __all__ = ["Transcript", "join"]
@@ -23,6 +23,7 @@ class Transcript(Jsonable, frozen=True):
         request_id: Id of the task; include it when contacting the service's support.
         usage: What the service bills for all tasks; `None` if it did not report it.
         overhead: Audio that was sent, and is billed, in addition to the file.
+        translations: The final translations in all languages, by models that translate.
     """
 
     _derived: ClassVar[tuple[str, ...]] = ("text", "billed")
@@ -33,6 +34,7 @@ class Transcript(Jsonable, frozen=True):
     request_id: str
     usage: Usage | None = None
     overhead: Overhead = Overhead()
+    translations: tuple[Translation, ...] = ()
 
     @property
     def text(self) -> str:

@@ -80,5 +80,5 @@ def test_transcript_as_data() -> None:
     data = whole.to_dict()
     assert "One. Two." == data["text"]
     assert ["One.", "Two."] == [sentence["text"] for sentence in data["sentences"]]
-    assert {"first_packet": 0.5, "last_packet": 1.0} == data["latency"]
+    assert {"first_packet": 0.5, "last_packet": 1.0, "utterance": None} == data["latency"]
     assert whole == msgspec.json.decode(whole.to_json(), type=Transcript)

@@ -7,6 +7,8 @@ as much as a future of the loop.
 
 import asyncio
 
+from msgspec.structs import replace
+
 from paraformer_async.results import RecognitionResult
 
 __all__ = ["Inbox", "Signal"]
@@ -46,7 +48,8 @@ class Inbox:
     """
     A queue of results between the receiver and the user.
 
-    All final results are kept. An unread partial result is replaced by the next result.
+    All final results are kept, and those with a final translation. An unread partial result is
+    replaced by the next result, which then begins the sentence.
 
     Attributes:
         results: Unread results, oldest first.
@@ -61,8 +64,10 @@ class Inbox:
 
     def put(self, result: RecognitionResult) -> None:
         """Add a result."""
-        if self.results and not self.results[-1].is_final:
-            self.results.pop()
+        if self.results and not _is_kept(self.results[-1]):
+            replaced = self.results.pop()
+            if replaced.begins and not result.begins:
+                result = replace(result, begins=True)
         self.results.append(result)
         self.changed.notify()
 
@@ -70,3 +75,7 @@ class Inbox:
         """Mark the end of the results; unread ones can still be read."""
         self.is_ended = True
         self.changed.notify()
+
+
+def _is_kept(result: RecognitionResult) -> bool:
+    return result.is_final or any(one.is_final for one in result.translations)

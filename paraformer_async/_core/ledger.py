@@ -22,7 +22,7 @@ from paraformer_async._core.framing import SAMPLE_WIDTH
 from paraformer_async._core.timeline import Timeline, end_of
 from paraformer_async._core.wav import WavHeader
 from paraformer_async._core.wire import Audio
-from paraformer_async.results import Overhead, Sentence
+from paraformer_async.results import Overhead, Sentence, Translation
 
 __all__ = ["Ledger", "Span"]
 
@@ -217,6 +217,12 @@ class Ledger:
         if not (timeline.is_shifted or is_beyond) or sentence.heartbeat:
             return sentence
         return timeline.translated(sentence, self.size / self._bytes_per_ms)
+
+    def placed(self, translation: Translation) -> Translation:
+        """Return a translation with the user's times; it settles nothing."""
+        if self._timeline is None or self._bytes_per_ms is None:
+            return translation
+        return self._timeline.translated(translation, self.size / self._bytes_per_ms)
 
     def seal(self) -> None:
         """Settle all audio that was sent, covered by a result or not: the task is complete."""

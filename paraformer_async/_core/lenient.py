@@ -8,7 +8,7 @@ too deep to be read. An event is refused only if its sentence is unusable.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from math import isfinite
 from typing import Any
@@ -52,14 +52,23 @@ def usable(document: Mapping[str, Any]) -> dict[str, Any]:
     for name in ("error_code", "error_message"):
         kept[name] = _as_text(header.get(name))
     output = _mapping(payload.get("output"))
-    sentence = output.get("sentence")
+    found: dict[str, Any] = {
+        name: None if output.get(name) is None else _with_stash(output[name])
+        for name in ("sentence", "transcription")
+    }
+    if isinstance(output.get("translations"), list):
+        found["translations"] = list(_translations(output["translations"]))
     return {
         "header": kept,
-        "payload": {
-            "output": {"sentence": None if sentence is None else _with_stash(sentence)},
-            "usage": _usage(payload.get("usage")),
-        },
+        "payload": {"output": found, "usage": _usage(payload.get("usage"))},
     }
+
+
+def _translations(values: list[Any]) -> Iterator[dict[str, Any]]:
+    """Yield the translations that can be used."""
+    for value in values:
+        with suppress(RemoteProtocolError):
+            yield _with_stash(value) | {"lang": _as_text(value.get("lang"))}
 
 
 def _parse(text: str) -> Any:
@@ -177,6 +186,12 @@ _SENTENCE: Mapping[str, Callable[[Any], Any]] = {
     "sentence_id": _id,
     "speaker_id": _id,
     "channel_id": _whole,
+    "sentence_begin": _flag,
+    "vad_pre_end": _flag,
+    "pre_end_failed": _flag,
+    "pre_end_timemillis": _time,
+    "pre_end_start_time": _time,
+    "pre_end_end_time": _time,
 }
 _USAGE: Mapping[str, Callable[[Any], Any]] = {
     "duration": _count,

@@ -9,7 +9,7 @@ Source: Model Studio, "WebSocket API for Paraformer real-time speech recognition
 """
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -17,7 +17,7 @@ from msgspec.structs import asdict, replace
 
 from paraformer_async._core.lenient import parse, usable
 from paraformer_async.errors import RemoteProtocolError
-from paraformer_async.results import Sentence, Usage
+from paraformer_async.results import Sentence, Translation, Usage
 
 __all__ = [
     "EVENTS",
@@ -82,10 +82,18 @@ class TaskStarted(Struct, frozen=True, gc=False):
 
 
 class ResultGenerated(Struct, frozen=True, gc=False):
-    """Service: a partial or final result; `sentence` can be missing."""
+    """
+    Service: a partial or final result; `sentence` can be missing.
+
+    Attributes:
+        sentence: The sentence. That of translations alone has their times, but no text.
+        usage: What is billed for the task so far.
+        translations: Translations, by a model that translates, perhaps none; `None` by all others.
+    """
 
     sentence: Sentence | None = None
     usage: Usage | None = None
+    translations: tuple[Translation, ...] | None = None
 
 
 class TaskFinished(Struct, frozen=True, gc=False):
@@ -103,6 +111,8 @@ class TaskFailed(Struct, frozen=True, gc=False):
 
 Command: TypeAlias = RunTask | Audio | FinishTask
 Event: TypeAlias = TaskStarted | ResultGenerated | TaskFinished | TaskFailed
+
+AnySentence = TypeVar("AnySentence", bound=Sentence)
 
 OutgoingFrame: TypeAlias = str | bytes | memoryview
 """A frame to send: text as `str`, binary as the others. The bytes of a view must not change."""
@@ -168,11 +178,48 @@ def decode_event(frame: str | bytes) -> tuple[str, Event]:
 
 def result_of(payload: "EventPayload") -> ResultGenerated:
     """Return the result in a *payload*."""
-    sentence = payload.output.sentence if payload.output else None
-    if sentence is not None and sentence.stash is not None:
-        # A stash of its own would be a further level for everything that walks through a sentence.
-        sentence = replace(sentence, stash=replace(sentence.stash, stash=None))
+    output = payload.output
+    if output is None:
+        return ResultGenerated(None, payload.usage)
+    sentence = output.sentence
+    if sentence is None:
+        return _result_of_gummy(output, payload.usage)
+    if sentence.stash is not None:
+        sentence = _flat(sentence)
     return ResultGenerated(sentence, payload.usage)
+
+
+def _result_of_gummy(output: "_Output", usage: Usage | None) -> ResultGenerated:
+    """Return a result in the form of Gummy models, or one without a sentence."""
+    sentence = output.transcription
+    if sentence is None and output.translations is None:
+        return ResultGenerated(None, usage)
+    translations = tuple(map(_flat, output.translations or ()))
+    if sentence is not None:
+        sentence = _flat(sentence)
+    elif translations:
+        sentence = _translated_only(translations)
+    return ResultGenerated(sentence, usage, translations)
+
+
+def _translated_only(translations: tuple[Translation, ...]) -> Sentence:
+    """Return a sentence for translations without one: final once all are."""
+    first = translations[0]
+    return Sentence(
+        first.begin_time,
+        first.end_time,
+        sentence_end=all(one.is_final for one in translations),
+        sentence_id=first.sentence_id,
+        vad_pre_end=first.vad_pre_end,
+        pre_end_failed=first.pre_end_failed,
+    )
+
+
+def _flat(sentence: AnySentence) -> AnySentence:
+    """Return a sentence whose stash has none of its own, which would be a level of recursion."""
+    if sentence.stash is None or sentence.stash.stash is None:
+        return sentence
+    return replace(sentence, stash=replace(sentence.stash, stash=None))
 
 
 def decode_command(frame: str | bytes) -> tuple[str, Command]:
@@ -219,6 +266,8 @@ class _FailedHeader(Struct, tag_field="event", tag="task-failed"):
 
 class _Output(Struct, gc=False):
     sentence: Sentence | None = None
+    transcription: Sentence | None = None
+    translations: tuple[Translation, ...] | None = None
 
 
 class EventPayload(Struct, gc=False):
@@ -285,8 +334,11 @@ def _encode_event(event: Event, task_id: str) -> str:
     header: dict[str, Any] = {"event": name_of(event), "task_id": task_id, "attributes": {}}
     payload: dict[str, Any] = {}
     match event:
-        case ResultGenerated(sentence=sentence, usage=usage):
-            payload = {"output": {"sentence": sentence}, "usage": _reported(usage)}
+        case ResultGenerated(sentence=sentence, usage=usage, translations=translations):
+            output: dict[str, Any] = {"sentence": sentence}
+            if translations is not None:
+                output = {"transcription": sentence, "translations": translations}
+            payload = {"output": output, "usage": _reported(usage)}
         case TaskFinished(usage=usage):
             payload = {"output": {}, "usage": _reported(usage)}
         case TaskFailed(error_code=code, error_message=text):

@@ -17,6 +17,8 @@ class ScriptRun(Protocol):
     A script in one task. A script of your own returns one of these for each task.
 
     Its results are sent as they are: a sentence with `sentence_end=True` or an `end_time` is final.
+    To a model that translates (Gummy), each is sent with translations that repeat its text, one for
+    each of the task's `translation_target_languages`.
     """
 
     def feed(self, audio: bytes) -> Iterable[Sentence]:

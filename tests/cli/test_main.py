@@ -146,8 +146,9 @@ def test_render_documents() -> None:
         "request_id",
         "usage",
         "overhead",
+        "translations",
     ]
-    assert {"first_packet": 0.25, "last_packet": 0.5} == document["latency"]
+    assert {"first_packet": 0.25, "last_packet": 0.5, "utterance": None} == document["latency"]
     assert "[]\n" == render_json([])
 
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from paraformer_async._core.ledger import Ledger, Span
 from paraformer_async._core.timeline import Timeline
 from paraformer_async._core.wav import LARGEST_HEADER, WavHeader
 from paraformer_async._core.wire import Audio, ResultGenerated
-from paraformer_async.results import Overhead, Sentence, Usage, Word
+from paraformer_async.results import Overhead, Sentence, Translation, Usage, Word
 
 # 1 kHz: a millisecond is 2 bytes.
 PER_SECOND = 2000
@@ -209,6 +210,25 @@ def test_everything_in_a_sentence_is_translated() -> None:
     )
     usage = Usage(3)
     assert ResultGenerated(expected, usage) == settle(ledger, ResultGenerated(given, usage))
+
+
+def test_translations_are_translated_and_settle_nothing() -> None:
+    """A translation is put on the user's timeline, and stays a translation."""
+    ledger = filled((1000, False), (1000, True), (1000, False))
+    given = Translation(500, 2500, "a", (Word(2100, 2500, "a"),), sentence_end=True, lang="en")
+    expected = Translation(500, 1500, "a", (Word(1100, 1500, "a"),), sentence_end=True, lang="en")
+    assert expected == ledger.placed(given)
+    assert 0 == ledger.settled
+    assert given is Ledger(None).placed(given)
+
+
+def test_times_of_an_early_end_are_translated() -> None:
+    """The pause that led to a guess is on the user's timeline; a negative time is none."""
+    ledger = filled((1000, False), (1000, True), (1000, False))
+    given = Sentence(500, None, "a", pre_end_start_time=2500, pre_end_end_time=-1)
+    given = replace(given, pre_end_timemillis=1234)
+    expected = replace(given, pre_end_start_time=1500)
+    assert ResultGenerated(expected) == settle(ledger, ResultGenerated(given))
 
 
 def test_compressed_audio_has_no_time() -> None:
