@@ -97,6 +97,7 @@ def measure(streams: list[Stream]) -> Found:
             characters += len(final)
             stable += len(following.text)
             following.end(Sentence(text=final), ended)
+            following.begin()
     return Found(sentences, wrong, characters, stable)
 
 

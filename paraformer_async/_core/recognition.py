@@ -308,6 +308,7 @@ class Recognition(Outgoing):
             if self._options.reconnect and self._options.reconnect.lost == "raise":
                 raise AudioLostError(*lost)
             gap.append(AudioGap.between(*lost))
+            self._utterance.end_task()  # the sentence in progress cannot continue after it
         self._progress.begin_task()
         self._utterance.begin_task()
         self._replay.extend(self._ledger.restart())

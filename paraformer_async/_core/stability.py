@@ -67,7 +67,7 @@ class StableText:
         return self.text
 
     def end(self, sentence: Sentence, now: float) -> None:
-        """End the sentence with its final result."""
+        """End the sentence with its final result, which late results do not change any more."""
         if self._has_marks is None and sentence.words:
             # A service that marks words has marked them all by now.
             self._has_marks = bool(sentence.words[0].fixed)
@@ -75,6 +75,7 @@ class StableText:
         if not sentence.text.startswith(self._latest):
             self._retract(sentence.text, now)
         self.begin()
+        self.text = sentence.text
 
     def begin(self) -> None:
         """Begin another sentence."""

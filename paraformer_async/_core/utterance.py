@@ -41,7 +41,7 @@ class Utterance:
                 stable_text=sentence.text,
                 translations=event.translations or (),
             )
-        self._is_open = True
+        self._is_open = self._is_open or begins  # otherwise it is late
         if sentence.vad_pre_end:
             self._may_end = True
         elif sentence.pre_end_failed:

@@ -618,12 +618,14 @@ class TestTakingOver:
             table.now += 0.1
             table.machine.send(FRAME, table.now)
             table.flush()
-        table.deliver(final(1000))
+        table.deliver(final(1000), partial(1000))
         table.lose()
         table.connect()
         table.flush()
         (gap,) = table.deliver(TaskStarted())
         assert AudioGap.between(1000, 1500) == gap
+        (after,) = table.deliver(partial(0))
+        assert after.begins  # what was in progress before the gap does not continue after it
         assert 5 * len(FRAME) == size(table.flush())
         assert 5 * len(FRAME) == size(table.again())
         (last,) = table.deliver(final(500, "two"))

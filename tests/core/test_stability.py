@@ -82,6 +82,7 @@ class TestAgreement:
             following.update(Sentence(text="one two three"), n * 0.2)
         assert "one two" == following.text
         following.end(Sentence(text="won two three."), 0.6)
+        following.begin()
         found = [following.update(Sentence(text="one two three"), n * 0.25) for n in range(6)]
         assert ["", "", "", "", "", "one two"] == found
 
@@ -91,6 +92,7 @@ class TestAgreement:
         for n, text in enumerate(["one two three", "one two free", "one two for", "one two four."]):
             following.update(Sentence(text=text), n * 0.2)
         following.end(Sentence(text="one two four!"), 1.0)
+        following.begin()
         found = [following.update(Sentence(text="one two three"), n * 0.2) for n in range(4)]
         assert ["", "", "", "one two"] == found
 
@@ -99,8 +101,10 @@ class TestAgreement:
         following = StableText()
         following.update(Sentence(text="one two three"), 0.0)
         following.end(Sentence(text="won two three."), 10.0)
+        following.begin()
         for _ in range(50):
             following.end(Sentence(text="one."), 0.0)
+            following.begin()
         found = [following.update(Sentence(text="one two three"), n * 0.2) for n in range(4)]
         assert ["", "", "", "one two"] == found
 
@@ -111,7 +115,14 @@ class TestAgreement:
             following.update(Sentence(text="one two three"), n * 0.2)
         assert "one two" == following.text
         following.end(Sentence(text="one two three."), 0.6)
+        following.begin()
         assert "" == following.text == following.update(Sentence(text="one two three"), 1.0)
+
+    def test_a_late_result_changes_nothing(self) -> None:
+        """After the final result of a sentence, its text is stable, whatever comes late."""
+        following = StableText()
+        following.end(Sentence(text="one two three."), 0.0)
+        assert "one two three." == following.update(Sentence(text="one two"), 0.1)
 
 
 class TestMarks:
@@ -151,6 +162,7 @@ class TestMarks:
         following = StableText()
         following.update(marked("one two three", 0), 0.0)
         following.end(marked("one two three.", 0), 1.0)
+        following.begin()
         found = [following.update(marked("one two three", 0), n) for n in range(4)]
         assert ["", "", "", "one two"] == found
 
@@ -158,6 +170,7 @@ class TestMarks:
         """Once the service has marked a word, agreement decides nothing any more."""
         following = StableText()
         following.end(marked("one two.", 2), 1.0)
+        following.begin()
         assert [""] * 9 == [following.update(Sentence(text="one two three"), n) for n in range(9)]
 
 
@@ -173,6 +186,7 @@ def test_the_stable_text_never_shrinks(sentences: list[tuple[list[str], str, flo
             assert not found[-1] or any(one.startswith(found[-1]) for one in texts[: n + 1])
         assert all(later.startswith(earlier) for earlier, later in pairwise(found))
         following.end(Sentence(text=final), now)
+        following.begin()
 
 
 @st.composite
@@ -205,3 +219,4 @@ def test_fixed_words_begin_the_final_text(sentences: list[list[Sentence]], gap: 
             now += gap
             assert final.text.startswith(following.update(partial, now))
         following.end(final, now)
+        following.begin()

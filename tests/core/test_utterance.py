@@ -62,6 +62,16 @@ def test_a_correction_begins_nothing() -> None:
     assert [True, False, True] == begins(final, final, {"sentence_id": 2})
 
 
+def test_a_late_partial_result_opens_nothing() -> None:
+    """A partial result after the final one is of the same sentence, which stays as it is."""
+    following = Utterance()
+    assert result(following, sentence_id=1, text="one.", end_time=900).begins
+    late = result(following, sentence_id=1, text="on")
+    assert (False, "one.") == (late.begins, late.stable_text)
+    following.begin_task()
+    assert result(following, sentence_id=1, text="two").begins
+
+
 def test_a_sentence_continues_in_the_next_task() -> None:
     """A sentence that was in progress begins once, although the next task has other ids."""
     following = Utterance()
