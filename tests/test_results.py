@@ -11,6 +11,7 @@ from paraformer_async import (
     Overhead,
     RecognitionResult,
     Sentence,
+    Translation,
     Usage,
     Word,
 )
@@ -50,10 +51,14 @@ def test_defaults() -> None:
 VALUES = [
     Word(1, 2, "a", ",", fixed=True),
     Sentence(1, 2, "a", (Word(1, 2, "a"),), stash=Sentence()),
+    Translation(1, 2, "a", (Word(1, 2, "a"),), lang="en"),
     Usage(3, 2, 1, 3),
     Overhead(0.5, 1.0),
     Latency(0.5, 1.0),
     RecognitionResult(Sentence(1, 2, "a"), "t"),
+    RecognitionResult(
+        Sentence(1, 2, "a"), "t", begins=True, translations=(Translation(1, 2, "b"),)
+    ),
 ]
 
 

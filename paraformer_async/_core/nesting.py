@@ -11,8 +11,7 @@ from collections.abc import Iterator
 
 __all__ = ["DEPTH", "shallow"]
 
-# Levels of nesting that are kept. An event of the service has 9: a word of what is left of a
-# translation.
+# Levels of nesting that are kept. An event has 8, down to a word in the stash of a translation.
 DEPTH = 32
 # A string to its end, even a missing one, or a run of brackets of one kind.
 _TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[{]++|[\]}]++', re.DOTALL)

@@ -356,6 +356,18 @@ class TestResults:
         begun += table.deliver(partial(0, "t"), final(400, "two"))
         assert [True, False, False, False, True, False] == [each.begins for each in begun]
 
+    def test_json_of_any_depth_does_not_end_a_recognition(self) -> None:
+        """A result is returned, whatever is in a field that only the service knows."""
+        table = Table()
+        table.start(10)
+        frame = table.service.send(final(400))
+        assert isinstance(frame, str)
+        deep = frame.replace('"attributes":{}', f'"attributes":{"[" * 100_000 + "]" * 100_000}')
+        assert len(frame) < len(deep)
+        (shown,) = table.machine.receive(deep, table.now)
+        assert ("one", True) == (shown.text, shown.is_final)
+        assert Phase.RUNNING is table.phase
+
     def test_translations_are_on_the_users_timeline(self) -> None:
         """After a reconnection, the times of translations are continuous like the sentence's."""
         table = Table()

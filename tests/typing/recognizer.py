@@ -12,6 +12,7 @@ from paraformer_async import (
     Reconnect,
     Timeouts,
     Transcript,
+    Translation,
     Usage,
 )
 from paraformer_async.middleware import Heartbeat, LatencyMeter
@@ -45,6 +46,7 @@ async def pulled(recognizer: AsyncRecognizer) -> None:
         assert_type(result.begins, bool)
         assert_type(result.pre_end, bool)
         assert_type(result.stable_text, str)
+        assert_type(result.translations, tuple[Translation, ...])
     assert_type(recognizer.stream(blocks()), RecognitionStream)
     assert_type(recognizer.stream(b"audio"), RecognitionStream)
 
@@ -58,6 +60,7 @@ async def pushed(recognizer: AsyncRecognizer) -> None:
         assert_type([result async for result in stream], list[RecognitionResult])
     assert_type(stream.request_id, str)
     assert_type(stream.latency.first_packet, float | None)
+    assert_type(stream.latency.utterance, float | None)
     assert_type(stream.usage, Usage | None)
     assert_type(stream.overhead.replayed, float)
 
