@@ -277,9 +277,11 @@ class AsyncRecognizer(Enterable):
                 async for result in stream:
                     if on_result is not None:
                         on_result(result)
+                    translations += (one for one in result.translations if one.is_final)
+                    if result.translations and not result.text:
+                        continue  # translations alone: the sentence has only their times
                     if result.is_final:
                         finals.append(result.sentence)
-                    translations += (one for one in result.translations if one.is_final)
                     unsettled = None if result.is_final else result.sentence
         sentences = (*finals, unsettled) if unsettled else tuple(finals)
         return Transcript(

@@ -23,7 +23,8 @@ class Transcript(Jsonable, frozen=True):
         request_id: Id of the task; include it when contacting the service's support.
         usage: What the service bills for all tasks; `None` if it did not report it.
         overhead: Audio that was sent, and is billed, in addition to the file.
-        translations: The final translations in all languages, by models that translate.
+        translations: The final translations in all languages, by models that translate. A task that
+            only translates has no sentences.
     """
 
     _derived: ClassVar[tuple[str, ...]] = ("text", "billed")

@@ -54,6 +54,8 @@ class StableText:
     def update(self, sentence: Sentence, now: float) -> str:
         """Return the stable text, given the next partial result of the sentence."""
         text, words = sentence.text, sentence.words
+        if not text:
+            return self.text  # it contradicts nothing: translations come without a text
         mark = words[0].fixed if words else None
         if mark:
             self._has_marks = True

@@ -118,6 +118,10 @@ class TestAgreement:
         following.begin()
         assert "" == following.text == following.update(Sentence(text="one two three"), 1.0)
 
+    def test_a_result_without_text_changes_nothing(self) -> None:
+        """A result without text, as of translations alone, neither agrees nor contradicts."""
+        assert "one two" == stable(*["one two three", "", "one two three"] * 2)[-1]
+
     def test_a_late_result_changes_nothing(self) -> None:
         """After the final result of a sentence, its text is stable, whatever comes late."""
         following = StableText()
