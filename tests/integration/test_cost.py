@@ -7,6 +7,7 @@ import pytest
 
 from paraformer_async import Sentence
 from paraformer_async.middleware import Heartbeat
+from paraformer_async.observing import Ended, Observation
 from paraformer_async.testing import Drop, ScriptedServer, marked
 from tests.integration.marked import LENGTH, recognizer_for
 
@@ -31,8 +32,11 @@ async def test_without_trouble_only_the_users_audio_is_billed() -> None:
 
 async def test_what_a_drop_costs() -> None:
     """After drops, the usage is the sum of all tasks, and the overhead what was sent again."""
-    faults = [Drop(after_ms=2300), Drop(after_ms=1700)]
-    async with ScriptedServer(faults=faults) as server, recognizer_for(server) as recognizer:
+    faults, seen = [Drop(after_ms=2300), Drop(after_ms=1700)], list[Observation]()
+    async with (
+        ScriptedServer(faults=faults) as server,
+        recognizer_for(server, observe=seen.append) as recognizer,
+    ):
         stream = recognizer.stream(marked(LENGTH))
         usages = {
             result.request_id: result.usage.duration async for result in stream if result.usage
@@ -42,6 +46,8 @@ async def test_what_a_drop_costs() -> None:
         assert stream.overhead.replayed > 0
         # Audio that was in transit when a connection was lost was sent, but not received.
         assert received(server) <= LENGTH / 1000 + stream.overhead.replayed
+    (end,) = (each for each in seen if isinstance(each, Ended))
+    assert (stream.usage, stream.overhead) == (end.usage, end.overhead)
 
 
 async def test_what_a_drop_costs_a_file(tmp_path: Path) -> None:
