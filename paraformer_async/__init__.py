@@ -34,7 +34,16 @@ if TYPE_CHECKING:
     from paraformer_async.observing import Statistics
     from paraformer_async.options.policies import PoolLimits, Reconnect, Timeouts
     from paraformer_async.recognizer import AsyncRecognizer
-    from paraformer_async.results import AudioGap, Latency, RecognitionResult, Sentence, Usage, Word
+    from paraformer_async.results import (
+        AudioGap,
+        Latency,
+        Overhead,
+        RecognitionResult,
+        Sentence,
+        Translation,
+        Usage,
+        Word,
+    )
     from paraformer_async.stream import RecognitionStream
     from paraformer_async.transcript import Transcript
 
@@ -52,6 +61,7 @@ __all__ = [
     "Latency",
     "LocalProtocolError",
     "MissingExtraError",
+    "Overhead",
     "ParaformerError",
     "PoolLimits",
     "ProtocolError",
@@ -66,6 +76,7 @@ __all__ = [
     "TaskFailedError",
     "Timeouts",
     "Transcript",
+    "Translation",
     "Usage",
     "UsageError",
     "Word",
@@ -75,6 +86,7 @@ _MODULES = {
     "AsyncRecognizer": "recognizer",
     "AudioGap": "results",
     "Latency": "results",
+    "Overhead": "results",
     "PoolLimits": "options.policies",
     "RecognitionResult": "results",
     "RecognitionStream": "stream",
@@ -83,6 +95,7 @@ _MODULES = {
     "Statistics": "observing",
     "Timeouts": "options.policies",
     "Transcript": "transcript",
+    "Translation": "results",
     "Usage": "results",
     "Word": "results",
 }

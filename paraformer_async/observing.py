@@ -19,7 +19,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from paraformer_async.results import Usage
+from paraformer_async.results import Overhead, Usage
 
 __all__ = [
     "AttemptStarted",
@@ -167,6 +167,7 @@ class Ended(Struct, frozen=True):
         seconds: Duration of the recognition.
         finals: Number of final results received.
         usage: What the service bills for all tasks.
+        overhead: What was sent in addition to the user's audio.
         error: Why it failed; `None` if it is complete.
     """
 
@@ -175,6 +176,7 @@ class Ended(Struct, frozen=True):
     seconds: float
     finals: int
     usage: Usage | None
+    overhead: Overhead
     error: BaseException | None
 
 

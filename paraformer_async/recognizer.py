@@ -22,7 +22,7 @@ from paraformer_async.options.checks import require_kind
 from paraformer_async.options.models import MODELS
 from paraformer_async.options.options import RATE_OF_MODEL, ApiKey, Options, Overrides
 from paraformer_async.options.policies import PoolLimits, Reconnect, Timeouts
-from paraformer_async.results import RecognitionResult, Sentence
+from paraformer_async.results import RecognitionResult, Sentence, Translation
 from paraformer_async.stream import RecognitionStream
 from paraformer_async.transcript import Transcript
 
@@ -285,17 +285,28 @@ class AsyncRecognizer(Enterable):
             options = replace(options, format="pcm", sample_rate=audio.sample_rate)
             stream = self._open(audio, options, frame_ms=FILE_FRAME_MS)
             finals: list[Sentence] = []
+            translations: list[Translation] = []
             unsettled: Sentence | None = None
             async with stream:
                 async for result in stream:
                     if on_result is not None:
                         on_result(result)
+                    translations += (one for one in result.translations if one.is_final)
+                    if result.translations and not result.text:
+                        continue  # translations alone: the sentence has only their times
                     if result.is_final:
                         finals.append(result.sentence)
                     unsettled = None if result.is_final else result.sentence
         sentences = (*finals, unsettled) if unsettled else tuple(finals)
-        billed = stream.usage.duration if stream.usage else None
-        return Transcript(sentences, audio.duration, stream.latency, stream.request_id, billed)
+        return Transcript(
+            sentences,
+            audio.duration,
+            stream.latency,
+            stream.request_id,
+            stream.usage,
+            stream.overhead,
+            tuple(translations),
+        )
 
     @asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncGenerator[Self, None]:

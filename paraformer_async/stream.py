@@ -15,7 +15,7 @@ from paraformer_async.audio.source import Chunk, immutable
 from paraformer_async.errors import UsageError
 from paraformer_async.middleware import LatencyMeter
 from paraformer_async.options.options import Overrides
-from paraformer_async.results import RecognitionResult, Usage
+from paraformer_async.results import Overhead, RecognitionResult, Usage
 
 __all__ = ["RecognitionStream"]
 
@@ -73,8 +73,13 @@ class RecognitionStream(Enterable):
 
     @property
     def usage(self) -> Usage | None:
-        """What the service bills so far; `None` until it has reported any usage."""
+        """What the service bills so far for all tasks; `None` until it has reported any usage."""
         return self._run.machine.usage
+
+    @property
+    def overhead(self) -> Overhead:
+        """Audio that was sent, and is billed, in addition to your own: repetitions and silence."""
+        return self._run.machine.overhead
 
     @asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncGenerator[Self, None]:

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from paraformer_async.captions import to_srt
 from paraformer_async.jsonable import Jsonable
-from paraformer_async.results import Latency, Sentence, Word
+from paraformer_async.results import Latency, Overhead, Sentence, Translation, Usage, Word
 from paraformer_async.text import is_wide
 
 __all__ = ["Transcript", "join"]
@@ -21,21 +21,31 @@ class Transcript(Jsonable, frozen=True):
         duration: Length of the audio in seconds, as it was decoded.
         latency: First-packet and last-packet latency, in seconds.
         request_id: Id of the task; include it when contacting the service's support.
-        billed: Seconds of audio billed; `None` if the service did not report it.
+        usage: What the service bills for all tasks; `None` if it did not report it.
+        overhead: Audio that was sent, and is billed, in addition to the file.
+        translations: The final translations in all languages, by models that translate. A task that
+            only translates has no sentences.
     """
 
-    _derived: ClassVar[tuple[str, ...]] = ("text",)
+    _derived: ClassVar[tuple[str, ...]] = ("text", "billed")
 
     sentences: tuple[Sentence, ...]
     duration: float
     latency: Latency
     request_id: str
-    billed: int | float | None = None
+    usage: Usage | None = None
+    overhead: Overhead = Overhead()
+    translations: tuple[Translation, ...] = ()
 
     @property
     def text(self) -> str:
         """The text of all sentences."""
         return join([sentence.text for sentence in self.sentences])
+
+    @property
+    def billed(self) -> int | float | None:
+        """Seconds of audio billed; `None` if the service did not report any usage."""
+        return self.usage.duration if self.usage else None
 
     @property
     def words(self) -> tuple[Word, ...]:

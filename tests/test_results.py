@@ -5,7 +5,16 @@ from typing import Any
 
 import pytest
 
-from paraformer_async import AudioGap, Latency, RecognitionResult, Sentence, Usage, Word
+from paraformer_async import (
+    AudioGap,
+    Latency,
+    Overhead,
+    RecognitionResult,
+    Sentence,
+    Translation,
+    Usage,
+    Word,
+)
 
 
 @pytest.mark.parametrize(
@@ -42,14 +51,19 @@ def test_defaults() -> None:
 VALUES = [
     Word(1, 2, "a", ",", fixed=True),
     Sentence(1, 2, "a", (Word(1, 2, "a"),), stash=Sentence()),
-    Usage(3),
+    Translation(1, 2, "a", (Word(1, 2, "a"),), lang="en"),
+    Usage(3, 2, 1, 3),
+    Overhead(0.5, 1.0),
     Latency(0.5, 1.0),
     RecognitionResult(Sentence(1, 2, "a"), "t"),
+    RecognitionResult(
+        Sentence(1, 2, "a"), "t", begins=True, translations=(Translation(1, 2, "b"),)
+    ),
 ]
 
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
-def test_results_are_values(value: Word | Sentence | Usage | Latency | RecognitionResult) -> None:
+def test_results_are_values(value: Any) -> None:
     """Result types are immutable, compare by value, and can be dictionary keys."""
     same = type(value)(*(getattr(value, name) for name in value.__struct_fields__))
     assert value == same
@@ -77,7 +91,8 @@ def test_what_a_result_is_as_data() -> None:
     """A result as data has its text, its sentence with all words, and whether it is final."""
     result = RecognitionResult(Sentence(0, 9, "好。", (Word(0, 9, "好", "。"),)), "t", Usage(1))
     data = result.to_dict()
-    assert ("好。", True, "t", {"duration": 1}) == (
+    usage = {"duration": 1, "input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
+    assert ("好。", True, "t", usage) == (
         data["text"],
         data["is_final"],
         data["request_id"],

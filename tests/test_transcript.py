@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from paraformer_async import Latency, Sentence, Transcript, Word
+from paraformer_async import Latency, Overhead, Sentence, Transcript, Usage, Word
 from paraformer_async.transcript import join
 
 
@@ -52,6 +52,17 @@ def test_text_and_words() -> None:
     )
 
 
+def test_usage() -> None:
+    """A transcript has what was billed: the seconds, too, and what was sent in addition."""
+    whole = Transcript((), 3.5, Latency(), "t", Usage(4, 1, 2, 3), Overhead(0.5, 0.0))
+    assert (Usage(4, 1, 2, 3), 4, 0.5) == (whole.usage, whole.billed, whole.overhead.replayed)
+    data = whole.to_dict()
+    assert {"duration": 4, "input_tokens": 1, "output_tokens": 2, "total_tokens": 3} == data[
+        "usage"
+    ]
+    assert (4, {"replayed": 0.5, "injected": 0.0}) == (data["billed"], data["overhead"])
+
+
 def test_silence() -> None:
     """A transcript of silence is empty, not an error."""
     assert ("", (), "") == (transcript().text, transcript().words, transcript().to_srt())
@@ -69,5 +80,5 @@ def test_transcript_as_data() -> None:
     data = whole.to_dict()
     assert "One. Two." == data["text"]
     assert ["One.", "Two."] == [sentence["text"] for sentence in data["sentences"]]
-    assert {"first_packet": 0.5, "last_packet": 1.0} == data["latency"]
+    assert {"first_packet": 0.5, "last_packet": 1.0, "utterance": None} == data["latency"]
     assert whole == msgspec.json.decode(whole.to_json(), type=Transcript)

@@ -10,6 +10,8 @@ import logging
 from collections import deque
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from paraformer_async.errors import RemoteProtocolError
 from paraformer_async.results import RecognitionResult
 
@@ -53,7 +55,8 @@ class Inbox:
     """
     A queue of results between the receiver and the user.
 
-    All final results are kept. An unread partial result is replaced by the next result.
+    All final results are kept, and those with a final translation. An unread partial result is
+    replaced by the next result, which then begins the sentence.
 
     When there are 20,000 unread results (a night of speech, some 65 MB), no further audio is to be
     accepted until half of them have been read. A service that sends as many again without audio is
@@ -79,8 +82,10 @@ class Inbox:
     def put(self, result: RecognitionResult) -> None:
         """Add a result. Raises `RemoteProtocolError` if they come without end."""
         results = self.results
-        if results and not results[-1].is_final:
-            results.pop()
+        if results and not _is_kept(results[-1]):
+            replaced = results.pop()
+            if replaced.begins and not result.begins:
+                result = replace(result, begins=True)
         results.append(result)
         if len(results) >= _LIMIT:
             self._fill()
@@ -108,3 +113,7 @@ class Inbox:
             )
         elif len(self.results) >= 2 * _LIMIT:
             raise RemoteProtocolError(f"{len(self.results)} results came, for hardly any audio")
+
+
+def _is_kept(result: RecognitionResult) -> bool:
+    return result.is_final or any(one.is_final for one in result.translations)

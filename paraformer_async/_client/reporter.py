@@ -88,7 +88,8 @@ class Reporter:
         the program (`SystemExit`, `KeyboardInterrupt`) is raised.
         """
         seconds = self._clock() - self._began
+        cost = machine.usage, machine.overhead
         try:
-            self.emit(Ended(ids[0], ids, seconds, machine.finals, machine.usage, failure))
+            self.emit(Ended(ids[0], ids, seconds, machine.finals, *cost, failure))
         except (Exception, asyncio.CancelledError):
             _logger.exception("the observer failed at the end of a recognition")

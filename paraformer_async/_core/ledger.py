@@ -22,7 +22,7 @@ from paraformer_async._core.framing import SAMPLE_WIDTH
 from paraformer_async._core.timeline import Timeline, end_of
 from paraformer_async._core.wav import WavHeader
 from paraformer_async._core.wire import Audio
-from paraformer_async.results import Sentence
+from paraformer_async.results import Overhead, Sentence, Translation
 
 __all__ = ["Ledger", "Span"]
 
@@ -61,11 +61,15 @@ class Ledger:
         self, bytes_per_second: int | None, *, keep: float = 0.0, is_wav: bool = False
     ) -> None:
         self._header = WavHeader() if is_wav else None
+        self._header_again: Audio | None = None  # as the latest restart returned it
         self._keep = keep
         self._align = SAMPLE_WIDTH
         self._is_empty = True
         self.size = 0
         self._injected = 0
+        self._replayed = 0  # by `restart`, bytes that were sent again
+        self._rewound = 0  # by `rewind`, bytes that the source delivers again
+        self._furthest = 0  # the largest `size` before a rewind
         self._sent = 0  # in the current task, bytes of the service's audio
         self._kept: deque[Audio] = deque()
         self._kept_size = 0
@@ -94,6 +98,16 @@ class Ledger:
     def injected(self) -> float:
         """Milliseconds of injected silence that were sent, repetitions not counted."""
         return self._injected / self._bytes_per_ms if self._bytes_per_ms else 0.0
+
+    @property
+    def overhead(self) -> Overhead:
+        """What was sent in addition to the user's audio, each byte of it once."""
+        if self._bytes_per_ms is None:
+            return Overhead()
+        outstanding = max(0, self._furthest - self.size)  # of a rewind: not sent again yet
+        replayed = self._replayed + self._rewound - outstanding
+        per_second = self._bytes_per_ms * 1000
+        return Overhead(replayed / per_second, self._injected / per_second)
 
     @property
     def settled(self) -> int:
@@ -204,6 +218,12 @@ class Ledger:
             return sentence
         return timeline.translated(sentence, self.size / self._bytes_per_ms)
 
+    def placed(self, translation: Translation) -> Translation:
+        """Return a translation with the user's times; it settles nothing."""
+        if self._timeline is None or self._bytes_per_ms is None:
+            return translation
+        return self._timeline.translated(translation, self.size / self._bytes_per_ms)
+
     def seal(self) -> None:
         """Settle all audio that was sent, covered by a result or not: the task is complete."""
         self._sent = 0
@@ -230,6 +250,8 @@ class Ledger:
         self._gap.clear()
         self._kept.clear()
         self._kept_size = self._kept_silence = 0
+        self._furthest = max(self._furthest, self.size)
+        self._rewound += self.size - start
         self._kept_begin = self.size = start
         self._passed = max(self._settled, start)
         return start + (len(self._header.data) if self._header else 0)
@@ -259,8 +281,15 @@ class Ledger:
             if audio.injected:
                 self._timeline.inject(self._sent, len(audio.data))
             self._sent += len(audio.data)
-        header = [Audio(self._header.data)] if self._header and self._header.data else []
-        return [*header, *gap, *self._kept]
+        if self._header is None or not self._header.data:
+            return [*gap, *self._kept]
+        self._header_again = Audio(self._header.data)
+        return [self._header_again, *gap, *self._kept]
+
+    def replayed(self, audio: Audio) -> None:
+        """Count audio of `restart` that is being sent; the header is none."""
+        if audio is not self._header_again:
+            self._replayed += len(audio.data)
 
     def _cover(self, sentence: Sentence, timeline: Timeline) -> None:
         """Record that a final covers the audio between its times, and settles all before."""

@@ -3,16 +3,17 @@ Decodes events of the service that deviate from the documentation.
 
 The service adds fields and changes types without notice. A field that only informs (usage, ids,
 emotion) must never end a recognition, so unusable values are left out: numbers may be fractions or
-text, text may contain half a surrogate pair, anything may be null, NaN or of another type. An event
-is refused only if its sentence is unusable.
+text, text may contain half a surrogate pair, anything may be null, NaN, of another type or nested
+too deep to be read. An event is refused only if its sentence is unusable.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from math import isfinite
 from typing import Any
 
+from paraformer_async._core.nesting import shallow
 from paraformer_async.errors import RemoteProtocolError
 
 __all__ = ["parse", "usable"]
@@ -27,10 +28,16 @@ def parse(frame: str | bytes) -> Any:
     """
     Parse *frame* as JSON; accept NaN, infinities, control characters and half surrogate pairs.
 
+    Values that are nested too deep are `None`.
+
     Raises:
-        ValueError, RecursionError: The frame is not JSON.
+        ValueError: The frame is not JSON.
     """
-    return json.loads(frame, strict=False, parse_int=_integer)
+    text = frame if isinstance(frame, str) else frame.decode(errors="surrogatepass")
+    try:
+        return _parse(text)
+    except RecursionError:
+        return _parse(shallow(text))
 
 
 def usable(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -45,14 +52,27 @@ def usable(document: Mapping[str, Any]) -> dict[str, Any]:
     for name in ("error_code", "error_message"):
         kept[name] = _as_text(header.get(name))
     output = _mapping(payload.get("output"))
-    sentence = output.get("sentence")
+    found: dict[str, Any] = {
+        name: None if output.get(name) is None else _with_stash(output[name])
+        for name in ("sentence", "transcription")
+    }
+    if isinstance(output.get("translations"), list):
+        found["translations"] = list(_translations(output["translations"]))
     return {
         "header": kept,
-        "payload": {
-            "output": {"sentence": None if sentence is None else _sentence(sentence)},
-            "usage": _usage(payload.get("usage")),
-        },
+        "payload": {"output": found, "usage": _usage(payload.get("usage"))},
     }
+
+
+def _translations(values: list[Any]) -> Iterator[dict[str, Any]]:
+    """Yield the translations that can be used."""
+    for value in values:
+        with suppress(RemoteProtocolError):
+            yield _with_stash(value) | {"lang": _as_text(value.get("lang"))}
+
+
+def _parse(text: str) -> Any:
+    return json.loads(text, strict=False, parse_int=_integer)
 
 
 def _integer(digits: str) -> int | float:
@@ -71,7 +91,11 @@ def _sentence(value: Any) -> dict[str, Any]:
         if not words:
             raise RemoteProtocolError("the text of a sentence cannot be read")
         text = "".join(word.get("text", "") + word.get("punctuation", "") for word in words)
-    sentence = _fields(value, _SENTENCE) | {"text": _as_text(text), "words": words}
+    return _fields(value, _SENTENCE) | {"text": _as_text(text), "words": words}
+
+
+def _with_stash(value: Any) -> dict[str, Any]:
+    sentence = _sentence(value)
     stash = value.get("stash")
     if isinstance(stash, dict):
         with suppress(RemoteProtocolError):  # it only informs
@@ -162,5 +186,16 @@ _SENTENCE: Mapping[str, Callable[[Any], Any]] = {
     "sentence_id": _id,
     "speaker_id": _id,
     "channel_id": _whole,
+    "sentence_begin": _flag,
+    "vad_pre_end": _flag,
+    "pre_end_failed": _flag,
+    "pre_end_timemillis": _time,
+    "pre_end_start_time": _time,
+    "pre_end_end_time": _time,
 }
-_USAGE: Mapping[str, Callable[[Any], Any]] = {"duration": _count}
+_USAGE: Mapping[str, Callable[[Any], Any]] = {
+    "duration": _count,
+    "input_tokens": _whole,
+    "output_tokens": _whole,
+    "total_tokens": _whole,
+}

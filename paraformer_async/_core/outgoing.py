@@ -228,7 +228,9 @@ class Outgoing:
         while self._replay and len(frames) < BATCH:
             command = self._replay.popleft()
             frames.append(self._protocol.send(command))
-            if isinstance(command, FinishTask):
+            if isinstance(command, Audio):
+                self._ledger.replayed(command)
+            else:  # what ends the task
                 self._begin_finish(now)
 
     def _put(self, commands: Iterable[Command], frames: list[OutgoingFrame], now: float) -> None:

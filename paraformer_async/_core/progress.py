@@ -1,5 +1,11 @@
 """The progress of a recognition: its text, how far results reach into the audio, its usage."""
 
+from collections.abc import Callable
+from operator import add
+from typing import Any
+
+from msgspec.structs import astuple
+
 from paraformer_async._core.timeline import end_of
 from paraformer_async.results import Sentence, Usage
 
@@ -22,7 +28,7 @@ class Progress:
         self.last: Sentence | None = None
         self._reached = 0  # before the current task
         self._billed: Usage | None = None  # in the current task
-        self._billed_before: int | float = 0  # in earlier tasks
+        self._billed_before: Usage | None = None  # in earlier tasks
 
     @property
     def reach(self) -> int:
@@ -32,16 +38,24 @@ class Progress:
     @property
     def usage(self) -> Usage | None:
         """What the service bills for all tasks so far; `None` until it has reported any."""
-        if self._billed is None and not self._billed_before:
-            return None
-        return Usage(self._billed_before + (self._billed.duration if self._billed else 0))
+        return _combined(add, self._billed_before, self._billed)
 
     def note_usage(self, usage: Usage | None) -> None:
-        """Record what the service bills for the current task, if it was reported."""
-        self._billed = usage or self._billed
+        """Record what the service bills for the current task so far, if it was reported."""
+        # Each value is the sum of the task: a smaller one is missing, or late.
+        self._billed = _combined(max, self._billed, usage)
 
     def begin_task(self) -> None:
         """Begin another task; the usage and the reach of the last one are kept."""
         self._reached = self.reach
-        self._billed_before += self._billed.duration if self._billed else 0
+        self._billed_before = self.usage
         self._billed = None
+
+
+def _combined(
+    combine: Callable[[Any, Any], Any], one: Usage | None, other: Usage | None
+) -> Usage | None:
+    """Combine two usages field by field."""
+    if one is None or other is None:
+        return one or other
+    return Usage(*map(combine, astuple(one), astuple(other)))

@@ -21,6 +21,8 @@ repetitions.
 from math import inf
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from paraformer_async._core.buffer import Seam
 from paraformer_async._core.framing import FRAME_MS
 from paraformer_async._core.middleware import Stack, passed, through
@@ -28,10 +30,10 @@ from paraformer_async._core.outgoing import BATCH, Outgoing
 from paraformer_async._core.progress import Progress
 from paraformer_async._core.protocol import ENDS, Move, Phase
 from paraformer_async._core.retries import Retries, Setback
+from paraformer_async._core.utterance import Utterance
 from paraformer_async._core.verdict import Again, Attempt, Over, Verdict
 from paraformer_async._core.wire import (
     EVENTS,
-    NO_OUTPUT,
     NOTHING,
     UNREADABLE,
     Event,
@@ -41,6 +43,7 @@ from paraformer_async._core.wire import (
     TaskFinished,
     TaskStarted,
     decode_event,
+    result_of,
 )
 from paraformer_async.errors import (
     AudioLostError,
@@ -51,7 +54,7 @@ from paraformer_async.errors import (
     TaskFailedError,
 )
 from paraformer_async.options.options import Options
-from paraformer_async.results import AudioGap, RecognitionResult, Usage
+from paraformer_async.results import AudioGap, Overhead, RecognitionResult, Usage
 from paraformer_async.transcript import join
 
 if TYPE_CHECKING:
@@ -94,6 +97,7 @@ class Recognition(Outgoing):
     ) -> None:
         super().__init__(options, stack, frame_ms=frame_ms, can_rewind=can_rewind)
         self._progress = Progress()
+        self._utterance = Utterance()
         self._retries = Retries(options.reconnect)
         self._attempt = Attempt()
         self.has_binary: bool = False
@@ -109,6 +113,11 @@ class Recognition(Outgoing):
     def usage(self) -> Usage | None:
         """What the service bills for all tasks so far; `None` until it has reported any."""
         return self._progress.usage
+
+    @property
+    def overhead(self) -> Overhead:
+        """What was sent in addition to the user's audio."""
+        return self._ledger.overhead
 
     @property
     def finals(self) -> int:
@@ -160,9 +169,7 @@ class Recognition(Outgoing):
             return self._receive_other(frame, now)
         if self._protocol.phase not in _RESULTS:
             return self._receive_other(frame, now)
-        payload = message.payload or NOTHING
-        output = payload.output or NO_OUTPUT
-        return self._take_result(ResultGenerated(output.sentence, payload.usage), now)
+        return self._take_result(result_of(message.payload or NOTHING), now)
 
     def deadline(self) -> float:
         """Return when to call `expired`; infinity for never."""
@@ -257,7 +264,10 @@ class Recognition(Outgoing):
             settled = self._ledger.settle(sentence, is_final=is_final)
             if settled is not sentence:
                 sentence = settled
-                result = ResultGenerated(sentence, result.usage)
+                result = replace(result, sentence=sentence)
+            if result.translations:
+                placed = tuple(map(self._ledger.placed, result.translations))
+                result = replace(result, translations=placed)
             if is_final:
                 if sentence.end_time and sentence == progress.last:
                     return []  # the same sentence at the same time: it came twice
@@ -297,7 +307,9 @@ class Recognition(Outgoing):
             if self._options.reconnect and self._options.reconnect.lost == "raise":
                 raise AudioLostError(*lost)
             gap.append(AudioGap.between(*lost))
+            self._utterance.end_task()  # the sentence in progress cannot continue after it
         self._progress.begin_task()
+        self._utterance.begin_task()
         self._replay.extend(self._ledger.restart())
         self._replay.extend(self._closing)
         if self._end is not None and not self._closing:  # middleware still holds it back
@@ -315,6 +327,7 @@ class Recognition(Outgoing):
         self._end = None
         self._closing = []
         self._ledger.seal()
+        self._utterance.end_task()
         if end.options is not None:
             self._options = end.options
             self._opening = None
@@ -337,7 +350,9 @@ class Recognition(Outgoing):
             if type(each) is ResultGenerated:
                 sentence = each.sentence
                 if sentence is not None and not sentence.heartbeat:
-                    results.append(RecognitionResult(sentence, self.request_ids[-1], each.usage))
+                    results.append(
+                        self._utterance.result(each, sentence, self.request_ids[-1], now)
+                    )
         return results
 
     def _is_complete_despite(self, failure: ServiceError) -> bool:

@@ -5,11 +5,12 @@ It runs one task after another by the protocol's table, with the three time limi
 service and its checks of run-task. Sans-I/O: the caller moves frames and passes the time.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import ceil, inf
-from typing import cast
+from typing import Any, cast
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from paraformer_async._core.clocks import Clocks
 from paraformer_async._core.protocol import Phase, ServerProtocol
@@ -23,8 +24,9 @@ from paraformer_async._core.wire import (
     TaskStarted,
 )
 from paraformer_async.errors import InvalidOptionError, RemoteProtocolError
+from paraformer_async.options.models import MODELS
 from paraformer_async.options.parameters import check
-from paraformer_async.results import Sentence, Usage
+from paraformer_async.results import Sentence, Translation, Usage
 
 __all__ = [
     "LARGEST_MESSAGE",
@@ -150,6 +152,9 @@ class ServiceConnection:
         """
         Return the event of a sentence, and reset the silence clock if it is speech.
 
+        In a task of a model that translates, it has the form of such models. Nothing is translated:
+        the translations have the text of the sentence.
+
         Args:
             sentence: The sentence, partial or final.
             seconds: Length of the audio that the task has received so far, which is billed.
@@ -157,7 +162,14 @@ class ServiceConnection:
         """
         if not sentence.heartbeat:
             self._speech_at = now
-        return ResultGenerated(sentence, Usage(ceil(seconds)) if sentence.is_final else None)
+        usage = Usage(ceil(seconds)) if sentence.is_final else None
+        request = cast("RunTask", self.request)
+        model = MODELS.get(request.model)
+        if model is None or not model.translations:
+            return ResultGenerated(sentence, usage)
+        is_transcribed = request.parameters.get("transcription_enabled", True)
+        translations = _translations(sentence, request.parameters)
+        return ResultGenerated(sentence if is_transcribed else None, usage, translations)
 
     def send(self, event: Event, now: float) -> str:
         """
@@ -201,3 +213,10 @@ class ServiceConnection:
             ),
             key=lambda expiry: expiry[0],
         )
+
+
+def _translations(sentence: Sentence, parameters: Mapping[str, Any]) -> tuple[Translation, ...]:
+    if sentence.heartbeat or not parameters.get("translation_enabled"):
+        return ()
+    languages = parameters.get("translation_target_languages") or ()
+    return tuple(Translation(**asdict(sentence), lang=language) for language in languages)

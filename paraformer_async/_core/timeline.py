@@ -8,12 +8,15 @@ in the user's audio, and may leave out settled parts.
 
 from bisect import bisect_left, bisect_right
 from math import inf
+from typing import TypeVar
 
 from msgspec.structs import replace
 
 from paraformer_async.results import Sentence, Word
 
 __all__ = ["Timeline", "end_of"]
+
+Placed = TypeVar("Placed", bound=Sentence)
 
 # Positions that are kept; the oldest are dropped, because results do not go back that far.
 _LONGEST = 4096
@@ -81,7 +84,7 @@ class Timeline:
         if first > 0:
             self._forget(first)
 
-    def translated(self, sentence: Sentence, latest: float = inf) -> Sentence:
+    def translated(self, sentence: Placed, latest: float = inf) -> Placed:
         """Return *sentence* with all times on the user's timeline, none later than *latest* ms."""
         end = sentence.end_time
         return replace(
@@ -90,6 +93,14 @@ class Timeline:
             end_time=None if end is None else self._time(end, latest, is_end=True),
             words=tuple(self._translated_word(word, latest) for word in sentence.words),
             stash=self.translated(sentence.stash, latest) if sentence.stash else None,
+            pre_end_start_time=self._guessed(sentence.pre_end_start_time, latest),
+            pre_end_end_time=self._guessed(sentence.pre_end_end_time, latest),
+        )
+
+    def _guessed(self, service_ms: int | None, latest: float) -> int | None:
+        """Return the user's time of a guess; the service may send a negative one for none."""
+        return (
+            service_ms if service_ms is None or service_ms < 0 else self._time(service_ms, latest)
         )
 
     def _translated_word(self, word: Word, latest: float) -> Word:

@@ -9,23 +9,24 @@ Source: Model Studio, "WebSocket API for Paraformer real-time speech recognition
 """
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from paraformer_async._core.lenient import parse, usable
 from paraformer_async.errors import RemoteProtocolError
-from paraformer_async.results import Sentence, Usage
+from paraformer_async.results import Sentence, Translation, Usage
 
 __all__ = [
     "EVENTS",
     "NOTHING",
-    "NO_OUTPUT",
     "UNREADABLE",
     "Audio",
     "Command",
     "Event",
+    "EventPayload",
     "FinishTask",
     "OutgoingFrame",
     "Resource",
@@ -40,6 +41,7 @@ __all__ = [
     "decode_event",
     "encode",
     "name_of",
+    "result_of",
 ]
 
 
@@ -80,10 +82,18 @@ class TaskStarted(Struct, frozen=True, gc=False):
 
 
 class ResultGenerated(Struct, frozen=True, gc=False):
-    """Service: a partial or final result; `sentence` can be missing."""
+    """
+    Service: a partial or final result; `sentence` can be missing.
+
+    Attributes:
+        sentence: The sentence. That of translations alone has their times, but no text.
+        usage: What is billed for the task so far.
+        translations: Translations, by a model that translates, perhaps none; `None` by all others.
+    """
 
     sentence: Sentence | None = None
     usage: Usage | None = None
+    translations: tuple[Translation, ...] | None = None
 
 
 class TaskFinished(Struct, frozen=True, gc=False):
@@ -101,6 +111,8 @@ class TaskFailed(Struct, frozen=True, gc=False):
 
 Command: TypeAlias = RunTask | Audio | FinishTask
 Event: TypeAlias = TaskStarted | ResultGenerated | TaskFinished | TaskFailed
+
+AnySentence = TypeVar("AnySentence", bound=Sentence)
 
 OutgoingFrame: TypeAlias = str | bytes | memoryview
 """A frame to send: text as `str`, binary as the others. The bytes of a view must not change."""
@@ -155,14 +167,59 @@ def decode_event(frame: str | bytes) -> tuple[str, Event]:
     header, payload = envelope.header, envelope.payload or NOTHING
     match header:
         case ResultHeader():
-            output = payload.output or NO_OUTPUT
-            return header.task_id, ResultGenerated(output.sentence, payload.usage)
+            return header.task_id, result_of(payload)
         case _StartedHeader():
             return header.task_id, TaskStarted()
         case _FinishedHeader():
             return header.task_id, TaskFinished(payload.usage)
         case _:
             return header.task_id, TaskFailed(header.error_code, header.error_message)
+
+
+def result_of(payload: "EventPayload") -> ResultGenerated:
+    """Return the result in a *payload*."""
+    output = payload.output
+    if output is None:
+        return ResultGenerated(None, payload.usage)
+    sentence = output.sentence
+    if sentence is None:
+        return _result_of_gummy(output, payload.usage)
+    if sentence.stash is not None:
+        sentence = _flat(sentence)
+    return ResultGenerated(sentence, payload.usage)
+
+
+def _result_of_gummy(output: "_Output", usage: Usage | None) -> ResultGenerated:
+    """Return a result in the form of Gummy models, or one without a sentence."""
+    sentence = output.transcription
+    if sentence is None and output.translations is None:
+        return ResultGenerated(None, usage)
+    translations = tuple(map(_flat, output.translations or ()))
+    if sentence is not None:
+        sentence = _flat(sentence)
+    elif translations:
+        sentence = _translated_only(translations)
+    return ResultGenerated(sentence, usage, translations)
+
+
+def _translated_only(translations: tuple[Translation, ...]) -> Sentence:
+    """Return a sentence for translations without one: final once all are."""
+    first = translations[0]
+    return Sentence(
+        first.begin_time,
+        first.end_time,
+        sentence_end=all(one.is_final for one in translations),
+        sentence_id=first.sentence_id,
+        vad_pre_end=first.vad_pre_end,
+        pre_end_failed=first.pre_end_failed,
+    )
+
+
+def _flat(sentence: AnySentence) -> AnySentence:
+    """Return a sentence whose stash has none of its own, which would be a level of recursion."""
+    if sentence.stash is None or sentence.stash.stash is None:
+        return sentence
+    return replace(sentence, stash=replace(sentence.stash, stash=None))
 
 
 def decode_command(frame: str | bytes) -> tuple[str, Command]:
@@ -209,16 +266,20 @@ class _FailedHeader(Struct, tag_field="event", tag="task-failed"):
 
 class _Output(Struct, gc=False):
     sentence: Sentence | None = None
+    transcription: Sentence | None = None
+    translations: tuple[Translation, ...] | None = None
 
 
-class _EventPayload(Struct, gc=False):
+class EventPayload(Struct, gc=False):
+    """The payload of an event."""
+
     output: _Output | None = None
     usage: Usage | None = None
 
 
 class _EventEnvelope(Struct, gc=False):
     header: ResultHeader | _StartedHeader | _FinishedHeader | _FailedHeader
-    payload: _EventPayload | None = None
+    payload: EventPayload | None = None
 
 
 class _RunTaskHeader(Struct, tag_field="action", tag="run-task"):
@@ -249,8 +310,7 @@ _COMMANDS = msgspec.json.Decoder(_CommandEnvelope)
 # What the decoders raise: RecursionError for JSON nested too deep, UnicodeError for broken text.
 UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
 _KNOWN_EVENTS = frozenset({"result-generated", "task-started", "task-finished", "task-failed"})
-NOTHING = _EventPayload()
-NO_OUTPUT = _Output()
+NOTHING = EventPayload()
 
 
 def _encode_command(command: RunTask | FinishTask, task_id: str) -> str:
@@ -274,13 +334,24 @@ def _encode_event(event: Event, task_id: str) -> str:
     header: dict[str, Any] = {"event": name_of(event), "task_id": task_id, "attributes": {}}
     payload: dict[str, Any] = {}
     match event:
-        case ResultGenerated(sentence=sentence, usage=usage):
-            payload = {"output": {"sentence": sentence}, "usage": usage}
+        case ResultGenerated(sentence=sentence, usage=usage, translations=translations):
+            output: dict[str, Any] = {"sentence": sentence}
+            if translations is not None:
+                output = {"transcription": sentence, "translations": translations}
+            payload = {"output": output, "usage": _reported(usage)}
         case TaskFinished(usage=usage):
-            payload = {"output": {}, "usage": usage}
+            payload = {"output": {}, "usage": _reported(usage)}
         case TaskFailed(error_code=code, error_message=text):
             header |= {"error_code": code, "error_message": text}
     return msgspec.json.encode({"header": header, "payload": payload}).decode()
+
+
+def _reported(usage: Usage | None) -> dict[str, int | float] | None:
+    """Return a usage as the service reports it: tokens only where they are billed."""
+    if usage is None:
+        return None
+    billed = {name: amount for name, amount in asdict(usage).items() if amount}
+    return billed or {"duration": 0}
 
 
 def _decode_leniently(frame: str | bytes, error: Exception) -> _EventEnvelope:
@@ -288,7 +359,7 @@ def _decode_leniently(frame: str | bytes, error: Exception) -> _EventEnvelope:
     try:
         document = parse(frame)
         event = document["header"]["event"]
-    except (ValueError, RecursionError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError):
         raise RemoteProtocolError(
             f"the service sent a message that is not an event: {error}"
         ) from error

@@ -3,10 +3,17 @@ Latency: how long the service takes, measured between messages.
 
 First packet: from the first audio sent to the first result with text. Last packet: from
 `finish-task` to the last result, or to `task-finished` if no result follows. The vendor's client
-measures the same two.
+measures the same two. Utterance: from the end of speech, as the service places it in the audio, to
+the final result.
 """
 
+from collections import deque
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
 from paraformer_async import results
+from paraformer_async._core.framing import bytes_per_second
 from paraformer_async._core.middleware import Middleware
 from paraformer_async._core.wire import (
     Audio,
@@ -14,18 +21,40 @@ from paraformer_async._core.wire import (
     Event,
     FinishTask,
     ResultGenerated,
+    RunTask,
     TaskFinished,
 )
 
 __all__ = ["LatencyMeter"]
 
+# Audio arrives evenly as long as its time differs from real time by no more than this, in seconds.
+_EVEN = 0.02
+# Stretches of even audio that are known; the oldest are dropped if nothing is final.
+_LONGEST = 4096
+
+
+class Stretch(NamedTuple):
+    """
+    Audio that was sent evenly.
+
+    Attributes:
+        begin: Where it begins, in bytes of the user's audio.
+        start: When the audio would have begun if all of it had been as even.
+        earliest: When the audio before it was sent.
+    """
+
+    begin: int
+    start: float
+    earliest: float
+
 
 class LatencyMeter(Middleware):
     """
-    Measures first- and last-packet latency of one recognition.
+    Measures the latency of one recognition: of its first and last packet, and of each utterance.
 
     Attributes:
-        measured: First- and last-packet latency in seconds; `None` until known.
+        measured: The latencies in seconds; `None` until known. That of an utterance is replaced by
+            that of the next.
     """
 
     uses_context = False
@@ -35,38 +64,73 @@ class LatencyMeter(Middleware):
         self._is_waiting = True  # for the first result, or the last
         self._first_audio: float | None = None
         self._finished: float | None = None
+        self._seconds_per_byte = 0.0  # of PCM
+        self._size = 0  # bytes of the user's audio
+        self._start = 0.0  # of the latest stretch
+        self._sent_at = 0.0
+        self._stretches: deque[Stretch] = deque(maxlen=_LONGEST)
 
     def outgoing(self, command: Command, now: float) -> Command:
-        """Note the time of the user's first audio and of the end of the audio."""
+        """Note when the user's audio is sent, and when it ends."""
         if type(command) is Audio:
-            if self._first_audio is None and not command.injected:
-                self._first_audio = now
+            if not command.injected:
+                begin = self._size
+                self._size = size = begin + len(command.data)
+                start = now - size * self._seconds_per_byte
+                if not begin or not -_EVEN < start - self._start < _EVEN:
+                    self._begin_stretch(begin, start, now)
+                self._sent_at = now
         elif isinstance(command, FinishTask):
             self._finished = now
             self._is_waiting = True
+        elif isinstance(command, RunTask) and command.parameters.get("format") == "pcm":
+            self._seconds_per_byte = 1 / bytes_per_second(command.parameters["sample_rate"])
         return command
 
     def incoming(self, event: Event, now: float) -> Event:
-        """Note the time of the first and the last result with text, or of `task-finished`."""
-        if not self._is_waiting:
-            return event
+        """Note the time of the first and the last result with text, and of each final one."""
         if isinstance(event, ResultGenerated):
             sentence = event.sentence
-            if sentence is not None and not sentence.heartbeat and sentence.text:
-                self._note(now)
-        elif isinstance(event, TaskFinished):
+            if sentence is None or sentence.heartbeat:
+                return event
+            if sentence.text or event.translations:
+                if self._is_waiting:
+                    self._note(now)
+                if sentence.is_final and sentence.end_time is not None:
+                    self._note_utterance(sentence.end_time, now)
+        elif isinstance(event, TaskFinished) and self._is_waiting:
             self._note_end(now)
         return event
 
+    def _begin_stretch(self, begin: int, start: float, now: float) -> None:
+        if self._first_audio is None:
+            self._first_audio = self._sent_at = now
+        if self._seconds_per_byte:
+            self._stretches.append(Stretch(begin, start, self._sent_at))
+            self._start = start
+
     def _note_end(self, now: float) -> None:
         if self._finished is not None and self.measured.last_packet is None:
-            first = self.measured.first_packet
-            self.measured = results.Latency(first, now - self._finished)
+            self.measured = replace(self.measured, last_packet=now - self._finished)
 
     def _note(self, now: float) -> None:
         first = self.measured.first_packet
         if first is None and self._first_audio is not None:
             first = now - self._first_audio
         last = None if self._finished is None else now - self._finished
-        self.measured = results.Latency(first, last)
+        self.measured = replace(self.measured, first_packet=first, last_packet=last)
         self._is_waiting = first is None or last is not None
+
+    def _note_utterance(self, end_time: int, now: float) -> None:
+        """Note the time since the audio reached *end_time*, as far as that is known."""
+        stretches, scale = self._stretches, self._seconds_per_byte
+        if not stretches or not scale:
+            return
+        end = end_time / 1000 / scale
+        if end <= stretches[0].begin > 0:
+            return  # dropped
+        while len(stretches) > 1 and stretches[1].begin < end:
+            stretches.popleft()
+        stretch = stretches[0]
+        spoken = max(stretch.start + end * scale, stretch.earliest)
+        self.measured = replace(self.measured, utterance=now - min(spoken, self._sent_at))

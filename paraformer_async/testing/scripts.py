@@ -17,6 +17,8 @@ class ScriptRun(Protocol):
     A script in one task. A script of your own returns one of these for each task.
 
     Its results are sent as they are: a sentence with `sentence_end=True` or an `end_time` is final.
+    To a model that translates (Gummy), each is sent with translations that repeat its text, one for
+    each of the task's `translation_target_languages`.
     """
 
     def feed(self, audio: bytes) -> Iterable[Sentence]:
@@ -86,11 +88,16 @@ def _timed(sentences: Sequence[Sentence]) -> Iterator[tuple[float, Sentence]]:
     """Yield the results, each with the ms of audio at which it is due."""
     for sentence in sentences:
         end = inf if sentence.end_time is None else sentence.end_time
-        words = sentence.words
-        for count, word in enumerate(words, 1):
-            if word.end_time < end:
-                yield word.end_time, _partial(sentence, count)
-        yield end, replace(sentence, sentence_end=True)
+        results: list[tuple[float, Sentence]] = [
+            (word.end_time, _partial(sentence, count))
+            for count, word in enumerate(sentence.words, 1)
+            if word.end_time < end
+        ]
+        results.append((end, replace(sentence, sentence_end=True)))
+        yield results[0]
+        begun = False if sentence.sentence_begin else sentence.sentence_begin
+        for due, result in results[1:]:
+            yield due, replace(result, sentence_begin=begun)
 
 
 def _partial(sentence: Sentence, count: int) -> Sentence:

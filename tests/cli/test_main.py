@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import paraformer_async
-from paraformer_async import AudioError, InvalidOptionError, Latency, Sentence, Transcript
+from paraformer_async import AudioError, InvalidOptionError, Latency, Sentence, Transcript, Usage
 from paraformer_async.cli import running
 from paraformer_async.cli.output import (
     OutputFormat,
@@ -25,7 +25,7 @@ TRANSCRIPT = Transcript(
     1.5,
     Latency(0.25, 0.5),
     "an-id",
-    2,
+    Usage(2),
 )
 
 
@@ -149,13 +149,16 @@ def test_render_documents() -> None:
     assert list(document) == [
         "path",
         "text",
+        "billed",
         "sentences",
         "duration",
         "latency",
         "request_id",
-        "billed",
+        "usage",
+        "overhead",
+        "translations",
     ]
-    assert {"first_packet": 0.25, "last_packet": 0.5} == document["latency"]
+    assert {"first_packet": 0.25, "last_packet": 0.5, "utterance": None} == document["latency"]
     assert "[]\n" == render_json([])
 
 

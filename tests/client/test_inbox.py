@@ -4,11 +4,12 @@ import asyncio
 
 import anyio
 import pytest
+from msgspec.structs import replace
 
 from paraformer_async import RemoteProtocolError
 from paraformer_async._client import inbox as module
 from paraformer_async._client.inbox import Inbox
-from paraformer_async.results import AudioGap, RecognitionResult, Sentence
+from paraformer_async.results import AudioGap, RecognitionResult, Sentence, Translation
 
 pytestmark = pytest.mark.anyio
 
@@ -40,6 +41,29 @@ async def test_finals_are_kept_and_partials_replaced() -> None:
         inbox.put(result(text, is_final=bool(is_final)))
     inbox.end()
     assert ["ab.", "c.", "de"] == texts(inbox)
+
+
+async def test_a_sentence_begins_once() -> None:
+    """If the first result of a sentence is replaced, the one in its place begins it."""
+    inbox = Inbox(lambda _: None)
+    inbox.put(replace(result("a"), begins=True))
+    inbox.put(result("ab"))
+    inbox.put(result("abc", is_final=True))
+    inbox.put(replace(result("d"), begins=True))
+    assert [("abc", True), ("d", True)] == [(one.text, one.begins) for one in inbox.results]
+    inbox.results.clear()
+    inbox.put(result("de"))
+    assert [("de", False)] == [(one.text, one.begins) for one in inbox.results]
+
+
+async def test_a_final_translation_is_kept() -> None:
+    """A translation that is final before its sentence is not replaced."""
+    inbox = Inbox(lambda _: None)
+    final = Translation(text="A", sentence_end=True, lang="en")
+    inbox.put(replace(result("a"), translations=(final,)))
+    inbox.put(replace(result("ab"), translations=(Translation(text="B", lang="en"),)))
+    inbox.put(result("abc"))
+    assert ["a", "abc"] == [one.text for one in inbox.results]
 
 
 async def test_a_gap_is_kept() -> None:

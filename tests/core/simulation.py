@@ -154,6 +154,7 @@ class World:
         results: What the user has received.
         services: The service's ends of all connections so far.
         is_throttled: Whether the transport takes nothing.
+        sent: Bytes of audio that the machine has sent.
     """
 
     def __init__(
@@ -184,6 +185,7 @@ class World:
         self.services: list[Service] = []
         self.uplink: deque[str | bytes | memoryview] = deque()
         self.is_throttled = False
+        self.sent = 0
         self.error: BaseException | None = None
         self.verdicts: list[Again | Over] = []
         self.rewind_to: int | None = None
@@ -252,6 +254,7 @@ class World:
                 return
             assert self.is_connected
             self.uplink.extend(frames)
+            self.sent += sum(len(frame) for frame in frames if not isinstance(frame, str))
 
     def serve(self, frames: int = 1_000_000) -> None:
         """Have the service take so many frames."""

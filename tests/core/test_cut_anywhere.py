@@ -140,6 +140,14 @@ def rewind(world: World, actions: Sequence[Action], left: list[Action]) -> None:
     left.append(("finish", 0))
 
 
+def check_overhead(world: World) -> None:
+    """All audio that was sent is the user's, or counted as sent in addition."""
+    overhead = world.machine.overhead
+    assert world.machine._ledger.given is not None
+    seconds = world.machine._ledger.given / 1000 + overhead.replayed + overhead.injected
+    assert world.sent == pytest.approx(seconds * RATE * 2)
+
+
 def unbroken(actions: Sequence[Action], **shape: Any) -> World:
     """Recognize without any trouble, each thing after the other."""
     return run(actions, (), **shape)
@@ -156,6 +164,7 @@ def test_a_cut_changes_nothing(
     world = run(actions, steps, **shape)
     assert expected.outcome.finals == world.outcome.finals
     assert type(expected.error) is type(world.error)
+    check_overhead(world)
 
 
 @pytest.mark.parametrize("kind", ["pcm", "wav"])
@@ -182,6 +191,8 @@ def test_a_cut_of_a_file_changes_nothing(
     world = run(actions, steps, **shape, **options)
     assert expected.outcome.finals == world.outcome.finals
     assert world.error is expected.error is None
+    if kind == "pcm":
+        check_overhead(world)
 
 
 @settings(max_examples=100, derandomize=True)

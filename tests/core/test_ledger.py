@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from paraformer_async._core.ledger import Ledger, Span
 from paraformer_async._core.timeline import Timeline
 from paraformer_async._core.wav import LARGEST_HEADER, WavHeader
 from paraformer_async._core.wire import Audio, ResultGenerated
-from paraformer_async.results import Sentence, Usage, Word
+from paraformer_async.results import Overhead, Sentence, Translation, Usage, Word
 
 # 1 kHz: a millisecond is 2 bytes.
 PER_SECOND = 2000
@@ -209,6 +210,25 @@ def test_everything_in_a_sentence_is_translated() -> None:
     )
     usage = Usage(3)
     assert ResultGenerated(expected, usage) == settle(ledger, ResultGenerated(given, usage))
+
+
+def test_translations_are_translated_and_settle_nothing() -> None:
+    """A translation is put on the user's timeline, and stays a translation."""
+    ledger = filled((1000, False), (1000, True), (1000, False))
+    given = Translation(500, 2500, "a", (Word(2100, 2500, "a"),), sentence_end=True, lang="en")
+    expected = Translation(500, 1500, "a", (Word(1100, 1500, "a"),), sentence_end=True, lang="en")
+    assert expected == ledger.placed(given)
+    assert 0 == ledger.settled
+    assert given is Ledger(None).placed(given)
+
+
+def test_times_of_an_early_end_are_translated() -> None:
+    """The pause that led to a guess is on the user's timeline; a negative time is none."""
+    ledger = filled((1000, False), (1000, True), (1000, False))
+    given = Sentence(500, None, "a", pre_end_start_time=2500, pre_end_end_time=-1)
+    given = replace(given, pre_end_timemillis=1234)
+    expected = replace(given, pre_end_start_time=1500)
+    assert ResultGenerated(expected) == settle(ledger, ResultGenerated(given))
 
 
 def test_compressed_audio_has_no_time() -> None:
@@ -445,6 +465,42 @@ def test_a_final_of_the_pause_settles_the_pause() -> None:
     assert (0, 450) == (shown.begin_time, shown.end_time)
     assert [] == ledger.restart()
     assert ledger.is_settled
+
+
+def test_what_is_sent_in_addition() -> None:
+    """Injected silence counts once, and all that is sent again counts each time, as it is sent."""
+    ledger = Ledger(PER_SECOND, keep=10)
+    ledger.record(Audio(bytes(2000)))
+    ledger.record(Audio(bytes(1000), injected=True))
+    assert Overhead(0.0, 0.5) == ledger.overhead
+    for seconds in (1.5, 3.0):
+        for audio in ledger.restart():
+            ledger.replayed(audio)
+        assert Overhead(seconds, 0.5) == ledger.overhead
+
+
+def test_what_a_source_delivers_again_is_sent_in_addition() -> None:
+    """After a rewind, audio counts as sent again up to where it had come, each time."""
+    ledger = Ledger(PER_SECOND, keep=10)
+    ledger.record(Audio(bytes(2000)))
+    for replayed in (0.4, 0.8):
+        assert 0 == ledger.rewind()
+        ledger.record(Audio(bytes(800)))
+        assert Overhead(replayed) == ledger.overhead
+    ledger.record(Audio(bytes(3000)))
+    assert Overhead(1.4) == ledger.overhead
+
+
+def test_the_header_and_compressed_audio_are_no_overhead() -> None:
+    """The header of a WAV stream has no duration, and compressed audio is never sent again."""
+    ledger = Ledger(None, keep=10, is_wav=True)
+    ledger.record(Audio(wav(bytes(8000))))
+    for audio in ledger.restart():
+        ledger.replayed(audio)
+    assert Overhead(4.0) == ledger.overhead
+    compressed = Ledger(None)
+    compressed.record(Audio(bytes(100)))
+    assert Overhead() == compressed.overhead
 
 
 def test_places_that_nobody_asks_for_are_forgotten() -> None:

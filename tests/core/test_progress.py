@@ -45,3 +45,14 @@ def test_billed_seconds_add_up() -> None:
     progress.begin_task()
     progress.begin_task()
     assert Usage(7) == progress.usage
+
+
+def test_tokens_add_up() -> None:
+    """Each value is a sum of its task: one that is missing or late takes nothing back."""
+    progress = Progress()
+    progress.note_usage(Usage(0, 10, 2, 12))
+    progress.note_usage(Usage(0, 0, 3))
+    assert Usage(0, 10, 3, 12) == progress.usage
+    progress.begin_task()
+    progress.note_usage(Usage(1, 5, 1, 6))
+    assert Usage(1, 15, 4, 18) == progress.usage

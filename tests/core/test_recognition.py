@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from math import inf
 
 import pytest
+from msgspec.structs import replace
 
 from paraformer_async import (
     AudioLostError,
@@ -36,7 +37,7 @@ from paraformer_async._core.wire import (
 )
 from paraformer_async.middleware import Heartbeat, LatencyMeter, Middleware, Stack
 from paraformer_async.options.options import Options
-from paraformer_async.results import AudioGap, RecognitionResult, Sentence, Usage
+from paraformer_async.results import AudioGap, RecognitionResult, Sentence, Translation, Usage
 
 SECOND = 32_000  # bytes at 16 kHz
 FRAME = b"\x01\x00" * 1600  # 100 ms
@@ -353,6 +354,70 @@ class TestResults:
         ]
         assert 2 == table.machine.finals
 
+    def test_a_sentence_begins_once_over_tasks(self) -> None:
+        """A sentence in progress continues after a lost connection, but not after a seam."""
+        table = Table()
+        table.start(10)
+        begun = table.deliver(partial(0), partial(0, "on"))
+        table.again()
+        begun += table.deliver(partial(0, "on"), partial(0, "one"))
+        table.machine.flush(table.now)
+        table.flush()
+        table.deliver(TaskFinished())
+        table.start(10)
+        begun += table.deliver(partial(0, "t"), final(400, "two"))
+        assert [True, False, False, False, True, False] == [each.begins for each in begun]
+
+    def test_json_of_any_depth_does_not_end_a_recognition(self) -> None:
+        """A result is returned, whatever is in a field that only the service knows."""
+        table = Table()
+        table.start(10)
+        frame = table.service.send(final(400))
+        assert isinstance(frame, str)
+        deep = frame.replace('"attributes":{}', f'"attributes":{"[" * 100_000 + "]" * 100_000}')
+        assert len(frame) < len(deep)
+        (shown,) = table.machine.receive(deep, table.now)
+        assert ("one", True) == (shown.text, shown.is_final)
+        assert Phase.RUNNING is table.phase
+
+    def test_translations_are_on_the_users_timeline(self) -> None:
+        """After a reconnection, the times of translations are continuous like the sentence's."""
+        table = Table()
+        table.start(10)
+        table.deliver(final(400))
+        table.again()
+        translation = Translation(0, 300, "zwei", sentence_end=True, lang="de")
+        (shown,) = table.deliver(replace(final(300, "two"), translations=(translation,)))
+        assert (400, 700) == (shown.sentence.begin_time, shown.sentence.end_time)
+        assert (replace(translation, begin_time=400, end_time=700),) == shown.translations
+
+    def test_translations_alone_settle_audio(self) -> None:
+        """A task that only translates has final results, so its audio is not sent again."""
+        table = Table()
+        table.start(10)
+        translation = Translation(0, 1000, "eins", sentence_end=True, lang="de")
+        (shown,) = table.deliver(ResultGenerated(None, None, (translation,)))
+        assert (True, "", (translation,)) == (shown.is_final, shown.text, shown.translations)
+        assert 0 == table.machine.unsettled
+
+    def test_turn_events_are_those_of_what_the_user_receives(self) -> None:
+        """The stable text begins the text as middleware has made it."""
+
+        class Upper(Middleware):
+            def incoming(self, event: Event, now: float) -> Iterable[Event]:
+                if isinstance(event, ResultGenerated) and event.sentence:
+                    event = ResultGenerated(Sentence(text=event.sentence.text.upper()))
+                return (event,)
+
+        table = Table(Upper())
+        table.start(10)
+        stable = []
+        for _ in range(4):
+            (shown,) = table.deliver(partial(0, "one two three"))
+            stable.append(shown.stable_text)
+            table.now += 0.2
+        assert ["", "", "", "ONE TWO"] == stable
+
     def test_what_is_no_result_is_not_shown(self) -> None:
         """Signs of life, results without a sentence, and unknown events do not reach the user."""
         table = Table()
@@ -577,12 +642,14 @@ class TestTakingOver:
             table.now += 0.1
             table.machine.send(FRAME, table.now)
             table.flush()
-        table.deliver(final(1000))
+        table.deliver(final(1000), partial(1000))
         table.lose()
         table.connect()
         table.flush()
         (gap,) = table.deliver(TaskStarted())
         assert AudioGap.between(1000, 1500) == gap
+        (after,) = table.deliver(partial(0))
+        assert after.begins  # what was in progress before the gap does not continue after it
         assert 5 * len(FRAME) == size(table.flush())
         assert 5 * len(FRAME) == size(table.again())
         (last,) = table.deliver(final(500, "two"))

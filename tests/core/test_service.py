@@ -22,7 +22,7 @@ from paraformer_async._core.wire import (
 )
 from paraformer_async.errors import InvalidOptionError, LocalProtocolError
 from paraformer_async.options.models import rate_of
-from paraformer_async.results import Sentence, Usage
+from paraformer_async.results import Sentence, Translation, Usage
 
 ID = "0" * 32
 V2 = "paraformer-realtime-v2"
@@ -152,6 +152,49 @@ def test_usage(seconds: float, sentence: Sentence, usage: Usage | None) -> None:
     """Final results bill whole seconds of audio; others bill nothing."""
     result = started().result(sentence, seconds, 0)
     assert (result.sentence, result.usage) == (sentence, usage)
+
+
+SPOKEN = Sentence(0, 900, "x", sentence_end=True)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "sentence", "languages"),
+    [
+        ({}, SPOKEN, ()),
+        ({"translation_enabled": True}, SPOKEN, ()),
+        ({"translation_target_languages": ["en"]}, SPOKEN, ()),
+        (
+            {"translation_enabled": True, "translation_target_languages": ["en", "ja"]},
+            SPOKEN,
+            ("en", "ja"),
+        ),
+        (
+            {
+                "transcription_enabled": False,
+                "translation_enabled": True,
+                "translation_target_languages": ["en"],
+            },
+            None,
+            ("en",),
+        ),
+    ],
+)
+def test_models_that_translate(
+    parameters: dict[str, Any], sentence: Sentence | None, languages: tuple[str, ...]
+) -> None:
+    """A model that translates answers in its own form, with the text of the sentence."""
+    result = started(model="gummy-realtime-v1", **parameters).result(SPOKEN, 1.0, 0)
+    assert result.sentence == sentence
+    assert result.translations == tuple(
+        Translation(0, 900, "x", sentence_end=True, lang=language) for language in languages
+    )
+
+
+def test_a_heartbeat_is_not_translated() -> None:
+    """Heartbeats have no translation."""
+    task = {"translation_enabled": True, "translation_target_languages": ["en"]}
+    task |= {"model": "gummy-realtime-v1"}
+    assert () == started(**task).result(Sentence(heartbeat=True), 1.0, 0).translations
 
 
 def test_a_client_without_a_task() -> None:

@@ -1,7 +1,6 @@
 """The messages on the wire: exact frames out, tolerance in, one kind of refusal."""
 
 import json
-import sys
 from contextlib import suppress
 from typing import Any
 
@@ -28,7 +27,7 @@ from paraformer_async._core.wire import (
     name_of,
 )
 from paraformer_async.errors import ProtocolError, RemoteProtocolError
-from paraformer_async.results import Sentence, Usage, Word
+from paraformer_async.results import Sentence, Translation, Usage, Word
 
 T = "2bf83b9a-baeb-4fda-8d9a-xxxxxxxxxxxx"
 JSON = st.recursive(
@@ -36,9 +35,6 @@ JSON = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=8,
 )
-# So deep that JSON can be read, and what was read cannot be walked through.
-DEPTH = 900 if sys.version_info < (3, 12) else 1000
-NESTED = "[" * DEPTH + "]" * DEPTH
 
 
 def event(name: Any, payload: Any = None, **header: Any) -> str:
@@ -113,8 +109,12 @@ EVENTS = [
     ResultGenerated(),
     ResultGenerated(Sentence(170, 920, "好，", (Word(170, 920, "好", "，"),)), Usage(3)),
     ResultGenerated(Sentence(stash=Sentence(1, None, "x"), sentence_id=3, speaker_id="a")),
+    ResultGenerated(Sentence(0, 9, "x", sentence_end=False), Usage(3), ()),
+    ResultGenerated(Sentence(0, 9, "x"), None, (Translation(0, 9, "y", lang="en"),)),
     TaskFinished(),
     TaskFinished(Usage(3)),
+    TaskFinished(Usage(0, 5, 2, 7)),
+    TaskFinished(Usage()),
     TaskFailed("CLIENT_ERROR", "request timeout after 23 seconds."),
 ]
 
@@ -188,6 +188,17 @@ def test_documented_result() -> None:
             Sentence(speaker_id=2),
             id="a speaker that is a float",
         ),
+        pytest.param(
+            {"sentence_begin": True, "vad_pre_end": False, "pre_end_failed": None},
+            Sentence(sentence_begin=True, vad_pre_end=False),
+            id="flags of a turn",
+        ),
+        pytest.param(
+            {"pre_end_timemillis": -1, "pre_end_start_time": 900.4, "pre_end_end_time": "1000"},
+            Sentence(pre_end_timemillis=-1, pre_end_start_time=900, pre_end_end_time=1000),
+            id="times of an early end",
+        ),
+        pytest.param({"vad_pre_end": [], "sentence_begin": {}}, Sentence(), id="flags of any type"),
         pytest.param({"emo_confidence": float("nan")}, Sentence(), id="no number"),
         pytest.param({"emo_tag": 5, "fixed": []}, Sentence(), id="emotion of another type"),
         pytest.param({"stash": "x"}, Sentence(), id="a stash that is text"),
@@ -208,6 +219,74 @@ def test_documented_result() -> None:
 def test_loose_sentences(given: Any, expected: Sentence) -> None:
     """Nulls, numbers as text, whole floats, missing and unknown fields are read with good will."""
     assert (T, ResultGenerated(expected)) == decode_event(result(given))
+
+
+def gummy(**output: Any) -> str:
+    """Return a frame with a result in the form of Gummy models."""
+    return event("result-generated", {"output": output, "usage": {"duration": 1}})
+
+
+def test_documented_result_of_gummy() -> None:
+    """The result of a translation in the service's documents is read whole."""
+    word = {"begin_time": 100, "end_time": 300, "fixed": False, "speaker_id": None}
+    times = {"sentence_id": 0, "begin_time": 100, "end_time": 900, "sentence_end": False}
+    flags = {"vad_pre_end": False, "pre_end_failed": False}
+    frame = gummy(
+        transcription={**times, **flags, "text": "你好", "words": [{**word, "text": "你好"}]},
+        translations=[
+            {**times, **flags, "lang": "en", "text": "Hi", "words": [{**word, "text": "Hi"}]}
+        ],
+    )
+    expected = {"sentence_id": 0, "sentence_end": False, "vad_pre_end": False}
+    expected["pre_end_failed"] = False
+    said = Sentence(100, 900, "你好", (Word(100, 300, "你好", fixed=False),), **expected)
+    meant = Translation(100, 900, "Hi", (Word(100, 300, "Hi", fixed=False),), **expected, lang="en")
+    assert (T, ResultGenerated(said, Usage(1), (meant,))) == decode_event(frame)
+
+
+def test_a_transcription_without_a_translation() -> None:
+    """A task that does not translate has results of a sentence, and no translations."""
+    expected = ResultGenerated(Sentence(text="x"), Usage(1), ())
+    for output in ({}, {"translations": None}, {"translations": []}, {"translations": 5}):
+        assert (T, expected) == decode_event(gummy(transcription={"text": "x"}, **output))
+
+
+def test_translations_without_a_transcription() -> None:
+    """Translations alone are a result, too: a sentence without text, final once all of them are."""
+    one: dict[str, Any] = {"lang": "en", "begin_time": 1, "end_time": 9, "sentence_id": 4}
+    for ends, is_final in (((True, True), True), ((True, False), False), ((False, False), False)):
+        given = [{**one, "sentence_end": end, "vad_pre_end": True} for end in ends]
+        _, shown = decode_event(gummy(translations=given))
+        assert isinstance(shown, ResultGenerated)
+        assert shown.sentence is not None
+        assert shown.sentence.is_final is is_final
+        expected = (1, 9, "", 4, True)
+        said = shown.sentence
+        assert expected == (
+            said.begin_time,
+            said.end_time,
+            said.text,
+            said.sentence_id,
+            said.vad_pre_end,
+        )
+        assert shown.translations == tuple(
+            Translation(1, 9, sentence_id=4, sentence_end=end, vad_pre_end=True, lang="en")
+            for end in ends
+        )
+
+
+def test_translations_that_cannot_be_used_are_left_out() -> None:
+    """What is no translation does not end a recognition, nor lose the others and the sentence."""
+    stash = {"text": "z", "stash": {"text": "deeper"}}
+    given = [5, {"text": [5]}, {"text": "y", "lang": 5, "begin_time": None, "stash": stash}]
+    expected = Translation(text="y", lang="5", stash=Sentence(text="z"))
+    _, shown = decode_event(gummy(transcription={"text": "x"}, translations=given))
+    assert ResultGenerated(Sentence(text="x"), Usage(1), (expected,)) == shown
+
+
+def test_no_translation_and_no_transcription() -> None:
+    """A result in the form of Gummy models may come without a sentence."""
+    assert (T, ResultGenerated(None, Usage(1), ())) == decode_event(gummy(translations=[]))
 
 
 @pytest.mark.parametrize(
@@ -245,6 +324,9 @@ def test_a_missing_task_id_is_empty() -> None:
     [
         ({"duration": 2.4}, Usage(2.4)),
         ({"duration": "3"}, Usage(3)),
+        ({"input_tokens": 9, "output_tokens": 1, "total_tokens": 10}, Usage(0, 9, 1, 10)),
+        ({"input_tokens": 9.0, "total_tokens": "10", "output_tokens": None}, Usage(0, 9, 0, 10)),
+        ({"input_tokens": {}, "total_tokens": 1.5, "duration": 2}, Usage(2)),
         ({"duration": None}, Usage()),
         ({"duration": []}, Usage()),
         ([], None),
@@ -261,6 +343,69 @@ def test_integers_of_any_length_are_read() -> None:
     """An integer that Python refuses to convert counts as missing, and the sentence as it is."""
     frame = result({"text": "x", "sentence_id": "LONG"}).replace('"LONG"', "1" * 6000)
     assert (T, ResultGenerated(Sentence(text="x"))) == decode_event(frame)
+
+
+DEEP = [(depth, pair) for depth in (1_000, 100_000) for pair in ("[ ]", '{"a": }', '[{"a": }]')]
+
+
+def nested(depth: int, pair: str, inside: str = "1") -> str:
+    """Return JSON that is nested *depth* times in a *pair* of brackets."""
+    opening, closing = pair.split(" ")
+    return opening * depth + inside + closing * depth
+
+
+@pytest.mark.parametrize(("depth", "pair"), DEEP)
+@pytest.mark.parametrize(
+    "place",
+    [
+        pytest.param('{"new":DEEP,"header":HEADER,"payload":PAYLOAD}', id="the event"),
+        pytest.param('{"header":HEADER,"payload":PAYLOAD,"new":DEEP}', id="the event, at its end"),
+        pytest.param(
+            '{"header":{"task_id":"t","event":"result-generated","attributes":DEEP},'
+            '"payload":PAYLOAD}',
+            id="the header",
+        ),
+        pytest.param(
+            '{"header":HEADER,"payload":{"output":{"sentence":{"text":"x","new":DEEP,'
+            '"end_time":5}},"new":DEEP}}',
+            id="the sentence and the payload",
+        ),
+        pytest.param(
+            '{"header":HEADER,"payload":{"output":{"sentence":{"emo_tag":DEEP,"speaker_id":DEEP,'
+            '"text":"x","end_time":5}}}}',
+            id="fields that only inform",
+        ),
+    ],
+)
+def test_what_only_informs_may_be_nested_too_deep(place: str, depth: int, pair: str) -> None:
+    """A value that no decoder can reach the end of is left out, and the sentence is read."""
+    frame = (
+        place.replace("PAYLOAD", '{"output":{"sentence":{"text":"x","end_time":5}}}')
+        .replace("HEADER", '{"task_id":"t","event":"result-generated"}')
+        .replace("DEEP", nested(depth, pair))
+    )
+    for form in (frame, frame.encode()):
+        assert ("t", ResultGenerated(Sentence(0, 5, "x"))) == decode_event(form)
+
+
+@pytest.mark.parametrize(("depth", "pair"), DEEP)
+def test_what_is_needed_may_not_be_nested_too_deep(depth: int, pair: str) -> None:
+    """A text that is nested too deep is refused, like any text that is not text."""
+    frame = result({"text": "DEEP"}).replace('"DEEP"', nested(depth, pair))
+    with pytest.raises(RemoteProtocolError, match="text of a sentence cannot be read"):
+        decode_event(frame)
+
+
+@pytest.mark.parametrize("field", ["sentence", "transcription"])
+@pytest.mark.parametrize("depth", [1, 2, 500, 100_000])
+def test_a_stash_has_no_stash(depth: int, field: str) -> None:
+    """What is left of a sentence is one sentence, however deep the service nests it."""
+    stash = nested(depth, '{"text":"y","stash": }', '{"text":"z"}')
+    output = {field: {"text": "x", "stash": "DEEP"}}
+    frame = event("result-generated", {"output": output}).replace('"DEEP"', stash)
+    _, shown = decode_event(frame)
+    assert isinstance(shown, ResultGenerated)
+    assert Sentence(text="x", stash=Sentence(text="y")) == shown.sentence
 
 
 @pytest.mark.parametrize("half", [r"\ud83d", r"\ude00"])
@@ -366,12 +511,20 @@ def test_arbitrary_input(frame: str | bytes) -> None:
 @given(
     name=st.sampled_from(["result-generated", "task-started", "task-finished", "task-failed"]),
     header=st.dictionaries(st.sampled_from(["task_id", "error_code", "attributes"]), JSON),
+    form=st.sampled_from(["sentence", "transcription"]),
     sentence=st.dictionaries(st.sampled_from(Sentence.__struct_fields__), JSON) | JSON,
-    usage=st.dictionaries(st.just("duration"), JSON) | JSON,
+    more=st.dictionaries(
+        st.just("translations"),
+        st.lists(st.dictionaries(st.sampled_from(Translation.__struct_fields__), JSON) | JSON)
+        | JSON,
+    ),
+    usage=st.dictionaries(st.sampled_from(Usage.__struct_fields__), JSON) | JSON,
 )
-def test_arbitrary_fields(name: str, header: Any, sentence: Any, usage: Any) -> None:
+def test_arbitrary_fields(
+    name: str, header: Any, form: str, sentence: Any, more: Any, usage: Any
+) -> None:
     """Whatever stands in the fields of an event, it is read or refused, never a crash."""
-    payload = {"output": {"sentence": sentence}, "usage": usage}
+    payload = {"output": {form: sentence, **more}, "usage": usage}
     with suppress(RemoteProtocolError):
         task_id, read = decode_event(event(name, payload, **header))
         assert isinstance(task_id, str)

@@ -59,6 +59,90 @@ def test_all_results_after_the_end() -> None:
     assert results.Latency(1.5, 0.5) == measured(*messages)
 
 
+PCM = RunTask("m", {"format": "pcm", "sample_rate": 1000})  # a millisecond is 2 bytes
+SECOND = Audio(bytes(2000))
+
+
+def final(end_time: int | None) -> ResultGenerated:
+    """Make a final result."""
+    return ResultGenerated(Sentence(0, end_time, "x", sentence_end=True))
+
+
+def test_utterance() -> None:
+    """Utterance: from the end of speech in audio that arrives in real time, to the final result."""
+    spoken = [(0.0, PCM), (1.0, SECOND), (2.0, SECOND), (3.0, SECOND)]
+    assert 2.25 == measured(*spoken, (3.25, final(1000))).utterance
+    assert 1.75 == measured(*spoken, (3.25, final(1500))).utterance
+    assert 1.25 == measured(*spoken, (3.25, final(2000))).utterance
+
+
+def test_utterance_of_a_recording() -> None:
+    """Audio that is sent at once has ended no earlier than the audio before it was sent."""
+    recorded = [(0.0, PCM), (1.0, SECOND), (1.0, SECOND), (1.5, SECOND)]
+    for end_time, seconds in ((500, 2.0), (1500, 2.0), (2500, 2.0), (3000, 1.5)):
+        assert seconds == measured(*recorded, (3.0, final(end_time))).utterance
+
+
+def test_utterance_after_a_pause_of_the_source() -> None:
+    """A source that pauses moves the time of what follows, and of nothing before."""
+    messages = [(0.0, PCM), (1.0, SECOND), (8.0, SECOND)]
+    assert 0.5 == measured(*messages, (8.0, final(1500))).utterance
+    assert 7.0 == measured(*messages, (8.0, final(1000))).utterance
+
+
+def test_each_utterance_replaces_the_one_before() -> None:
+    """The latency of an utterance is that of the latest final result."""
+    messages: list[tuple[float, Command | Event]] = [(0.0, PCM)]
+    messages += [(1.0, SECOND), (1.5, final(900)), (2.0, SECOND), (2.1, final(1900))]
+    assert 0.2 == pytest.approx(measured(*messages).utterance)
+
+
+def test_an_end_beyond_the_audio_is_at_its_end() -> None:
+    """A service that pads or rounds places the end of speech after the audio: at its end, then."""
+    messages = [(0.0, PCM), (1.0, SECOND), (2.0, SECOND), (2.5, final(2040))]
+    assert 0.5 == measured(*messages).utterance
+
+
+def test_silence_does_not_move_the_end_of_speech() -> None:
+    """Injected silence is not the user's audio, in which speech ends."""
+    silence = Audio(bytes(4000), injected=True)
+    messages = [(0.0, PCM), (1.0, SECOND), (1.5, silence), (2.0, SECOND), (2.5, final(1500))]
+    assert 1.0 == measured(*messages).utterance
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [(0.0, PCM), (1.0, final(900))],
+        [(0.0, PCM), (1.0, SECOND), (2.0, TEXT)],
+        [(0.0, PCM), (1.0, SECOND), (2.0, final(None))],
+        [
+            (0.0, RunTask("m", {"format": "mp3", "sample_rate": 1000})),
+            (1.0, SECOND),
+            (2.0, final(9)),
+        ],
+    ],
+    ids=["no audio", "no final result", "no end of speech", "compressed audio"],
+)
+def test_no_utterance(messages: list[tuple[float, Command | Event]]) -> None:
+    """Where speech ends, or when that was sent, has to be known."""
+    assert measured(*messages).utterance is None
+
+
+def test_the_memory_of_what_was_sent_is_bounded() -> None:
+    """However long nothing is final, only the latest audio has a known time, older audio none."""
+    latency = LatencyMeter()
+    latency.outgoing(PCM, 0.0)
+    for number in range(20_000):
+        latency.outgoing(Audio(bytes(2)), float(number))
+    assert len(latency._stretches) < 20_000
+    latency.incoming(final(9), 20_000.0)
+    assert latency.measured.utterance is None
+    latency.incoming(final(19_999), 20_000.0)
+    assert 2.0 == latency.measured.utterance
+    assert len(latency._stretches) < 10
+
+
 def test_injected_silence_is_no_audio() -> None:
     """The clock starts with the user's audio, not with silence that was injected before it."""
     messages = [(1.0, SILENCE), (5.0, AUDIO), (5.5, TEXT)]

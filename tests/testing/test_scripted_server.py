@@ -12,6 +12,7 @@ import aiohttp
 import anyio
 import anyio.abc
 import anyio.lowlevel
+import msgspec
 import pytest
 from aiohttp import WSMsgType
 
@@ -33,6 +34,7 @@ from paraformer_async.testing import (
     Unknown,
     marked,
 )
+from paraformer_async.testing.scripts import begin_run
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
 
@@ -190,6 +192,14 @@ async def test_sentences_come_word_by_word() -> None:
         await peer.command("finish-task")
 
         assert await peer.texts() == ["Hello,", "Hello, world.", "Hello, world.|"]
+
+
+@pytest.mark.parametrize("mark", [None, False, True])
+async def test_only_the_first_result_of_a_sentence_is_marked(mark: bool | None) -> None:
+    """A sentence that is marked as beginning is so in its first result."""
+    script = [msgspec.structs.replace(HELLO, sentence_begin=mark)]
+    results = list(begin_run(script, {"sample_rate": 16000}).feed(bytes(FRAME * 10)))
+    assert [mark, *[False if mark else mark] * 2] == [one.sentence_begin for one in results]
 
 
 async def test_sentence_that_began_comes_at_the_end() -> None:

@@ -5,12 +5,15 @@ from typing import assert_type
 
 from paraformer_async import (
     AsyncRecognizer,
+    Overhead,
     PoolLimits,
     RecognitionResult,
     RecognitionStream,
     Reconnect,
     Timeouts,
     Transcript,
+    Translation,
+    Usage,
 )
 from paraformer_async.middleware import Heartbeat, LatencyMeter
 
@@ -30,6 +33,8 @@ async def a_file(recognizer: AsyncRecognizer) -> None:
     transcript = await recognizer.transcribe("meeting.wav", language_hints=["zh"])
     assert_type(transcript, Transcript)
     assert_type(transcript.text, str)
+    assert_type(transcript.usage, Usage | None)
+    assert_type(transcript.overhead, Overhead)
 
 
 async def pulled(recognizer: AsyncRecognizer) -> None:
@@ -38,6 +43,10 @@ async def pulled(recognizer: AsyncRecognizer) -> None:
         assert_type(result, RecognitionResult)
         assert_type(result.text, str)
         assert_type(result.is_final, bool)
+        assert_type(result.begins, bool)
+        assert_type(result.pre_end, bool)
+        assert_type(result.stable_text, str)
+        assert_type(result.translations, tuple[Translation, ...])
     assert_type(recognizer.stream(blocks()), RecognitionStream)
     assert_type(recognizer.stream(b"audio"), RecognitionStream)
 
@@ -51,6 +60,9 @@ async def pushed(recognizer: AsyncRecognizer) -> None:
         assert_type([result async for result in stream], list[RecognitionResult])
     assert_type(stream.request_id, str)
     assert_type(stream.latency.first_packet, float | None)
+    assert_type(stream.latency.utterance, float | None)
+    assert_type(stream.usage, Usage | None)
+    assert_type(stream.overhead.replayed, float)
 
 
 async def every_option() -> None:
