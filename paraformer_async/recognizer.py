@@ -72,7 +72,10 @@ class AsyncRecognizer(Enterable):
             Default: far_field_meeting_16k.
         keep_dialect: Write dialect as it is spoken, not as Mandarin. Default: False.
         intermediate_result_enabled: Send partial results, too. Default: False.
+        context: The conversation so far: text with the terms to expect, or messages with role
+            (user, assistant) and content.
         parameters: Further parameters for the service, passed on unchecked.
+        input: Further content of `payload.input`, passed on unchecked.
         api_key: The key, or a callable (sync or async) that returns it for each attempt. A
             connection is reused only for the key that opened it.
             Default: the environment variable DASHSCOPE_API_KEY.
@@ -125,7 +128,9 @@ class AsyncRecognizer(Enterable):
         vad_model: str | None = None,
         keep_dialect: bool | None = None,
         intermediate_result_enabled: bool | None = None,
+        context: str | Sequence[Mapping[str, str]] | None = None,
         parameters: Mapping[str, Any] = {},
+        input: Mapping[str, Any] = {},
         # Connection
         api_key: ApiKey | None = None,
         endpoint: str | None = None,
@@ -165,7 +170,9 @@ class AsyncRecognizer(Enterable):
             vad_model=vad_model,
             keep_dialect=keep_dialect,
             intermediate_result_enabled=intermediate_result_enabled,
+            context=context,
             parameters=parameters,
+            input=input,
             api_key=api_key,
             endpoint=endpoint,
             workspace=workspace,

@@ -1,7 +1,7 @@
 """
 The sending half of a recognition: the user's audio becomes frames for the service.
 
-    send, flush, update, finish → buffer ─stack→ ledger ─protocol→ data_to_send
+    send, flush, update, continue_task, finish → buffer ─stack→ ledger ─protocol→ data_to_send
 
 After a reconnection, unsettled audio is sent again from the replay queue. Audio that is faster than
 real time is held back while more is unsettled than is kept.
@@ -11,7 +11,9 @@ from collections import deque
 from collections.abc import Iterable
 from math import inf
 
-from paraformer_async._core.buffer import AudioBuffer, Mark, Seam
+from msgspec.structs import replace
+
+from paraformer_async._core.buffer import AudioBuffer, Item, Mark, NewInput, Seam
 from paraformer_async._core.deadlines import Deadlines
 from paraformer_async._core.framing import Framer, Splitter, bytes_per_second
 from paraformer_async._core.ledger import Ledger
@@ -21,6 +23,7 @@ from paraformer_async._core.protocol import ClientProtocol, Phase
 from paraformer_async._core.wire import (
     Audio,
     Command,
+    ContinueTask,
     FinishTask,
     OutgoingFrame,
     Resource,
@@ -79,7 +82,7 @@ class Outgoing:
         self._unsent = 0
         self._can_rewind = can_rewind and stack.is_plain and is_raw
         self._reached = 0  # audio before this position has already passed middleware
-        self.waiting: deque[bytes | memoryview | Mark | Seam] = self._buffer.items
+        self.waiting: deque[Item] = self._buffer.items
         self.request_ids: list[str] = []
         self.has_nearer_deadline: bool = False
 
@@ -123,6 +126,17 @@ class Outgoing:
         if self._buffer.is_ended:
             raise self._ended("update")
         self._buffer.mark_seam(Seam(options))
+
+    def continue_task(self, options: Options, now: float) -> None:
+        """
+        Use other *options*, which differ in the input of the task only, without ending the task.
+
+        Raises like `send`.
+        """
+        del now
+        if self._buffer.is_ended:
+            raise self._ended("update")
+        self._buffer.items.append(NewInput(options))
 
     def finish(self, now: float) -> None:
         """Mark the end of the audio. May be called twice."""
@@ -208,14 +222,74 @@ class Outgoing:
         self.has_nearer_deadline = True
 
     def _run_task(self, now: float) -> list[Command]:
-        """Return the commands that begin a task: the same for each task until an update."""
+        """Return the commands that begin a task: the same for each until an update, input apart."""
+        self._skip_seams()
         if self._opening is None:
             options = self._options
             resources = (Resource(options.phrase_id),) if options.phrase_id else ()
-            task = RunTask(options.model, options.task_parameters(), resources)
+            task = RunTask(
+                options.model, options.task_parameters(), resources, options.task_input()
+            )
             self._opening = list(self._stack.outgoing(task, now))
             self.has_nearer_deadline = True
+        elif (newest := self._newest_input()) is not None:
+            self._note_input(newest)
         return self._opening
+
+    def _skip_seams(self) -> None:
+        """Apply the updates before the next audio, so that no task without audio is begun."""
+        items = self._buffer.items
+        while items and self._ledger.is_fresh and self._end is None:
+            mark = items[0]
+            if isinstance(mark, NewInput) and self._opening is not None:
+                if not self._stack.is_plain:
+                    return  # it passes middleware when it is sent
+                self._note_input(ContinueTask(mark.options.task_input()))
+                self._options = mark.options
+            elif isinstance(mark, Seam | NewInput):
+                self._use(mark.options)
+            else:
+                return
+            items.popleft()
+
+    def _ends_here(self, now: float) -> bool:
+        """
+        End at a seam if no audio follows: the service would fail a task that has none.
+
+        Not if middleware might add audio before the end.
+        """
+        self._skip_seams()
+        items = self._buffer.items
+        if not self._stack.is_plain or not items or items[0] is not Mark.END:
+            return False
+        items.popleft()
+        self._end = Mark.END
+        for _ in self._stack.outgoing(FinishTask(), now):
+            pass  # middleware notes the end; nothing has to be sent
+        return True
+
+    def _use(self, options: Options | None) -> None:
+        """Begin all further tasks with other *options*."""
+        if options is not None:
+            self._options = options
+            self._opening = None
+
+    def _newest_input(self) -> ContinueTask | None:
+        """Return the newest input for the next task, if it waits behind audio."""
+        newest = None
+        for item in self._buffer.items:
+            if isinstance(item, Seam):
+                break
+            if isinstance(item, NewInput):
+                newest = ContinueTask(item.options.task_input())
+        return newest
+
+    def _note_input(self, command: ContinueTask) -> None:
+        """Begin further tasks with the input of *command*."""
+        self._opening = [
+            replace(one, input=command.input) if isinstance(one, RunTask) else one
+            for one in self._opening or ()
+        ]
 
     def _put_replay(self, frames: list[OutgoingFrame], now: float) -> None:
         while self._replay and len(frames) < BATCH:
@@ -234,6 +308,8 @@ class Outgoing:
                 self._end = self._end or Mark.END  # middleware may end the audio by itself
                 self._closing.append(command)
                 self._begin_finish(now)
+            elif isinstance(command, ContinueTask):
+                self._note_input(command)
             frames.append(self._protocol.send(command, task_id=self.request_ids[-1]))
 
     def _put_audio(self, audio: Audio, frames: list[OutgoingFrame]) -> None:
@@ -247,8 +323,14 @@ class Outgoing:
         self._ledger.record(audio)
         frames.append(self._protocol.send(audio))
 
-    def _put_mark(self, mark: Mark | Seam, frames: list[OutgoingFrame], now: float) -> None:
-        if mark is Mark.TIMER:
+    def _put_mark(
+        self, mark: Mark | Seam | NewInput, frames: list[OutgoingFrame], now: float
+    ) -> None:
+        if isinstance(mark, NewInput):
+            self._options = mark.options
+            command = ContinueTask(mark.options.task_input())
+            self._put(self._stack.outgoing(command, now), frames, now)
+        elif mark is Mark.TIMER:
             self._buffer.has_timer = False
             self._put(self._stack.expired(now), frames, now)
             self.has_nearer_deadline = True

@@ -1,7 +1,7 @@
 """
 One recognition as a state machine, without a clock, a socket or a task.
 
-    send, flush, update, finish → buffer ─stack→ ledger ─protocol→ data_to_send
+    send, flush, update, continue_task, finish → buffer ─stack→ ledger ─protocol→ data_to_send
     receive → protocol ─→ ledger (the user's times) ─stack→ results
 
 The caller moves frames, and calls `expired` when `deadline` has passed:
@@ -208,7 +208,7 @@ class Recognition(Outgoing):
         if not isinstance(failure, ServiceError):
             return self._give_up(failure)
         if self._is_complete_despite(failure):
-            return self._complete()
+            return self._complete(now)
         delay = self._retries.delay(self._setback(failure, attempt, now), now)
         if delay is None or not self._ledger.is_resumable:
             return self._give_up(failure)
@@ -275,7 +275,7 @@ class Recognition(Outgoing):
             self._shown(event, now)
             raise TaskFailedError(event.error_code, event.error_message)
         self._progress.note_usage(event.usage if isinstance(event, TaskFinished) else None)
-        if self._complete() == Over():
+        if self._complete(now) == Over():
             return self._shown(event, now)
         return []
 
@@ -305,20 +305,20 @@ class Recognition(Outgoing):
             self._begin_finish(now)
         return gap
 
-    def _complete(self) -> Verdict:
+    def _complete(self, now: float) -> Verdict:
         """Cross the seam, or be done: all results of the task have been received."""
         self._deadlines.clear()
-        end = self._end
-        if not isinstance(end, Seam):
+        end, is_done = self._end, True
+        if isinstance(end, Seam):
+            self._end = None
+            self._closing = []
+            self._ledger.seal()
+            self._use(end.options)
+            is_done = self._ends_here(now)
+        if is_done:
             self._protocol.move(Move.COMPLETED)
             self._buffer.is_ended = True
             return Over()
-        self._end = None
-        self._closing = []
-        self._ledger.seal()
-        if end.options is not None:
-            self._options = end.options
-            self._opening = None
         self._protocol.move(Move.AGAIN)
         return Again(0.0)
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from paraformer_async._core.framing import FRAME_MS, bytes_per_second, silence
 from paraformer_async._core.middleware import Middleware
-from paraformer_async._core.wire import Audio, Command, RunTask
+from paraformer_async._core.wire import Audio, Command, FinishTask, RunTask
 from paraformer_async.errors import InvalidOptionError
 from paraformer_async.options.checks import require_seconds
 from paraformer_async.options.service import (
@@ -84,7 +84,7 @@ class Heartbeat(Middleware):
             self._owes_pause = True
         elif isinstance(command, RunTask):
             command = self._begin(command, now)
-        else:
+        elif isinstance(command, FinishTask):
             self._is_over = True
         return (command,)
 

@@ -109,6 +109,7 @@ def _check_timeouts(name: str, value: object) -> None:
 CHECKS: Mapping[str, Callable[[str, object], None]] = {
     "model": require_text,
     "parameters": _check_further,
+    "input": _check_further,
     "api_key": _check_key,
     "endpoint": _check_endpoint,
     "workspace": _check_workspace,
