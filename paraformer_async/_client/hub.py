@@ -40,7 +40,7 @@ class Hub:
         clock = time.monotonic
         self._loop = asyncio.get_running_loop()
         self._dialer = Dialer(make_factory)
-        self._quota = Quota(limits.tasks_per_second, limits.wait, clock)
+        self._quota = Quota(limits, clock)
         self._timer = Timer(clock)
         self._supervisor = Supervisor(self._clean_up)
         self._is_open = False

@@ -106,6 +106,11 @@ class Recognition(Outgoing):
         return self._protocol.phase
 
     @property
+    def model(self) -> str:
+        """The model of the current task, or of the next one if there is none."""
+        return self._options.model
+
+    @property
     def usage(self) -> Usage | None:
         """What the service bills for all tasks so far; `None` until it has reported any."""
         return self._progress.usage

@@ -18,7 +18,8 @@ import anyio
 import typer
 
 import paraformer_async
-from paraformer_async.cli.output import OutputFormat, report_error
+from paraformer_async.cli.models import page_of_model, table_of_models
+from paraformer_async.cli.output import OutputFormat, report_error, write_result
 from paraformer_async.cli.serve import run_service
 from paraformer_async.cli.transcribe import transcribe_files
 from paraformer_async.errors import InvalidOptionError, ParaformerError
@@ -127,6 +128,24 @@ def transcribe(
 
 
 @app.command()
+def models(
+    model: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[MODEL]", help="Show the parameters of one model.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """List the models that are known, or what one of them takes."""
+
+    async def run() -> int:
+        write_result(table_of_models() if model is None else page_of_model(model))
+        return 0
+
+    _exit_with(run)
+
+
+@app.command()
 def serve(
     host: Annotated[
         str,
@@ -151,7 +170,11 @@ def serve(
         ),
     ] = None,
 ) -> None:
-    """Run the local service until interrupted."""
+    """
+    Run the local service until interrupted.
+
+    It accepts every model, and recognizes with the same engine for all.
+    """
 
     async def run() -> int:
         return await run_service(

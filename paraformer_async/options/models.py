@@ -14,9 +14,14 @@ from enum import Enum
 from msgspec import Struct
 from msgspec.structs import replace
 
-from paraformer_async.options.service import BEIJING, SAMPLE_RATE, SINGAPORE, TASKS_PER_MINUTE
+from paraformer_async.options.service import (
+    BEIJING,
+    SAMPLE_RATE,
+    SINGAPORE,
+    TASKS_PER_MINUTE,
+)
 
-__all__ = ["MODELS", "Billing", "Model", "rate_of", "taking"]
+__all__ = ["MODELS", "Billing", "Model", "rate_of", "taking", "tasks_per_second"]
 
 
 class Billing(Enum):
@@ -155,3 +160,9 @@ def rate_of(model: str) -> int:
     """Return the sample rate of *model* in Hz: its only one, or 16000."""
     row = MODELS.get(model)
     return (row and row.sample_rate) or SAMPLE_RATE
+
+
+def tasks_per_second(model: str) -> int:
+    """Return how many tasks of *model* an account may start within a second."""
+    row = MODELS.get(model)
+    return max(1, (row.tasks_per_minute if row else TASKS_PER_MINUTE) // 60)

@@ -16,7 +16,6 @@ from paraformer_async.options.checks import (
     require_function,
     require_seconds,
 )
-from paraformer_async.options.service import TASKS_PER_SECOND
 
 __all__ = ["PoolLimits", "Reconnect", "Timeouts", "full_jitter"]
 
@@ -106,18 +105,21 @@ class PoolLimits(Struct, frozen=True, kw_only=True):
         wait: Longest wait, in seconds, for a connection, and for the quota.
         idle: Connections that are kept open for the next tasks.
         idle_seconds: How long they are kept. The service closes them after 60 s.
-        tasks_per_second: Tasks submitted within any second, in the order of arrival. The service's
-            quota is 20 for most models, for the whole account: divide it among processes.
+        tasks_per_second: Tasks submitted within any second, in the order of arrival. By default as
+            many as the model allows: 20 for most, see `options.models`. All recognizers of the
+            process with the same key, address and model share them. The service counts the whole
+            account: divide the number among processes.
     """
 
     connections: int = 1000
     wait: float = 60.0
     idle: int = 20
     idle_seconds: float = 50.0
-    tasks_per_second: int = TASKS_PER_SECOND
+    tasks_per_second: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("connections", "idle", "tasks_per_second"):
-            require_count(f"pool.{name}", getattr(self, name))
+            if name != "tasks_per_second" or self.tasks_per_second is not None:
+                require_count(f"pool.{name}", getattr(self, name))
         for name in ("wait", "idle_seconds"):
             require_seconds(f"pool.{name}", getattr(self, name))

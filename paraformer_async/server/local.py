@@ -42,6 +42,9 @@ class LocalServer(AsyncContextManagerMixin):
     `LocalServer(make_engine("paraformer", model_dir))`; and `scripted`, which returns a fixed text
     and needs no model.
 
+    It accepts every model, checks parameters, context and `continue-task` by the table of the
+    models, and recognizes with the same engine for all.
+
     Leaving the `async with`, also by cancellation, closes all connections and releases the engine,
     in bounded time. Audio is decoded in threads of the server's own, as many as there are cores: it
     delays neither the event loop nor other work in anyio's worker threads.

@@ -779,6 +779,16 @@ class TestSeams:
         assert "language_hints" not in first.parameters
         assert ["de"] == second.parameters["language_hints"]
 
+    def test_the_model_of_the_next_task_is_known_at_the_seam(self) -> None:
+        """Before the task after an update begins, its model is known, for the quota."""
+        table = Table()
+        table.start(1)
+        table.machine.update(Options(model="fun-asr-realtime"), 0.0)
+        table.flush()
+        assert "paraformer-realtime-v2" == table.machine.model
+        table.deliver(TaskFinished())
+        assert "fun-asr-realtime" == table.machine.model
+
     def test_an_update_before_the_first_task_begins_none(self) -> None:
         """An update before the connection is there applies to the first task."""
         table = Table()

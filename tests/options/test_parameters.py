@@ -15,6 +15,7 @@ from paraformer_async.options.models import MODELS, Billing, rate_of, taking
 from paraformer_async.options.options import Options
 from paraformer_async.options.parameters import PARAMETERS, Place, check
 from paraformer_async.options.policies import PoolLimits, Reconnect, Timeouts
+from tests.options.values import VALUES
 
 V1, V2 = "paraformer-realtime-v1", "paraformer-realtime-v2"
 STREAMING = "qwen-audio-3.1-asr-flash-streaming"
@@ -22,28 +23,6 @@ MESSAGE = "qwen-audio-3.1-asr-flash-message"
 FUN = "fun-asr-realtime"
 UNKNOWN = "a-model-of-tomorrow"
 
-# A value that every model takes that takes the parameter.
-VALUES: dict[str, Any] = {
-    "format": "wav",
-    "sample_rate": 16000,
-    "vocabulary_id": "vocab-1",
-    "phrase_id": "phrase-1",
-    "disfluency_removal_enabled": True,
-    "language_hints": ["zh"],
-    "semantic_punctuation_enabled": False,
-    "max_sentence_silence": 800,
-    "multi_threshold_mode_enabled": True,
-    "punctuation_prediction_enabled": False,
-    "heartbeat": True,
-    "inverse_text_normalization_enabled": False,
-    "vocabulary": {"Paraformer": 4},
-    "speech_noise_threshold": -0.5,
-    "special_word_filter": {"filter_with_signed": {"word_list": ["word"]}},
-    "vad_model": "near_meeting_16k",
-    "keep_dialect": True,
-    "intermediate_result_enabled": True,
-    "context": "Paraformer",
-}
 CHECKED = [name for name, row in PARAMETERS.items() if row.checked]
 
 PAIRS = [(model, name) for model in MODELS for name in CHECKED]
