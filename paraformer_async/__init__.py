@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     )
     from paraformer_async.observing import Statistics
     from paraformer_async.options.endpoint import workspace_endpoint
-    from paraformer_async.options.policies import PoolLimits, Reconnect, Timeouts
+    from paraformer_async.options.policies import PoolLimits, Reconnect, Rollover, Timeouts
     from paraformer_async.recognizer import AsyncRecognizer
     from paraformer_async.results import AudioGap, Latency, RecognitionResult, Sentence, Usage, Word
     from paraformer_async.stream import RecognitionStream
@@ -59,6 +59,7 @@ __all__ = [
     "RecognitionStream",
     "Reconnect",
     "RemoteProtocolError",
+    "Rollover",
     "Sentence",
     "ServiceError",
     "Statistics",
@@ -79,6 +80,7 @@ _MODULES = {
     "RecognitionResult": "results",
     "RecognitionStream": "stream",
     "Reconnect": "options.policies",
+    "Rollover": "options.policies",
     "Sentence": "results",
     "Statistics": "observing",
     "Timeouts": "options.policies",

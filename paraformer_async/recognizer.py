@@ -21,7 +21,7 @@ from paraformer_async.observing import Observer, Statistics
 from paraformer_async.options.checks import require_kind
 from paraformer_async.options.models import MODELS
 from paraformer_async.options.options import RATE_OF_MODEL, ApiKey, Options, Overrides
-from paraformer_async.options.policies import PoolLimits, Reconnect, Timeouts
+from paraformer_async.options.policies import PoolLimits, Reconnect, Rollover, Timeouts
 from paraformer_async.results import RecognitionResult, Sentence
 from paraformer_async.stream import RecognitionStream
 from paraformer_async.transcript import Transcript
@@ -93,6 +93,8 @@ class AsyncRecognizer(Enterable):
         middleware: Factories of middleware, outermost first; the built-in ones are innermost. If
             one handles outgoing audio, no source is read again after a lost connection.
         reconnect: How lost connections are replaced; `None` to fail at once.
+        rollover: When a stream of PCM or WAV continues in a fresh task, for streams of hours;
+            `None` for never.
         timeouts: Time limits of all waits.
         buffer: Seconds of unsent audio beyond which `send` and sources wait.
         frame_ms: Length of the frames in which streamed PCM is sent, 20 to 200 ms. Shorter frames
@@ -144,6 +146,7 @@ class AsyncRecognizer(Enterable):
         # Behavior
         middleware: Sequence[Callable[[], Middleware]] = (),
         reconnect: Reconnect | None = Reconnect(),
+        rollover: Rollover | None = None,
         timeouts: Timeouts = Timeouts(),
         buffer: float = 5.0,
         frame_ms: int = FRAME_MS,
@@ -181,6 +184,7 @@ class AsyncRecognizer(Enterable):
             ssl=ssl,
             middleware=middleware,
             reconnect=reconnect,
+            rollover=rollover,
             timeouts=timeouts,
             buffer=buffer,
             frame_ms=frame_ms,

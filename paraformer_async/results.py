@@ -79,13 +79,22 @@ class Sentence(Jsonable, frozen=True, gc=False):
 
 class Usage(Jsonable, frozen=True, gc=False):
     """
-    Billing information.
+    What the service bills, as it reports it.
+
+    Models are billed either by the duration of the audio or by tokens; the fields of the other kind
+    are 0.
 
     Attributes:
-        duration: Audio billed so far in this task, in whole seconds.
+        duration: Audio, in seconds; most models report whole ones.
+        input_tokens: Tokens of the audio and the context.
+        output_tokens: Tokens of the text.
+        total_tokens: Both.
     """
 
     duration: int | float = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    total_tokens: int = 0
 
 
 class RecognitionResult(Jsonable, frozen=True, gc=False):

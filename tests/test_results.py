@@ -77,7 +77,8 @@ def test_what_a_result_is_as_data() -> None:
     """A result as data has its text, its sentence with all words, and whether it is final."""
     result = RecognitionResult(Sentence(0, 9, "好。", (Word(0, 9, "好", "。"),)), "t", Usage(1))
     data = result.to_dict()
-    assert ("好。", True, "t", {"duration": 1}) == (
+    usage = {"duration": 1, "input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
+    assert ("好。", True, "t", usage) == (
         data["text"],
         data["is_final"],
         data["request_id"],

@@ -18,6 +18,7 @@ class Mark(Enum):
 
     TIMER = "the deadline of a middleware has passed"
     END = "the end of the audio"
+    ROLLOVER = "the task is long enough, and another one continues"
 
 
 class Seam:

@@ -20,6 +20,7 @@ from paraformer_async._core.ledger import Ledger
 from paraformer_async._core.middleware import Stack, through
 from paraformer_async._core.pace import Pace
 from paraformer_async._core.protocol import ClientProtocol, Phase
+from paraformer_async._core.rollover import Rollovers
 from paraformer_async._core.wire import (
     Audio,
     Command,
@@ -73,6 +74,7 @@ class Outgoing:
         )
         self._deadlines = Deadlines(options.timeouts)
         self._pace = Pace(rate, options.reconnect.keep if options.reconnect else 0.0)
+        self._rollovers = Rollovers(options.rollover)
         self._opening: list[Command] | None = None  # the commands that begin each task
         self._replay: deque[Command] = deque()
         self._end: Mark | Seam | None = None  # what ends the current task, once it was reached
@@ -151,10 +153,10 @@ class Outgoing:
         """
         frames: list[OutgoingFrame] = []
         protocol, items = self._protocol, self._buffer.items
-        if protocol.phase is Phase.IDLE:
-            self._put(self._run_task(now), frames, now)
-        if self._replay and protocol.phase is Phase.RUNNING:
-            self._put_replay(frames, now)
+        if self._replay or protocol.phase is Phase.IDLE:
+            self._put_first(frames, now)
+        if self._rollovers.is_on:
+            self._roll_over(frames, now)
         ledger, steps = self._ledger, self._stack.outgoing_steps
         while items and protocol.phase is Phase.RUNNING and len(frames) < BATCH:
             if ledger.size >= ledger.horizon and self._is_held(now):
@@ -290,6 +292,20 @@ class Outgoing:
             replace(one, input=command.input) if isinstance(one, RunTask) else one
             for one in self._opening or ()
         ]
+
+    def _roll_over(self, frames: list[OutgoingFrame], now: float) -> None:
+        """End the task if it is long enough."""
+        is_running = self._protocol.phase is Phase.RUNNING and not self._replay
+        if is_running and self._ledger.sent >= self._rollovers.limit:
+            self._end = Mark.ROLLOVER
+            self._put((FinishTask(),), frames, now)
+
+    def _put_first(self, frames: list[OutgoingFrame], now: float) -> None:
+        """Begin a task, or send again what is unsettled."""
+        if self._protocol.phase is Phase.IDLE:
+            self._put(self._run_task(now), frames, now)
+        elif self._protocol.phase is Phase.RUNNING:
+            self._put_replay(frames, now)
 
     def _put_replay(self, frames: list[OutgoingFrame], now: float) -> None:
         while self._replay and len(frames) < BATCH:

@@ -21,7 +21,9 @@ repetitions.
 from math import inf
 from typing import TYPE_CHECKING
 
-from paraformer_async._core.buffer import Seam
+from msgspec.structs import replace
+
+from paraformer_async._core.buffer import Mark, Seam
 from paraformer_async._core.framing import FRAME_MS
 from paraformer_async._core.middleware import Stack, through
 from paraformer_async._core.outgoing import BATCH, Outgoing
@@ -51,7 +53,7 @@ from paraformer_async.errors import (
     TaskFailedError,
 )
 from paraformer_async.options.options import Options
-from paraformer_async.results import AudioGap, RecognitionResult, Usage
+from paraformer_async.results import AudioGap, RecognitionResult, Sentence, Usage
 from paraformer_async.transcript import join
 
 if TYPE_CHECKING:
@@ -212,6 +214,9 @@ class Recognition(Outgoing):
             return Over(None if self._protocol.phase is Phase.DONE else failure)
         if not isinstance(failure, ServiceError):
             return self._give_up(failure)
+        if self._end is Mark.ROLLOVER and self._is_rolled_over_despite(failure):
+            self._begin_fresh()
+            return Again(0.0)
         if self._is_complete_despite(failure):
             return self._complete(now)
         delay = self._retries.delay(self._setback(failure, attempt, now), now)
@@ -255,11 +260,23 @@ class Recognition(Outgoing):
 
     def _take_result(self, result: ResultGenerated, now: float) -> list[RecognitionResult]:
         """Put a result on the user's timeline, and note what it brings."""
-        sentence, progress = result.sentence, self._progress
+        sentence = result.sentence
         if result.usage is not None:
-            progress.note_usage(result.usage)
+            self._progress.note_usage(result.usage)
+        if self._rollovers.is_on:
+            if self._end is Mark.ROLLOVER and sentence is not None and not sentence.heartbeat:
+                whole = self._rollovers.sort(result, sentence)
+                return [one for each in whole for one in self._take_whole(each, now)]
+            self._rollovers.note_usage(result.usage, self._ledger.sent)
+        return self._take_whole(result, now)
+
+    def _take_whole(self, result: ResultGenerated, now: float) -> list[RecognitionResult]:
+        """Take a result that is no piece of a sentence."""
+        sentence, progress = result.sentence, self._progress
         if sentence is not None:
             is_final = sentence.is_final and not sentence.heartbeat
+            if is_final and self._rollovers.note_final(sentence):
+                self.has_nearer_deadline = True  # so that the caller sends the end of the task
             settled = self._ledger.settle(sentence, is_final=is_final)
             if settled is not sentence:
                 sentence = settled
@@ -280,6 +297,9 @@ class Recognition(Outgoing):
             self._shown(event, now)
             raise TaskFailedError(event.error_code, event.error_message)
         self._progress.note_usage(event.usage if isinstance(event, TaskFinished) else None)
+        self._retries.finished()
+        if self._end is Mark.ROLLOVER:
+            return self._rolled_over(now)
         if self._complete(now) == Over():
             return self._shown(event, now)
         return []
@@ -287,6 +307,7 @@ class Recognition(Outgoing):
     def _started(self, event: TaskStarted, now: float) -> list[RecognitionResult]:
         self._deadlines.end("started")
         self._attempt.started_at = now
+        self._rollovers.begin(self._ledger.size)
         self.has_nearer_deadline = True  # that of middleware, which could not act before
         results: list[RecognitionResult] = []
         if len(self.request_ids) > 1:
@@ -309,6 +330,46 @@ class Recognition(Outgoing):
         if self._end is not None and not self._closing:  # middleware still holds it back
             self._begin_finish(now)
         return gap
+
+    def _rolled_over(self, now: float) -> list[RecognitionResult]:
+        """Drop the last final of a task that has rolled over, or take it; a fresh one follows."""
+        ledger, held = self._ledger, self._rollovers.held
+        results: list[RecognitionResult] = []
+        if held is None or held.sentence is None:
+            self._pass_over_rest()
+        elif ledger.lost or not self._rollovers.can_repeat(held.sentence, ledger.size):
+            results = self._take_whole(held, now)
+            ledger.seal()
+        else:  # it is open
+            begun = replace(held.sentence, end_time=None, sentence_end=False, words=())
+            ledger.settle(begun, is_final=False)
+        self._begin_fresh()
+        return results
+
+    def _pass_over_rest(self) -> None:
+        """Note that a finished task has recognized nothing after its last final."""
+        silence = Sentence(begin_time=int(self._ledger.sent), heartbeat=True)
+        self._ledger.settle(silence, is_final=False)
+
+    def _is_rolled_over_despite(self, failure: ServiceError) -> bool:
+        """
+        Whether a task that was to roll over had no speech for another one to repeat.
+
+        After any other failure there is another task anyway, which receives all unsettled audio.
+        """
+        if isinstance(failure, TaskFailedError) and failure.error_code == _NO_SPEECH:
+            self._pass_over_rest()
+            return True
+        self._end = None
+        self._closing = []
+        return False
+
+    def _begin_fresh(self) -> None:
+        """Continue in another task, on the same connection if there is one."""
+        self._deadlines.clear()
+        self._end = None
+        self._closing = []
+        self._protocol.move(Move.AGAIN)
 
     def _complete(self, now: float) -> Verdict:
         """Cross the seam, or be done: all results of the task have been received."""

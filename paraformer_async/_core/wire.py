@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from paraformer_async._core.lenient import parse, usable
 from paraformer_async.errors import RemoteProtocolError
@@ -293,12 +294,20 @@ def _encode_event(event: Event, task_id: str) -> str:
     payload: dict[str, Any] = {}
     match event:
         case ResultGenerated(sentence=sentence, usage=usage):
-            payload = {"output": {"sentence": sentence}, "usage": usage}
+            payload = {"output": {"sentence": sentence}, "usage": _reported(usage)}
         case TaskFinished(usage=usage):
-            payload = {"output": {}, "usage": usage}
+            payload = {"output": {}, "usage": _reported(usage)}
         case TaskFailed(error_code=code, error_message=text):
             header |= {"error_code": code, "error_message": text}
     return msgspec.json.encode({"header": header, "payload": payload}).decode()
+
+
+def _reported(usage: Usage | None) -> dict[str, int | float] | None:
+    """Return a usage as the service reports it: tokens only where they are billed."""
+    if usage is None:
+        return None
+    billed = {name: amount for name, amount in asdict(usage).items() if amount}
+    return billed or {"duration": 0}
 
 
 def _decode_leniently(frame: str | bytes, error: Exception) -> _EventEnvelope:

@@ -21,7 +21,7 @@ from paraformer_async.options.checks import (
     require_text,
     shown,
 )
-from paraformer_async.options.policies import Reconnect, Timeouts
+from paraformer_async.options.policies import Reconnect, Rollover, Timeouts
 from paraformer_async.options.service import FRAME_MS_ALLOWED, WORKSPACE_ID
 
 __all__ = ["CHECKS"]
@@ -91,6 +91,11 @@ def _check_reconnect(name: str, value: object) -> None:
         require_kind(name, value, Reconnect, "Reconnect(…), or None")
 
 
+def _check_rollover(name: str, value: object) -> None:
+    if value is not None:
+        require_kind(name, value, Rollover, "Rollover(…), or None")
+
+
 def _check_observer(name: str, value: object) -> None:
     if value is not None:
         require_function(name, value, "an event")
@@ -118,6 +123,7 @@ CHECKS: Mapping[str, Callable[[str, object], None]] = {
     "ssl": _check_ssl,
     "middleware": _check_middleware,
     "reconnect": _check_reconnect,
+    "rollover": _check_rollover,
     "timeouts": _check_timeouts,
     "buffer": require_seconds,
     "frame_ms": _check_frame_ms,

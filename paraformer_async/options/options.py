@@ -22,7 +22,7 @@ from paraformer_async.options.context import context_to_send
 from paraformer_async.options.endpoint import endpoint_of_environment, shown_address
 from paraformer_async.options.models import MODELS, rate_of
 from paraformer_async.options.parameters import PARAMETERS, Place, check
-from paraformer_async.options.policies import Reconnect, Timeouts
+from paraformer_async.options.policies import Reconnect, Rollover, Timeouts
 from paraformer_async.options.service import FRAME_MS, UNCOMPRESSED
 
 if TYPE_CHECKING:
@@ -90,6 +90,7 @@ class Options(Struct, frozen=True, kw_only=True):
     # Behavior
     middleware: "Sequence[Callable[[], Middleware]]" = ()
     reconnect: Reconnect | None = Reconnect()
+    rollover: Rollover | None = None
     timeouts: Timeouts = Timeouts()
     buffer: float = 5.0
     frame_ms: int = FRAME_MS
@@ -172,6 +173,16 @@ class Options(Struct, frozen=True, kw_only=True):
                 hint="decode the audio to PCM first, or send your own silence with "
                 'parameters={"heartbeat": True}',
             )
+        if self.rollover and self.format not in UNCOMPRESSED:
+            raise InvalidOptionError(
+                "rollover",
+                f"a stream of {self.format} cannot continue in another task, only pcm or wav",
+                hint="decode the audio to PCM first",
+            )
+        if self.rollover and not self.reconnect:
+            raise InvalidOptionError(
+                "rollover", "needs audio that is kept: set reconnect=, see Reconnect.keep"
+            )
         for option, further in (("parameters", self.parameters), ("input", self.input)):
             for name in further:
                 if name in given:
@@ -219,6 +230,7 @@ class Overrides(TypedDict, total=False):
     ssl: "SSLContext | None"
     middleware: "Sequence[Callable[[], Middleware]]"
     reconnect: Reconnect | None
+    rollover: Rollover | None
     timeouts: Timeouts
     buffer: float
     frame_ms: int

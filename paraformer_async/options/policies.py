@@ -1,5 +1,5 @@
 """
-How the client behaves: time limits, reconnection, and limits of connections.
+How the client behaves: time limits, reconnection, length of tasks, and limits of connections.
 
 Imports only checks and facts from this package. All are frozen, and checked on creation.
 """
@@ -10,6 +10,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from paraformer_async.errors import InvalidOptionError
 from paraformer_async.options.checks import (
     require_choice,
     require_count,
@@ -17,7 +18,7 @@ from paraformer_async.options.checks import (
     require_seconds,
 )
 
-__all__ = ["PoolLimits", "Reconnect", "Timeouts", "full_jitter"]
+__all__ = ["PoolLimits", "Reconnect", "Rollover", "Timeouts", "full_jitter"]
 
 
 class Timeouts(Struct, frozen=True, kw_only=True):
@@ -94,6 +95,37 @@ class Reconnect(Struct, frozen=True, kw_only=True):
         require_seconds("reconnect.keep", self.keep)
         require_seconds("reconnect.busy", self.busy)
         require_choice("reconnect.lost", self.lost, ("raise", "gap"))
+
+
+class Rollover(Struct, frozen=True, kw_only=True):
+    """
+    When a stream continues in a fresh task, on the same connection: for streams of hours.
+
+    It continues where the last whole sentence has ended; times are continuous, and nothing is lost
+    or repeated. What the task had begun to recognize is recognized again by the next, and billed
+    again. Only a sentence that is longer than *seconds* and *grace* together is divided.
+
+    Attributes:
+        seconds: Audio of a task after which it ends with the next sentence; `None` for any length.
+        tokens: The same for the tokens that the service reports (`Usage.total_tokens`).
+        grace: Seconds of audio in which a sentence may end by itself; then the task ends anyway.
+
+    Raises:
+        InvalidOptionError: A value cannot work, or neither *seconds* nor *tokens* is set.
+    """
+
+    seconds: float | None = None
+    tokens: int | None = None
+    grace: float = 30.0
+
+    def __post_init__(self) -> None:
+        if self.seconds is None and self.tokens is None:
+            raise InvalidOptionError("rollover", "needs seconds= or tokens=, or both")
+        if self.seconds is not None:
+            require_seconds("rollover.seconds", self.seconds)
+        if self.tokens is not None:
+            require_count("rollover.tokens", self.tokens)
+        require_seconds("rollover.grace", self.grace)
 
 
 class PoolLimits(Struct, frozen=True, kw_only=True):

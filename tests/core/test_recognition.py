@@ -701,6 +701,24 @@ class TestTakingOver:
         assert ("cannot be resumed" in error.hint) == (kind == "mp3")
 
 
+class TestReplay:
+    """What was sent before is sent again."""
+
+    def test_nothing_is_sent_to_a_task_that_has_failed(self) -> None:
+        """After a failure in the middle of a replay, nothing leaves until it is decided on."""
+        table = Table()
+        table.start(3 * BATCH)
+        table.lose()
+        table.connect()
+        table.machine.data_to_send(0.0)
+        with pytest.raises(TaskFailedError):
+            task = table.machine.request_ids[-1]
+            table.deliver_as(task, TaskStarted())
+            assert BATCH == len(table.machine.data_to_send(0.0))
+            table.deliver_as(task, TaskFailed("InternalError", "no"))
+        assert [] == table.machine.data_to_send(0.0)
+
+
 class TestSeams:
     """One task ends and the next begins, and nothing is lost between."""
 

@@ -132,6 +132,8 @@ EVENTS = [
     ResultGenerated(Sentence(stash=Sentence(1, None, "x"), sentence_id=3, speaker_id="a")),
     TaskFinished(),
     TaskFinished(Usage(3)),
+    TaskFinished(Usage(0, 20, 5, 25)),
+    TaskFinished(Usage()),
     TaskFailed("CLIENT_ERROR", "request timeout after 23 seconds."),
 ]
 

@@ -8,7 +8,7 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from paraformer_async import AsyncRecognizer, PoolLimits, Reconnect, Timeouts, middleware
+from paraformer_async import AsyncRecognizer, PoolLimits, Reconnect, Rollover, Timeouts, middleware
 from paraformer_async.middleware import LatencyMeter
 from paraformer_async.options.options import RATE_OF_MODEL, Options, Overrides
 from paraformer_async.options.parameters import PARAMETERS
@@ -120,6 +120,7 @@ def test_the_recognizer_hands_its_options_on() -> None:
         "ssl": ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
         "middleware": [LatencyMeter],
         "reconnect": Reconnect(attempts=3),
+        "rollover": Rollover(seconds=600),
         "timeouts": Timeouts(close=1.0),
         "buffer": 2.0,
         "frame_ms": 40,
