@@ -11,13 +11,12 @@ from collections import deque
 from collections.abc import Iterable
 from math import inf
 
-from msgspec.structs import replace
-
 from paraformer_async._core.buffer import AudioBuffer, Item, Mark, NewInput, Seam
 from paraformer_async._core.deadlines import Deadlines
 from paraformer_async._core.framing import Framer, Splitter, bytes_per_second
 from paraformer_async._core.ledger import Ledger
 from paraformer_async._core.middleware import Stack, through
+from paraformer_async._core.opening import Opening
 from paraformer_async._core.pace import Pace
 from paraformer_async._core.protocol import ClientProtocol, Phase
 from paraformer_async._core.rollover import Rollovers
@@ -27,8 +26,6 @@ from paraformer_async._core.wire import (
     ContinueTask,
     FinishTask,
     OutgoingFrame,
-    Resource,
-    RunTask,
 )
 from paraformer_async.errors import UsageError
 from paraformer_async.options.options import Options
@@ -75,7 +72,7 @@ class Outgoing:
         self._deadlines = Deadlines(options.timeouts)
         self._pace = Pace(rate, options.reconnect.keep if options.reconnect else 0.0)
         self._rollovers = Rollovers(options.rollover)
-        self._opening: list[Command] | None = None  # the commands that begin each task
+        self._opening = Opening(options, stack)
         self._replay: deque[Command] = deque()
         self._end: Mark | Seam | None = None  # what ends the current task, once it was reached
         self._closing: list[Command] = []  # the commands that end it
@@ -224,32 +221,25 @@ class Outgoing:
         self.has_nearer_deadline = True
 
     def _run_task(self, now: float) -> list[Command]:
-        """Return the commands that begin a task: the same for each until an update, input apart."""
+        """Return the commands that begin a task, with the newest input."""
         self._skip_seams()
-        if self._opening is None:
-            options = self._options
-            resources = (Resource(options.phrase_id),) if options.phrase_id else ()
-            task = RunTask(
-                options.model, options.task_parameters(), resources, options.task_input()
-            )
-            self._opening = list(self._stack.outgoing(task, now))
-            self.has_nearer_deadline = True
-        elif (newest := self._newest_input()) is not None:
-            self._note_input(newest)
-        return self._opening
+        if self._opening.is_made and (newest := self._newest_input()) is not None:
+            self._opening.use_input(newest)
+        self.has_nearer_deadline = True
+        return self._opening.commands(now)
 
     def _skip_seams(self) -> None:
         """Apply the updates before the next audio, so that no task without audio is begun."""
         items = self._buffer.items
         while items and self._ledger.is_fresh and self._end is None:
             mark = items[0]
-            if isinstance(mark, NewInput) and self._opening is not None:
+            if isinstance(mark, NewInput) and self._opening.is_made:
                 if not self._stack.is_plain:
                     return  # it passes middleware when it is sent
-                self._note_input(ContinueTask(mark.options.task_input()))
-                self._options = mark.options
+                self._opening.use_input(ContinueTask(mark.options.task_input()))
+                self._opening.options = mark.options
             elif isinstance(mark, Seam | NewInput):
-                self._use(mark.options)
+                self._opening.use(mark.options)
             else:
                 return
             items.popleft()
@@ -270,12 +260,6 @@ class Outgoing:
             pass  # middleware notes the end; nothing has to be sent
         return True
 
-    def _use(self, options: Options | None) -> None:
-        """Begin all further tasks with other *options*."""
-        if options is not None:
-            self._options = options
-            self._opening = None
-
     def _newest_input(self) -> ContinueTask | None:
         """Return the newest input for the next task, if it waits behind audio."""
         newest = None
@@ -285,13 +269,6 @@ class Outgoing:
             if isinstance(item, NewInput):
                 newest = ContinueTask(item.options.task_input())
         return newest
-
-    def _note_input(self, command: ContinueTask) -> None:
-        """Begin further tasks with the input of *command*."""
-        self._opening = [
-            replace(one, input=command.input) if isinstance(one, RunTask) else one
-            for one in self._opening or ()
-        ]
 
     def _roll_over(self, frames: list[OutgoingFrame], now: float) -> None:
         """End the task if it is long enough."""
@@ -325,7 +302,7 @@ class Outgoing:
                 self._closing.append(command)
                 self._begin_finish(now)
             elif isinstance(command, ContinueTask):
-                self._note_input(command)
+                self._opening.use_input(command)
             frames.append(self._protocol.send(command, task_id=self.request_ids[-1]))
 
     def _put_audio(self, audio: Audio, frames: list[OutgoingFrame]) -> None:
@@ -343,7 +320,7 @@ class Outgoing:
         self, mark: Mark | Seam | NewInput, frames: list[OutgoingFrame], now: float
     ) -> None:
         if isinstance(mark, NewInput):
-            self._options = mark.options
+            self._opening.options = mark.options
             command = ContinueTask(mark.options.task_input())
             self._put(self._stack.outgoing(command, now), frames, now)
         elif mark is Mark.TIMER:

@@ -110,7 +110,7 @@ class Recognition(Outgoing):
     @property
     def model(self) -> str:
         """The model of the current task, or of the next one if there is none."""
-        return self._options.model
+        return self._opening.options.model
 
     @property
     def usage(self) -> Usage | None:
@@ -379,7 +379,7 @@ class Recognition(Outgoing):
             self._end = None
             self._closing = []
             self._ledger.seal()
-            self._use(end.options)
+            self._opening.use(end.options)
             is_done = self._ends_here(now)
         if is_done:
             self._protocol.move(Move.COMPLETED)
