@@ -258,21 +258,20 @@ class Recognition(Outgoing):
         is_idle = self._attempt.is_reused and self._attempt.started_at is None
         return is_idle and self._protocol.is_of_another(decode_event(frame)[0])
 
-    def _take_result(self, result: ResultGenerated, now: float) -> list[RecognitionResult]:
-        """Put a result on the user's timeline, and note what it brings."""
-        sentence = result.sentence
-        if result.usage is not None:
-            self._progress.note_usage(result.usage)
-        if self._rollovers.is_on:
+    def _take_result(
+        self, result: ResultGenerated, now: float, *, is_whole: bool = False
+    ) -> list[RecognitionResult]:
+        """Put a result on the user's timeline, and note what it brings, unless it may be cut."""
+        sentence, progress = result.sentence, self._progress
+        if result.usage is not None and not is_whole:  # otherwise noted before
+            progress.note_usage(result.usage)
+        if self._rollovers.is_on and not is_whole:
             if self._end is Mark.ROLLOVER and sentence is not None and not sentence.heartbeat:
                 whole = self._rollovers.sort(result, sentence)
-                return [one for each in whole for one in self._take_whole(each, now)]
+                return [
+                    one for each in whole for one in self._take_result(each, now, is_whole=True)
+                ]
             self._rollovers.note_usage(result.usage, self._ledger.sent)
-        return self._take_whole(result, now)
-
-    def _take_whole(self, result: ResultGenerated, now: float) -> list[RecognitionResult]:
-        """Take a result that is no piece of a sentence."""
-        sentence, progress = result.sentence, self._progress
         if sentence is not None:
             is_final = sentence.is_final and not sentence.heartbeat
             if is_final and self._rollovers.note_final(sentence):
@@ -335,14 +334,17 @@ class Recognition(Outgoing):
         """Drop the last final of a task that has rolled over, or take it; a fresh one follows."""
         ledger, held = self._ledger, self._rollovers.held
         results: list[RecognitionResult] = []
+        is_done = False
         if held is None or held.sentence is None:
             self._pass_over_rest()
-        elif ledger.lost or not self._rollovers.can_repeat(held.sentence, ledger.size):
-            results = self._take_whole(held, now)
-            ledger.seal()
-        else:  # it is open
+        elif self._rollovers.can_repeat(held.sentence, ledger.size) and not ledger.lost:
             begun = replace(held.sentence, end_time=None, sentence_end=False, words=())
             ledger.settle(begun, is_final=False)
+        else:
+            results = self._take_result(held, now, is_whole=True)
+            is_done = True
+        if is_done or ledger.lost:
+            ledger.seal()
         self._begin_fresh()
         return results
 

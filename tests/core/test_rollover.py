@@ -226,11 +226,24 @@ class TestTheLastFinal:
         made = Table(rollover=Rollover(seconds=3.0, grace=1.0), reconnect=Reconnect(keep=0.5))
         made.start(1)
         made.deliver(final(100))
+        self.speak(made)
+        assert [] == made.deliver(sentence(200, 4000, "long"))
+        assert ["long"] == texts(made.deliver(TaskFinished()))
+
+    def test_what_is_never_final_is_not_missed(self) -> None:
+        """A partial result that never becomes final is no reason to miss audio that is gone."""
+        made = Table(rollover=Rollover(seconds=3.0, grace=1.0), reconnect=Reconnect(keep=0.5))
+        made.start(1)
+        made.deliver(partial(0))
+        self.speak(made)
+        assert [] == made.deliver(TaskFinished())
+        assert [] == made.start()
+
+    def speak(self, made: Table) -> None:
+        """Send audio in real time until the task ends."""
         while made.phase is Phase.RUNNING:
             made.now += 0.1
             give(made, 1)
-        assert [] == made.deliver(sentence(200, 4000, "long"))
-        assert ["long"] == texts(made.deliver(TaskFinished()))
 
 
 class TestFailures:
