@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from paraformer_async.observing import Statistics
-    from paraformer_async.options.policies import PoolLimits, Reconnect, Timeouts
+    from paraformer_async.options.policies import PoolLimits, Reconnect, Rollover, Timeouts
     from paraformer_async.recognizer import AsyncRecognizer
     from paraformer_async.results import (
         AudioGap,
@@ -70,6 +70,7 @@ __all__ = [
     "Reconnect",
     "RemoteProtocolError",
     "RequestError",
+    "Rollover",
     "Sentence",
     "ServiceError",
     "Statistics",
@@ -91,6 +92,7 @@ _MODULES = {
     "RecognitionResult": "results",
     "RecognitionStream": "stream",
     "Reconnect": "options.policies",
+    "Rollover": "options.policies",
     "Sentence": "results",
     "Statistics": "observing",
     "Timeouts": "options.policies",

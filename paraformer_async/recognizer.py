@@ -21,7 +21,7 @@ from paraformer_async.observing import Observer, Statistics
 from paraformer_async.options.checks import require_kind
 from paraformer_async.options.models import MODELS
 from paraformer_async.options.options import RATE_OF_MODEL, ApiKey, Options, Overrides
-from paraformer_async.options.policies import PoolLimits, Reconnect, Timeouts
+from paraformer_async.options.policies import PoolLimits, Reconnect, Rollover, Timeouts
 from paraformer_async.results import RecognitionResult, Sentence, Translation
 from paraformer_async.stream import RecognitionStream
 from paraformer_async.transcript import Transcript
@@ -72,7 +72,10 @@ class AsyncRecognizer(Enterable):
             Default: far_field_meeting_16k.
         keep_dialect: Write dialect as it is spoken, not as Mandarin. Default: False.
         intermediate_result_enabled: Send partial results, too. Default: False.
+        context: The conversation so far: text with the terms to expect, or messages with role
+            (user, assistant) and content.
         parameters: Further parameters for the service, passed on unchecked.
+        input: Further content of `payload.input`, passed on unchecked.
         api_key: The key, or a callable (sync or async) that returns it for each attempt. A
             connection is reused only for the key that opened it.
             Default: the environment variable DASHSCOPE_API_KEY, or the file that
@@ -99,6 +102,8 @@ class AsyncRecognizer(Enterable):
         middleware: Factories of middleware, outermost first; the built-in ones are innermost. If
             one handles outgoing audio, no source is read again after a lost connection.
         reconnect: How lost connections are replaced; `None` to fail at once.
+        rollover: When a stream of PCM or WAV continues in a fresh task, for streams of hours;
+            `None` for never.
         timeouts: Time limits of all waits.
         buffer: Seconds of unsent audio beyond which `send` and sources wait.
         frame_ms: Length of the frames in which streamed PCM is sent, 20 to 200 ms. Shorter frames
@@ -134,7 +139,9 @@ class AsyncRecognizer(Enterable):
         vad_model: str | None = None,
         keep_dialect: bool | None = None,
         intermediate_result_enabled: bool | None = None,
+        context: str | Sequence[Mapping[str, str]] | None = None,
         parameters: Mapping[str, Any] = {},
+        input: Mapping[str, Any] = {},
         # Connection
         api_key: ApiKey | None = None,
         endpoint: str | None = None,
@@ -150,6 +157,7 @@ class AsyncRecognizer(Enterable):
         # Behavior
         middleware: Sequence[Callable[[], Middleware]] = (),
         reconnect: Reconnect | None = Reconnect(),
+        rollover: Rollover | None = None,
         timeouts: Timeouts = Timeouts(),
         buffer: float = 5.0,
         frame_ms: int = FRAME_MS,
@@ -176,7 +184,9 @@ class AsyncRecognizer(Enterable):
             vad_model=vad_model,
             keep_dialect=keep_dialect,
             intermediate_result_enabled=intermediate_result_enabled,
+            context=context,
             parameters=parameters,
+            input=input,
             api_key=api_key,
             endpoint=endpoint,
             endpoints=endpoints,
@@ -187,6 +197,7 @@ class AsyncRecognizer(Enterable):
             ssl=ssl,
             middleware=middleware,
             reconnect=reconnect,
+            rollover=rollover,
             timeouts=timeouts,
             buffer=buffer,
             frame_ms=frame_ms,

@@ -155,7 +155,12 @@ class RecognitionStream(Enterable):
         """
         Use other options for all further audio.
 
-        Earlier audio is recognized to the end with the earlier options; see `flush`.
+        Earlier audio is recognized to the end with the earlier options; see `flush`. An update of
+        only `context` or `input` is different: it applies to the running task, and ends nothing,
+        unless it is `None` or empty.
+
+        A task that replaces this one after a lost connection begins with the newest options.
+        Cancellation is safe: either the options apply from here on, or nothing has changed.
 
         Args:
             overrides: Options of the task: the model and its parameters, but not the format and the

@@ -20,6 +20,7 @@ from paraformer_async.audio.source import Chunks
 from paraformer_async.errors import UsageError
 from paraformer_async.middleware import Stack
 from paraformer_async.observing import Statistics
+from paraformer_async.options.models import tasks_per_second
 from paraformer_async.options.options import Options
 from paraformer_async.options.policies import PoolLimits
 
@@ -42,7 +43,7 @@ class Hub:
         clock = time.monotonic
         self._loop = asyncio.get_running_loop()
         self._dialer = Dialer(make_factory)
-        self._quota = Quota(limits.tasks_per_second, limits.wait, clock)
+        self._quota = Quota(limits, clock)
         self._tasks_per_second = limits.tasks_per_second
         self._slowdowns: WeakValueDictionary[Hashable, Slowdown] = WeakValueDictionary()
         self._timer = Timer(clock)
@@ -101,8 +102,10 @@ class Hub:
         is_text = isinstance(options.api_key, str)
         key = hash(options.api_key) if is_text else id(options.api_key)
         account = (options.endpoint, options.workspace, key, options.model)
-        slowdown = self._slowdowns.get(account) or Slowdown(self._tasks_per_second, time.monotonic)
-        self._slowdowns[account] = slowdown
+        slowdown = self._slowdowns.get(account)
+        if slowdown is None:
+            rate = self._tasks_per_second or tasks_per_second(options.model)
+            slowdown = self._slowdowns[account] = Slowdown(rate, time.monotonic)
         return slowdown
 
     def spawn(self, run: Run) -> None:

@@ -218,9 +218,10 @@ class Run:
         """Run one task, and the tasks after its seams, over a connection."""
         transport, machine = connection.transport, self.machine
         while True:
-            waited = await self._quota.take()
+            waited = await self._quota.take(connection.account, machine.model)
             while self._slowdown.is_outdated(self._turn):
-                waited += await self._slowdown.wait(self._turn) + await self._quota.take()
+                waited += await self._slowdown.wait(self._turn)
+                waited += await self._quota.take(connection.account, machine.model)
             self._reporter.emit(QuotaWaited(self.request_ids[0], waited))
             now = self._clock()
             machine.connected(self._next_id, now, is_reused=connection.is_reused)

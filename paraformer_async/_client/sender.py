@@ -29,7 +29,7 @@ from paraformer_async._core.recognition import BATCH, Recognition
 from paraformer_async.audio.heading import Heading
 from paraformer_async.audio.source import Chunks, immutable
 from paraformer_async.errors import AudioError, ConnectionLostError, InvalidOptionError
-from paraformer_async.options.options import CHANGEABLE, Options, Overrides
+from paraformer_async.options.options import CHANGEABLE, CHANGEABLE_IN_TASK, Options, Overrides
 
 if TYPE_CHECKING:
     from paraformer_async._net.contract import Transport
@@ -126,7 +126,7 @@ class Sender:
 
     async def update(self, overrides: Overrides) -> None:
         """
-        End the task here; the next one continues with *overrides* of the latest options.
+        Continue with *overrides* of the latest options: in the next task, or in this one if it can.
 
         Raises:
             InvalidOptionError: An option cannot work, or cannot change within a stream.
@@ -141,7 +141,9 @@ class Sender:
 
     def _mark_update(self, overrides: Overrides, now: float) -> None:
         options = replace(self._options, **overrides)
-        self._machine.update(options, now)
+        is_input = CHANGEABLE_IN_TASK.issuperset(overrides) and options.can_continue_task
+        change = self._machine.continue_task if is_input else self._machine.update
+        change(options, now)
         self._options = options
 
     async def _mark(self, mark: Callable[[float], None]) -> None:

@@ -9,7 +9,7 @@ from paraformer_async._core.framing import SAMPLE_WIDTH, Framer, Splitter
 from paraformer_async._core.wav import WavHeader
 from paraformer_async.options.options import Options
 
-__all__ = ["AudioBuffer", "Frame", "Mark", "Seam"]
+__all__ = ["AudioBuffer", "Frame", "Item", "Mark", "NewInput", "Seam"]
 
 Frame: TypeAlias = bytes | memoryview
 
@@ -21,6 +21,7 @@ class Mark(Enum):
 
     TIMER = "the deadline of a middleware has passed"
     END = "the end of the audio"
+    ROLLOVER = "the task is long enough, and another one continues"
 
 
 class Seam:
@@ -33,6 +34,21 @@ class Seam:
 
     def __init__(self, options: Options | None = None) -> None:
         self.options = options
+
+
+class NewInput:
+    """
+    The position from which the running task has another input.
+
+    Args:
+        options: The options with the input, which differ from those before in nothing else.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+
+
+Item: TypeAlias = Frame | Mark | Seam | NewInput
 
 
 class AudioBuffer:
@@ -60,7 +76,7 @@ class AudioBuffer:
     def __init__(self, framer: Framer | Splitter, limit: int, *, is_wav: bool = False) -> None:
         self._framer = framer
         self.limit: int = limit
-        self.items: deque[Frame | Mark | Seam] = deque()
+        self.items: deque[Item] = deque()
         self.size: int = 0
         self.header: WavHeader | None = WavHeader() if is_wav else None
         self.frame_size: int = -1 if is_wav else framer.size

@@ -140,6 +140,11 @@ class Ledger:
         return self.is_resumable and not self._is_empty and is_covered
 
     @property
+    def sent(self) -> float:
+        """Milliseconds of audio that the current task was sent; 0 for compressed audio."""
+        return self._sent / self._bytes_per_ms if self._bytes_per_ms else 0.0
+
+    @property
     def is_fresh(self) -> bool:
         """Whether no audio was sent to the current task."""
         return self._sent == 0

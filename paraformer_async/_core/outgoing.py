@@ -1,7 +1,7 @@
 """
 The sending half of a recognition: the user's audio becomes frames for the service.
 
-    send, flush, update, finish → buffer ─stack→ ledger ─protocol→ data_to_send
+    send, flush, update, continue_task, finish → buffer ─stack→ ledger ─protocol→ data_to_send
 
 After a reconnection, unsettled audio is sent again from the replay queue. Audio that is faster than
 real time is held back while more is unsettled than is kept.
@@ -11,20 +11,21 @@ from collections import deque
 from collections.abc import Iterable
 from math import inf
 
-from paraformer_async._core.buffer import AudioBuffer, Mark, Seam
+from paraformer_async._core.buffer import AudioBuffer, Item, Mark, NewInput, Seam
 from paraformer_async._core.deadlines import Deadlines
 from paraformer_async._core.framing import Framer, Splitter, bytes_per_second
 from paraformer_async._core.ledger import Ledger
 from paraformer_async._core.middleware import Stack, passed, through
+from paraformer_async._core.opening import Opening
 from paraformer_async._core.pace import Pace
 from paraformer_async._core.protocol import ClientProtocol, Phase
+from paraformer_async._core.rollover import Rollovers
 from paraformer_async._core.wire import (
     Audio,
     Command,
+    ContinueTask,
     FinishTask,
     OutgoingFrame,
-    Resource,
-    RunTask,
 )
 from paraformer_async.errors import UsageError
 from paraformer_async.options.options import Options
@@ -72,7 +73,8 @@ class Outgoing:
         )
         self._deadlines = Deadlines(options.timeouts)
         self._pace = Pace(rate, options.reconnect.keep if options.reconnect else 0.0)
-        self._opening: list[Command] | None = None  # the commands that begin each task
+        self._rollovers = Rollovers(options.rollover)
+        self._opening = Opening(options, stack)
         self._replay: deque[Command] = deque()
         self._end: Mark | Seam | None = None  # what ends the current task, once it was reached
         self._closing: list[Command] = []  # the commands that end it
@@ -81,7 +83,7 @@ class Outgoing:
         self._unsent = 0
         self._can_rewind = can_rewind and stack.is_plain and is_raw
         self._reached = 0  # audio before this position has already passed middleware
-        self.waiting: deque[bytes | memoryview | Mark | Seam] = self._buffer.items
+        self.waiting: deque[Item] = self._buffer.items
         self.request_ids: list[str] = []
         self.is_paused: bool = False
         self.has_nearer_deadline: bool = False
@@ -130,6 +132,17 @@ class Outgoing:
             raise self._ended("update")
         self._buffer.mark_seam(Seam(options))
 
+    def continue_task(self, options: Options, now: float) -> None:
+        """
+        Use other *options*, which differ in the input of the task only, without ending the task.
+
+        Raises like `send`.
+        """
+        del now
+        if self._buffer.is_ended:
+            raise self._ended("update")
+        self._buffer.items.append(NewInput(options))
+
     def finish(self, now: float) -> None:
         """Mark the end of the audio. May be called twice."""
         del now
@@ -145,6 +158,8 @@ class Outgoing:
         protocol, buffer, ledger = self._protocol, self._buffer, self._ledger
         if self._replay or protocol.phase is not _RUNNING:
             self._put_first(frames, now)
+        if self._rollovers.is_on:
+            self._roll_over(frames, now)
         items, steps = buffer.items, self._stack.outgoing_steps
         while items and protocol.phase is _RUNNING and len(frames) < BATCH:
             if ledger.size >= ledger.horizon and self._is_held(now):
@@ -208,14 +223,61 @@ class Outgoing:
         self.has_nearer_deadline = True
 
     def _run_task(self, now: float) -> list[Command]:
-        """Return the commands that begin a task: the same for each task until an update."""
-        if self._opening is None:
-            options = self._options
-            resources = (Resource(options.phrase_id),) if options.phrase_id else ()
-            task = RunTask(options.model, options.task_parameters(), resources)
-            self._opening = list(self._stack.outgoing(task, now))
-            self.has_nearer_deadline = True
-        return self._opening
+        """Return the commands that begin a task, with the newest input."""
+        self._skip_seams()
+        if self._opening.is_made and (newest := self._newest_input()) is not None:
+            self._opening.use_input(newest)
+        self.has_nearer_deadline = True
+        return self._opening.commands(now)
+
+    def _skip_seams(self) -> None:
+        """Apply the updates before the next audio, so that no task without audio is begun."""
+        items = self._buffer.items
+        while items and self._ledger.is_fresh and self._end is None:
+            mark = items[0]
+            if isinstance(mark, NewInput) and self._opening.is_made:
+                if not self._stack.is_plain:
+                    return  # it passes middleware when it is sent
+                self._opening.use_input(ContinueTask(mark.options.task_input()))
+                self._opening.options = mark.options
+            elif isinstance(mark, Seam | NewInput):
+                self._opening.use(mark.options)
+            else:
+                return
+            items.popleft()
+
+    def _ends_here(self, now: float) -> bool:
+        """
+        End at a seam if no audio follows: the service would fail a task that has none.
+
+        Not if middleware might add audio before the end.
+        """
+        self._skip_seams()
+        items = self._buffer.items
+        if not self._stack.is_plain or not items or items[0] is not Mark.END:
+            return False
+        items.popleft()
+        self._end = Mark.END
+        for _ in self._stack.outgoing(FinishTask(), now):
+            pass  # middleware notes the end; nothing has to be sent
+        return True
+
+    def _newest_input(self) -> ContinueTask | None:
+        """Return the newest input for the next task, if it waits behind audio."""
+        newest = None
+        for item in self._buffer.items:
+            if isinstance(item, Seam):
+                break
+            if isinstance(item, NewInput):
+                newest = ContinueTask(item.options.task_input())
+        return newest
+
+    def _roll_over(self, frames: list[OutgoingFrame], now: float) -> None:
+        """End the task if it is long enough."""
+        is_running = self._protocol.phase is Phase.RUNNING and not self._replay
+        if is_running and self._ledger.sent >= self._rollovers.limit:
+            self._end = Mark.ROLLOVER
+            self._put((FinishTask(),), frames, now)
 
     def _put_first(self, frames: list[OutgoingFrame], now: float) -> None:
         """Put what precedes new audio: run-task, or what the task must receive again."""
@@ -243,6 +305,8 @@ class Outgoing:
                 self._end = self._end or Mark.END  # middleware may end the audio by itself
                 self._closing.append(command)
                 self._begin_finish(now)
+            elif isinstance(command, ContinueTask):
+                self._opening.use_input(command)
             frames.append(self._protocol.send(command, task_id=self.request_ids[-1]))
 
     def _put_audio(self, audio: Audio, frames: list[OutgoingFrame]) -> None:
@@ -256,8 +320,14 @@ class Outgoing:
         self._ledger.record(audio)
         frames.append(self._protocol.send(audio))
 
-    def _put_mark(self, mark: Mark | Seam, frames: list[OutgoingFrame], now: float) -> None:
-        if mark is Mark.TIMER:
+    def _put_mark(
+        self, mark: Mark | Seam | NewInput, frames: list[OutgoingFrame], now: float
+    ) -> None:
+        if isinstance(mark, NewInput):
+            self._opening.options = mark.options
+            command = ContinueTask(mark.options.task_input())
+            self._put(self._stack.outgoing(command, now), frames, now)
+        elif mark is Mark.TIMER:
             self._buffer.has_timer = False
             self._put(self._stack.expired(now), frames, now)
             self.has_nearer_deadline = True

@@ -5,7 +5,7 @@ Two rules, after h11: everything that changes a phase is in this file, and clien
 the table. A task is one pass through it; a recognition takes one pass or more:
 
     NEW ─connected→ IDLE ─run-task→ STARTING ─task-started→ RUNNING ─finish-task→ FINISHING ─┐
-                     ↑  ↑                                    audio, results ↺   results ↺    │
+                     ↑  ↑            audio, continue-task, results ↺           results ↺    │
               connected └──────────────────────── task-finished ←────────────────────────────┘
                      │    at a seam the next pass begins; otherwise IDLE ─completed→ DONE
                   WAITING ←─again─ any phase in which something failed ─given up→ GIVEN_UP
@@ -25,6 +25,7 @@ from msgspec import Struct
 from paraformer_async._core.wire import (
     Audio,
     Command,
+    ContinueTask,
     Event,
     FinishTask,
     ResultGenerated,
@@ -85,6 +86,7 @@ TRANSITIONS: Mapping[tuple[Phase, type[Struct] | Move], Phase] = {
     (Phase.IDLE, RunTask): Phase.STARTING,
     (Phase.STARTING, TaskStarted): Phase.RUNNING,
     (Phase.RUNNING, Audio): Phase.RUNNING,
+    (Phase.RUNNING, ContinueTask): Phase.RUNNING,
     (Phase.RUNNING, ResultGenerated): Phase.RUNNING,
     (Phase.RUNNING, FinishTask): Phase.FINISHING,
     (Phase.FINISHING, ResultGenerated): Phase.FINISHING,
@@ -113,7 +115,7 @@ TRANSITIONS: Mapping[tuple[Phase, type[Struct] | Move], Phase] = {
 }
 # Messages that can have been in transit when the task failed: accepted from a peer, never sent.
 IN_TRANSIT: frozenset[tuple[Phase, type[Struct]]] = frozenset(
-    {(Phase.FAILED, Audio), (Phase.FAILED, FinishTask)}
+    {(Phase.FAILED, Audio), (Phase.FAILED, ContinueTask), (Phase.FAILED, FinishTask)}
 )
 
 # The service ends a task without finish-task; another task can continue where it ended.
@@ -168,7 +170,7 @@ class _Protocol(ABC, Generic[Sent, Received]):
 
         Raises:
             LocalProtocolError: The message is not allowed now. The phase is unchanged.
-            TypeError: A parameter of `RunTask` cannot be encoded as JSON. The phase is unchanged.
+            TypeError: A parameter or the input cannot be encoded as JSON. The phase is unchanged.
         """
         if self.phase is Phase.RUNNING and isinstance(message, Audio):
             return message.data  # shortcut for the most frequent transition

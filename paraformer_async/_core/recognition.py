@@ -1,7 +1,7 @@
 """
 One recognition as a state machine, without a clock, a socket or a task.
 
-    send, flush, update, finish → buffer ─stack→ ledger ─protocol→ data_to_send
+    send, flush, update, continue_task, finish → buffer ─stack→ ledger ─protocol→ data_to_send
     receive → protocol ─→ ledger (the user's times) ─stack→ results
 
 The caller moves frames, and calls `expired` when `deadline` has passed:
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from paraformer_async._core.buffer import Seam
+from paraformer_async._core.buffer import Mark, Seam
 from paraformer_async._core.framing import FRAME_MS
 from paraformer_async._core.middleware import Stack, passed, through
 from paraformer_async._core.outgoing import BATCH, Outgoing
@@ -54,7 +54,7 @@ from paraformer_async.errors import (
     TaskFailedError,
 )
 from paraformer_async.options.options import Options
-from paraformer_async.results import AudioGap, Overhead, RecognitionResult, Usage
+from paraformer_async.results import AudioGap, Overhead, RecognitionResult, Sentence, Usage
 from paraformer_async.transcript import join
 
 if TYPE_CHECKING:
@@ -108,6 +108,11 @@ class Recognition(Outgoing):
     def phase(self) -> Phase:
         """The phase of the recognition."""
         return self._protocol.phase
+
+    @property
+    def model(self) -> str:
+        """The model of the current task, or of the next one if there is none."""
+        return self._opening.options.model
 
     @property
     def usage(self) -> Usage | None:
@@ -213,8 +218,11 @@ class Recognition(Outgoing):
             return Over(None if self._protocol.phase is Phase.DONE else failure)
         if not isinstance(failure, ServiceError):
             return self._give_up(failure)
+        if self._end is Mark.ROLLOVER and self._is_rolled_over_despite(failure):
+            self._begin_fresh()
+            return Again(0.0)
         if self._is_complete_despite(failure):
-            return self._complete()
+            return self._complete(now)
         delay = self._retries.delay(self._setback(failure, attempt, now), now)
         if delay is None or not self._ledger.is_resumable:
             return self._give_up(failure)
@@ -255,12 +263,25 @@ class Recognition(Outgoing):
         return is_idle and self._protocol.is_of_another(decode_event(frame)[0])
 
     def _take_result(self, result: ResultGenerated, now: float) -> list[RecognitionResult]:
-        """Put a result on the user's timeline, and note what it brings."""
-        sentence, progress = result.sentence, self._progress
+        """Note what a result brings, and return results for the user."""
         if result.usage is not None:
-            progress.note_usage(result.usage)
+            self._progress.note_usage(result.usage)
+        if not self._rollovers.is_on:
+            return self._take_whole(result, now)
+        sentence = result.sentence
+        if self._end is not Mark.ROLLOVER or sentence is None or sentence.heartbeat:
+            self._rollovers.note_usage(result.usage, self._ledger.sent)
+            return self._take_whole(result, now)
+        whole = self._rollovers.sort(result, sentence)
+        return [one for each in whole for one in self._take_whole(each, now)]
+
+    def _take_whole(self, result: ResultGenerated, now: float) -> list[RecognitionResult]:
+        """Put a result, which is no piece of a sentence, on the user's timeline."""
+        sentence, progress = result.sentence, self._progress
         if sentence is not None:
             is_final = sentence.is_final and not sentence.heartbeat
+            if is_final and self._rollovers.note_final(sentence):
+                self.has_nearer_deadline = True  # so that the caller sends the end of the task
             settled = self._ledger.settle(sentence, is_final=is_final)
             if settled is not sentence:
                 sentence = settled
@@ -284,13 +305,17 @@ class Recognition(Outgoing):
             self._shown(event, now)
             raise TaskFailedError(event.error_code, event.error_message)
         self._progress.note_usage(event.usage if isinstance(event, TaskFinished) else None)
-        if self._complete() == Over():
+        self._retries.finished()
+        if self._end is Mark.ROLLOVER:
+            return self._rolled_over(now)
+        if self._complete(now) == Over():
             return self._shown(event, now)
         return []
 
     def _started(self, event: TaskStarted, now: float) -> list[RecognitionResult]:
         self._deadlines.end("started")
         self._attempt.started_at = now
+        self._rollovers.begin(self._ledger.size)
         self.has_nearer_deadline = True  # that of middleware, which could not act before
         results: list[RecognitionResult] = []
         if len(self.request_ids) > 1:
@@ -316,21 +341,64 @@ class Recognition(Outgoing):
             self._begin_finish(now)
         return gap
 
-    def _complete(self) -> Verdict:
+    def _rolled_over(self, now: float) -> list[RecognitionResult]:
+        """Drop the last final of a task that has rolled over, or take it; a fresh one follows."""
+        ledger, held = self._ledger, self._rollovers.held
+        results: list[RecognitionResult] = []
+        is_done = False
+        if held is None or held.sentence is None:
+            self._pass_over_rest()
+        elif self._rollovers.can_repeat(held.sentence, ledger.size) and not ledger.lost:
+            begun = replace(held.sentence, end_time=None, sentence_end=False, words=())
+            ledger.settle(begun, is_final=False)
+        else:
+            results = self._take_whole(held, now)
+            is_done = True
+        if is_done or ledger.lost:
+            ledger.seal()
+        self._begin_fresh()
+        return results
+
+    def _pass_over_rest(self) -> None:
+        """Note that a finished task has recognized nothing after its last final."""
+        silence = Sentence(begin_time=int(self._ledger.sent), heartbeat=True)
+        self._ledger.settle(silence, is_final=False)
+
+    def _is_rolled_over_despite(self, failure: ServiceError) -> bool:
+        """
+        Whether a task that was to roll over had no speech for another one to repeat.
+
+        After any other failure there is another task anyway, which receives all unsettled audio.
+        """
+        if isinstance(failure, TaskFailedError) and failure.error_code == _NO_SPEECH:
+            self._pass_over_rest()
+            return True
+        self._end = None
+        self._closing = []
+        return False
+
+    def _begin_fresh(self) -> None:
+        """Continue in another task, on the same connection if there is one."""
+        self._deadlines.clear()
+        self._end = None
+        self._closing = []
+        self._protocol.move(Move.AGAIN)
+
+    def _complete(self, now: float) -> Verdict:
         """Cross the seam, or be done: all results of the task have been received."""
         self._deadlines.clear()
-        end = self._end
-        if not isinstance(end, Seam):
+        end, is_done = self._end, True
+        if isinstance(end, Seam):
+            self._end = None
+            self._closing = []
+            self._ledger.seal()
+            self._utterance.end_task()
+            self._opening.use(end.options)
+            is_done = self._ends_here(now)
+        if is_done:
             self._protocol.move(Move.COMPLETED)
             self._buffer.is_ended = True
             return Over()
-        self._end = None
-        self._closing = []
-        self._ledger.seal()
-        self._utterance.end_task()
-        if end.options is not None:
-            self._options = end.options
-            self._opening = None
         self._protocol.move(Move.AGAIN)
         return Again(0.0)
 

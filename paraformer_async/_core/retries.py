@@ -3,10 +3,10 @@ Decides whether, and when, a failed recognition is retried.
 
 Sans-I/O: setbacks and the time are arguments, the decision is returned. There are two budgets:
 
-- Failures: consecutive ones are counted; results that reach half a second further, or a connection
-  that held for 5 s, reset the count. A handshake alone is no success: three consecutive
-  connections without results end the recognition, too, and so do five times the budget of
-  connections that held and never returned a result.
+- Failures: consecutive ones are counted; results that reach half a second further, a task that was
+  finished at a seam, or a connection that held for 5 s, reset the count. A handshake alone is no
+  success: three consecutive connections without results end the recognition, too, and so do five
+  times the budget of connections that held and never returned a result.
 - Seconds: once a recognition has had results, or a connection that held, a failure is an outage: it
   is retried for as long as the audio is kept, however many attempts that takes.
 
@@ -95,6 +95,17 @@ class Retries:
             return None
         return max(_backoff(policy, self.failures), failure.retry_after)
 
+    def finished(self) -> None:
+        """Note that a task was finished, and that another one follows: the budget is given back."""
+        self._barren = 0
+        self._throttled_since, self._throttled = None, 0
+        self._give_back()
+
+    def _give_back(self) -> None:
+        self.failures = self._fruitless = self._gained = 0
+        self._has_held = True
+        self._outage_began = None
+
     def _note_progress(self, setback: Setback) -> None:
         was_stable = setback.ran_for >= _STABLE
         self._gained += setback.gained
@@ -105,9 +116,7 @@ class Retries:
         if self._gained >= _WORTHWHILE or (
             was_stable and isinstance(setback.failure, ConnectionLostError)
         ):
-            self.failures = self._fruitless = self._gained = 0
-            self._has_held = True
-            self._outage_began = None
+            self._give_back()
         elif setback.was_connected and not setback.failure.is_throttled:
             self._fruitless += 1
 

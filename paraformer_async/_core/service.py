@@ -10,12 +10,13 @@ from math import ceil, inf
 from typing import Any, cast
 
 from msgspec import Struct
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from paraformer_async._core.clocks import Clocks
 from paraformer_async._core.protocol import Phase, ServerProtocol
 from paraformer_async._core.wire import (
     Command,
+    ContinueTask,
     Event,
     ResultGenerated,
     RunTask,
@@ -24,6 +25,7 @@ from paraformer_async._core.wire import (
     TaskStarted,
 )
 from paraformer_async.errors import InvalidOptionError, RemoteProtocolError
+from paraformer_async.options.context import context_received
 from paraformer_async.options.models import MODELS
 from paraformer_async.options.parameters import check
 from paraformer_async.results import Sentence, Translation, Usage
@@ -83,6 +85,8 @@ def flaw_of(request: RunTask) -> str | None:
     if request.resources:
         parameters["phrase_id"] = request.resources[0].resource_id
     try:
+        if "context" in request.input:
+            parameters["context"] = context_received(request.input["context"])
         check(request.model, parameters)
     except InvalidOptionError as error:
         return str(error)
@@ -102,7 +106,7 @@ class ServiceConnection:
         check: Returns why a run-task is refused, or `None`.
 
     Attributes:
-        request: The run-task of the current task; `None` between tasks.
+        request: The run-task of the current task, with its newest input; `None` between tasks.
     """
 
     def __init__(
@@ -132,8 +136,8 @@ class ServiceConnection:
         Stop the clocks, and decode a frame of the client.
 
         Raises:
-            TaskFailure: The frame cannot be decoded or is not allowed now, or its run-task is
-                refused.
+            TaskFailure: The frame cannot be decoded or is not allowed now, or its run-task or
+                continue-task is refused.
         """
         self._is_waiting = False
         self._message_at = now
@@ -142,11 +146,23 @@ class ServiceConnection:
         except RemoteProtocolError as error:
             raise TaskFailure("CLIENT_ERROR", error.message) from error
         if isinstance(command, RunTask):
-            self.request = command
-            flaw = self._check(command)
-            if flaw is not None:
-                raise TaskFailure("InvalidParameter", flaw)
+            self._accept(command)
+        elif isinstance(command, ContinueTask) and self.request is not None:
+            self._continue(self.request, command)
         return command
+
+    def _accept(self, request: RunTask) -> None:
+        self.request = request
+        flaw = self._check(request)
+        if flaw is not None:
+            raise TaskFailure("InvalidParameter", flaw)
+
+    def _continue(self, request: RunTask, command: ContinueTask) -> None:
+        """Check a continue-task like the run-task that would have had its input."""
+        model = MODELS.get(request.model)
+        if model is not None and "context" not in model.parameters:
+            raise TaskFailure("InvalidParameter", f"{request.model} takes no continue-task")
+        self._accept(replace(request, input=command.input))
 
     def result(self, sentence: Sentence, seconds: float, now: float) -> ResultGenerated:
         """

@@ -25,6 +25,7 @@ __all__ = [
     "UNREADABLE",
     "Audio",
     "Command",
+    "ContinueTask",
     "Event",
     "EventPayload",
     "FinishTask",
@@ -58,6 +59,13 @@ class RunTask(Struct, frozen=True):
     model: str
     parameters: Mapping[str, Any] = {}
     resources: tuple[Resource, ...] = ()
+    input: Mapping[str, Any] = {}
+
+
+class ContinueTask(Struct, frozen=True):
+    """Client: replace the input of the running task, such as its context. It has no answer."""
+
+    input: Mapping[str, Any] = {}
 
 
 class Audio(Struct, frozen=True, gc=False):
@@ -109,7 +117,7 @@ class TaskFailed(Struct, frozen=True, gc=False):
     error_message: str = ""
 
 
-Command: TypeAlias = RunTask | Audio | FinishTask
+Command: TypeAlias = RunTask | Audio | ContinueTask | FinishTask
 Event: TypeAlias = TaskStarted | ResultGenerated | TaskFinished | TaskFailed
 
 AnySentence = TypeVar("AnySentence", bound=Sentence)
@@ -121,6 +129,7 @@ OutgoingFrame: TypeAlias = str | bytes | memoryview
 _NAMES: Mapping[type[Command | Event], str] = {
     RunTask: "run-task",
     Audio: "audio",
+    ContinueTask: "continue-task",
     FinishTask: "finish-task",
     TaskStarted: "task-started",
     ResultGenerated: "result-generated",
@@ -143,7 +152,7 @@ def encode(message: Command | Event, task_id: str) -> str | bytes | memoryview:
     match message:
         case Audio(data=data):
             return data
-        case RunTask() | FinishTask():
+        case RunTask() | ContinueTask() | FinishTask():
             return _encode_command(message, task_id)
         case _:
             return _encode_event(message, task_id)
@@ -239,9 +248,12 @@ def decode_command(frame: str | bytes) -> tuple[str, Command]:
     header, payload = envelope.header, envelope.payload
     if isinstance(header, _FinishTaskHeader):
         return header.task_id, FinishTask()
+    if isinstance(header, _ContinueTaskHeader):
+        return header.task_id, ContinueTask(payload.input)
     if header.streaming != "duplex" or (payload.task, payload.function) != ("asr", "recognition"):
         raise RemoteProtocolError("run-task must ask for a duplex audio/asr/recognition task")
-    return header.task_id, RunTask(payload.model, payload.parameters, payload.resources or ())
+    resources = payload.resources or ()
+    return header.task_id, RunTask(payload.model, payload.parameters, resources, payload.input)
 
 
 class ResultHeader(Struct, gc=False, tag_field="event", tag="result-generated"):
@@ -287,6 +299,10 @@ class _RunTaskHeader(Struct, tag_field="action", tag="run-task"):
     streaming: str = ""
 
 
+class _ContinueTaskHeader(Struct, tag_field="action", tag="continue-task"):
+    task_id: str
+
+
 class _FinishTaskHeader(Struct, tag_field="action", tag="finish-task"):
     task_id: str
 
@@ -301,7 +317,7 @@ class _CommandPayload(Struct):
 
 
 class _CommandEnvelope(Struct):
-    header: _RunTaskHeader | _FinishTaskHeader
+    header: _RunTaskHeader | _ContinueTaskHeader | _FinishTaskHeader
     payload: _CommandPayload
 
 
@@ -313,9 +329,11 @@ _KNOWN_EVENTS = frozenset({"result-generated", "task-started", "task-finished", 
 NOTHING = EventPayload()
 
 
-def _encode_command(command: RunTask | FinishTask, task_id: str) -> str:
+def _encode_command(command: RunTask | ContinueTask | FinishTask, task_id: str) -> str:
     header = {"action": name_of(command), "task_id": task_id, "streaming": "duplex"}
     payload: dict[str, Any] = {"input": {}}
+    if isinstance(command, ContinueTask):
+        payload = {"input": command.input}
     if isinstance(command, RunTask):
         payload = {
             "task_group": "audio",
@@ -323,7 +341,7 @@ def _encode_command(command: RunTask | FinishTask, task_id: str) -> str:
             "function": "recognition",
             "model": command.model,
             "parameters": command.parameters,
-            "input": {},
+            "input": command.input,
         }
         if command.resources:
             payload["resources"] = command.resources

@@ -9,7 +9,8 @@ import typer
 import paraformer_async
 from paraformer_async.cli.access import RegionOption, WorkspaceOption
 from paraformer_async.cli.hotwords import hotwords
-from paraformer_async.cli.output import OutputFormat
+from paraformer_async.cli.models import page_of_model, table_of_models
+from paraformer_async.cli.output import OutputFormat, write_result
 from paraformer_async.cli.running import exit_with
 from paraformer_async.cli.serve import run_service
 from paraformer_async.cli.token import token
@@ -133,6 +134,24 @@ def transcribe(
 
 
 @app.command()
+def models(
+    model: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[MODEL]", help="Show the parameters of one model.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """List the models that are known, or what one of them takes."""
+
+    async def run() -> int:
+        write_result(table_of_models() if model is None else page_of_model(model))
+        return 0
+
+    exit_with(run)
+
+
+@app.command()
 def serve(
     host: Annotated[
         str,
@@ -157,7 +176,11 @@ def serve(
         ),
     ] = None,
 ) -> None:
-    """Run the local service until interrupted."""
+    """
+    Run the local service until interrupted.
+
+    It accepts every model, and recognizes with the same engine for all.
+    """
 
     async def run() -> int:
         return await run_service(

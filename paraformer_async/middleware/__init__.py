@@ -10,6 +10,7 @@ from paraformer_async._core.middleware import Middleware, Stack
 from paraformer_async._core.wire import (
     Audio,
     Command,
+    ContinueTask,
     Event,
     FinishTask,
     ResultGenerated,
@@ -24,6 +25,7 @@ from paraformer_async.middleware.latency import LatencyMeter
 __all__ = [
     "Audio",
     "Command",
+    "ContinueTask",
     "Event",
     "FinishTask",
     "Heartbeat",

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from paraformer_async._core.framing import FRAME_MS, bytes_per_second, silence
 from paraformer_async._core.middleware import Middleware
-from paraformer_async._core.wire import Audio, Command, RunTask
+from paraformer_async._core.wire import Audio, Command, FinishTask, RunTask
 from paraformer_async.errors import InvalidOptionError
 from paraformer_async.options.checks import require_seconds
 from paraformer_async.options.service import (
@@ -85,7 +85,8 @@ class Heartbeat(Middleware):
             return command
         if isinstance(command, RunTask):
             return self._begin(command, now)
-        self._is_over = True
+        if isinstance(command, FinishTask):
+            self._is_over = True
         return command
 
     def deadline(self) -> float | None:

@@ -22,7 +22,7 @@ from paraformer_async.options.checks import (
     shown,
 )
 from paraformer_async.options.endpoint import check_region, check_workspace
-from paraformer_async.options.policies import Reconnect, Timeouts
+from paraformer_async.options.policies import Reconnect, Rollover, Timeouts
 from paraformer_async.options.service import FRAME_MS_ALLOWED
 
 __all__ = ["CHECKS"]
@@ -87,6 +87,11 @@ def _check_reconnect(name: str, value: object) -> None:
         require_kind(name, value, Reconnect, "Reconnect(…), or None")
 
 
+def _check_rollover(name: str, value: object) -> None:
+    if value is not None:
+        require_kind(name, value, Rollover, "Rollover(…), or None")
+
+
 def _check_observer(name: str, value: object) -> None:
     if value is not None:
         require_function(name, value, "an event")
@@ -105,6 +110,7 @@ def _check_timeouts(name: str, value: object) -> None:
 CHECKS: Mapping[str, Callable[[str, object], None]] = {
     "model": require_text,
     "parameters": _check_further,
+    "input": _check_further,
     "api_key": _check_key,
     "endpoint": _check_endpoint,
     "endpoints": _check_endpoints,
@@ -115,6 +121,7 @@ CHECKS: Mapping[str, Callable[[str, object], None]] = {
     "ssl": _check_ssl,
     "middleware": _check_middleware,
     "reconnect": _check_reconnect,
+    "rollover": _check_rollover,
     "timeouts": _check_timeouts,
     "buffer": require_seconds,
     "frame_ms": _check_frame_ms,

@@ -14,9 +14,14 @@ from enum import Enum
 from msgspec import Struct
 from msgspec.structs import replace
 
-from paraformer_async.options.service import BEIJING, SAMPLE_RATE, SINGAPORE, TASKS_PER_MINUTE
+from paraformer_async.options.service import (
+    BEIJING,
+    SAMPLE_RATE,
+    SINGAPORE,
+    TASKS_PER_MINUTE,
+)
 
-__all__ = ["MODELS", "Billing", "Model", "rate_of", "taking"]
+__all__ = ["MODELS", "Billing", "Model", "rate_of", "taking", "tasks_per_second"]
 
 
 class Billing(Enum):
@@ -36,7 +41,6 @@ class Model(Struct, frozen=True, kw_only=True):
         sample_rate: The only rate it takes, in Hz; `None` for any rate.
         languages: Codes of the languages it recognizes; `None` if they are not listed here.
         language_hints: How many `language_hints` count; `None` for any number.
-        context: Whether it takes the context of the conversation.
         emotion: Whether its final sentences can carry `emo_tag`; see `Options.emotion`.
         translations: Whether it returns transcriptions and translations, not sentences.
         tasks_per_minute: How many tasks an account may start within a minute.
@@ -49,7 +53,6 @@ class Model(Struct, frozen=True, kw_only=True):
     sample_rate: int | None = None
     languages: tuple[str, ...] | None = None
     language_hints: int | None = None
-    context: bool = False
     emotion: bool = False
     translations: bool = False
     tasks_per_minute: int = TASKS_PER_MINUTE
@@ -70,7 +73,7 @@ _LATER = _ALL | {
     "inverse_text_normalization_enabled",
 }
 _FUN = _LATER | {"speech_noise_threshold", "special_word_filter"}
-_QWEN = _FUN | {"language_hints", "vocabulary"}
+_QWEN = _FUN | {"language_hints", "vocabulary", "context"}
 _QWEN_31 = _QWEN | {"keep_dialect", "vad_model"}
 _MESSAGE = _QWEN_31 - {
     "language_hints",
@@ -82,10 +85,12 @@ _MESSAGE = _QWEN_31 - {
 _BOTH = (BEIJING, SINGAPORE)
 _FUN_ASR = Model(
     name="fun-asr-realtime",
-    parameters=_FUN | {"language_hints"},
+    parameters=_FUN | {"language_hints", "context"},
     language_hints=1,
-    context=True,
     regions=_BOTH,
+)
+_FUN_ASR_BEIJING = replace(
+    _FUN_ASR, parameters=_FUN_ASR.parameters - {"context"}, regions=(BEIJING,)
 )
 _FUN_ASR_8K = Model(
     name="fun-asr-flash-8k-realtime", parameters=_FUN, sample_rate=8000, languages=("zh",)
@@ -117,7 +122,6 @@ MODELS: Mapping[str, Model] = {
             name="qwen-audio-3.1-asr-flash-streaming",
             parameters=_QWEN_31,
             language_hints=4,
-            context=True,
             tasks_per_minute=600,
             regions=_BOTH,
             billing=Billing.TOKENS,
@@ -126,7 +130,6 @@ MODELS: Mapping[str, Model] = {
             name="qwen-audio-3.1-asr-flash-message",
             parameters=_MESSAGE,
             sample_rate=16000,
-            context=True,
             regions=_BOTH,
             billing=Billing.TOKENS,
         ),
@@ -134,13 +137,12 @@ MODELS: Mapping[str, Model] = {
             name="qwen-audio-3.0-asr-flash-streaming",
             parameters=_QWEN,
             language_hints=4,
-            context=True,
             regions=_BOTH,
         ),
         _FUN_ASR,
         replace(_FUN_ASR, name="fun-asr-realtime-2025-11-07"),
-        replace(_FUN_ASR, name="fun-asr-realtime-2026-02-28", context=False, regions=(BEIJING,)),
-        replace(_FUN_ASR, name="fun-asr-realtime-2025-09-15", context=False, regions=(BEIJING,)),
+        replace(_FUN_ASR_BEIJING, name="fun-asr-realtime-2026-02-28"),
+        replace(_FUN_ASR_BEIJING, name="fun-asr-realtime-2025-09-15"),
         _FUN_ASR_8K,
         replace(_FUN_ASR_8K, name="fun-asr-flash-8k-realtime-2026-01-28"),
         _GUMMY,
@@ -158,3 +160,9 @@ def rate_of(model: str) -> int:
     """Return the sample rate of *model* in Hz: its only one, or 16000."""
     row = MODELS.get(model)
     return (row and row.sample_rate) or SAMPLE_RATE
+
+
+def tasks_per_second(model: str) -> int:
+    """Return how many tasks of *model* an account may start within a second."""
+    row = MODELS.get(model)
+    return max(1, (row.tasks_per_minute if row else TASKS_PER_MINUTE) // 60)

@@ -18,6 +18,7 @@ from paraformer_async.errors import InvalidOptionError
 from paraformer_async.observing import Observer
 from paraformer_async.options.checks import require_json
 from paraformer_async.options.connection import CHECKS
+from paraformer_async.options.context import context_to_send
 from paraformer_async.options.endpoint import (
     region_of,
     require_offered,
@@ -27,7 +28,7 @@ from paraformer_async.options.endpoint import (
 )
 from paraformer_async.options.models import MODELS, rate_of
 from paraformer_async.options.parameters import PARAMETERS, Place, check
-from paraformer_async.options.policies import Reconnect, Timeouts
+from paraformer_async.options.policies import Reconnect, Rollover, Timeouts
 from paraformer_async.options.service import FRAME_MS, UNCOMPRESSED
 
 if TYPE_CHECKING:
@@ -82,8 +83,9 @@ class Options(Struct, frozen=True, kw_only=True):
     vad_model: str | None = None
     keep_dialect: bool | None = None
     intermediate_result_enabled: bool | None = None
-    # `context` and `input` of the payload belong here; the rows of the models have `context`.
+    context: str | Sequence[Mapping[str, str]] | None = None
     parameters: Mapping[str, Any] = {}
+    input: Mapping[str, Any] = {}
     # Connection
     api_key: ApiKey | None = None
     endpoint: str | None = None
@@ -96,6 +98,7 @@ class Options(Struct, frozen=True, kw_only=True):
     # Behavior
     middleware: "Sequence[Callable[[], Middleware]]" = ()
     reconnect: Reconnect | None = Reconnect()
+    rollover: Rollover | None = None
     timeouts: Timeouts = Timeouts()
     buffer: float = 5.0
     frame_ms: int = FRAME_MS
@@ -167,6 +170,17 @@ class Options(Struct, frozen=True, kw_only=True):
         }
         return sent | dict(self.parameters)
 
+    def task_input(self) -> dict[str, Any]:
+        """Return `payload.input` of run-task and continue-task."""
+        context = {} if self.context is None else {"context": context_to_send(self.context)}
+        return dict(self.input) | context
+
+    @property
+    def can_continue_task(self) -> bool:
+        """Whether `task_input` can be sent in mid-task; unknown models are not limited."""
+        model = MODELS.get(self.model)
+        return bool(self.task_input()) and (model is None or "context" in model.parameters)
+
     def _given(self) -> dict[str, Any]:
         """Return the parameters of the table that were set."""
         named = {name: getattr(self, name) for name, row in PARAMETERS.items() if row.checked}
@@ -182,15 +196,28 @@ class Options(Struct, frozen=True, kw_only=True):
                 hint="decode the audio to PCM first, or send your own silence with "
                 'parameters={"heartbeat": True}',
             )
-        for name in self.parameters:
-            if name in given:
-                raise InvalidOptionError(
-                    "parameters", f"{name!r} is given twice: here and as {name}="
-                )
+        if self.rollover and self.format not in UNCOMPRESSED:
+            raise InvalidOptionError(
+                "rollover",
+                f"a stream of {self.format} cannot continue in another task, only pcm or wav",
+                hint="decode the audio to PCM first",
+            )
+        if self.rollover and not self.reconnect:
+            raise InvalidOptionError(
+                "rollover", "needs audio that is kept: set reconnect=, see Reconnect.keep"
+            )
+        for option, further in (("parameters", self.parameters), ("input", self.input)):
+            for name in further:
+                if name in given:
+                    raise InvalidOptionError(
+                        option, f"{name!r} is given twice: here and as {name}="
+                    )
 
 
 # What may change within a stream: the model and its parameters, but not the audio.
-CHANGEABLE = frozenset({"model", "parameters", *PARAMETERS}) - {"format", "sample_rate"}
+CHANGEABLE = frozenset({"model", "parameters", "input", *PARAMETERS}) - {"format", "sample_rate"}
+# What may change within a task, if the model takes it.
+CHANGEABLE_IN_TASK = frozenset({"context", "input"})
 
 
 class Overrides(TypedDict, total=False):
@@ -215,7 +242,9 @@ class Overrides(TypedDict, total=False):
     vad_model: str | None
     keep_dialect: bool | None
     intermediate_result_enabled: bool | None
+    context: str | Sequence[Mapping[str, str]] | None
     parameters: Mapping[str, Any]
+    input: Mapping[str, Any]
     api_key: ApiKey | None
     endpoint: str | None
     endpoints: Sequence[str]
@@ -226,6 +255,7 @@ class Overrides(TypedDict, total=False):
     ssl: "SSLContext | None"
     middleware: "Sequence[Callable[[], Middleware]]"
     reconnect: Reconnect | None
+    rollover: Rollover | None
     timeouts: Timeouts
     buffer: float
     frame_ms: int

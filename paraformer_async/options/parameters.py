@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from paraformer_async.errors import InvalidOptionError
 from paraformer_async.options.checks import require_choice
+from paraformer_async.options.context import Conversation
 from paraformer_async.options.kinds import Choice, Flag, Kind, Number, Rate, Text, Texts, Whole
 from paraformer_async.options.models import MODELS, Model, taking
 from paraformer_async.options.service import (
@@ -34,6 +35,7 @@ class Place(Enum):
     """Where in the payload of run-task a parameter is sent."""
 
     PARAMETERS = "parameters"
+    INPUT = "input"
     RESOURCES = "resources"
 
 
@@ -134,6 +136,13 @@ _ROWS = (
     ),
     _row("keep_dialect", Flag(), False, "Write dialect as it is spoken, not as Mandarin."),
     _row("intermediate_result_enabled", Flag(), False, "Send partial results, too."),
+    Parameter(
+        name="context",
+        kind=Conversation(),
+        doc="The conversation so far: text with the terms to expect, or messages with role "
+        "(user, assistant) and content.",
+        place=Place.INPUT,
+    ),
     *(
         # The vendor's client passes these on; they are not documented for any of the models.
         Parameter(name=name, kind=Kind(), doc=doc, checked=False)
@@ -157,7 +166,7 @@ def check(model: str, parameters: Mapping[str, object]) -> None:
 
     Args:
         model: Name of the model.
-        parameters: Names and values, of `payload.parameters` and `phrase_id`.
+        parameters: Names and values, of `payload.parameters`, `phrase_id` and `context`.
 
     Raises:
         InvalidOptionError: The first that cannot work; `option` is its name.

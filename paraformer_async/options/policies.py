@@ -1,5 +1,5 @@
 """
-How the client behaves: time limits, reconnection, and limits of connections.
+How the client behaves: time limits, reconnection, length of tasks, and limits of connections.
 
 Imports only checks and facts from this package. All are frozen, and checked on creation.
 """
@@ -10,15 +10,15 @@ from typing import Literal
 
 from msgspec import Struct
 
+from paraformer_async.errors import InvalidOptionError
 from paraformer_async.options.checks import (
     require_choice,
     require_count,
     require_function,
     require_seconds,
 )
-from paraformer_async.options.service import TASKS_PER_SECOND
 
-__all__ = ["PoolLimits", "Reconnect", "Timeouts", "full_jitter"]
+__all__ = ["PoolLimits", "Reconnect", "Rollover", "Timeouts", "full_jitter"]
 
 
 class Timeouts(Struct, frozen=True, kw_only=True):
@@ -97,6 +97,37 @@ class Reconnect(Struct, frozen=True, kw_only=True):
         require_choice("reconnect.lost", self.lost, ("raise", "gap"))
 
 
+class Rollover(Struct, frozen=True, kw_only=True):
+    """
+    When a stream continues in a fresh task, on the same connection: for streams of hours.
+
+    It continues where the last whole sentence has ended; times are continuous, and nothing is lost
+    or repeated. What the task had begun to recognize is recognized again by the next, and billed
+    again. Only a sentence that is longer than *seconds* and *grace* together is divided.
+
+    Attributes:
+        seconds: Audio of a task after which it ends with the next sentence; `None` for any length.
+        tokens: The same for the tokens that the service reports (`Usage.total_tokens`).
+        grace: Seconds of audio in which a sentence may end by itself; then the task ends anyway.
+
+    Raises:
+        InvalidOptionError: A value cannot work, or neither *seconds* nor *tokens* is set.
+    """
+
+    seconds: float | None = None
+    tokens: int | None = None
+    grace: float = 30.0
+
+    def __post_init__(self) -> None:
+        if self.seconds is None and self.tokens is None:
+            raise InvalidOptionError("rollover", "needs seconds= or tokens=, or both")
+        if self.seconds is not None:
+            require_seconds("rollover.seconds", self.seconds)
+        if self.tokens is not None:
+            require_count("rollover.tokens", self.tokens)
+        require_seconds("rollover.grace", self.grace)
+
+
 class PoolLimits(Struct, frozen=True, kw_only=True):
     """
     How many connections a recognizer holds, and how fast it submits tasks.
@@ -106,18 +137,21 @@ class PoolLimits(Struct, frozen=True, kw_only=True):
         wait: Longest wait, in seconds, for a connection, and for the quota.
         idle: Connections that are kept open for the next tasks.
         idle_seconds: How long they are kept. The service closes them after 60 s.
-        tasks_per_second: Tasks submitted within any second, in the order of arrival. The service's
-            quota is 20 for most models, for the whole account: divide it among processes.
+        tasks_per_second: Tasks submitted within any second, in the order of arrival. By default as
+            many as the model allows: 20 for most, see `options.models`. All recognizers of the
+            process with the same key, address and model share them. The service counts the whole
+            account: divide the number among processes.
     """
 
     connections: int = 1000
     wait: float = 60.0
     idle: int = 20
     idle_seconds: float = 50.0
-    tasks_per_second: int = TASKS_PER_SECOND
+    tasks_per_second: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("connections", "idle", "tasks_per_second"):
-            require_count(f"pool.{name}", getattr(self, name))
+            if name != "tasks_per_second" or self.tasks_per_second is not None:
+                require_count(f"pool.{name}", getattr(self, name))
         for name in ("wait", "idle_seconds"):
             require_seconds(f"pool.{name}", getattr(self, name))

@@ -37,7 +37,6 @@ IDLE_TIMEOUT: Final = 60.0  # a connection without a task is closed [API]
 
 # Quota: tasks started per account and model, unless the row of the model differs [LIMITS]
 TASKS_PER_MINUTE: Final = 1200
-TASKS_PER_SECOND: Final = TASKS_PER_MINUTE // 60
 
 # Audio
 FORMATS: Final = ("pcm", "wav", "mp3", "opus", "speex", "aac", "amr")  # [API]

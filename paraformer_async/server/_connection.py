@@ -47,7 +47,7 @@ _SHORTEST_LOOK = 0.01
 
 class LocalConnection:
     """
-    Serves one WebSocket.
+    Serves one WebSocket. The context of a conversation is checked, and not used: engines take none.
 
     Args:
         socket: The WebSocket.

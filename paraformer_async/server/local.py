@@ -42,6 +42,9 @@ class LocalServer(AsyncContextManagerMixin):
     `LocalServer(make_engine("paraformer", model_dir))`; and `scripted`, which returns a fixed text
     and needs no model.
 
+    It accepts every model, checks parameters, context and `continue-task` by the table of the
+    models, and recognizes with the same engine for all.
+
     The HTTP routes beside the WebSocket, for temporary tokens and lists of hot words, are answered,
     too, from memory; see `paraformer_async.account`. Hot words do not influence the engines.
 

@@ -15,6 +15,7 @@ from paraformer_async._core.service import ConnectionEnded, ServiceConnection, T
 from paraformer_async._core.wire import (
     Audio,
     Command,
+    ContinueTask,
     FinishTask,
     RunTask,
     TaskFinished,
@@ -115,6 +116,8 @@ class ScriptedConnection:
                 await self._begin(command)
             case Audio(data=data):
                 await self._feed(bytes(data), task)
+            case ContinueTask(input=new):
+                task.record.inputs.append(new)
             case FinishTask():
                 await self._finish(task)
 

@@ -19,6 +19,7 @@ class ReceivedTask:
         task_id: Its id.
         model: The model in run-task.
         parameters: The parameters in run-task.
+        inputs: The input in run-task, and in each continue-task.
         connection: Number of its connection, from 0; equal numbers mean a reused connection.
         has_finish: Whether finish-task was received.
     """
@@ -27,6 +28,7 @@ class ReceivedTask:
         self.task_id = task_id
         self.model: str = request.model
         self.parameters: Mapping[str, Any] = request.parameters
+        self.inputs: list[Mapping[str, Any]] = [request.input]
         self.connection = connection
         self.has_finish = False
         self._audio = bytearray()

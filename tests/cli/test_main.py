@@ -53,6 +53,7 @@ def test_script(run: Run) -> None:
     [
         ("-h",),
         ("transcribe", "--help"),
+        ("models", "--help"),
         ("serve", "--help"),
         ("token", "--help"),
         ("hotwords", "-h"),

@@ -11,6 +11,7 @@ from anyio.abc import TaskGroup
 from paraformer_async._client.quota import Quota
 from paraformer_async._client.run import Run
 from paraformer_async._client.slowdown import Slowdown
+from paraformer_async._client.submissions import Submissions
 from paraformer_async._client.timer import Timer
 from paraformer_async._core.recognition import Recognition
 from paraformer_async._net.contract import Transport
@@ -80,7 +81,7 @@ async def streams(peers: list[Peer]) -> AsyncIterator[Open]:
                 Recognition(checked, Stack([*middleware, *heartbeat, latency])),
                 checked,
                 pool=pool,
-                quota=Quota(20, 60, time.monotonic),
+                quota=Quota(PoolLimits(), time.monotonic, Submissions()),
                 slowdown=slowdown,
                 timer=timer,
                 source=None if audio is None else chunks(audio),

@@ -1,26 +1,30 @@
 """The quota of submissions: by a clock that the test sets, or by that of the loop."""
 
 import asyncio
+import threading
+from typing import Any
 
 import anyio
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paraformer_async import DeadlineError
-from paraformer_async._client import quota as module
-from paraformer_async._client.quota import Quota
+from paraformer_async import DeadlineError, PoolLimits
+from paraformer_async._client import submissions as module
+from paraformer_async._client.quota import Queue, Quota
+from paraformer_async._client.submissions import Submissions
 from tests.client.clock import Clock
 
 pytestmark = pytest.mark.anyio
 
 
-class Queue:
-    """A quota with a clock that is set by hand, and the submissions that it has admitted."""
+class Counter:
+    """A queue with a clock that is set by hand, and the submissions that it has admitted."""
 
     def __init__(self, per_second: int, wait: float = 60.0) -> None:
         self.clock = Clock()
-        self.quota = Quota(per_second, wait, self.clock)
+        self.submissions = Submissions()
+        self.queue = Queue(per_second, wait, self.clock, self.submissions)
         self.passed: list[tuple[str, float]] = []
         self.tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -44,139 +48,138 @@ class Queue:
 
     def look(self) -> None:
         """Call what the timer of the quota calls."""
-        self.quota._let_pass()
+        self.queue._let_pass()
 
     async def end(self) -> None:
         """Cancel waiting submissions."""
         for task in self.tasks.values():
             task.cancel()
         await asyncio.gather(*self.tasks.values(), return_exceptions=True)
-        assert 0 == self.quota.waiting
+        assert 0 == self.queue.waiting
 
     async def _take(self, name: str) -> None:
-        waited = await self.quota.take()
+        waited = await self.queue.take()
         self.passed.append((name, waited))
 
 
 async def test_the_first_pass_at_once() -> None:
-    """As many as the quota allows pass without waiting, and are counted."""
-    queue = Queue(3)
-    await queue.come("a", "b", "c")
-    assert [("a", 0.0), ("b", 0.0), ("c", 0.0)] == queue.passed
-    assert (3, 0) == (queue.quota.taken, queue.quota.waiting)
+    """As many as the quota allows pass without waiting."""
+    counter = Counter(3)
+    await counter.come("a", "b", "c")
+    assert [("a", 0.0), ("b", 0.0), ("c", 0.0)] == counter.passed
+    assert 0 == counter.queue.waiting
 
 
 async def test_further_ones_wait_in_order() -> None:
     """Each further one waits until a second after the one that far before it, in order."""
-    queue = Queue(2)
-    await queue.come("a")
-    await queue.at(0.25)
-    await queue.come("b", "c", "d", "e")
-    assert (["a", "b"], 3) == ([name for name, _ in queue.passed], queue.quota.waiting)
-    await queue.at(1.0)
-    await queue.at(1.25)
-    await queue.at(1.5)
-    assert [("c", 0.75), ("d", 1.0)] == queue.passed[2:]
-    await queue.at(2.0)
-    assert ("e", 1.75) == queue.passed[-1]
+    counter = Counter(2)
+    await counter.come("a")
+    await counter.at(0.25)
+    await counter.come("b", "c", "d", "e")
+    assert (["a", "b"], 3) == ([name for name, _ in counter.passed], counter.queue.waiting)
+    await counter.at(1.0)
+    await counter.at(1.25)
+    await counter.at(1.5)
+    assert [("c", 0.75), ("d", 1.0)] == counter.passed[2:]
+    await counter.at(2.0)
+    assert ("e", 1.75) == counter.passed[-1]
 
 
 async def test_nobody_overtakes_the_queue() -> None:
     """A caller that arrives when a place is free, but others wait for it, goes behind them."""
-    queue = Queue(1)
-    await queue.come("a", "b")
-    queue.clock.now = 1.5
-    await queue.come("c")
-    await queue.at(1.5)
-    assert ["a", "b"] == [name for name, _ in queue.passed]
-    await queue.end()
+    counter = Counter(1)
+    await counter.come("a", "b")
+    counter.clock.now = 1.5
+    await counter.come("c")
+    await counter.at(1.5)
+    assert ["a", "b"] == [name for name, _ in counter.passed]
+    await counter.end()
 
 
 async def test_a_place_is_free_again_a_second_after_it_was_taken() -> None:
     """The window slides: what counts is the last second, not the full one."""
-    queue = Queue(2)
-    await queue.come("a")
-    await queue.at(0.9)
-    await queue.come("b")
-    await queue.at(1.0)
-    await queue.come("c", "d")
-    assert ["a", "b", "c"] == [name for name, _ in queue.passed]
-    await queue.at(1.89)
-    assert 3 == len(queue.passed)
-    await queue.at(1.9)
-    assert "d" == queue.passed[-1][0]
+    counter = Counter(2)
+    await counter.come("a")
+    await counter.at(0.9)
+    await counter.come("b")
+    await counter.at(1.0)
+    await counter.come("c", "d")
+    assert ["a", "b", "c"] == [name for name, _ in counter.passed]
+    await counter.at(1.89)
+    assert 3 == len(counter.passed)
+    await counter.at(1.9)
+    assert "d" == counter.passed[-1][0]
 
 
 async def test_those_who_leave_take_no_place() -> None:
     """However many are canceled while they wait, the next one waits no longer for it."""
-    queue = Queue(1)
-    await queue.come("a", *map(str, range(50)), "z")
+    counter = Counter(1)
+    await counter.come("a", *map(str, range(50)), "z")
     for name in map(str, range(50)):
-        await queue.leave(name)
-    assert 1 == queue.quota.waiting
-    await queue.at(1.0)
-    assert ["a", "z"] == [name for name, _ in queue.passed]
-    assert 2 == queue.quota.taken
+        await counter.leave(name)
+    assert 1 == counter.queue.waiting
+    await counter.at(1.0)
+    assert ["a", "z"] == [name for name, _ in counter.passed]
 
 
 async def test_who_leaves_in_the_moment_of_getting_a_place_gives_it_back() -> None:
     """A place given to a caller who is canceled in the same step is free for the next."""
-    queue = Queue(1)
-    await queue.come("a", "b", "c")
-    queue.clock.now = 1.0
-    queue.look()
-    await queue.leave("b")
+    counter = Counter(1)
+    await counter.come("a", "b", "c")
+    counter.clock.now = 1.0
+    counter.look()
+    await counter.leave("b")
     await anyio.wait_all_tasks_blocked()
-    assert ["a", "c"] == [name for name, _ in queue.passed]
-    assert 2 == queue.quota.taken
+    assert ["a", "c"] == [name for name, _ in counter.passed]
 
 
 async def test_a_place_given_back_is_free_at_once() -> None:
     """When nobody waits, a place that was given back can be taken in the same second."""
-    queue = Queue(1)
-    await queue.come("a", "b")
-    queue.clock.now = 1.0
-    queue.look()
-    await queue.leave("b")
-    await queue.come("c")
-    assert ("c", 0.0) == queue.passed[-1]
+    counter = Counter(1)
+    await counter.come("a", "b")
+    counter.clock.now = 1.0
+    counter.look()
+    await counter.leave("b")
+    await counter.come("c")
+    assert ("c", 0.0) == counter.passed[-1]
 
 
 async def test_waiting_is_bounded() -> None:
     """Without a place in time, `DeadlineError` names the quota, and no place is taken."""
-    queue = Queue(1, wait=0.01)
-    await queue.quota.take()
+    counter = Counter(1, wait=0.01)
+    await counter.queue.take()
     with anyio.fail_after(5), pytest.raises(DeadlineError) as caught:
-        await queue.quota.take()
+        await counter.queue.take()
     assert ("quota", 0.01) == (caught.value.phase, caught.value.seconds)
-    assert (1, 0) == (queue.quota.taken, queue.quota.waiting)
+    assert 0 == counter.queue.waiting
 
 
 async def test_a_place_in_the_moment_of_the_bound_is_not_lost() -> None:
     """A caller that times out in the step in which it is admitted keeps or returns the place."""
-    queue = Queue(1, wait=0.01)
-    await queue.quota.take()
+    counter = Counter(1, wait=0.01)
+    await counter.queue.take()
     outcome: list[object] = []
 
     async def take() -> None:
         try:
-            outcome.append(await queue.quota.take())
+            outcome.append(await counter.queue.take())
         except DeadlineError as error:
             outcome.append(error)
 
     task = asyncio.create_task(take())
     await anyio.wait_all_tasks_blocked()
-    queue.clock.now = 1.0
-    asyncio.get_running_loop().call_later(0.01, queue.look)
+    counter.clock.now = 1.0
+    asyncio.get_running_loop().call_later(0.01, counter.look)
     await task
     kept = not isinstance(outcome[0], DeadlineError)
-    assert (1 + kept, 0) == (queue.quota.taken, queue.quota.waiting)
+    assert 0 == counter.queue.waiting
+    assert kept is not counter.submissions.take(None, 1, 1.0)
 
 
 async def test_it_looks_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     """By the loop's own clock, one after another passes, and the last gets all of its wait."""
     monkeypatch.setattr(module, "_WINDOW", 0.01)
-    quota = Quota(1, 5.0, anyio.current_time)
+    quota = Queue(1, 5.0, anyio.current_time, Submissions())
     began = anyio.current_time()
     async with anyio.create_task_group() as tasks:
         with anyio.fail_after(5):
@@ -185,7 +188,7 @@ async def test_it_looks_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
             await anyio.wait_all_tasks_blocked()
             assert 3 == quota.waiting
     assert anyio.current_time() - began >= 0.03
-    assert (4, 0) == (quota.taken, quota.waiting)
+    assert 0 == quota.waiting
 
 
 STEPS = st.lists(
@@ -203,26 +206,122 @@ def test_never_more_than_the_quota_within_a_second(
     """Whoever comes and leaves: in order, never too many in one second, and never too few."""
 
     async def run() -> None:
-        queue = Queue(per_second)
+        counter = Counter(per_second)
         times: list[float] = []
         came: list[str] = []
         for number, (step, pick) in enumerate(steps):
-            waiting = [name for name in came if not queue.tasks[name].done()]
+            waiting = [name for name in came if not counter.tasks[name].done()]
             if step == "come":
                 came.append(str(number))
-                await queue.come(str(number))
+                await counter.come(str(number))
             elif step == "leave" and waiting:
-                await queue.leave(waiting[pick % len(waiting)])
+                await counter.leave(waiting[pick % len(waiting)])
             else:
-                await queue.at(queue.clock.now + pick / 1000)
-            times += [queue.clock.now] * (len(queue.passed) - len(times))
-            is_full = sum(queue.clock.now - one < 1 for one in times) >= per_second
-            assert is_full or not queue.quota.waiting
-        passed = [int(name) for name, _ in queue.passed]
+                await counter.at(counter.clock.now + pick / 1000)
+            times += [counter.clock.now] * (len(counter.passed) - len(times))
+            is_full = sum(counter.clock.now - one < 1 for one in times) >= per_second
+            assert is_full or not counter.queue.waiting
+        passed = [int(name) for name, _ in counter.passed]
         assert sorted(passed) == passed
         for early, late in zip(times, times[per_second:], strict=False):
             assert late - early >= 1 - 1e-9
-        assert len(passed) == queue.quota.taken
-        await queue.end()
+        await counter.end()
 
     anyio.run(run)
+
+
+STREAMING = "qwen-audio-3.1-asr-flash-streaming"
+
+
+def quotas(count: int, **limits: Any) -> tuple[list[Quota], Clock]:
+    """Return quotas of several recognizers of one process, and their clock."""
+    clock, submissions = Clock(), Submissions()
+    return [Quota(PoolLimits(**limits), clock, submissions) for _ in range(count)], clock
+
+
+async def take_all(quota: Quota, account: str, model: str) -> int:
+    """Submit until a task would have to wait; return how many were submitted."""
+    for number in range(1000):
+        with anyio.move_on_after(0) as scope:
+            await quota.take(account, model)
+        if scope.cancelled_caught:
+            return number
+    raise AssertionError("there is no limit")
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [(STREAMING, 10), ("paraformer-realtime-v2", 20), ("a-model-of-tomorrow", 20)],
+)
+async def test_the_quota_is_that_of_the_model(model: str, expected: int) -> None:
+    """Within a second, as many pass as the table has for the model, whichever recognizer asks."""
+    (one, two), clock = quotas(2)
+    await one.take("key", model)
+    assert expected - 1 == await take_all(two, "key", model)
+    assert 0 == await take_all(one, "key", model)
+    clock.now = 1.0
+    assert expected == await take_all(one, "key", model)
+    assert (1 + expected, expected - 1) == (one.taken, two.taken)
+    assert 0 == one.waiting == two.waiting
+
+
+async def test_other_accounts_and_models_have_a_quota_of_their_own() -> None:
+    """What is submitted with another key, or for another model, is not counted."""
+    (one, two), _ = quotas(2, tasks_per_second=3)
+    assert 3 == await take_all(one, "key", "m")
+    assert 3 == await take_all(two, "other key", "m")
+    assert 3 == await take_all(two, "key", "other model")
+    assert 0 == await take_all(two, "key", "m")
+
+
+async def test_recognizers_of_one_loop_wait_in_one_queue() -> None:
+    """Those that wait for the same are admitted in the order of arrival, over all recognizers."""
+    recognizers, _ = quotas(3, tasks_per_second=1)
+    admitted: list[int] = []
+    loop = asyncio.get_running_loop()
+
+    async def take(number: int) -> None:
+        await recognizers[number % 3].take("key", "m")
+        admitted.append(number)
+
+    await recognizers[0].take("key", "m")
+    tasks = []
+    for number in range(6):
+        tasks.append(loop.create_task(take(number)))
+        await anyio.wait_all_tasks_blocked()
+    assert 2 == recognizers[0].waiting
+    queue = recognizers[0]._queue("key", "m")
+    clock = recognizers[0]._clock
+    assert isinstance(clock, Clock)
+    for second in range(1, 7):
+        clock.now = second
+        queue._let_pass()
+        await anyio.wait_all_tasks_blocked()
+    await asyncio.gather(*tasks)
+    assert list(range(6)) == admitted
+
+
+def test_threads_share_the_quota() -> None:
+    """Event loops of several threads together submit no more than the account may."""
+    (one, two), _ = quotas(2, tasks_per_second=5)
+    counts: list[int] = []
+
+    def run(quota: Quota) -> None:
+        counts.append(anyio.run(take_all, quota, "key", "m"))
+
+    threads = [threading.Thread(target=run, args=(quota,)) for quota in (one, two)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert 5 == sum(counts)
+
+
+def test_what_is_over_is_forgotten() -> None:
+    """Keys that come and go leave nothing: what is older than a second is dropped."""
+    submissions = Submissions()
+    for number in range(1000):
+        assert submissions.take(f"token {number}", 1, number)
+    assert 1 == len(submissions)
+    submissions.give_back("token 0", 0.0)
+    assert 999.5 == submissions.next("token 0", 1, 999.5)

@@ -133,6 +133,9 @@ class Always:
 
     failures = 1
 
+    def finished(self) -> None:
+        """Nothing has to be given back."""
+
     def delay(self, setback: object, now: float) -> float | None:
         """Try at once whatever may succeed."""
         del now

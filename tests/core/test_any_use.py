@@ -138,14 +138,16 @@ class AnyUse(RuleBasedStateMachine):
             self.largest = max(self.largest, size)
             self.bytes += size
 
-    @rule(is_update=st.booleans())
-    def flush(self, is_update: bool) -> None:
-        """Begin another task."""
+    @rule(kind=st.sampled_from(["flush", "update", "continue"]))
+    def flush(self, kind: str) -> None:
+        """Begin another task, or continue this one with another input."""
         try:
-            if is_update:
+            if kind == "flush":
+                self.machine.flush(self.now)
+            elif kind == "update":
                 self.machine.update(self.options, self.now)
             else:
-                self.machine.flush(self.now)
+                self.machine.continue_task(self.options, self.now)
         except UsageError:
             assert self.user_has_ended or self.is_over
 

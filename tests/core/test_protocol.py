@@ -22,6 +22,7 @@ from paraformer_async._core.protocol import (
 from paraformer_async._core.wire import (
     Audio,
     Command,
+    ContinueTask,
     Event,
     FinishTask,
     ResultGenerated,
@@ -39,7 +40,7 @@ T = "0123456789abcdef0123456789abcdef"
 DASHED = "01234567-89ab-cdef-0123-456789abcdef"
 OTHER = "f" * 32
 
-COMMANDS: list[Command] = [RunTask("m"), Audio(b"\x01\x00"), FinishTask()]
+COMMANDS: list[Command] = [RunTask("m"), Audio(b"\x01\x00"), ContinueTask(), FinishTask()]
 EVENTS: list[Event] = [
     TaskStarted(),
     ResultGenerated(Sentence(text="x")),

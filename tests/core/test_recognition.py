@@ -24,6 +24,7 @@ from paraformer_async._core.recognition import BATCH, Again, Over, Recognition
 from paraformer_async._core.wire import (
     Audio,
     Command,
+    ContinueTask,
     Event,
     FinishTask,
     Resource,
@@ -831,6 +832,24 @@ class TestTakingOver:
         assert ("cannot be resumed" in error.hint) == (kind == "mp3")
 
 
+class TestReplay:
+    """What was sent before is sent again."""
+
+    def test_nothing_is_sent_to_a_task_that_has_failed(self) -> None:
+        """After a failure in the middle of a replay, nothing leaves until it is decided on."""
+        table = Table()
+        table.start(3 * BATCH)
+        table.lose()
+        table.connect()
+        table.machine.data_to_send(0.0)
+        with pytest.raises(TaskFailedError):
+            task = table.machine.request_ids[-1]
+            table.deliver_as(task, TaskStarted())
+            assert BATCH == len(table.machine.data_to_send(0.0))
+            table.deliver_as(task, TaskFailed("InternalError", "no"))
+        assert [] == table.machine.data_to_send(0.0)
+
+
 class TestSeams:
     """One task ends and the next begins, and nothing is lost between."""
 
@@ -894,6 +913,79 @@ class TestSeams:
         assert "language_hints" not in first.parameters
         assert [["en"]] * 2 == [one.parameters["language_hints"] for one in further]
 
+    def test_an_update_after_a_flush_begins_no_task_without_audio(self) -> None:
+        """Updates and flushes between which there is no audio are one seam, with all changes."""
+        table = Table()
+        table.machine.send(FRAME, 0.0)
+        table.machine.flush(0.0)
+        table.machine.update(Options(language_hints=["en"]), 0.0)
+        table.machine.flush(0.0)
+        table.machine.update(Options(language_hints=["de"]), 0.0)
+        table.machine.send(FRAME, 0.0)
+        table.start()
+        assert [Audio(FRAME)] == self.cross(table)
+        first, second = (one for one in table.received if isinstance(one, RunTask))
+        assert "language_hints" not in first.parameters
+        assert ["de"] == second.parameters["language_hints"]
+
+    def test_the_model_of_the_next_task_is_known_at_the_seam(self) -> None:
+        """Before the task after an update begins, its model is known, for the quota."""
+        table = Table()
+        table.start(1)
+        table.machine.update(Options(model="fun-asr-realtime"), 0.0)
+        table.flush()
+        assert "paraformer-realtime-v2" == table.machine.model
+        table.deliver(TaskFinished())
+        assert "fun-asr-realtime" == table.machine.model
+
+    def test_an_update_before_the_first_task_begins_none(self) -> None:
+        """An update before the connection is there applies to the first task."""
+        table = Table()
+        table.machine.update(Options(language_hints=["en"]), 0.0)
+        table.machine.send(FRAME, 0.0)
+        assert [Audio(FRAME)] == table.start()
+        (task,) = (one for one in table.received if isinstance(one, RunTask))
+        assert ["en"] == task.parameters["language_hints"]
+
+    def test_an_update_waits_for_audio_that_is_sent_again(self) -> None:
+        """After a break, what was sent before an update is sent again with the earlier options."""
+        table = Table()
+        table.start(1)
+        assert isinstance(table.lose(), Again)
+        table.machine.update(Options(language_hints=["en"]), 0.0)
+        table.machine.send(FRAME, 0.0)
+        assert [Audio(FRAME), FinishTask()] == table.start()
+        assert [Audio(FRAME)] == self.cross(table)
+        hints = [
+            one.parameters.get("language_hints")
+            for one in table.received
+            if isinstance(one, RunTask)
+        ]
+        assert [None, None, ["en"]] == hints
+
+    def test_the_end_after_a_flush_begins_no_task(self) -> None:
+        """When the audio ends at a seam, the recognition is done without another task."""
+        meter = LatencyMeter()
+        table = Table(meter)
+        table.start(1)
+        table.machine.flush(0.0)
+        table.machine.finish(0.0)
+        assert [FinishTask()] == table.flush()
+        table.deliver(final(100), TaskFinished())
+        assert Phase.DONE is table.phase
+        assert meter.measured.last_packet is not None
+
+    def test_the_end_after_a_flush_is_for_middleware(self) -> None:
+        """Middleware may add audio at the end, so that another task begins for it."""
+        witness = Witness()
+        witness.farewell = (Audio(b"\x05" * 3200),)
+        table = Table(witness)
+        table.start(1)
+        table.machine.flush(0.0)
+        table.machine.finish(0.0)
+        table.flush()
+        assert [Audio(b"\x05" * 3200), FinishTask()] == self.cross(table)
+
     def test_a_break_at_a_seam_loses_nothing(self) -> None:
         """A connection that breaks before the task is complete repeats it with its end."""
         table = Table()
@@ -924,6 +1016,101 @@ class TestSeams:
         assert Again(0.0) == table.fail("NO_VALID_AUDIO_ERROR")
         table.machine.send(FRAME, 0.0)
         assert [Audio(FRAME)] == table.start()
+
+
+def talk(*terms: str) -> Options:
+    """Make options with a context."""
+    messages = [{"role": "user", "content": term} for term in terms]
+    return Options(model="fun-asr-realtime", context=messages)
+
+
+def terms(command: Command) -> list[str]:
+    """Return the terms of the context in a command."""
+    assert isinstance(command, RunTask | ContinueTask)
+    return [message["content"][0]["text"] for message in command.input["context"]]
+
+
+class TestContext:
+    """The input of a task changes while it runs, and the newest one begins the next."""
+
+    def test_the_input_is_part_of_run_task(self) -> None:
+        """A context, and whatever else is given as input, arrive in run-task."""
+        table = Table(model="fun-asr-realtime", context="Paraformer", input={"more": 1})
+        table.connect()
+        (task,) = table.flush()
+        assert isinstance(task, RunTask)
+        assert (["Paraformer"], 1) == (terms(task), task.input["more"])
+
+    def test_an_update_continues_the_task(self) -> None:
+        """A new context is sent in its turn by continue-task, without a seam."""
+        witness = Witness()
+        table = Table(witness)
+        table.start(1)
+        table.machine.continue_task(talk("a", "b"), 0.0)
+        table.machine.send(FRAME, 0.0)
+        command, audio = table.flush()
+        assert (["a", "b"], Audio(FRAME)) == (terms(command), audio)
+        assert 1 == len(table.machine.request_ids)
+        assert "continue-task" in witness.seen
+
+    def test_the_next_task_begins_with_the_newest_input(self) -> None:
+        """After a break, and after a seam, run-task has what continue-task has brought."""
+        table = Table(Heartbeat(), model="fun-asr-realtime", context="old")
+        table.start(1)
+        table.machine.continue_task(talk("new"), 0.0)
+        table.flush()
+        table.again()
+        table.machine.flush(0.0)
+        table.flush()
+        TestSeams().cross(table)
+        tasks = [one for one in table.received if isinstance(one, RunTask)]
+        assert [["old"], ["new"], ["new"]] == [terms(one) for one in tasks]
+        assert all(one.parameters["heartbeat"] for one in tasks)
+
+    def test_what_is_new_during_a_break_is_not_late(self) -> None:
+        """A context that waits behind audio begins the task that takes over; not one of a seam."""
+        table = Table(model="fun-asr-realtime", context="old")
+        table.start(1)
+        table.lose()
+        table.machine.send(FRAME, 0.0)
+        table.machine.continue_task(talk("new"), 0.0)
+        table.machine.update(talk("later"), 0.0)
+        table.machine.continue_task(talk("last"), 0.0)
+        assert [Audio(FRAME), Audio(FRAME)] == [
+            one for one in table.start() if isinstance(one, Audio)
+        ]
+        assert [] == TestSeams().cross(table)
+        sent = [terms(one) for one in table.received if isinstance(one, RunTask | ContinueTask)]
+        assert [["old"], ["new"], ["new"], ["last"]] == sent
+
+    @pytest.mark.parametrize("is_plain", [True, False])
+    def test_at_a_seam(self, *, is_plain: bool) -> None:
+        """What is new at a seam begins the next task; it is sent again only for middleware."""
+        table = Table(Heartbeat() if is_plain else Witness(), model="fun-asr-realtime")
+        table.start(1)
+        table.machine.flush(0.0)
+        table.machine.continue_task(talk("new"), 0.0)
+        table.machine.send(FRAME, 0.0)
+        assert [FinishTask()] == table.flush()
+        *again, audio = TestSeams().cross(table)
+        task = next(one for one in reversed(table.received) if isinstance(one, RunTask))
+        assert (["new"], Audio(FRAME)) == (terms(task), audio)
+        assert ([] if is_plain else [["new"]]) == [terms(one) for one in again]
+
+    def test_before_the_first_task(self) -> None:
+        """A context that is new before run-task is in it, and is not sent again."""
+        table = Table(model="fun-asr-realtime")
+        table.machine.continue_task(talk("new"), 0.0)
+        table.machine.send(FRAME, 0.0)
+        assert [Audio(FRAME)] == table.start()
+        assert ["new"] == terms(table.received[0])
+
+    def test_not_after_the_end(self) -> None:
+        """After the end of the audio, there is nothing for which a context could be new."""
+        table = Table()
+        table.machine.finish(0.0)
+        with pytest.raises(UsageError, match="update after finish"):
+            table.machine.continue_task(talk("new"), 0.0)
 
 
 class TestMiddleware:
@@ -1343,10 +1530,10 @@ class TestFailures:
         table = Table()
         table.machine.send(FRAME, 0.0)
         table.machine.flush(0.0)
-        table.machine.finish(0.0)
         table.start()
         table.deliver(TaskFinished())
-        assert [FinishTask()] == table.start()
+        assert [] == table.start()
+        assert [FinishTask()] == table.finish()
         assert Over() == table.fail("NO_VALID_AUDIO_ERROR")
 
 

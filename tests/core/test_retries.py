@@ -32,6 +32,16 @@ refused = Setback(UNAVAILABLE)
 stale = Setback(LOST, was_connected=True, was_stale=True)
 
 
+def test_a_finished_task_gives_the_budget_back() -> None:
+    """However short the tasks between two seams are, those that are finished are progress."""
+    retries = Retries(Reconnect(attempts=2, backoff=float))
+    for _ in range(9):
+        assert 1 == retries.delay(dropped, 0.0)
+        assert 1 == retries.delay(throttled, 0.0)
+        retries.finished()
+        assert 0 == retries.failures
+
+
 def delays(setbacks: list[Setback], policy: Reconnect | None) -> list[float | None]:
     """Return the decision after each setback."""
     retries = Retries(policy)

@@ -12,6 +12,7 @@ from paraformer_async._core.clocks import Clocks
 from paraformer_async._core.service import Closing, ServiceConnection, TaskFailure, flaw_of
 from paraformer_async._core.wire import (
     Audio,
+    ContinueTask,
     FinishTask,
     Resource,
     RunTask,
@@ -124,6 +125,49 @@ def test_a_run_task_with_a_flaw(wrong: dict[str, Any], flaw: str) -> None:
         service.receive(text(run_task(**wrong)), 0)
     assert caught.value.event.error_code == "InvalidParameter"
     assert caught.value.event.error_message.startswith(flaw)
+
+
+USER = {"role": "user", "content": [{"type": "input_text", "text": "Paraformer"}]}
+FUN = "fun-asr-realtime"
+
+
+@pytest.mark.parametrize("model", [FUN, "a-model-of-tomorrow"])
+def test_a_context(model: str) -> None:
+    """A context in run-task is accepted, and continue-task replaces it, without an answer."""
+    service = ServiceConnection(Clocks(), 0)
+    service.receive(text(RunTask(model, run_task().parameters, (), {"context": [USER]})), 0)
+    service.send(TaskStarted(), 0)
+    command = ContinueTask({"context": [USER, USER]})
+    assert command == service.receive(text(command), 0)
+    assert service.request is not None
+    assert command.input == service.request.input
+
+
+@pytest.mark.parametrize(
+    ("model", "context", "flaw"),
+    [
+        (V2, [USER], "context: "),
+        (FUN, "terms", "context: must be a list of messages"),
+        (FUN, [USER] * 6, "context: has 6 messages of the user"),
+    ],
+)
+def test_a_context_with_a_flaw(model: str, context: object, flaw: str) -> None:
+    """A context that the model does not take, or that has a flaw, fails the task, also later."""
+    given = {"context": context}
+    service = ServiceConnection(Clocks(), 0)
+    with pytest.raises(TaskFailure) as caught:
+        service.receive(text(RunTask(model, run_task().parameters, (), given)), 0)
+    assert caught.value.event.error_code == "InvalidParameter"
+    assert caught.value.event.error_message.startswith(flaw)
+    with pytest.raises(TaskFailure) as caught:
+        started(model=model).receive(text(ContinueTask(given)), 0)
+    assert caught.value.event.error_code == "InvalidParameter"
+
+
+def test_continue_task_is_for_models_with_a_context() -> None:
+    """A model without context takes no continue-task at all."""
+    with pytest.raises(TaskFailure, match="paraformer-realtime-v2 takes no continue-task"):
+        started(model=V2).receive(text(ContinueTask({})), 0)
 
 
 def test_a_check_of_ones_own() -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from paraformer_async._core.wire import (
     Audio,
     Command,
+    ContinueTask,
     Event,
     FinishTask,
     Resource,
@@ -93,6 +94,20 @@ def test_finish_task_is_the_documented_frame() -> None:
     assert expected == json.loads(encode(FinishTask(), T))
 
 
+def test_the_input_of_a_task_is_in_the_documented_frames() -> None:
+    """The context is in the input of `run-task`, and replaced by `continue-task`."""
+    given = {
+        "context": [{"role": "user", "content": [{"type": "input_text", "text": "Paraformer"}]}]
+    }
+    sent = json.loads(encode(RunTask("m", {}, (), given), T))
+    assert given == sent["payload"]["input"]
+    expected = {
+        "header": {"action": "continue-task", "task_id": T, "streaming": "duplex"},
+        "payload": {"input": given},
+    }
+    assert expected == json.loads(encode(ContinueTask(given), T))
+
+
 def test_audio_is_its_own_frame() -> None:
     """Audio is a binary frame: the very object, not a copy of it."""
     data = memoryview(b"abcd")
@@ -102,6 +117,8 @@ def test_audio_is_its_own_frame() -> None:
 COMMANDS = [
     RunTask("m", {"format": "pcm", "language_hints": ["zh"]}),
     RunTask("m", {}, (Resource("p"),)),
+    RunTask("m", {}, (), {"context": []}),
+    ContinueTask({"context": []}),
     FinishTask(),
 ]
 EVENTS = [
@@ -114,6 +131,7 @@ EVENTS = [
     TaskFinished(),
     TaskFinished(Usage(3)),
     TaskFinished(Usage(0, 5, 2, 7)),
+    TaskFinished(Usage(0, 20, 5, 25)),
     TaskFinished(Usage()),
     TaskFailed("CLIENT_ERROR", "request timeout after 23 seconds."),
 ]
@@ -133,9 +151,9 @@ def test_events_come_back(message: Event) -> None:
 
 def test_every_message_has_the_name_of_the_protocol() -> None:
     """Errors and logs call a message what the documents call it."""
-    expected = ["run-task", "audio", "finish-task", "task-started"]
+    expected = ["run-task", "audio", "continue-task", "finish-task", "task-started"]
     expected += ["result-generated", "task-finished", "task-failed"]
-    messages = [RunTask("m"), Audio(b""), FinishTask(), TaskStarted()]
+    messages = [RunTask("m"), Audio(b""), ContinueTask(), FinishTask(), TaskStarted()]
     messages += [ResultGenerated(), TaskFinished(), TaskFailed()]
     assert expected == [name_of(message) for message in messages]
 
@@ -470,7 +488,7 @@ def test_what_is_no_event(frame: str | bytes, expected: str) -> None:
         pytest.param(run_task(parameters=None), "Expected `object`", id="null parameters"),
         pytest.param(command("run-task", {"task": "asr"}), "field `input`", id="no input"),
         pytest.param(command("finish-task", {}), "field `input`", id="no input at the end"),
-        pytest.param(command("continue-task", {"input": {}}), "continue-task", id="unknown action"),
+        pytest.param(command("pause-task", {"input": {}}), "pause-task", id="unknown action"),
         pytest.param('{"header":{"action":"finish-task"}}', "task_id", id="no id"),
         pytest.param(run_task(task="tts"), "audio/asr/recognition", id="another task"),
         pytest.param(run_task(function="x"), "audio/asr/recognition", id="another function"),

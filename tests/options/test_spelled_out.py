@@ -8,7 +8,7 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from paraformer_async import AsyncRecognizer, PoolLimits, Reconnect, Timeouts, middleware
+from paraformer_async import AsyncRecognizer, PoolLimits, Reconnect, Rollover, Timeouts, middleware
 from paraformer_async.middleware import LatencyMeter
 from paraformer_async.options.options import RATE_OF_MODEL, Options, Overrides
 from paraformer_async.options.parameters import PARAMETERS
@@ -38,7 +38,7 @@ def recognizer_parameters() -> list[inspect.Parameter]:
 def test_the_options_are_the_rows() -> None:
     """`Options` has every parameter of the table that is checked, in the order of the table."""
     fields = list(Options.__struct_fields__)
-    assert ["model", *NAMES, "parameters"] == fields[: fields.index("parameters") + 1]
+    assert ["model", *NAMES, "parameters", "input"] == fields[: fields.index("input") + 1]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -109,7 +109,9 @@ def test_the_recognizer_hands_its_options_on() -> None:
         "vad_model": "near_meeting_16k",
         "keep_dialect": True,
         "intermediate_result_enabled": False,
+        "context": "Paraformer",
         "parameters": {"a": 1},
+        "input": {"b": 1},
         "api_key": "sk",
         "endpoint": "ws://h",
         "endpoints": ["ws://h2"],
@@ -120,6 +122,7 @@ def test_the_recognizer_hands_its_options_on() -> None:
         "ssl": ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
         "middleware": [LatencyMeter],
         "reconnect": Reconnect(attempts=3),
+        "rollover": Rollover(seconds=600),
         "timeouts": Timeouts(close=1.0),
         "buffer": 2.0,
         "frame_ms": 40,

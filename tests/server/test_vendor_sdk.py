@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from anyio import to_thread
 
+from paraformer_async._core.service import ServiceConnection
+from paraformer_async._core.wire import Command, ContinueTask, RunTask
 from paraformer_async.engines import ScriptedEngine
 from paraformer_async.results import Sentence, Word
 from paraformer_async.server import LocalServer
@@ -142,6 +144,40 @@ async def test_frame_by_frame(use: Any) -> None:
     assert final.get_usage(sentences[-1]) == {"duration": 1}
     assert final.get_request_id() == client.get_last_request_id()
     assert client.get_first_package_delay() > 0
+
+
+async def test_a_context(use: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The context of `raw_input` and of `update_context` is accepted, and ends nothing."""
+    callback = Notes()
+    first, second = (
+        {"context": [{"role": "user", "content": [{"type": "input_text", "text": text}]}]}
+        for text in ("Paraformer", "Moonshine")
+    )
+    client = recognition(callback, format="pcm", model="fun-asr-realtime", raw_input=first)
+    inputs: list[Any] = []
+    receive = ServiceConnection.receive
+
+    def record(service: ServiceConnection, frame: str | bytes, now: float) -> Command:
+        command = receive(service, frame, now)
+        if isinstance(command, RunTask | ContinueTask):
+            inputs.append(command.input)
+        return command
+
+    monkeypatch.setattr(ServiceConnection, "receive", record)
+
+    def talk() -> None:
+        client.start()
+        client.send_audio_frame(bytes(3200))
+        client.update_context(second)
+        for _ in range(9):
+            client.send_audio_frame(bytes(3200))
+        client.stop()
+
+    async with LocalServer(ScriptedEngine((HELLO,))) as server:
+        use(server)
+        await to_thread.run_sync(talk)
+    assert callback.notes == ["open", "complete", "close"]
+    assert inputs == [first, second]
 
 
 async def test_heartbeats_are_not_shown(use: Any) -> None:
