@@ -53,20 +53,23 @@ class StableText:
 
     def update(self, sentence: Sentence, now: float) -> str:
         """Return the stable text, given the next partial result of the sentence."""
-        text, words = sentence.text, sentence.words
+        text = sentence.text
         if not text:
             return self.text  # it contradicts nothing: translations come without a text
-        mark = words[0].fixed if words else None
-        if mark:
-            self._has_marks = True
-        # Where all marks are false, they may come: that nothing is fixed yet is no reason to guess.
-        if self._has_marks or (mark is False and self._has_marks is None):
-            length = _fixed(text, words)
+        if self._has_marks is not False and self._is_marked(sentence.words):
+            length = _fixed(text, sentence.words)
         else:
             length = self._agree(text, now)
         if length > len(self.text) and text.startswith(self.text):
             self.text = text[:length]
         return self.text
+
+    def _is_marked(self, words: Sequence[Word]) -> bool:
+        """Whether marks decide. Where all are false, they may come: that is no reason to guess."""
+        mark = words[0].fixed if words else None
+        if mark:
+            self._has_marks = True
+        return bool(self._has_marks) or mark is False
 
     def end(self, sentence: Sentence, now: float) -> None:
         """End the sentence with its final result, which late results do not change any more."""
@@ -87,15 +90,21 @@ class StableText:
 
     def _agree(self, text: str, now: float) -> int:
         """Return the length of the whole words on which results have now agreed enough."""
-        self._number += 1
+        self._number = number = self._number + 1
         agreed, latest = self._agreed, self._latest
         common = len(latest) if text.startswith(latest) else self._retract(text, now)
         self._latest = text
         if len(text) > common:
-            agreed.append((len(text), now, self._number))
+            agreed.append((len(text), now, number))
+        elif not agreed:
+            return 0
         before, until = self._proven, now - self._delay
-        while agreed and agreed[0][1] <= until and self._number - agreed[0][2] >= _RESULTS - 1:
+        _, since, first = agreed[0]
+        while since <= until and number - first >= _RESULTS - 1:
             self._proven = agreed.popleft()
+            if not agreed:
+                break
+            _, since, first = agreed[0]
         return 0 if self._proven is before else _whole(text, self._proven[0])
 
     def _retract(self, text: str, now: float) -> int:
@@ -144,6 +153,8 @@ def _whole(text: str, length: int) -> int:
     while last and not text[last - 1].isalnum():
         last -= 1
     length = min(length, max(0, last - 1))
+    if text.isascii():  # the same as below, but fast
+        length = max(0, text.rfind(" ", 0, length + 1))
     while length and _is_within(text, length):
         length -= 1
     while length and not text[length - 1].isalnum():

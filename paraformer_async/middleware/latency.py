@@ -8,6 +8,7 @@ the final result.
 """
 
 from collections import deque
+from math import inf
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -29,6 +30,8 @@ __all__ = ["LatencyMeter"]
 
 # Audio arrives evenly as long as its time differs from real time by no more than this, in seconds.
 _EVEN = 0.02
+# Times are whole ms.
+_ROUNDING = 0.0005
 # Stretches of even audio that are known; the oldest are dropped if nothing is final.
 _LONGEST = 4096
 
@@ -38,12 +41,12 @@ class Stretch(NamedTuple):
     Audio that was sent evenly.
 
     Attributes:
-        begin: Where it begins, in bytes of the user's audio.
+        begin: Where it begins, in seconds of the user's audio.
         start: When the audio would have begun if all of it had been as even.
         earliest: When the audio before it was sent.
     """
 
-    begin: int
+    begin: float
     start: float
     earliest: float
 
@@ -65,21 +68,16 @@ class LatencyMeter(Middleware):
         self._first_audio: float | None = None
         self._finished: float | None = None
         self._seconds_per_byte = 0.0  # of PCM
-        self._size = 0  # bytes of the user's audio
-        self._start = 0.0  # of the latest stretch
-        self._sent_at = 0.0
+        self._due = -inf  # when the latest audio was to be sent to be even, and was, more or less
         self._stretches: deque[Stretch] = deque(maxlen=_LONGEST)
 
     def outgoing(self, command: Command, now: float) -> Command:
         """Note when the user's audio is sent, and when it ends."""
         if type(command) is Audio:
             if not command.injected:
-                begin = self._size
-                self._size = size = begin + len(command.data)
-                start = now - size * self._seconds_per_byte
-                if not begin or not -_EVEN < start - self._start < _EVEN:
-                    self._begin_stretch(begin, start, now)
-                self._sent_at = now
+                self._due = due = self._due + len(command.data) * self._seconds_per_byte
+                if not -_EVEN < now - due < _EVEN:
+                    self._begin_stretch(len(command.data) * self._seconds_per_byte, now)
         elif isinstance(command, FinishTask):
             self._finished = now
             self._is_waiting = True
@@ -96,18 +94,21 @@ class LatencyMeter(Middleware):
             if sentence.text or event.translations:
                 if self._is_waiting:
                     self._note(now)
-                if sentence.is_final and sentence.end_time is not None:
+                if sentence.end_time is not None and sentence.is_final:
                     self._note_utterance(sentence.end_time, now)
         elif isinstance(event, TaskFinished) and self._is_waiting:
             self._note_end(now)
         return event
 
-    def _begin_stretch(self, begin: int, start: float, now: float) -> None:
+    def _begin_stretch(self, seconds: float, now: float) -> None:
+        """Note that the latest *seconds* of audio were sent now, not when they were due."""
+        sent_at = self._due - seconds  # the audio before
         if self._first_audio is None:
-            self._first_audio = self._sent_at = now
-        if self._seconds_per_byte:
-            self._stretches.append(Stretch(begin, start, self._sent_at))
-            self._start = start
+            self._first_audio = sent_at = now
+        if seconds:
+            begin = sent_at - self._stretches[-1].start if self._stretches else 0.0
+            self._stretches.append(Stretch(begin, now - begin - seconds, sent_at))
+        self._due = now
 
     def _note_end(self, now: float) -> None:
         if self._finished is not None and self.measured.last_packet is None:
@@ -123,14 +124,10 @@ class LatencyMeter(Middleware):
 
     def _note_utterance(self, end_time: int, now: float) -> None:
         """Note the time since the audio reached *end_time*, as far as that is known."""
-        stretches, scale = self._stretches, self._seconds_per_byte
-        if not stretches or not scale:
-            return
-        end = end_time / 1000 / scale
-        if end <= stretches[0].begin > 0:
-            return  # dropped
-        while len(stretches) > 1 and stretches[1].begin < end:
+        stretches, end = self._stretches, end_time / 1000
+        if not stretches or end <= stretches[0].begin > 0:
+            return  # unknown, or dropped
+        while len(stretches) > 1 and stretches[1].begin < end - _ROUNDING:
             stretches.popleft()
-        stretch = stretches[0]
-        spoken = max(stretch.start + end * scale, stretch.earliest)
-        self.measured = replace(self.measured, utterance=now - min(spoken, self._sent_at))
+        spoken = max(stretches[0].start + end, stretches[0].earliest)
+        self.measured = replace(self.measured, utterance=now - min(spoken, self._due))
