@@ -263,7 +263,7 @@ class Outgoing:
 
     def _rewind(self) -> int | None:
         """Return where the source has to restart if not all unsettled audio is kept."""
-        if not self._can_rewind or self._ledger.lost is None:
+        if not self._can_rewind or not self._ledger.lost:
             return None
         self._reached = max(self._reached, self._ledger.size)
         self._buffer.clear()

@@ -293,17 +293,15 @@ class Recognition(Outgoing):
 
     def _take_over(self, now: float) -> list[RecognitionResult]:
         """Queue the audio that no final covers for the task, and finish-task if it was sent."""
-        gap: list[RecognitionResult] = []
-        if lost := self._ledger.lost:
-            if self._options.reconnect and self._options.reconnect.lost == "raise":
-                raise AudioLostError(*lost)
-            gap.append(AudioGap.between(*lost))
+        lost = self._ledger.lost
+        if lost and self._options.reconnect and self._options.reconnect.lost == "raise":
+            raise AudioLostError(lost[0].begin_time, lost[-1].end_time)
         self._progress.begin_task()
         self._replay.extend(self._ledger.restart())
         self._replay.extend(self._closing)
         if self._end is not None and not self._closing:  # middleware still holds it back
             self._begin_finish(now)
-        return gap
+        return [AudioGap.between(*span) for span in lost]
 
     def _complete(self) -> Verdict:
         """Cross the seam, or be done: all results of the task have been received."""

@@ -156,6 +156,8 @@ class World:
         is_throttled: Whether the transport takes nothing.
     """
 
+    make_service: type[Service] = Service
+
     def __init__(
         self,
         *middleware: Middleware,
@@ -235,7 +237,7 @@ class World:
         if self.is_connected or self.is_over:
             return
         if not self.services or self._has_broken:
-            self.services.append(Service(*self._shape))
+            self.services.append(self.make_service(*self._shape))
         self._has_broken = False
         self.machine.connected(next(self._ids), self.now, is_reused=is_reused)
 

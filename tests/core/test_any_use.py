@@ -236,15 +236,16 @@ class AnyUse(RuleBasedStateMachine):
         """No more is held than what is kept, the buffer, and one chunk beyond it."""
         machine = self.machine
         ledger = machine._ledger
-        kept = sum(len(one.data) for one in ledger._kept)
-        assert kept == ledger._kept_size <= KEEP * RATE * 2
-        assert sum(map(len, ledger._gap)) <= KEEP * RATE * 2
+        kept = sum(len(one.data) for one in ledger._kept.pieces)
+        of_gaps = sum(len(piece) for gap in ledger._gaps for piece in gap.pieces)
+        assert (kept, of_gaps) == (ledger._kept.size, ledger._gaps.kept)
+        assert kept + of_gaps <= KEEP * RATE * 2
         waiting = sum(
             len(one) for one in machine._buffer.items if isinstance(one, bytes | memoryview)
         )
         assert waiting == machine._buffer.size <= machine._buffer.limit + self.largest
         replay = [one for one in machine._replay if isinstance(one, Audio)]
-        assert sum(len(one.data) for one in replay) <= 2 * KEEP * RATE * 2
+        assert sum(len(one.data) for one in replay) <= KEEP * RATE * 2
 
     @invariant()
     def nothing_is_awaited_when_all_is_over(self) -> None:
