@@ -92,11 +92,16 @@ class RecognitionResult(Jsonable, frozen=True, gc=False):
     """
     One result of a recognition: a partial result, still subject to change, or a final one.
 
+    A service may correct a final result: another one follows, with other text or times, that
+    `replaces` the last one of the same `request_id` and `sentence.sentence_id`. Each task numbers
+    its sentences anew. `Transcript` contains the corrected sentence only.
+
     Attributes:
         sentence: The sentence, with times in ms from the start of the user's audio.
         request_id: Id of the task that produced it; include it when contacting the service's
             support.
         usage: Audio billed so far; `None` on most partial results.
+        replaces: Whether this final result corrects an earlier one, instead of adding to the text.
     """
 
     _derived: ClassVar[tuple[str, ...]] = ("text", "is_final")
@@ -104,6 +109,7 @@ class RecognitionResult(Jsonable, frozen=True, gc=False):
     sentence: Sentence
     request_id: str
     usage: Usage | None = None
+    replaces: bool = False
 
     @property
     def text(self) -> str:
@@ -112,7 +118,7 @@ class RecognitionResult(Jsonable, frozen=True, gc=False):
 
     @property
     def is_final(self) -> bool:
-        """Whether this is a final result: its text will not change."""
+        """Whether this is a final result: only a correction can change it; see `replaces`."""
         return self.sentence.is_final
 
 

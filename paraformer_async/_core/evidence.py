@@ -7,7 +7,7 @@ from paraformer_async.results import Sentence
 
 __all__ = ["Numbering", "OpenSentences"]
 
-_Key: TypeAlias = int | str | tuple[int]
+_OpenKey: TypeAlias = int | str | tuple[int]
 
 # Open sentences that are remembered; more would be a defect of the service.
 _MOST = 64
@@ -21,7 +21,7 @@ class OpenSentences:
     """
 
     def __init__(self) -> None:
-        self._begins: dict[_Key, int] = {}
+        self._begins: dict[_OpenKey, int] = {}
 
     def __len__(self) -> int:
         return len(self._begins)

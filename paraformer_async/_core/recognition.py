@@ -22,6 +22,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from paraformer_async._core.buffer import Seam
+from paraformer_async._core.corrections import Corrections
 from paraformer_async._core.framing import FRAME_MS
 from paraformer_async._core.middleware import Stack, through
 from paraformer_async._core.outgoing import BATCH, Outgoing
@@ -94,6 +95,7 @@ class Recognition(Outgoing):
     ) -> None:
         super().__init__(options, stack, frame_ms=frame_ms, can_rewind=can_rewind)
         self._progress = Progress()
+        self._corrections = Corrections()
         self._retries = Retries(options.reconnect)
         self._attempt = Attempt()
         self.has_binary: bool = False
@@ -256,15 +258,18 @@ class Recognition(Outgoing):
         if sentence is not None:
             is_final = sentence.is_final and not sentence.heartbeat
             settled = self._ledger.settle(sentence, is_final=is_final)
-            if settled is not sentence:
-                sentence = settled
-                result = ResultGenerated(sentence, result.usage)
+            replaces = False
             if is_final:
-                if sentence.end_time and sentence == progress.last:
-                    return []  # the same sentence at the same time: it came twice
-                progress.text.append(sentence.text)
-            if not sentence.heartbeat:
-                progress.last = sentence
+                count = len(progress.text)
+                place = self._corrections.place(settled, count)
+                if place is None:
+                    return []
+                progress.text[place : place + 1] = [settled.text]
+                replaces = place < count
+            if replaces or settled is not sentence:
+                result = ResultGenerated(settled, result.usage, replaces)
+            if not settled.heartbeat:
+                progress.last = settled
         return self._shown(result, now)
 
     def _turn(self, event: Event, now: float) -> list[RecognitionResult]:
@@ -297,6 +302,7 @@ class Recognition(Outgoing):
         if lost and self._options.reconnect and self._options.reconnect.lost == "raise":
             raise AudioLostError(lost[0].begin_time, lost[-1].end_time)
         self._progress.begin_task()
+        self._corrections.begin_task()
         self._replay.extend(self._ledger.restart())
         self._replay.extend(self._closing)
         if self._end is not None and not self._closing:  # middleware still holds it back
@@ -337,7 +343,8 @@ class Recognition(Outgoing):
             if type(each) is ResultGenerated:
                 sentence = each.sentence
                 if sentence is not None and not sentence.heartbeat:
-                    results.append(RecognitionResult(sentence, self.request_ids[-1], each.usage))
+                    task = self.request_ids[-1]
+                    results.append(RecognitionResult(sentence, task, each.usage, each.replaces))
         return results
 
     def _is_complete_despite(self, failure: ServiceError) -> bool:

@@ -80,10 +80,17 @@ class TaskStarted(Struct, frozen=True, gc=False):
 
 
 class ResultGenerated(Struct, frozen=True, gc=False):
-    """Service: a partial or final result; `sentence` can be missing."""
+    """
+    Service: a partial or final result; `sentence` can be missing.
+
+    Attributes:
+        replaces: Whether it corrects an earlier final result. Not a part of the message: the client
+            concludes it from `sentence_id`.
+    """
 
     sentence: Sentence | None = None
     usage: Usage | None = None
+    replaces: bool = False
 
 
 class TaskFinished(Struct, frozen=True, gc=False):
