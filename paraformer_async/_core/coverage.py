@@ -12,7 +12,7 @@ from math import inf
 from typing import NamedTuple
 
 from paraformer_async._core.evidence import Numbering, OpenSentences
-from paraformer_async._core.gaps import Gap, Gaps
+from paraformer_async._core.gaps import Data, Gap, Gaps, between
 from paraformer_async._core.kept import Kept
 from paraformer_async.results import Sentence
 
@@ -22,6 +22,8 @@ __all__ = ["Coverage", "Span"]
 _MARGIN = 1.0
 # Bounds of a pause between finals that is sent again, in seconds.
 _SHORTEST_GAP, _LONGEST_GAP = 0.2, 10.0
+# Seconds of audio after a gap for which its final may be late.
+_LATEST_FINAL = 60.0
 
 
 class Span(NamedTuple):
@@ -45,11 +47,12 @@ class Coverage:
         self.horizon: float = inf
         self._align = 1  # bytes of a whole sample
         self._limit = 0  # bytes that are kept at most
-        self._margin = self._shortest = self._longest = 0  # in bytes; see above
+        self._margin = self._shortest = self._longest = self._latest = 0  # in bytes; see above
         self._front = 0
         self._settled = 0  # end of the last final; the front may have passed over more
         self._passed = 0
         self._gaps = Gaps()
+        self._unread: list[Gap] = []  # after these; the source has to deliver them again
         self._kept = Kept()  # from the front on
         self._room = 0  # bytes that it may have
         self._largest = 0  # piece of audio
@@ -60,9 +63,9 @@ class Coverage:
         """Set how much is kept, in samples of *align* bytes."""
         self._align = align
         self._limit = int(seconds * bytes_per_second)
-        self._margin, self._shortest, self._longest = (
+        self._margin, self._shortest, self._longest, self._latest = (
             self._aligned(int(each * bytes_per_second))
-            for each in (_MARGIN, _SHORTEST_GAP, _LONGEST_GAP)
+            for each in (_MARGIN, _SHORTEST_GAP, _LONGEST_GAP, _LATEST_FINAL)
         )
         self._move_horizon()
 
@@ -98,12 +101,14 @@ class Coverage:
         self._kept.release_before(end)
         self._front = end
         if self._gaps:
-            self._gaps.forget_before(end - self._limit)
+            self._gaps.forget_before(end - self._latest)
         if self._open:
             self._open.keep(lambda at: at >= end or self._gaps.contain(at))
 
     def _is_gap(self, begin: int, end: int) -> bool:
         """Return whether what lies between two finals may be a sentence whose final is late."""
+        if self._unread and end == self.size:
+            return True  # the rest of it has not been delivered again
         if not self._limit or end - begin < self._shortest:
             return False
         return end - begin <= self._longest or self._open.within(begin, end)
@@ -129,26 +134,55 @@ class Coverage:
         self._front = max(self._front, kept.begin)
         self._passed = max(self._passed, self._front)
         self._drop_silence()
-        gaps.forget_lost()
+        gaps.forget_lost(self._align)
         self._open.keep(gaps.contain)
         self._open.renumber()
         self._move_horizon()
-        begin = gaps.begin(self._front)
+        begin = gaps.begin(self._unread[0].begin if self._unread else self._front)
         self._numbering.restart(begin)
         return begin
 
     def _settle_all(self) -> None:
         """Record that all audio is covered."""
         self._gaps.clear()
-        self._settled = self._continue_at(self.size)
+        self._unread = []
+        self._settled = self.size
+        self._empty(self.size)
 
-    def _continue_at(self, position: int) -> int:
-        """Drop the audio from the front on, and have it continue at *position*; return that."""
+    def _read_again(self) -> None:
+        """Have the source continue at the first gap that is not kept whole, or at the front."""
+        self._empty(self._aligned(max(self._front, self._passed - self._margin)))
+        missing = next((gap for gap in self._gaps if gap.kept_begin > gap.begin), None)
+        if missing is not None:
+            self._unread = self._gaps.take_from(missing.begin) + self._unread
+        self.size = self._unread[0].begin if self._unread else self._front
+
+    def _empty(self, position: int) -> None:
+        """Drop all audio from the front on, and move it to *position*."""
         self._kept.clear(position)
         self._open.keep(self._gaps.contain)
-        self._front = self._passed = self.size = position
+        self._front = self._passed = position
         self._move_horizon()
-        return position
+
+    def _fill(self, data: Data) -> list[Gap]:
+        """Put audio that was delivered again into the gaps that it belongs to; return its parts."""
+        begin, self.size = self.size, self.size + len(data)
+        parts = [
+            Gap(max(begin, gap.begin), min(self.size, gap.end), pieces)
+            for gap in self._unread
+            if (pieces := list(between(gap.begin, gap.end, [data], begin)))
+        ]
+        for part in parts:
+            self._gaps.add(part)
+        while self._gaps.kept > self._limit:
+            self._gaps.drop_first()
+        self._unread = [
+            Gap(max(gap.begin, self.size), gap.end, ())
+            for gap in self._unread
+            if gap.end > self.size
+        ]
+        self._move_horizon()
+        return parts
 
     def _move_horizon(self) -> None:
         """Leave room for the silence that is kept, for the next piece, and for one cut in two."""

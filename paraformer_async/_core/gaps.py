@@ -82,10 +82,19 @@ class Gaps:
         """Return whether *position* lies in a gap."""
         return any(gap.begin <= position < gap.end for gap in self._gaps)
 
+    @property
+    def are_kept(self) -> bool:
+        """Whether all audio of all gaps is kept."""
+        return all(gap.kept_begin == gap.begin for gap in self._gaps)
+
     def add(self, gap: Gap) -> None:
-        """Add a gap after all others."""
-        self._gaps.append(gap)
+        """Add a gap after all others; one that continues the last is a part of it."""
         self.kept += gap.end - gap.kept_begin
+        if self._gaps and self._gaps[-1].end == gap.begin:
+            self._gaps[-1].pieces += gap.pieces
+            self._gaps[-1].end = gap.end
+        else:
+            self._gaps.append(gap)
 
     def begin(self, default: int) -> int:
         """Return where the first gap begins; *default* if there is none."""
@@ -109,11 +118,17 @@ class Gaps:
         if self._gaps[0].end < position:
             self._replace([gap for gap in self._gaps if gap.end >= position])
 
-    def forget_lost(self) -> None:
-        """Remove what is not kept."""
-        for gap in self._gaps:
-            gap.begin = gap.kept_begin
-        self._replace([gap for gap in self._gaps if gap.pieces])
+    def forget_lost(self, align: int) -> None:
+        """Remove what is not kept, up to a whole sample of *align* bytes."""
+        begins = (gap.kept_begin + -gap.kept_begin % align for gap in self._gaps)
+        kept = [gap.part(begin, gap.end) for begin, gap in zip(begins, self._gaps, strict=True)]
+        self._replace([gap for gap in kept if gap.pieces])
+
+    def take_from(self, position: int) -> list[Gap]:
+        """Remove the gaps that begin at *position* or later, and return them."""
+        taken = [gap for gap in self._gaps if gap.begin >= position]
+        self._replace([gap for gap in self._gaps if gap.begin < position])
+        return taken
 
     def drop_first(self) -> None:
         """Drop the first piece of audio that is kept."""

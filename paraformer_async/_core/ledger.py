@@ -71,6 +71,7 @@ class Ledger(Coverage):
         if self._bytes_per_ms is None:
             return None
         size = max(0, self.size - self._front) + self._gaps.extent
+        size += sum(gap.end - gap.begin for gap in self._unread)
         return size / self._bytes_per_ms / 1000
 
     @property
@@ -88,13 +89,18 @@ class Ledger(Coverage):
     @property
     def is_settled(self) -> bool:
         """Whether no audio that was sent is left for a new task to receive."""
-        is_covered = not (self.lost or self._kept.pieces or self._gaps)
+        is_covered = not (self.lost or self._kept.pieces or self._gaps or self._unread)
         return self.is_resumable and not self._is_empty and is_covered
 
     @property
     def is_fresh(self) -> bool:
         """Whether no audio was sent to the current task."""
         return self._sent == 0
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether a restart would leave out nothing that no final covers, speech or not."""
+        return not self.lost and self._gaps.are_kept
 
     @property
     def lost(self) -> tuple[Span, ...]:
@@ -134,6 +140,24 @@ class Ledger(Coverage):
             while kept.size > self._room:
                 if not (self._gaps.kept and self._drop_gap()):
                     kept.drop_first()
+
+    def reread(self, audio: Audio) -> list[Audio]:
+        """Enter audio that may be delivered again; return what of it the task has to receive."""
+        if audio.injected or self.size >= self._front or self._timeline is None:
+            self.record(audio)
+            return [audio]
+        beyond = max(0, self.size + len(audio.data) - self._front)
+        data = memoryview(audio.data)
+        again: list[Audio] = []
+        for part in self._fill(data[: len(data) - beyond]):
+            self._timeline.jump(self._sent, part.begin)
+            self._sent += part.end - part.begin
+            again += map(Audio, part.pieces)
+        if self.size == self._front:
+            self._timeline.jump(self._sent, self._front)
+        if beyond:
+            again += self.reread(Audio(data[len(data) - beyond :]))
+        return again
 
     def settle(self, sentence: Sentence, *, is_final: bool) -> Sentence:
         """
@@ -175,13 +199,13 @@ class Ledger(Coverage):
 
     def rewind(self) -> int:
         """
-        Discard audio that was sent and is not settled; the source will deliver it again.
+        Discard audio that was sent and is not settled; the source delivers it to `reread`.
 
         Returns:
             Where the source has to continue, in bytes from the beginning, a header included.
         """
-        start = self._continue_at(self._aligned(max(self._front, self._passed - self._margin)))
-        return start + (len(self._header.data) if self._header else 0)
+        self._read_again()
+        return self.size + (len(self._header.data) if self._header else 0)
 
     def restart(self) -> list[Audio]:
         """
@@ -200,7 +224,7 @@ class Ledger(Coverage):
             timeline.jump(self._sent, gap.begin)
             again += map(Audio, gap.pieces)
             self._sent += gap.end - gap.begin
-        timeline.jump(self._sent, self._kept.begin)
+        timeline.jump(self._sent, self.size if self._unread else self._kept.begin)
         for audio in self._kept.pieces:
             if audio.injected:
                 timeline.inject(self._sent, len(audio.data))

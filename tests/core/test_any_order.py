@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from paraformer_async._core.protocol import Phase
+from paraformer_async.options.policies import Reconnect
 from paraformer_async.results import Sentence
 from paraformer_async.testing.marking import BLOCK_MS, marked, marks_of
 from tests.core.simulation import RATE, Service, World
@@ -155,3 +156,19 @@ def test_no_order_of_finals_costs_a_word(
     """Finals may overtake each other, and connections drop: each word comes once, at its time."""
     actions, times = actions_of(speech)
     check(recognized(actions, steps, disorderly(delays, numbering)), times)
+
+
+@settings(max_examples=200, derandomize=True)
+@given(SPEECH, STEPS, DELAYS, NUMBERINGS, st.sampled_from([0.3, 2.0, 8.0]))
+def test_no_order_of_finals_costs_a_word_of_a_file(
+    speech: list[tuple[int, int, bool]],
+    steps: list[tuple[str, int]],
+    delays: list[int],
+    numbering: str,
+    keep: float,
+) -> None:
+    """Of audio that can be read again, only what no final covers is sent again, if not kept."""
+    actions, times = actions_of([(sentences, ms, False) for sentences, ms, _ in speech])
+    service = disorderly(delays, numbering)
+    options = {"can_rewind": True, "reconnect": Reconnect(keep=keep)}
+    check(recognized(actions, steps, service, **options), times)

@@ -17,6 +17,23 @@ from paraformer_async.results import Sentence, Word
 PER_SECOND = 2000
 
 
+def numbered(begin: int, end: int) -> bytes:
+    """Return the audio between two times in ms."""
+    return b"".join(number.to_bytes(2, "big") for number in range(begin, end))
+
+
+def ranges_of(data: bytes) -> list[tuple[int, int]]:
+    """Return the ranges of the audio that *data* consists of, in ms."""
+    ranges: list[tuple[int, int]] = []
+    for at in range(0, len(data), 2):
+        number = int.from_bytes(data[at : at + 2], "big")
+        if ranges and ranges[-1][1] == number:
+            ranges[-1] = (ranges[-1][0], number + 1)
+        else:
+            ranges.append((number, number + 1))
+    return ranges
+
+
 class Account:
     """A ledger, and the audio that it was given: the number of each millisecond."""
 
@@ -29,7 +46,7 @@ class Account:
         """Record audio, in pieces of 100 ms."""
         for at in range(self._given, self._given + ms, 100):
             end = min(at + 100, self._given + ms)
-            self.ledger.record(Audio(b"".join(n.to_bytes(2, "big") for n in range(at, end))))
+            self.ledger.record(Audio(numbered(at, end)))
         self._given += ms
 
     def final(self, begin: int, end: int | None, number: int | None = None) -> Sentence:
@@ -49,15 +66,7 @@ class Account:
 
     def restart(self) -> list[tuple[int, int]]:
         """Begin another task; return the ranges of the audio that it receives, in ms."""
-        data = b"".join(bytes(audio.data) for audio in self.ledger.restart())
-        ranges: list[tuple[int, int]] = []
-        for at in range(0, len(data), 2):
-            number = int.from_bytes(data[at : at + 2], "big")
-            if ranges and ranges[-1][1] == number:
-                ranges[-1] = (ranges[-1][0], number + 1)
-            else:
-                ranges.append((number, number + 1))
-        return ranges
+        return ranges_of(b"".join(bytes(audio.data) for audio in self.ledger.restart()))
 
 
 class TestGaps:
@@ -207,12 +216,12 @@ class TestSilence:
         assert [(1500, 2000), (2500, 3000), (4000, 6000)] == account.restart()
 
     def test_gaps_are_forgotten_when_finals_are_far_beyond(self) -> None:
-        """Finals do not come later than the time for which audio is kept."""
-        account = Account(keep=2.0)
-        for begin in range(0, 6000, 1000):
-            account.send(1000)
-            account.final(begin + 300, begin + 1000)
-        assert [(4000, 4300), (5000, 5300)] == account.restart()
+        """Finals do not come later than after a minute of audio."""
+        account = Account(keep=80.0)
+        for begin in range(0, 65_000, 13_000):
+            account.send(13_000)
+            account.final(begin + 300, begin + 13_000)
+        assert [(at, at + 300) for at in range(13_000, 65_000, 13_000)] == account.restart()
 
     def test_a_heartbeat_does_not_hide_the_sentence_that_begins_there(self) -> None:
         """A sentence can begin where a heartbeat was, and is open then."""
@@ -295,6 +304,82 @@ class TestMemory:
         for _ in range(70):
             ledger.record(Audio(b"abc"))
         assert 198 == sum(len(audio.data) for audio in ledger.restart())
+
+
+class TestReadingAgain:
+    """A source delivers again what is not kept; the task receives of it what no final covers."""
+
+    def reread(self, account: Account, begin: int, end: int) -> list[tuple[int, int]]:
+        """Deliver audio again, 150 ms at a time; return what the task receives."""
+        sent = b""
+        for at in range(begin, end, 150):
+            piece = numbered(at, min(at + 150, end))
+            sent += b"".join(bytes(one.data) for one in account.ledger.reread(Audio(piece)))
+        return ranges_of(sent)
+
+    def test_only_what_no_final_covers_is_sent_again(self) -> None:
+        """Gaps that are not kept come from the source, and what lies between is skipped."""
+        account = Account(6000, keep=1.0)
+        account.final(1000, 2000)
+        account.final(2500, 3000)
+        assert not account.ledger.is_kept
+        assert 0 == account.ledger.rewind()
+        assert [] == account.restart()
+        assert not account.ledger.is_settled
+        assert 1.5 == account.ledger.unsettled
+        assert [(0, 1000), (2000, 2500), (3000, 6000)] == self.reread(account, 0, 6000)
+        shown = [account.final(0, 1000), account.final(1000, 1500), account.final(1500, 2500)]
+        assert [(0, 1000), (2000, 2500), (3000, 4000)] == [
+            (one.begin_time, one.end_time) for one in shown
+        ]
+        assert 4000 == account.ledger.settled
+
+    def test_a_final_within_a_gap_that_is_being_read_leaves_its_rest(self) -> None:
+        """While a gap has not been delivered whole, its end so far is no end, however short."""
+        account = Account(3000, keep=1.0)
+        account.final(1000, 2000)
+        account.ledger.rewind()
+        account.restart()
+        assert [(0, 600)] == self.reread(account, 0, 600)
+        account.final(0, 550)
+        assert [(550, 600)] == account.restart()
+        assert [(600, 1000), (2000, 3000)] == self.reread(account, 600, 3000)
+
+    def test_what_is_kept_is_not_read_again(self) -> None:
+        """The source continues at the first gap that is not kept; earlier ones are sent at once."""
+        account = Account(1000, keep=3.0)
+        account.final(500, 1000)
+        account.send(2000)
+        account.heartbeat(3000)
+        account.send(1500)
+        account.final(4000, 4500)
+        assert () == account.ledger.lost
+        assert 2 * 1000 == account.ledger.rewind()
+        assert [(0, 500)] == account.restart()
+        assert [(1000, 4000)] == self.reread(account, 1000, 4500)
+
+    def test_audio_that_is_read_again_is_bounded(self) -> None:
+        """If the gaps alone are more than is kept, they are read again after each drop."""
+        account = Account(5000, keep=1.0)
+        account.final(2000, 2500)
+        for _ in range(2):
+            assert 0 == account.ledger.rewind()
+            account.restart()
+            assert [(0, 2000), (2500, 4000)] == self.reread(account, 0, 4000)
+            assert not account.ledger.is_kept
+
+    def test_injected_silence_is_not_read_again(self) -> None:
+        """Silence that comes while gaps are read again is none of their audio."""
+        account = Account(3000, keep=1.0)
+        account.final(1000, 2000)
+        account.ledger.rewind()
+        account.restart()
+        silence = Audio(bytes(200), injected=True)
+        assert [(0, 300)] == self.reread(account, 0, 300)
+        assert [silence] == account.ledger.reread(silence)
+        assert [(300, 1000), (2000, 3000)] == self.reread(account, 300, 3000)
+        shown = account.final(400, 1100)
+        assert (300, 1000) == (shown.begin_time, shown.end_time)
 
 
 class TestTimes:
