@@ -12,8 +12,9 @@ from math import inf
 from typing import NamedTuple
 
 from paraformer_async._core.evidence import Numbering, OpenSentences
-from paraformer_async._core.gaps import Data, Gap, Gaps, between
+from paraformer_async._core.gaps import Data, Gap, Gaps
 from paraformer_async._core.kept import Kept
+from paraformer_async._core.unread import Unread
 from paraformer_async.results import Sentence
 
 __all__ = ["Coverage", "Span"]
@@ -52,7 +53,7 @@ class Coverage:
         self._settled = 0  # end of the last final; the front may have passed over more
         self._passed = 0
         self._gaps = Gaps()
-        self._unread: list[Gap] = []  # after these; the source has to deliver them again
+        self._unread = Unread()  # after these; the source has to deliver them again
         self._kept = Kept()  # from the front on
         self._room = 0  # bytes that it may have
         self._largest = 0  # piece of audio
@@ -73,7 +74,7 @@ class Coverage:
         """Return the ranges with speech, as far as results show, that are not kept."""
         ranges = [
             (gap.begin, gap.kept_begin)
-            for gap in self._gaps
+            for gap in self._gaps.in_order
             if self._open.within(gap.begin, gap.kept_begin)
         ]
         begin = max(self._front, self._passed)
@@ -81,12 +82,12 @@ class Coverage:
 
     def _cover(self, sentence: Sentence, begin: int, end: int) -> None:
         """Record that a final covers the audio between two positions."""
-        if self._open:
+        if self._open.begins:
             self._open.close(sentence, begin - self._shortest, end)
         since = self._numbering.since(sentence, begin, end)
-        if since < begin and not self._open.within(since, begin):
+        if since < begin and not (self._open.begins and self._open.within(since, begin)):
             begin = since
-        if self._gaps:
+        if self._gaps.in_order:
             self._gaps.cover(begin, end, self._is_gap)
         if end > self._front:
             self._advance(begin, end)
@@ -100,15 +101,15 @@ class Coverage:
             self._gaps.add(Gap(self._front, begin, self._kept.before(begin)))
         self._kept.release_before(end)
         self._front = end
-        if self._gaps:
+        if self._gaps.in_order:
             self._gaps.forget_before(end - self._latest)
-        if self._open:
+        if self._open.begins:
             self._open.keep(lambda at: at >= end or self._gaps.contain(at))
 
     def _is_gap(self, begin: int, end: int) -> bool:
         """Return whether what lies between two finals may be a sentence whose final is late."""
-        if self._unread and end == self.size:
-            return True  # the rest of it has not been delivered again
+        if self._unread.gaps and end == self.size:
+            return end > begin  # the rest of it has not been delivered again
         if not self._limit or end - begin < self._shortest:
             return False
         return end - begin <= self._longest or self._open.within(begin, end)
@@ -138,24 +139,24 @@ class Coverage:
         self._open.keep(gaps.contain)
         self._open.renumber()
         self._move_horizon()
-        begin = gaps.begin(self._unread[0].begin if self._unread else self._front)
+        begin = gaps.begin(self._unread.begin(self._front))
         self._numbering.restart(begin)
         return begin
 
     def _settle_all(self) -> None:
         """Record that all audio is covered."""
         self._gaps.clear()
-        self._unread = []
+        self._unread.gaps = []
         self._settled = self.size
         self._empty(self.size)
 
     def _read_again(self) -> None:
         """Have the source continue at the first gap that is not kept whole, or at the front."""
         self._empty(self._aligned(max(self._front, self._passed - self._margin)))
-        missing = next((gap for gap in self._gaps if gap.kept_begin > gap.begin), None)
+        missing = next((gap for gap in self._gaps.in_order if gap.kept_begin > gap.begin), None)
         if missing is not None:
-            self._unread = self._gaps.take_from(missing.begin) + self._unread
-        self.size = self._unread[0].begin if self._unread else self._front
+            self._unread.gaps[:0] = self._gaps.take_from(missing.begin)
+        self.size = self._unread.begin(self._front)
 
     def _empty(self, position: int) -> None:
         """Drop all audio from the front on, and move it to *position*."""
@@ -166,21 +167,12 @@ class Coverage:
 
     def _fill(self, data: Data) -> list[Gap]:
         """Put audio that was delivered again into the gaps that it belongs to; return its parts."""
-        begin, self.size = self.size, self.size + len(data)
-        parts = [
-            Gap(max(begin, gap.begin), min(self.size, gap.end), pieces)
-            for gap in self._unread
-            if (pieces := list(between(gap.begin, gap.end, [data], begin)))
-        ]
+        parts = self._unread.parts(data, self.size)
+        self.size += len(data)
         for part in parts:
             self._gaps.add(part)
         while self._gaps.kept > self._limit:
             self._gaps.drop_first()
-        self._unread = [
-            Gap(max(gap.begin, self.size), gap.end, ())
-            for gap in self._unread
-            if gap.end > self.size
-        ]
         self._move_horizon()
         return parts
 

@@ -15,40 +15,38 @@ _MOST = 64
 
 class OpenSentences:
     """
-    The sentences that have begun and are not final, by their begins in the user's audio.
+    The sentences that have begun and are not final.
 
-    Sentences with the same `sentence_id` are the same; without one, those with the same begin.
+    Attributes:
+        begins: Where they begin in the user's audio, by `sentence_id`, or by the begin without one.
     """
 
     def __init__(self) -> None:
-        self._begins: dict[_OpenKey, int] = {}
-
-    def __len__(self) -> int:
-        return len(self._begins)
+        self.begins: dict[_OpenKey, int] = {}
 
     def open(self, sentence: Sentence, begin: int) -> None:
         """Record a partial result that begins at *begin*."""
         key = (begin,) if sentence.sentence_id is None else sentence.sentence_id
-        if key in self._begins or len(self._begins) < _MOST:
-            self._begins[key] = min(begin, self._begins.get(key, begin))
+        if key in self.begins or len(self.begins) < _MOST:
+            self.begins[key] = min(begin, self.begins.get(key, begin))
 
     def close(self, sentence: Sentence, begin: int, end: int) -> None:
         """Record a final result, and that no other sentence that begins in it will follow."""
         if sentence.sentence_id is not None:
-            self._begins.pop(sentence.sentence_id, None)
+            self.begins.pop(sentence.sentence_id, None)
         self.keep(lambda at: not begin <= at < max(end, begin + 1))
 
     def keep(self, is_kept: Callable[[int], bool]) -> None:
         """Keep only the sentences whose begins satisfy *is_kept*."""
-        self._begins = {key: at for key, at in self._begins.items() if is_kept(at)}
+        self.begins = {key: at for key, at in self.begins.items() if is_kept(at)}
 
     def renumber(self) -> None:
         """Forget the numbers of the sentences: a new task counts from the beginning."""
-        self._begins = {(at,): at for at in self._begins.values()}
+        self.begins = {(at,): at for at in self.begins.values()}
 
     def within(self, begin: int, end: float) -> bool:
         """Return whether a sentence begins between two positions."""
-        return bool(self._begins) and any(begin <= at < end for at in self._begins.values())
+        return any(begin <= at < end for at in self.begins.values())
 
 
 class Numbering:

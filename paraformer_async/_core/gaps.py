@@ -57,55 +57,51 @@ class Gap:
 
 class Gaps:
     """
-    All gaps, in order.
+    All gaps.
 
     Attributes:
+        in_order: The gaps.
         kept: Bytes of audio that are kept of them.
     """
 
     def __init__(self) -> None:
         self.kept = 0
-        self._gaps: list[Gap] = []
-
-    def __iter__(self) -> Iterator[Gap]:
-        return iter(self._gaps)
-
-    def __len__(self) -> int:
-        return len(self._gaps)
+        self.in_order: list[Gap] = []
 
     @property
     def extent(self) -> int:
         """Bytes from begin to end of each gap, kept or not."""
-        return sum(gap.end - gap.begin for gap in self._gaps)
+        return sum(gap.end - gap.begin for gap in self.in_order)
 
     def contain(self, position: int) -> bool:
         """Return whether *position* lies in a gap."""
-        return any(gap.begin <= position < gap.end for gap in self._gaps)
+        return any(gap.begin <= position < gap.end for gap in self.in_order)
 
     @property
     def are_kept(self) -> bool:
         """Whether all audio of all gaps is kept."""
-        return all(gap.kept_begin == gap.begin for gap in self._gaps)
+        return all(gap.kept_begin == gap.begin for gap in self.in_order)
 
     def add(self, gap: Gap) -> None:
-        """Add a gap after all others; one that continues the last is a part of it."""
+        """Add a gap after all others; one that is kept and continues the last is a part of it."""
         self.kept += gap.end - gap.kept_begin
-        if self._gaps and self._gaps[-1].end == gap.begin:
-            self._gaps[-1].pieces += gap.pieces
-            self._gaps[-1].end = gap.end
+        last = self.in_order[-1] if self.in_order else None
+        if last and last.end == gap.kept_begin == gap.begin:
+            last.pieces += gap.pieces
+            last.end = gap.end
         else:
-            self._gaps.append(gap)
+            self.in_order.append(gap)
 
     def begin(self, default: int) -> int:
         """Return where the first gap begins; *default* if there is none."""
-        return self._gaps[0].begin if self._gaps else default
+        return self.in_order[0].begin if self.in_order else default
 
     def cover(self, begin: int, end: int, is_gap: Callable[[int, int], bool]) -> None:
         """Remove what lies between two positions; *is_gap* decides on what remains of a gap."""
-        if begin >= self._gaps[-1].end:  # nearly always
+        if begin >= self.in_order[-1].end:  # nearly always
             return
         remaining: list[Gap] = []
-        for gap in self._gaps:
+        for gap in self.in_order:
             if gap.end <= begin or end <= gap.begin:
                 remaining.append(gap)
             else:
@@ -115,24 +111,24 @@ class Gaps:
 
     def forget_before(self, position: int) -> None:
         """Remove the gaps that end before *position*."""
-        if self._gaps[0].end < position:
-            self._replace([gap for gap in self._gaps if gap.end >= position])
+        if self.in_order[0].end < position:
+            self._replace([gap for gap in self.in_order if gap.end >= position])
 
     def forget_lost(self, align: int) -> None:
         """Remove what is not kept, up to a whole sample of *align* bytes."""
-        begins = (gap.kept_begin + -gap.kept_begin % align for gap in self._gaps)
-        kept = [gap.part(begin, gap.end) for begin, gap in zip(begins, self._gaps, strict=True)]
+        begins = (gap.kept_begin + -gap.kept_begin % align for gap in self.in_order)
+        kept = [gap.part(begin, gap.end) for begin, gap in zip(begins, self.in_order, strict=True)]
         self._replace([gap for gap in kept if gap.pieces])
 
     def take_from(self, position: int) -> list[Gap]:
         """Remove the gaps that begin at *position* or later, and return them."""
-        taken = [gap for gap in self._gaps if gap.begin >= position]
-        self._replace([gap for gap in self._gaps if gap.begin < position])
+        taken = [gap for gap in self.in_order if gap.begin >= position]
+        self._replace([gap for gap in self.in_order if gap.begin < position])
         return taken
 
     def drop_first(self) -> None:
         """Drop the first piece of audio that is kept."""
-        gap = next(gap for gap in self._gaps if gap.pieces)
+        gap = next(gap for gap in self.in_order if gap.pieces)
         size = len(gap.pieces.popleft())
         gap.kept_begin += size
         self.kept -= size
@@ -142,5 +138,5 @@ class Gaps:
         self._replace([])
 
     def _replace(self, gaps: list[Gap]) -> None:
-        self._gaps = gaps
+        self.in_order = gaps
         self.kept = sum(gap.end - gap.kept_begin for gap in gaps)

@@ -71,8 +71,7 @@ class Ledger(Coverage):
         if self._bytes_per_ms is None:
             return None
         size = max(0, self.size - self._front) + self._gaps.extent
-        size += sum(gap.end - gap.begin for gap in self._unread)
-        return size / self._bytes_per_ms / 1000
+        return (size + self._unread.extent) / self._bytes_per_ms / 1000
 
     @property
     def has_header(self) -> bool:
@@ -89,7 +88,9 @@ class Ledger(Coverage):
     @property
     def is_settled(self) -> bool:
         """Whether no audio that was sent is left for a new task to receive."""
-        is_covered = not (self.lost or self._kept.pieces or self._gaps or self._unread)
+        is_covered = not (
+            self.lost or self._kept.pieces or self._gaps.in_order or self._unread.gaps
+        )
         return self.is_resumable and not self._is_empty and is_covered
 
     @property
@@ -220,11 +221,11 @@ class Ledger(Coverage):
         self._begins = None
         again: list[Audio] = []
         self._sent = 0
-        for gap in self._gaps:
+        for gap in self._gaps.in_order:
             timeline.jump(self._sent, gap.begin)
             again += map(Audio, gap.pieces)
             self._sent += gap.end - gap.begin
-        timeline.jump(self._sent, self.size if self._unread else self._kept.begin)
+        timeline.jump(self._sent, self.size if self._unread.gaps else self._kept.begin)
         for audio in self._kept.pieces:
             if audio.injected:
                 timeline.inject(self._sent, len(audio.data))
@@ -240,7 +241,8 @@ class Ledger(Coverage):
         begin, end = begin - begin % align, end - end % align
         self._begins = None
         self._cover(sentence, begin, end)
-        timeline.forget_before(min(self._gaps.begin(begin), begin, end - self._limit))
+        if timeline.is_shifted:
+            timeline.forget_before(min(self._gaps.begin(begin), begin, end - self._limit))
 
     def _without_header(self, header: WavHeader, audio: Audio) -> Audio:
         data = header.feed(audio.data)

@@ -261,7 +261,7 @@ class TestSilence:
         opens = OpenSentences()
         for begin in range(1000):
             opens.open(Sentence(begin, sentence_id=begin), begin)
-        assert 64 == len(opens)
+        assert 64 == len(opens.begins)
         assert opens.within(0, 1)
 
 
@@ -304,6 +304,19 @@ class TestMemory:
         for _ in range(70):
             ledger.record(Audio(b"abc"))
         assert 198 == sum(len(audio.data) for audio in ledger.restart())
+
+    def test_gaps_that_touch_keep_their_places(self) -> None:
+        """A gap of which only the end is kept is not joined to the gap that it follows."""
+        account = Account(1000, keep=3.0)
+        account.final(500, None)
+        account.send(1900)
+        account.heartbeat(2900)
+        account.send(1000)
+        account.final(3000, 3500)
+        assert [(0, 500), (1400, 3000), (3500, 3900)] == account.restart()
+        assert [0, 499, 1400, 3500] == [
+            account.partial(at).begin_time for at in (0, 499, 500, 2100)
+        ]
 
 
 class TestReadingAgain:

@@ -578,6 +578,27 @@ class TestTakingOver:
         (last,) = table.deliver(final(500, "two"))
         assert 2000 == last.sentence.end_time
 
+    def test_each_range_that_was_lost_is_a_gap(self) -> None:
+        """A late sentence and the newest audio are two gaps; an error names all that they span."""
+        for lost in ("gap", "raise"):
+            table = Table(reconnect=Reconnect(keep=0.5, lost=lost, backoff=at_once))
+            table.start()
+            for _ in range(20):
+                table.now += 0.1
+                table.machine.send(FRAME, table.now)
+                table.flush()
+            table.deliver(partial(0), final(1000, begin=600))
+            table.lose()
+            table.connect()
+            table.flush()
+            if lost == "gap":
+                expected = [AudioGap.between(0, 600), AudioGap.between(1000, 1500)]
+                assert expected == table.deliver(TaskStarted())
+            else:
+                with pytest.raises(AudioLostError) as caught:
+                    table.deliver(TaskStarted())
+                assert (0, 1500) == (caught.value.begin_time, caught.value.end_time)
+
     def test_faster_than_real_time_is_held_back(self) -> None:
         """What comes faster than it can have been recorded waits instead of being lost."""
         table = Table(reconnect=Reconnect(keep=2.0, backoff=at_once))
