@@ -17,6 +17,8 @@ __all__ = ["Timeline", "end_of"]
 
 # Positions that are kept; the oldest are dropped, because results do not go back that far.
 _LONGEST = 4096
+# How much earlier than its word a begin can lie, in ms.
+_PADDING = 500
 # Longest valid time in ms: 31 years.
 _LATEST = 1e12
 
@@ -101,15 +103,17 @@ class Timeline:
             word, begin_time=begin, end_time=self._time(word.end_time, latest, is_end=True)
         )
 
-    def _begin(self, begin_ms: float, end_ms: int, latest: float) -> int:
+    def _begin(self, begin_ms: int, end_ms: int, latest: float) -> int:
         """
         Return the user's time of the begin of a word that ends at *end_ms*.
 
-        It cannot begin before a jump and end after it, although services round and pad.
+        If it begins just before a jump and ends after it, it begins at the jump: services pad.
         """
-        jumps, end = self._jumps, end_ms * self._bytes_per_ms
-        if jumps and (before := bisect_left(jumps, end)):
-            begin_ms = max(begin_ms, jumps[before - 1] / self._bytes_per_ms)
+        if self._jumps:
+            place = bisect_right(self._jumps, begin_ms * self._bytes_per_ms)
+            jump_ms = self._jumps[place] / self._bytes_per_ms if place < len(self._jumps) else inf
+            if jump_ms < min(end_ms, begin_ms + _PADDING):
+                return self._time(jump_ms, latest)
         return self._time(begin_ms, latest)
 
     def _time(self, service_ms: float, latest: float, *, is_end: bool = False) -> int:

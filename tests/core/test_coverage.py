@@ -418,6 +418,14 @@ class TestTimes:
             (word.begin_time, word.end_time) for word in shown.words
         ]
 
+    def test_a_sentence_over_several_gaps_begins_in_the_first(self) -> None:
+        """What begins long before a jump begins there; what is padded moves to the next jump."""
+        timeline = Timeline(2.0, begin=200)
+        timeline.jump(2000, 3000)
+        timeline.jump(4000, 6000)
+        shown = [timeline.translated(Sentence(at, 2500, "x")) for at in (400, 900, 1400, 1900)]
+        assert [500, 1500, 1900, 3000] == [one.begin_time for one in shown]
+
     def test_audio_that_continues_is_no_jump(self) -> None:
         """A task that continues where its audio does has the same times, and copies no result."""
         account = Account(1000)
