@@ -154,6 +154,7 @@ class World:
         results: What the user has received.
         services: The service's ends of all connections so far.
         is_throttled: Whether the transport takes nothing.
+        make_service: What makes the service's end of a connection.
     """
 
     make_service: type[Service] = Service

@@ -38,6 +38,7 @@ async def pulled(recognizer: AsyncRecognizer) -> None:
         assert_type(result, RecognitionResult)
         assert_type(result.text, str)
         assert_type(result.is_final, bool)
+        assert_type(result.replaces, bool)
     assert_type(recognizer.stream(blocks()), RecognitionStream)
     assert_type(recognizer.stream(b"audio"), RecognitionStream)
 
