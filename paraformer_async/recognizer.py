@@ -16,6 +16,7 @@ from paraformer_async._net.choose import TransportOption, factory_of, require_tr
 from paraformer_async.audio.files import open_audio
 from paraformer_async.audio.source import Source, chunks
 from paraformer_async.errors import AudioError, InvalidOptionError
+from paraformer_async.finals import FinalSentences
 from paraformer_async.middleware import Heartbeat, LatencyMeter, Middleware, Stack
 from paraformer_async.observing import Observer, Statistics
 from paraformer_async.options.checks import require_kind
@@ -295,7 +296,7 @@ class AsyncRecognizer(Enterable):
             _check_rate(options, audio.sample_rate)
             options = replace(options, format="pcm", sample_rate=audio.sample_rate)
             stream = self._open(audio, options, frame_ms=FILE_FRAME_MS)
-            finals: list[Sentence] = []
+            finals = FinalSentences()
             translations: list[Translation] = []
             unsettled: Sentence | None = None
             async with stream:
@@ -306,9 +307,10 @@ class AsyncRecognizer(Enterable):
                     if result.translations and not result.text:
                         continue  # translations alone: the sentence has only their times
                     if result.is_final:
-                        finals.append(result.sentence)
-                    unsettled = None if result.is_final else result.sentence
-        sentences = (*finals, unsettled) if unsettled else tuple(finals)
+                        finals.add(result)
+                    if not result.replaces:
+                        unsettled = None if result.is_final else result.sentence
+        sentences = (*finals.sentences, *([unsettled] if unsettled else ()))
         return Transcript(
             sentences,
             audio.duration,

@@ -158,6 +158,9 @@ class RecognitionResult(Jsonable, frozen=True, gc=False):
 
     A final result ends its sentence. Final means neither that the speaker has stopped nor that the
     text is right.
+    A service may correct a final result: another one follows, with other text or times, that
+    `replaces` the last one of the same `request_id` and `sentence.sentence_id`. Each task numbers
+    its sentences anew. `Transcript` contains the corrected sentence only.
 
     Attributes:
         sentence: The sentence, with times in ms from the start of the user's audio.
@@ -178,6 +181,7 @@ class RecognitionResult(Jsonable, frozen=True, gc=False):
             4 % of recorded sentences, measured as the README describes.
         translations: The translations of the sentence so far, by models that translate. If the
             service sends translations alone, the sentence has their times, but no text.
+        replaces: Whether this final result corrects an earlier one, instead of adding to the text.
     """
 
     _derived: ClassVar[tuple[str, ...]] = ("text", "is_final")
@@ -189,6 +193,7 @@ class RecognitionResult(Jsonable, frozen=True, gc=False):
     pre_end: bool = False
     stable_text: str = ""
     translations: tuple[Translation, ...] = ()
+    replaces: bool = False
 
     @property
     def text(self) -> str:
@@ -197,7 +202,7 @@ class RecognitionResult(Jsonable, frozen=True, gc=False):
 
     @property
     def is_final(self) -> bool:
-        """Whether this is a final result: its text will not change."""
+        """Whether this is a final result: only a correction can change it; see `replaces`."""
         return self.sentence.is_final
 
 

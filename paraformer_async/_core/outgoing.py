@@ -317,8 +317,7 @@ class Outgoing:
             if not any(audio.data):
                 ms = len(audio.data) * 1000 // bytes_per_second(self._options.sample_rate)
                 audio = Audio(header.silence(ms), injected=True)
-        self._ledger.record(audio)
-        frames.append(self._protocol.send(audio))
+        frames += map(self._protocol.send, self._ledger.reread(audio))
 
     def _put_mark(
         self, mark: Mark | Seam | NewInput, frames: list[OutgoingFrame], now: float
@@ -342,7 +341,7 @@ class Outgoing:
 
     def _rewind(self) -> int | None:
         """Return where the source has to restart if not all unsettled audio is kept."""
-        if not self._can_rewind or self._ledger.lost is None:
+        if not self._can_rewind or self._ledger.is_kept:
             return None
         self._reached = max(self._reached, self._ledger.size)
         self._buffer.clear()

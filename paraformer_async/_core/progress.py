@@ -7,7 +7,7 @@ from typing import Any
 from msgspec.structs import astuple
 
 from paraformer_async._core.timeline import end_of
-from paraformer_async.results import Sentence, Usage
+from paraformer_async.results import Sentence, Translation, Usage
 
 __all__ = ["Progress"]
 
@@ -19,6 +19,7 @@ class Progress:
     Attributes:
         text: Texts of the final sentences.
         last: The last sentence received, final or not.
+        translations: The translations received last.
         has_started: Whether a task has started.
     """
 
@@ -26,6 +27,7 @@ class Progress:
         self.text: list[str] = []
         self.has_started = False
         self.last: Sentence | None = None
+        self.translations: tuple[Translation, ...] | None = None
         self._reached = 0  # before the current task
         self._billed: Usage | None = None  # in the current task
         self._billed_before: Usage | None = None  # in earlier tasks

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from paraformer_async._core.buffer import Mark, Seam
+from paraformer_async._core.corrections import Corrections
 from paraformer_async._core.framing import FRAME_MS
 from paraformer_async._core.middleware import Stack, passed, through
 from paraformer_async._core.outgoing import BATCH, Outgoing
@@ -54,7 +55,14 @@ from paraformer_async.errors import (
     TaskFailedError,
 )
 from paraformer_async.options.options import Options
-from paraformer_async.results import AudioGap, Overhead, RecognitionResult, Sentence, Usage
+from paraformer_async.results import (
+    AudioGap,
+    Overhead,
+    RecognitionResult,
+    Sentence,
+    Translation,
+    Usage,
+)
 from paraformer_async.transcript import join
 
 if TYPE_CHECKING:
@@ -98,6 +106,7 @@ class Recognition(Outgoing):
         super().__init__(options, stack, frame_ms=frame_ms, can_rewind=can_rewind)
         self._progress = Progress()
         self._utterance = Utterance()
+        self._corrections = Corrections()
         self._retries = Retries(options.reconnect)
         self._attempt = Attempt()
         self.has_binary: bool = False
@@ -283,19 +292,37 @@ class Recognition(Outgoing):
             if is_final and self._rollovers.note_final(sentence):
                 self.has_nearer_deadline = True  # so that the caller sends the end of the task
             settled = self._ledger.settle(sentence, is_final=is_final)
-            if settled is not sentence:
-                sentence = settled
-                result = replace(result, sentence=sentence)
-            if result.translations:
-                placed = tuple(map(self._ledger.placed, result.translations))
-                result = replace(result, translations=placed)
+            replaces = False
             if is_final:
-                if sentence.end_time and sentence == progress.last:
-                    return []  # the same sentence at the same time: it came twice
-                progress.text.append(sentence.text)
-            if not sentence.heartbeat:
-                progress.last = sentence
+                count = len(progress.text)
+                place = self._corrections.place(settled, count)
+                if place is None:  # repeated
+                    return self._take_translations(result, settled, now)
+                progress.text[place : place + 1] = [settled.text]
+                replaces = place < count
+            if replaces or settled is not sentence or result.translations:
+                translations = progress.translations = self._placed(result.translations)
+                result = ResultGenerated(settled, result.usage, translations, replaces)
+            if not settled.heartbeat:
+                progress.last = settled
         return self._shown(result, now)
+
+    def _take_translations(
+        self, result: ResultGenerated, sentence: Sentence, now: float
+    ) -> list[RecognitionResult]:
+        """Return what comes with a final that is repeated: new translations, without its text."""
+        translations = self._placed(result.translations)
+        if not translations or translations == self._progress.translations:
+            return []
+        self._progress.translations = translations
+        bare = replace(sentence, text="", words=())
+        return self._shown(ResultGenerated(bare, result.usage, translations), now)
+
+    def _placed(
+        self, translations: tuple[Translation, ...] | None
+    ) -> tuple[Translation, ...] | None:
+        """Put translations on the user's timeline."""
+        return translations and tuple(map(self._ledger.placed, translations))
 
     def _turn(self, event: Event, now: float) -> list[RecognitionResult]:
         """Handle the start or the end of a task."""
@@ -327,19 +354,19 @@ class Recognition(Outgoing):
 
     def _take_over(self, now: float) -> list[RecognitionResult]:
         """Queue the audio that no final covers for the task, and finish-task if it was sent."""
-        gap: list[RecognitionResult] = []
-        if lost := self._ledger.lost:
-            if self._options.reconnect and self._options.reconnect.lost == "raise":
-                raise AudioLostError(*lost)
-            gap.append(AudioGap.between(*lost))
+        lost = self._ledger.lost
+        if lost and self._options.reconnect and self._options.reconnect.lost == "raise":
+            raise AudioLostError(lost[0].begin_time, lost[-1].end_time)
+        if lost:
             self._utterance.end_task()  # the sentence in progress cannot continue after it
         self._progress.begin_task()
         self._utterance.begin_task()
+        self._corrections.begin_task()
         self._replay.extend(self._ledger.restart())
         self._replay.extend(self._closing)
         if self._end is not None and not self._closing:  # middleware still holds it back
             self._begin_finish(now)
-        return gap
+        return [AudioGap.between(*span) for span in lost]
 
     def _rolled_over(self, now: float) -> list[RecognitionResult]:
         """Drop the last final of a task that has rolled over, or take it; a fresh one follows."""

@@ -3,7 +3,7 @@ The two timelines of a task.
 
 The service counts the milliseconds of all audio that the task received, the user those of their own
 audio. Injected silence makes the two differ; a task that continues after a failure begins somewhere
-in the user's audio, and may leave out settled parts.
+in the user's audio, and leaves out settled parts.
 """
 
 from bisect import bisect_left, bisect_right
@@ -20,6 +20,8 @@ Placed = TypeVar("Placed", bound=Sentence)
 
 # Positions that are kept; the oldest are dropped, because results do not go back that far.
 _LONGEST = 4096
+# How much earlier than its word a begin can lie, in ms.
+_PADDING = 500
 # Longest valid time in ms: 31 years.
 _LATEST = 1e12
 
@@ -45,7 +47,7 @@ class Timeline:
         self._at = [0]
         self._user = [begin]
         self._runs = [True]
-        self._jump = 0  # position of the last jump
+        self._jumps: list[int] = []
 
     def inject(self, at: int, length: int) -> None:
         """Record *length* bytes of injected silence at *at*, after everything recorded before."""
@@ -58,9 +60,11 @@ class Timeline:
         self._add(at + length, user, runs=True)
 
     def jump(self, at: int, user: int) -> None:
-        """Record that the audio from *at* on is the user's from *user* on; in order of *at*."""
+        """Record that the audio from *at* on is the user's from *user* on; in order of both."""
+        if user == self._position(at, is_end=False):
+            return
         self.is_shifted = True
-        self._jump = at
+        self._jumps.append(at)
         self._add(at, user, runs=True)
 
     def to_user(self, service_ms: float, *, is_end: bool = False) -> int:
@@ -78,18 +82,19 @@ class Timeline:
         at = max(0.0, min(service_ms, _LATEST)) * self._bytes_per_ms
         return self._position(at, is_end=is_end)
 
-    def forget_before(self, service_ms: float) -> None:
-        """Drop what only earlier times need; none will be translated again."""
-        first = bisect_right(self._at, service_ms * self._bytes_per_ms) - 1
+    def forget_before(self, user: int) -> None:
+        """Drop what is needed only before a position in the user's audio."""
+        first = bisect_left(self._user, user) - 1
         if first > 0:
             self._forget(first)
 
     def translated(self, sentence: Placed, latest: float = inf) -> Placed:
         """Return *sentence* with all times on the user's timeline, none later than *latest* ms."""
         end = sentence.end_time
+        first_end = sentence.words[0].end_time if sentence.words else end_of(sentence)
         return replace(
             sentence,
-            begin_time=self._begin(sentence.begin_time, end_of(sentence), latest),
+            begin_time=self._begin(sentence.begin_time, first_end, latest),
             end_time=None if end is None else self._time(end, latest, is_end=True),
             words=tuple(self._translated_word(word, latest) for word in sentence.words),
             stash=self.translated(sentence.stash, latest) if sentence.stash else None,
@@ -111,13 +116,15 @@ class Timeline:
 
     def _begin(self, begin_ms: int, end_ms: int, latest: float) -> int:
         """
-        Return the user's time of a begin.
+        Return the user's time of the begin of a word that ends at *end_ms*.
 
-        Speech that ends after a jump cannot begin before it, although services round and pad: the
-        audio before the jump is a pause that was repeated.
+        If it begins just before a jump and ends after it, it begins at the jump: services pad.
         """
-        if begin_ms * self._bytes_per_ms < self._jump < end_ms * self._bytes_per_ms:
-            return self._time(self._jump / self._bytes_per_ms, latest)
+        if self._jumps:
+            place = bisect_right(self._jumps, begin_ms * self._bytes_per_ms)
+            jump_ms = self._jumps[place] / self._bytes_per_ms if place < len(self._jumps) else inf
+            if jump_ms < min(end_ms, begin_ms + _PADDING):
+                return self._time(jump_ms, latest)
         return self._time(begin_ms, latest)
 
     def _time(self, service_ms: float, latest: float, *, is_end: bool = False) -> int:
@@ -127,7 +134,7 @@ class Timeline:
     def _position(self, at: float, *, is_end: bool) -> float:
         find = bisect_left if is_end else bisect_right
         index = max(0, find(self._at, at) - 1)
-        return self._user[index] + (at - self._at[index] if self._runs[index] else 0)
+        return max(0, self._user[index] + (at - self._at[index] if self._runs[index] else 0))
 
     def _add(self, at: int, user: float, *, runs: bool) -> None:
         if self._at[-1] == at:  # the last section is empty

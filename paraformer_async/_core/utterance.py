@@ -40,6 +40,7 @@ class Utterance:
                 begins=begins,
                 stable_text=sentence.text,
                 translations=event.translations or (),
+                replaces=event.replaces,
             )
         self._is_open = self._is_open or begins  # otherwise it is late
         if sentence.vad_pre_end:

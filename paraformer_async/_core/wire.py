@@ -97,11 +97,14 @@ class ResultGenerated(Struct, frozen=True, gc=False):
         sentence: The sentence. That of translations alone has their times, but no text.
         usage: What is billed for the task so far.
         translations: Translations, by a model that translates, perhaps none; `None` by all others.
+        replaces: Whether it corrects an earlier final result. Not a part of the message: the client
+            concludes it from `sentence_id`.
     """
 
     sentence: Sentence | None = None
     usage: Usage | None = None
     translations: tuple[Translation, ...] | None = None
+    replaces: bool = False
 
 
 class TaskFinished(Struct, frozen=True, gc=False):

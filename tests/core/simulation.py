@@ -158,7 +158,10 @@ class World:
         services: The service's ends of all connections so far.
         is_throttled: Whether the transport takes nothing.
         sent: Bytes of audio that the machine has sent.
+        make_service: What makes the service's end of a connection.
     """
+
+    make_service: type[Service] = Service
 
     def __init__(
         self,
@@ -240,7 +243,7 @@ class World:
         if self.is_connected or self.is_over:
             return
         if not self.services or self._has_broken:
-            self.services.append(Service(*self._shape))
+            self.services.append(self.make_service(*self._shape))
         self._has_broken = False
         self.machine.connected(next(self._ids), self.now, is_reused=is_reused)
 

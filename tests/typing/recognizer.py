@@ -47,6 +47,7 @@ async def pulled(recognizer: AsyncRecognizer) -> None:
         assert_type(result.pre_end, bool)
         assert_type(result.stable_text, str)
         assert_type(result.translations, tuple[Translation, ...])
+        assert_type(result.replaces, bool)
     assert_type(recognizer.stream(blocks()), RecognitionStream)
     assert_type(recognizer.stream(b"audio"), RecognitionStream)
 

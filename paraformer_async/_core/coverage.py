@@ -1,0 +1,206 @@
+"""
+Which of the user's audio finals cover, and what is kept of the rest; all in bytes.
+
+    0 ── finals ── gap ── finals ──┤───────── passed ───────── size
+                   └ see `gaps`    └ front    └ no speech before it, as far as results show
+
+What is short between two finals is nothing, and what is long is silence, unless a sentence has
+begun in it: see `evidence`. The audio of the gaps and after the front is kept, up to a limit.
+"""
+
+from math import inf
+from typing import NamedTuple
+
+from paraformer_async._core.evidence import Numbering, OpenSentences
+from paraformer_async._core.gaps import Data, Gap, Gaps
+from paraformer_async._core.kept import Kept
+from paraformer_async._core.unread import Unread
+from paraformer_async.results import Sentence
+
+__all__ = ["Coverage", "Span"]
+
+# Seconds that are sent again before the position that was passed: a word may have begun there.
+_MARGIN = 1.0
+# Bounds of a pause between finals that is sent again, in seconds.
+_SHORTEST_GAP, _LONGEST_GAP = 0.2, 10.0
+# Seconds of audio after a gap for which its final may be late.
+_LATEST_FINAL = 60.0
+
+
+class Span(NamedTuple):
+    """A range of the user's audio, in ms."""
+
+    begin_time: int
+    end_time: int
+
+
+class Coverage:
+    """
+    The positions of a `Ledger`, which adds the times.
+
+    Attributes:
+        size: Bytes of the user's audio that were sent, repetitions not counted.
+        horizon: Limit of `size` up to which any further piece of audio can still be kept.
+    """
+
+    def __init__(self) -> None:
+        self.size = 0
+        self.horizon: float = inf
+        self._align = 1  # bytes of a whole sample
+        self._limit = 0  # bytes that are kept at most
+        self._margin = self._shortest = self._longest = self._latest = 0  # in bytes; see above
+        self._front = 0
+        self._settled = 0  # end of the last final; the front may have passed over more
+        self._passed = 0
+        self._gaps = Gaps()
+        self._unread = Unread()  # after these; the source has to deliver them again
+        self._kept = Kept()  # from the front on
+        self._room = 0  # bytes that it may have
+        self._largest = 0  # piece of audio
+        self._open = OpenSentences()
+        self._numbering = Numbering()
+
+    def _keep(self, seconds: float, bytes_per_second: int, align: int) -> None:
+        """Set how much is kept, in samples of *align* bytes."""
+        self._align = align
+        self._limit = int(seconds * bytes_per_second)
+        self._margin, self._shortest, self._longest, self._latest = (
+            self._aligned(int(each * bytes_per_second))
+            for each in (_MARGIN, _SHORTEST_GAP, _LONGEST_GAP, _LATEST_FINAL)
+        )
+        self._move_horizon()
+
+    def _lost(self) -> list[tuple[int, int]]:
+        """Return the ranges with speech, as far as results show, that are not kept."""
+        ranges = [
+            (gap.begin, gap.kept_begin)
+            for gap in self._gaps.in_order
+            if self._open.within(gap.begin, gap.kept_begin)
+        ]
+        begin = max(self._front, self._passed)
+        return [*ranges, (begin, self._kept.begin)] if begin < self._kept.begin else ranges
+
+    def _cover(self, sentence: Sentence, begin: int, end: int) -> None:
+        """Record that a final covers the audio between two positions."""
+        if self._open.begins:
+            self._open.close(sentence, begin - self._shortest, end)
+        since = self._numbering.since(sentence, begin, end)
+        if since < begin and not (self._open.begins and self._open.within(since, begin)):
+            begin = since
+        if self._gaps.in_order:
+            self._gaps.cover(begin, end, self._is_gap)
+        if end > self._front:
+            self._advance(begin, end)
+        self._settled = max(self._settled, end)
+        self._drop_silence()
+        self._move_horizon()
+
+    def _advance(self, begin: int, end: int) -> None:
+        """Move the front to the end of a final that begins at *begin*."""
+        if self._is_gap(self._front, begin):
+            self._gaps.add(Gap(self._front, begin, self._kept.before(begin)))
+        self._kept.release_before(end)
+        self._front = end
+        if self._gaps.in_order:
+            self._gaps.forget_before(end - self._latest)
+        if self._open.begins:
+            self._open.keep(lambda at: at >= end or self._gaps.contain(at))
+
+    def _is_gap(self, begin: int, end: int) -> bool:
+        """Return whether what lies between two finals may be a sentence whose final is late."""
+        if self._unread.gaps and end == self.size:
+            return end > begin  # the rest of it has not been delivered again
+        if not self._limit or end - begin < self._shortest:
+            return False
+        return end - begin <= self._longest or self._open.within(begin, end)
+
+    def _pass_over(self, sentence: Sentence, at: int) -> None:
+        """Record that there is no speech before a heartbeat, or before the first open sentence."""
+        front = self._front
+        if not self._open.within(front, inf):
+            self._passed = max(self._passed, min(at, self.size))
+            self._move_horizon()
+        if sentence.heartbeat:
+            return
+        if front - self._shortest <= at < front:
+            at = front  # services round
+        if at >= front or self._gaps.contain(at):
+            self._open.open(sentence, at)
+
+    def _leave_out(self) -> int:
+        """Forget what was passed over and what is lost; return where the rest begins."""
+        kept, gaps = self._kept, self._gaps
+        kept.release_before(kept.begin + -kept.begin % self._align)  # cut within a sample
+        kept.release_before(self._aligned(self._passed - self._margin))
+        self._front = max(self._front, kept.begin)
+        self._passed = max(self._passed, self._front)
+        self._drop_silence()
+        gaps.forget_lost(self._align)
+        self._open.keep(gaps.contain)
+        self._open.renumber()
+        self._move_horizon()
+        begin = gaps.begin(self._unread.begin(self._front))
+        self._numbering.restart(begin)
+        return begin
+
+    def _settle_all(self) -> None:
+        """Record that all audio is covered."""
+        self._gaps.clear()
+        self._unread.gaps = []
+        self._settled = self.size
+        self._empty(self.size)
+
+    def _read_again(self) -> None:
+        """Have the source continue at the first gap that is not kept whole, or at the front."""
+        self._empty(self._aligned(max(self._front, self._passed - self._margin)))
+        missing = next((gap for gap in self._gaps.in_order if gap.kept_begin > gap.begin), None)
+        if missing is not None:
+            self._unread.gaps[:0] = self._gaps.take_from(missing.begin)
+        self.size = self._unread.begin(self._front)
+
+    def _empty(self, position: int) -> None:
+        """Drop all audio from the front on, and move it to *position*."""
+        self._kept.clear(position)
+        self._open.keep(self._gaps.contain)
+        self._front = self._passed = position
+        self._move_horizon()
+
+    def _fill(self, data: Data) -> list[Gap]:
+        """Put audio that was delivered again into the gaps that it belongs to; return its parts."""
+        parts = self._unread.parts(data, self.size)
+        self.size += len(data)
+        for part in parts:
+            self._gaps.add(part)
+        while self._gaps.kept > self._limit:
+            self._gaps.drop_first()
+        self._move_horizon()
+        return parts
+
+    def _move_horizon(self) -> None:
+        """Leave room for the silence that is kept, for the next piece, and for one cut in two."""
+        if self._limit:
+            self._room = self._limit - self._gaps.kept
+            room = self._room - self._kept.silence - 2 * self._largest
+            self.horizon = max(self._front, self._passed) + room
+
+    def _make_room(self) -> None:
+        """Drop the audio that exceeds what is kept."""
+        while self._kept.size > self._room:
+            if not (self._gaps.kept and self._drop_gap()):
+                self._kept.drop_first()
+
+    def _drop_gap(self) -> bool:
+        """Drop audio of a gap to make room, unless there is other audio that was passed over."""
+        if self._kept.begin < self._passed - self._margin:
+            return False
+        self._gaps.drop_first()
+        self._move_horizon()
+        return True
+
+    def _drop_silence(self) -> None:
+        """Drop injected silence that would be sent before all other audio."""
+        if self._kept.begin == self._front > 0:
+            self._kept.drop_silence()
+
+    def _aligned(self, position: int) -> int:
+        return position - position % self._align
