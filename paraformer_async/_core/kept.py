@@ -33,21 +33,20 @@ class Kept:
 
     def release_before(self, position: int) -> None:
         """Drop what was sent before *position*."""
-        pieces, begin, size = self.pieces, self.begin, self.size
+        pieces, begin = self.pieces, self.begin
         while pieces and begin < position:
             first = pieces.popleft()
-            length, surplus = len(first.data), position - begin
             if first.injected:
-                size -= length
-                self.silence -= length
-            elif length <= surplus:
-                size -= length
-                begin += length
-            else:
-                pieces.appendleft(Audio(memoryview(first.data)[surplus:]))
-                size -= surplus
-                begin = position
-        self.begin, self.size = begin, size
+                self.size -= len(first.data)
+                self.silence -= len(first.data)
+                continue
+            end = begin + len(first.data)
+            if end > position:
+                pieces.appendleft(Audio(memoryview(first.data)[position - begin :]))
+                end = position
+            begin = end
+        self.size -= begin - self.begin
+        self.begin = begin
 
     def drop_first(self) -> None:
         """Drop the first piece."""

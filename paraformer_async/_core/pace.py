@@ -26,18 +26,28 @@ class Pace:
             all that may be sent before it counts as ahead, is kept.
 
     Attributes:
-        bytes_per_second: Of the audio; `None` while it is unknown.
         held_until: When held-back audio is no longer ahead; infinity if none is held back.
     """
 
     def __init__(self, bytes_per_second: int | None, keep: float = 60.0) -> None:
-        self.bytes_per_second: int | None = bytes_per_second
         self._lead = min(_LEAD, keep / 8)
         self._longest = keep * 3 / 4 - self._lead
         self._behind = 0.0  # seconds between the end of the audio and the clock, when last accepted
         self._accepted_at = -inf
         self._was_full = False
+        self._seconds_per_byte = 0.0  # of a source whose clock is fast
+        self.bytes_per_second = bytes_per_second
         self.held_until = inf
+
+    @property
+    def bytes_per_second(self) -> int | None:
+        """Of the audio; `None` while it is unknown."""
+        return self._bytes_per_second
+
+    @bytes_per_second.setter
+    def bytes_per_second(self, value: int | None) -> None:
+        self._bytes_per_second = value
+        self._seconds_per_byte = 1 / (value * _DRIFT) if value else 0.0
 
     def accept(self, size: int, now: float, *, is_full: bool) -> None:
         """
@@ -48,21 +58,25 @@ class Pace:
             now: The time.
             is_full: Whether the source has to wait from here on. Live audio gathers meanwhile.
         """
-        if not self.bytes_per_second:
-            return
-        seconds = size / (self.bytes_per_second * _DRIFT)
+        seconds = size * self._seconds_per_byte
         behind = self._behind + now - self._accepted_at
-        if not self._was_full:  # an idle source is only late by its latest chunk
-            behind = max(self._behind, min(behind, max(seconds, self._lead)))
-        self._behind = min(behind, self._longest) - seconds
+        if behind > self._lead:
+            behind = self._credited(behind, seconds)
+        self._behind = behind - seconds
         self._accepted_at = now
         self._was_full = is_full
 
+    def _credited(self, behind: float, seconds: float) -> float:
+        """Return how much of the time that audio is *behind* counts."""
+        if not self._was_full:  # an idle source is only late by its latest chunk
+            behind = max(self._behind, min(behind, max(seconds, self._lead)))
+        return min(behind, self._longest)
+
     def is_ahead(self, waiting: int, now: float) -> bool:
         """Return whether audio is ahead after which *waiting* more bytes have been accepted."""
-        if not self.bytes_per_second:
+        if not self._bytes_per_second:
             return False
-        later = waiting / (self.bytes_per_second * _DRIFT)
+        later = waiting * self._seconds_per_byte
         due = self._accepted_at - self._behind - later - self._lead
         self.held_until = due if due > now else inf
         return due > now
