@@ -15,7 +15,7 @@ from paraformer_async._core.framing import FILE_FRAME_MS, FRAME_MS
 from paraformer_async._net.choose import TransportOption, factory_of, require_transport
 from paraformer_async.audio.files import open_audio
 from paraformer_async.audio.source import Source, chunks
-from paraformer_async.errors import AudioError, InvalidOptionError
+from paraformer_async.errors import InvalidOptionError
 from paraformer_async.middleware import Heartbeat, LatencyMeter, Middleware, Stack
 from paraformer_async.observing import Observer, Statistics
 from paraformer_async.options.checks import require_kind
@@ -246,7 +246,12 @@ class AsyncRecognizer(Enterable):
         **overrides: Unpack[Overrides],
     ) -> Transcript:
         """
-        Recognize a file: wav, flac, ogg (Vorbis, Opus) or mp3, mono, at its own sample rate.
+        Recognize an audio or video file.
+
+        Reads wav, flac, ogg (Vorbis, Opus), mp3, aiff and caf; with the extra `av` also m4a, mp4,
+        webm, mkv, aac, amr, speex, wma, and more. The content decides, not the name. Channels are
+        mixed to mono. Audio is sent at the rate of the file, or at the only one that the model
+        accepts. A file that was cut off is recognized as far as it goes, and a warning is logged.
 
         After a lost connection, the file is read again as far as necessary. Cancellation ends the
         recognition and closes the file.
@@ -259,15 +264,17 @@ class AsyncRecognizer(Enterable):
 
         Raises:
             OSError: The file cannot be opened (FileNotFoundError and others).
-            AudioError: The file cannot be read as audio, or the model does not accept its rate.
+            AudioError: The file cannot be read as audio.
+            MissingExtraError: The file needs the extra `av`: its format, or to convert its rate.
             ParaformerError: The recognition failed.
         """
         self._opened().require_open()
         options = self._with(overrides)
         if inspect.iscoroutinefunction(on_result):
             raise InvalidOptionError("on_result", "is called, not awaited: it must be a function")
-        async with open_audio(path) as audio:
-            _check_rate(options, audio.sample_rate)
+        model = MODELS.get(options.model)
+        rate = model.sample_rate if model else None
+        async with open_audio(path, sample_rate=rate) as audio:
             options = replace(options, format="pcm", sample_rate=audio.sample_rate)
             stream = self._open(audio, options, frame_ms=FILE_FRAME_MS)
             finals: list[Sentence] = []
@@ -334,13 +341,3 @@ def _made(factory: Callable[[], Middleware]) -> Middleware:
             "middleware", f"{factory!r} returns no Middleware of paraformer_async.middleware"
         )
     return middleware
-
-
-def _check_rate(options: Options, sample_rate: int) -> None:
-    model = MODELS.get(options.model)
-    if model and model.sample_rate not in (None, sample_rate):
-        raise AudioError(
-            f"the file is sampled at {sample_rate} Hz, but {options.model} requires "
-            f"{model.sample_rate} Hz",
-            hint="convert the file, or use paraformer-realtime-v2, which accepts any rate",
-        )

@@ -1,5 +1,5 @@
 """
-Audio files as audio sources: every format soundfile reads (WAV, FLAC, Ogg Vorbis/Opus, MP3, …).
+Audio files as audio sources: WAV, FLAC, Ogg, MP3, …; with PyAV also MP4, AAC, AMR, video, ….
 
 Files are read in worker threads, one chunk at a time, so the event loop never blocks on the disk.
 """
@@ -12,7 +12,8 @@ from pathlib import Path
 
 from anyio import CapacityLimiter, to_thread
 
-from paraformer_async.audio.reading import FileReader
+from paraformer_async.audio.opening import open_regular
+from paraformer_async.audio.readers import Reader, open_reader
 from paraformer_async.errors import InvalidOptionError
 
 __all__ = ["AudioFile", "open_audio"]
@@ -22,33 +23,38 @@ _log = logging.getLogger("paraformer_async")
 
 @asynccontextmanager
 async def open_audio(
-    path: str | os.PathLike[str], *, chunk_ms: int = 1000
+    path: str | os.PathLike[str], *, chunk_ms: int = 1000, sample_rate: int | None = None
 ) -> AsyncGenerator["AudioFile", None]:
     """
     Open an audio file for reading, and close it on exit.
 
     Args:
-        path: The file: a regular file on disk. Must be mono.
+        path: The file: a regular file on disk. Several channels are mixed.
         chunk_ms: Length of each chunk in ms.
+        sample_rate: Rate in Hz to convert to; `None` for that of the file.
 
     Raises:
         FileNotFoundError, IsADirectoryError, PermissionError: As raised by `open`.
         InvalidOptionError: *path* is not a path.
-        AudioError: The file is not a regular file, cannot be decoded, contains no audio, or has
-            more than one channel.
+        AudioError: The file is not a regular file, cannot be decoded, or contains no audio.
+        MissingExtraError: It needs a decoder or a resampler that is not installed.
 
     Can be canceled between disk reads; the file is closed then, too.
     """
     file = _path(path)
     # A limiter for each file, not the shared one: a file on a slow disk makes no other file wait.
     limiter = CapacityLimiter(1)
-    opened: list[FileReader] = []  # filled by the thread: a canceled call returns nothing
+    opened: list[Reader] = []  # filled by the thread: a canceled call returns nothing
     try:
-        await to_thread.run_sync(lambda: opened.append(FileReader(file)), limiter=limiter)
+        await to_thread.run_sync(_open, file, sample_rate, opened, limiter=limiter)
         yield AudioFile(opened[0], chunk_ms, limiter)
     finally:
         for reader in opened:
             reader.close()
+
+
+def _open(path: Path, sample_rate: int | None, opened: list[Reader]) -> None:
+    opened.append(open_reader(open_regular(path), path, sample_rate))
 
 
 class AudioFile:
@@ -60,14 +66,14 @@ class AudioFile:
     logged.
 
     Attributes:
-        sample_rate: Sample rate in Hz.
-        channels: Number of channels; always 1 for now.
+        sample_rate: Sample rate in Hz of what it yields.
+        channels: Number of channels in the file; they are mixed to mono.
         frames: Number of samples declared by the file, 0 if unknown; it may contain fewer or more.
-        format: Container as named by libsndfile, for example `WAV`, `FLAC`, `OGG`, `MP3`.
-        subtype: Encoding as named by libsndfile, for example `PCM_16`, `OPUS`.
+        format: Container, for example `WAV`, `FLAC`, `OGG`, `MP4/M4A`.
+        subtype: Codec, for example `PCM_16`, `OPUS`, `aac (LC)`.
     """
 
-    def __init__(self, reader: FileReader, chunk_ms: int, limiter: CapacityLimiter) -> None:
+    def __init__(self, reader: Reader, chunk_ms: int, limiter: CapacityLimiter) -> None:
         self._reader = reader
         self._limiter = limiter
         self._is_used = self._is_read = False

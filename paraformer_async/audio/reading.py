@@ -2,11 +2,12 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import IO, TYPE_CHECKING, Literal
 
+from paraformer_async.audio.decoding.mixing import Downmix
 from paraformer_async.audio.decoding.samples import float_to_s16le, native_dtype, open_sequential
 from paraformer_async.audio.hints import conversion, shown
-from paraformer_async.audio.opening import open_regular, scan_file, undecodable
+from paraformer_async.audio.opening import scan_file, undecodable
 from paraformer_async.audio.regions import Region
 from paraformer_async.audio.sections import Scan, Section, ends_early
 from paraformer_async.errors import AudioError
@@ -32,35 +33,37 @@ class FileReader:
     Attributes:
         path: The file, for messages.
         rate: Sample rate in Hz.
-        channels: Number of channels.
+        channels: Number of channels in the file; they are mixed.
         format: Container as named by libsndfile.
         subtype: Encoding as named by libsndfile.
         frames: Number of samples declared; 0 if unknown.
         done: Number of samples before the current position.
 
+    Args:
+        raw: The open file; it can seek. Closed with the reader.
+        path: Its path, for messages.
+
     Raises:
-        OSError: As raised by `open`.
-        AudioError: The file cannot be decoded, contains no audio, or has more than one channel.
+        OSError: The file cannot be read.
+        UndecodableFile: libsndfile cannot decode the file.
+        AudioError: It contains no audio, or its format changes in the middle.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, raw: IO[bytes], path: Path) -> None:
         self.path: str = shown(path)
         self._path = path
-        self._raw = raw = open_regular(path)
+        self._raw = raw
         self._damage: Exception | None = None
         self.done: int = 0
-        try:
-            self._status = os.fstat(raw.fileno())
-            scan = scan_file(raw, path)
-            self._remark = scan.remark
-            self._is_counted = scan.declared is not None
-            self._sections = self._usable(scan.sections)
-            self._start(0)
-            self.frames: int = self._declared_frames(scan)
-            _check(self, self._sound, path)
-        except BaseException:
-            raw.close()
-            raise
+        self._status = os.fstat(raw.fileno())
+        scan = scan_file(raw, path)
+        self._remark = scan.remark
+        self._is_counted = scan.declared is not None
+        self._sections = self._usable(scan.sections)
+        self._start(0)
+        self.frames: int = self._declared_frames(scan)
+        if self._sound.frames == 0:
+            raise AudioError(f"{self.path} contains no audio: it has a header but no samples")
 
     def read(self, count: int) -> bytes:
         """
@@ -104,16 +107,17 @@ class FileReader:
         self.done = 0
         self._sound.close()
         self._start(0)
-        if len(self._sections) == 1 and self._is_exact():
+        if len(self._sections) == 1 and self._is_exact() and self.channels == 1:
             self.done = min(frame, self._sound.frames)
             self._sound.seek(self.done)
 
     def remark(self) -> str:
         """Return what is wrong with the file, now that all of it was read; empty if nothing is."""
         declared, contained = self.frames / self.rate, self.done / self.rate
+        remark = self._remark
         if not self._is_counted and declared - contained > _TOLERANCE:
-            return ends_early(declared, contained)
-        return self._remark
+            remark = ends_early(declared, contained)
+        return "; ".join(filter(None, (remark, self._mixer.remark())))
 
     def close(self) -> None:
         """Close the file; idempotent."""
@@ -159,6 +163,10 @@ class FileReader:
         self.format: str = self._sound.format
         self.subtype: str = self._sound.subtype
         self._dtype: Literal["int16", "float32"] = native_dtype(self.subtype)
+        if self.channels > 1:
+            self._dtype = "float32"
+        if number == 0:
+            self._mixer = Downmix()
 
     def _declared_frames(self, scan: Scan) -> int:
         if scan.declared is not None:
@@ -172,17 +180,26 @@ class FileReader:
     def _read_block(self, left: int) -> bytes:
         import soundfile
 
-        width = 4 if self._dtype == "float32" else 2
+        width = (4 if self._dtype == "float32" else 2) * self.channels
         buffer = bytearray((left if self._is_exact() else min(left, _BLOCK)) * width)
         try:
             count: int = self._sound.buffer_read_into(buffer, self._dtype)
         except soundfile.LibsndfileError as error:
-            self._damage = error
+            if not self._region.is_at_end:
+                self._damage = error
+            elif not self.frames:
+                self._remark = "was cut off in its last frame"
             return b""
         if not count:
             self._damage = self._region.failure
-        samples = bytes(memoryview(buffer)[: count * width])
-        return float_to_s16le(samples) if width == 4 else samples
+        samples = memoryview(buffer)[: count * width]
+        return bytes(samples) if self._dtype == "int16" else self._mixed(samples)
+
+    def _mixed(self, samples: memoryview) -> bytes:
+        import numpy as np
+
+        floats = np.frombuffer(samples, np.float32).reshape(-1, self.channels)
+        return float_to_s16le(self._mixer.mix(floats, self.rate))
 
     def _failed(self, damage: Exception) -> AudioError:
         where = f"after {self.done / self.rate:.2f} s"
@@ -193,13 +210,3 @@ class FileReader:
             error = AudioError(f"{self.path} is damaged {where}{of} of audio")
         error.__cause__ = damage
         return error
-
-
-def _check(reader: FileReader, sound: "SoundFile", path: Path) -> None:
-    if sound.frames == 0:
-        raise AudioError(f"{reader.path} contains no audio: it has a header but no samples")
-    if reader.channels > 1:
-        raise AudioError(
-            f"{reader.path} has {reader.channels} channels; recognition needs mono audio",
-            hint=f"downmix it first, for example: {conversion(path)}",
-        )

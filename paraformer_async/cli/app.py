@@ -74,7 +74,9 @@ def transcribe(
     files: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FILE", help="Audio files: wav, flac, ogg or mp3; mono.", show_default=False
+            metavar="FILE",
+            help="Audio files: wav, flac, ogg, mp3; with the extra av also m4a, amr, video, ...",
+            show_default=False,
         ),
     ],
     local: Annotated[

@@ -6,6 +6,7 @@ import socket
 import struct
 import threading
 from pathlib import Path
+from typing import IO
 
 import anyio
 import numpy as np
@@ -324,14 +325,14 @@ async def test_slow_disks_starve_nobody(tmp_path: Path, monkeypatch: pytest.Monk
     slow = tmp_path / "slow.wav"
     slow.write_bytes(path.read_bytes())
     released = threading.Event()
-    open_file = files.FileReader
+    open_file = files.open_reader
 
-    def open_slowly(file: Path) -> object:
-        if file == slow:
+    def open_slowly(file: IO[bytes], path: Path, rate: int | None) -> object:
+        if path == slow:
             released.wait(10)
-        return open_file(file)
+        return open_file(file, path, rate)
 
-    monkeypatch.setattr(files, "FileReader", open_slowly)
+    monkeypatch.setattr(files, "open_reader", open_slowly)
     async with anyio.create_task_group() as tasks:
         try:
             for _ in range(60):

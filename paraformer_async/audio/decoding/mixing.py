@@ -1,0 +1,59 @@
+"""Several channels to one, without the words that a plain mean would cancel out."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["Downmix"]
+
+_CANCELED = 0.01  # of the power of the channels: a mean of up to 100 of them keeps more
+_AUDIBLE = 1e-8  # power, of full scale: -80 dBFS
+_TOO_LITTLE = 0.1  # seconds of canceling that are not worth a remark
+
+
+class Downmix:
+    """
+    Mixes the channels of one file to mono: their mean, or the loudest one where they cancel out.
+
+    Channels of opposite phases cancel each other: their mean is silence. That is decided block by
+    block, so the same blocks give the same samples.
+    """
+
+    def __init__(self) -> None:
+        self._canceled = 0.0
+
+    def mix(self, samples: "NDArray[np.float32]", rate: int) -> "NDArray[np.float32]":
+        """
+        Return one block as mono.
+
+        Args:
+            samples: float32 in [-1, 1], of shape [samples, channels]; NaN is silence.
+            rate: Sample rate in Hz.
+
+        Returns:
+            float32, of shape [samples].
+        """
+        import numpy as np
+
+        samples = np.nan_to_num(samples)
+        if samples.shape[1] == 1:
+            return samples[:, 0]
+        mono: Any = samples.mean(axis=1, dtype=np.float64)
+        powers = np.square(samples, dtype=np.float64).mean(axis=0) if len(samples) else np.zeros(1)
+        power = powers.mean()
+        if power > _AUDIBLE and np.square(mono).mean() < _CANCELED * power:
+            self._canceled += len(samples) / rate
+            mono = samples[:, powers.argmax()]
+        mixed: NDArray[np.float32] = np.ascontiguousarray(mono, np.float32)
+        return mixed
+
+    def remark(self) -> str:
+        """Return what was noticed in all blocks; empty if nothing was."""
+        if self._canceled < _TOO_LITTLE:
+            return ""
+        return (
+            f"has channels of opposite phases, which cancel each other out: for "
+            f"{self._canceled:.2f} s, only the loudest was used"
+        )
