@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from paraformer_async.audio.probing import AudioProbe, probe
     from paraformer_async.errors import (
         AudioError,
         AudioLostError,
@@ -43,6 +44,7 @@ __all__ = [
     "AudioError",
     "AudioGap",
     "AudioLostError",
+    "AudioProbe",
     "AuthenticationError",
     "ConnectError",
     "ConnectionLostError",
@@ -68,12 +70,14 @@ __all__ = [
     "Usage",
     "UsageError",
     "Word",
+    "probe",
     "workspace_endpoint",
 ]
 
 _MODULES = {
     "AsyncRecognizer": "recognizer",
     "AudioGap": "results",
+    "AudioProbe": "audio.probing",
     "Latency": "results",
     "PoolLimits": "options.policies",
     "RecognitionResult": "results",
@@ -85,6 +89,7 @@ _MODULES = {
     "Transcript": "transcript",
     "Usage": "results",
     "Word": "results",
+    "probe": "audio.probing",
     "workspace_endpoint": "options.endpoint",
 }
 

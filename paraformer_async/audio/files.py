@@ -119,6 +119,19 @@ class AudioFile:
             _log.warning("%s %s", reader.path, remark)
         self._is_read = True
 
+    async def measure(self) -> str:
+        """
+        Decode all of it, so that `duration` is measured; return what is wrong with the file.
+
+        Raises:
+            AudioError: The file is damaged.
+        """
+        self._is_used = True
+        while await to_thread.run_sync(self._reader.read, self._chunk, limiter=self._limiter):
+            self._decoded = self._reader.done
+        self._is_read = True
+        return self._reader.remark()
+
 
 def _path(path: object) -> Path:
     """Return *path* as a path, or raise."""

@@ -19,6 +19,7 @@ import typer
 
 import paraformer_async
 from paraformer_async.cli.output import OutputFormat, report_error
+from paraformer_async.cli.probe import probe_files
 from paraformer_async.cli.serve import run_service
 from paraformer_async.cli.transcribe import transcribe_files
 from paraformer_async.errors import InvalidOptionError, ParaformerError
@@ -126,6 +127,24 @@ def transcribe(
         )
 
     _exit_with(run)
+
+
+@app.command()
+def probe(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE", help="Audio files.", show_default=False)
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print a list of JSON objects.")] = False,
+    model: Annotated[
+        str, typer.Option(metavar="NAME", help="Name of the model.")
+    ] = "paraformer-realtime-v2",
+) -> None:
+    """
+    Show what audio files are, and what would be sent of them.
+
+    Each file is decoded to its end: the duration is that of the audio in it. Needs no key.
+    """
+    _exit_with(lambda: probe_files(files, model=model, as_json=as_json))
 
 
 @app.command()
