@@ -61,6 +61,7 @@ class FfmpegReader:
         self._path = path
         self._raw = raw
         self._guess = guess
+        self._failure: OSError | None = None
         self._status = os.fstat(raw.fileno())
         require_playable(raw, path, guess.demuxer)
         first = self._start()
@@ -75,16 +76,15 @@ class FfmpegReader:
         Return up to *count* samples, fewer only at the end; none there.
 
         Raises:
-            AudioError: The file cannot be read on.
+            AudioError: The file cannot be read on. What was read before that is returned first.
         """
         try:
             while len(self._left) < 2 * count and (more := next(self._pcm, None)) is not None:
                 self._left += more
         except OSError as error:
-            where = f"after {self.done / self.rate:.2f} s"
-            raise AudioError(
-                f"{self.path} cannot be read {where}: {error.strerror or error}"
-            ) from error
+            self._failure = error
+        if self._failure and not self._left:
+            raise self._failed(self._failure)
         pcm = bytes(self._left[: 2 * count])
         del self._left[: 2 * count]
         self.done += len(pcm) // 2
@@ -127,6 +127,7 @@ class FfmpegReader:
         self._mixer = Downmix()
         self._left = bytearray()
         self.done: int = 0
+        self._failure = None
         self._lost = 0.0
         self._is_cut = False
         frames = self._frames()
@@ -162,6 +163,12 @@ class FfmpegReader:
             f"has {count} audio tracks; only number {number} was read" if count > 1 else ""
         )
         return streams.audio[number - 1]
+
+    def _failed(self, failure: OSError) -> AudioError:
+        where = f"after {self.done / self.rate:.2f} s"
+        error = AudioError(f"{self.path} cannot be read {where}: {failure.strerror or failure}")
+        error.__cause__ = failure
+        return error
 
     def _declared(self) -> float:
         """Return the seconds of audio that the file declares; 0 if it declares none."""

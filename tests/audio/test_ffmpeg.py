@@ -183,6 +183,16 @@ async def test_a_disk_that_fails(tmp_path: Path) -> None:
                 pass
 
 
+async def test_a_size_that_cannot_be(tmp_path: Path) -> None:
+    """A damaged size that leads beyond any file is no failure of the disk."""
+    path = make(tmp_path / "a.caf", RISING, "caf", "pcm_s16be")
+    data = bytearray(path.read_bytes())
+    data[data.index(b"chan") + 5] = 0xA2
+    path.write_bytes(data)
+    samples, _ = await read(path)
+    assert np.array_equal(samples, RISING)
+
+
 async def test_mp4_without_its_index(tmp_path: Path) -> None:
     """A recording whose index was never written, because it comes last, is named as such."""
     path = make(tmp_path / "a.m4a", RISING, "", "aac")

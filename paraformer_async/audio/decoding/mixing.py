@@ -1,6 +1,7 @@
 """Several channels to one, without the words that a plain mean would cancel out."""
 
-from typing import TYPE_CHECKING, Any
+from functools import reduce
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,7 +30,8 @@ class Downmix:
         Return one block as mono.
 
         Args:
-            samples: float32 in [-1, 1], of shape [samples, channels]; NaN is silence.
+            samples: float32 in [-1, 1], of shape [samples, channels]; NaN in one of several is
+                silence.
             rate: Sample rate in Hz.
 
         Returns:
@@ -37,17 +39,19 @@ class Downmix:
         """
         import numpy as np
 
-        samples = np.nan_to_num(samples)
         if samples.shape[1] == 1:
             return samples[:, 0]
-        mono: Any = samples.mean(axis=1, dtype=np.float64)
-        powers = np.square(samples, dtype=np.float64).mean(axis=0) if len(samples) else np.zeros(1)
-        power = powers.mean()
-        if power > _AUDIBLE and np.square(mono).mean() < _CANCELED * power:
-            self._canceled += len(samples) / rate
-            mono = samples[:, powers.argmax()]
-        mixed: NDArray[np.float32] = np.ascontiguousarray(mono, np.float32)
-        return mixed
+        mono, powers = _mean(samples)
+        power = sum(powers) / len(powers)
+        if not np.isfinite(power):
+            samples = np.nan_to_num(samples, posinf=1.0, neginf=-1.0)
+            mono, powers = _mean(samples)
+            power = sum(powers) / len(powers)
+        size = len(mono)
+        if power > _AUDIBLE * size and np.dot(mono, mono) < _CANCELED * power:
+            self._canceled += size / rate
+            return np.ascontiguousarray(samples[:, powers.index(max(powers))])
+        return mono
 
     def remark(self) -> str:
         """Return what was noticed in all blocks; empty if nothing was."""
@@ -57,3 +61,12 @@ class Downmix:
             f"has channels of opposite phases, which cancel each other out: for "
             f"{self._canceled:.2f} s, only the loudest was used"
         )
+
+
+def _mean(samples: "NDArray[np.float32]") -> "tuple[NDArray[np.float32], list[float]]":
+    """Return the mean of the channels, and the power of each, as a sum of squares."""
+    import numpy as np
+
+    channels = [np.ascontiguousarray(channel) for channel in samples.T]
+    mono = (reduce(np.add, channels) / len(channels)).astype(np.float32, copy=False)
+    return mono, [float(np.dot(channel, channel)) for channel in channels]
