@@ -13,6 +13,7 @@ from paraformer_async._client.entering import Enterable
 from paraformer_async._client.hub import Hub, not_open
 from paraformer_async._core.framing import FILE_FRAME_MS, FRAME_MS
 from paraformer_async._net.choose import TransportOption, factory_of, require_transport
+from paraformer_async.audio.companding import expander, expanding
 from paraformer_async.audio.files import open_audio
 from paraformer_async.audio.source import Source, chunks
 from paraformer_async.errors import InvalidOptionError
@@ -87,6 +88,8 @@ class AsyncRecognizer(Enterable):
         transport: Opens connections: `"aiohttp"`, `"picows"` (extra `fast`), or a callable that
             returns a `TransportFactory` of your own; see `paraformer_async.transports`.
         pool: Limits of connections and of the submission of tasks.
+        encoding: Encoding of streamed PCM: `"mulaw"` or `"alaw"` for the frames of telephony
+            (G.711; by default at 8000 Hz), which are converted; `None` for s16le.
         middleware: Factories of middleware, outermost first; the built-in ones are innermost. If
             one handles outgoing audio, no source is read again after a lost connection.
         reconnect: How lost connections are replaced; `None` to fail at once.
@@ -137,6 +140,7 @@ class AsyncRecognizer(Enterable):
         transport: TransportOption = "aiohttp",
         pool: PoolLimits = PoolLimits(),
         # Behavior
+        encoding: str | None = None,
         middleware: Sequence[Callable[[], Middleware]] = (),
         reconnect: Reconnect | None = Reconnect(),
         timeouts: Timeouts = Timeouts(),
@@ -172,6 +176,7 @@ class AsyncRecognizer(Enterable):
             headers=headers,
             proxy=proxy,
             ssl=ssl,
+            encoding=encoding,
             middleware=middleware,
             reconnect=reconnect,
             timeouts=timeouts,
@@ -275,7 +280,8 @@ class AsyncRecognizer(Enterable):
         model = MODELS.get(options.model)
         rate = model.sample_rate if model else None
         async with open_audio(path, sample_rate=rate) as audio:
-            options = replace(options, format="pcm", sample_rate=audio.sample_rate)
+            rate = audio.sample_rate
+            options = replace(options, format="pcm", sample_rate=rate, encoding=None)
             stream = self._open(audio, options, frame_ms=FILE_FRAME_MS)
             finals: list[Sentence] = []
             unsettled: Sentence | None = None
@@ -323,10 +329,13 @@ class AsyncRecognizer(Enterable):
             given.append(Heartbeat())
         latency = LatencyMeter()
         source = None if audio is None else chunks(audio)
+        expand = expander(options.encoding) if options.encoding else None
+        if source and expand:
+            source = expanding(source, expand)
         run = client.make_run(
             options, Stack([*given, latency]), source, frame_ms=frame_ms or options.frame_ms
         )
-        return RecognitionStream(run, latency, client)
+        return RecognitionStream(run, latency, client, expand)
 
     def _opened(self) -> Hub:
         if self._client is None:

@@ -11,6 +11,7 @@ from paraformer_async.errors import InvalidOptionError
 from paraformer_async.options.checks import (
     is_whole,
     require_address,
+    require_choice,
     require_flag,
     require_function,
     require_json,
@@ -22,7 +23,7 @@ from paraformer_async.options.checks import (
     shown,
 )
 from paraformer_async.options.policies import Reconnect, Timeouts
-from paraformer_async.options.service import FRAME_MS_ALLOWED, WORKSPACE_ID
+from paraformer_async.options.service import ENCODINGS, FRAME_MS_ALLOWED, WORKSPACE_ID
 
 __all__ = ["CHECKS"]
 
@@ -76,6 +77,11 @@ def _check_ssl(name: str, value: object) -> None:
         require_kind(name, value, SSLContext, "an ssl.SSLContext, like that of your own CA")
 
 
+def _check_encoding(name: str, value: object) -> None:
+    if value is not None:
+        require_choice(name, value, ENCODINGS)
+
+
 def _check_middleware(name: str, value: object) -> None:
     for factory in require_sequence(name, value, "a list of factories, like [Heartbeat]"):
         if not callable(factory):
@@ -115,6 +121,7 @@ CHECKS: Mapping[str, Callable[[str, object], None]] = {
     "headers": _check_headers,
     "proxy": _check_proxy,
     "ssl": _check_ssl,
+    "encoding": _check_encoding,
     "middleware": _check_middleware,
     "reconnect": _check_reconnect,
     "timeouts": _check_timeouts,

@@ -22,7 +22,7 @@ from paraformer_async.options.endpoint import endpoint_of_environment, shown_add
 from paraformer_async.options.models import MODELS, rate_of
 from paraformer_async.options.parameters import PARAMETERS, Place, check
 from paraformer_async.options.policies import Reconnect, Timeouts
-from paraformer_async.options.service import FRAME_MS, UNCOMPRESSED
+from paraformer_async.options.service import FRAME_MS, TELEPHONY_RATE, UNCOMPRESSED
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -86,6 +86,7 @@ class Options(Struct, frozen=True, kw_only=True):
     proxy: str | None = None
     ssl: "SSLContext | None" = None
     # Behavior
+    encoding: str | None = None
     middleware: "Sequence[Callable[[], Middleware]]" = ()
     reconnect: Reconnect | None = Reconnect()
     timeouts: Timeouts = Timeouts()
@@ -99,7 +100,8 @@ class Options(Struct, frozen=True, kw_only=True):
             check_option(name, getattr(self, name))
         rate: object = self.sample_rate
         if rate is None or isinstance(rate, _RateOfModel):
-            force_setattr(self, "sample_rate", _RateOfModel(rate_of(self.model)))
+            default = TELEPHONY_RATE if self.encoding else rate_of(self.model)
+            force_setattr(self, "sample_rate", _RateOfModel(default))
         given = self._given()
         check(self.model, given)
         for name, value in {"model": self.model, **given}.items():
@@ -159,6 +161,10 @@ class Options(Struct, frozen=True, kw_only=True):
                 hint="decode the audio to PCM first, or send your own silence with "
                 'parameters={"heartbeat": True}',
             )
+        if self.encoding and self.format != "pcm":
+            raise InvalidOptionError(
+                "encoding", f"{self.encoding} is for samples without a header, not {self.format}"
+            )
         for name in self.parameters:
             if name in given:
                 raise InvalidOptionError(
@@ -199,6 +205,7 @@ class Overrides(TypedDict, total=False):
     headers: Mapping[str, str]
     proxy: str | None
     ssl: "SSLContext | None"
+    encoding: str | None
     middleware: "Sequence[Callable[[], Middleware]]"
     reconnect: Reconnect | None
     timeouts: Timeouts
