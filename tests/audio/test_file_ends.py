@@ -159,6 +159,10 @@ async def test_flac_of_unknown_length(tmp_path: Path, caplog: pytest.LogCaptureF
     assert np.array_equal(samples, NOISE)
     assert 4.0 == audio.duration
     assert "" == caplog.text
+    path.write_bytes(flac[: len(flac) // 2])
+    samples, _ = await read(path)
+    assert np.array_equal(samples, NOISE[: len(samples)])
+    assert "was cut off in its last frame" in caplog.text
 
 
 @pytest.mark.parametrize("riff", [0, 8, 36, 4088, 0xFFFF_FFFF])
