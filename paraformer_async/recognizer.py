@@ -231,10 +231,10 @@ class AsyncRecognizer(Enterable):
         Args:
             audio: Where the audio comes from: an async iterable of bytes, an async reader such as
                 the `stdout` of an asyncio process, any iterable of bytes (read in a thread, a
-                little ahead), a binary file, or the bytes themselves, also as an array of int16
-                (floats are refused). `None` to call `send`. After a lost connection, files on
-                disk and audio in memory are read again as far as necessary; of any other source,
-                `Reconnect.keep` seconds are kept.
+                little ahead), a binary file, or the bytes themselves. In place of bytes: arrays of
+                int16 or of floats in [-1, 1], mono, or of shape [samples, channels]. `None` to call
+                `send`. After a lost connection, files on disk and audio in memory are read again as
+                far as necessary; of any other source, `Reconnect.keep` seconds are kept.
             overrides: Options that differ for this recognition.
 
         Raises:
