@@ -6,6 +6,7 @@ from typing import IO, TYPE_CHECKING, Literal
 
 from paraformer_async.audio.decoding.mixing import Downmix
 from paraformer_async.audio.decoding.samples import float_to_s16le, native_dtype, open_sequential
+from paraformer_async.audio.decoding.scale import full_scale
 from paraformer_async.audio.hints import conversion, shown
 from paraformer_async.audio.opening import scan_file, undecodable
 from paraformer_async.audio.regions import Region
@@ -22,6 +23,7 @@ __all__ = ["FileReader"]
 _BLOCK = 1024
 _EXACT = ("PCM_", "FLOAT", "DOUBLE", "ULAW", "ALAW")
 _EXACT_FORMATS = ("WAV", "WAVEX", "RF64", "AIFF", "AU")
+_UNBOUNDED = ("FLOAT", "DOUBLE")  # encodings whose samples may have another scale
 _UNKNOWN_LENGTH = 1 << 38  # samples: more than any file holds
 _TOLERANCE = 0.1  # seconds; codecs delay, and declare what they cut off at the end
 
@@ -117,7 +119,10 @@ class FileReader:
         remark = self._remark
         if not self._is_counted and declared - contained > _TOLERANCE:
             remark = ends_early(declared, contained)
-        return "; ".join(filter(None, (remark, self._mixer.remark())))
+        scale = ""
+        if self._full_scale != 1.0:
+            scale = f"has float samples beyond 1.0: they were divided by {self._full_scale:.0f}"
+        return "; ".join(filter(None, (remark, scale, self._mixer.remark())))
 
     def close(self) -> None:
         """Close the file; idempotent."""
@@ -128,12 +133,15 @@ class FileReader:
         """Return the sections that can be decoded; they must be of one kind."""
         import soundfile
 
+        self._full_scale = 1.0
         usable: list[Section] = []
         kinds: set[tuple[int, int]] = set()
         for section in sections:
             try:
                 with self._open_section(section)[0] as sound:
                     kinds.add((sound.samplerate, sound.channels))
+                    if sound.subtype in _UNBOUNDED:
+                        self._full_scale = max(self._full_scale, full_scale(sound))
             except soundfile.LibsndfileError as error:
                 if not usable:
                     raise undecodable(self._raw, self._path) from error
@@ -199,6 +207,8 @@ class FileReader:
         import numpy as np
 
         floats = np.frombuffer(samples, np.float32).reshape(-1, self.channels)
+        if self._full_scale != 1.0:
+            floats = floats / np.float32(self._full_scale)
         return float_to_s16le(self._mixer.mix(floats, self.rate))
 
     def _failed(self, damage: Exception) -> AudioError:

@@ -77,9 +77,21 @@ async def test_lossy(tmp_path: Path, format: str, subtype: str) -> None:
 
 async def test_float_clips(tmp_path: Path) -> None:
     """Float samples beyond full scale are clipped, not wrapped."""
-    samples = np.array([1.5, -1.5, 1.0, -1.0, np.nan])
+    samples = np.array([1.5, -1.5, 1.0, -1.0, np.nan, np.inf, -np.inf])
     got = await read(write(tmp_path / "a.wav", samples, "FLOAT"))
-    assert got.tolist() == [32767, -32768, 32767, -32768, 0]
+    assert got.tolist() == [32767, -32768, 32767, -32768, 0, 32767, -32768]
+
+
+@pytest.mark.parametrize("subtype", ["FLOAT", "DOUBLE"])
+@pytest.mark.parametrize("bits", [16, 24, 32])
+async def test_floats_of_another_scale(
+    tmp_path: Path, subtype: str, bits: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Float samples of the scale of integers are scaled, quiet ones too; a warning says so."""
+    samples = np.concatenate([np.zeros(RATE), RAMP]) * float(1 << bits - 16)
+    got = await read(write(tmp_path / "a.wav", samples, subtype))
+    assert np.array_equal(got[RATE:], RAMP)
+    assert f"divided by {1 << bits - 1}" in caplog.text
 
 
 async def test_attributes_and_chunks(tmp_path: Path) -> None:
