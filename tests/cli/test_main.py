@@ -48,7 +48,9 @@ def test_script(run: Run) -> None:
     assert run("--version").stdout == run("--version", command=(script,)).stdout
 
 
-@pytest.mark.parametrize("arguments", [("-h",), ("transcribe", "--help"), ("serve", "--help")])
+@pytest.mark.parametrize(
+    "arguments", [("-h",), ("transcribe", "--help"), ("probe", "--help"), ("serve", "--help")]
+)
 def test_help(run: Run, arguments: tuple[str, ...]) -> None:
     """Help is plain ASCII in at most 80 columns, so any console displays it correctly."""
     done = run(*arguments)
