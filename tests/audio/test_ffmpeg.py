@@ -73,6 +73,16 @@ async def test_formats(tmp_path: Path, name: str, caplog: pytest.LogCaptureFixtu
     assert "" == caplog.text
 
 
+async def test_amr(tmp_path: Path) -> None:
+    """The duration of AMR is that of its frames, whatever the average rate would make of it."""
+    path = tmp_path / "a.amr"
+    frames = [b"\x3c" + bytes(31)] * 50 + [b"\x04" + bytes(12)] * 100  # 12.2 and 4.75 kbit/s
+    path.write_bytes(b"#!AMR\n" + b"".join(frames))
+    samples, audio = await read(path)
+    assert ("AMR-NB", 8000, 3.0) == (audio.format, audio.sample_rate, audio.duration)
+    assert 3 * 8000 == len(samples)
+
+
 @pytest.mark.parametrize(
     ("name", "codec"), [("a.mka", "pcm_s16le"), ("a.mka", "pcm_s32le"), ("a.m4a", "alac")]
 )
