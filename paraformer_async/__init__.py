@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from paraformer_async.audio.probing import AudioProbe, probe
     from paraformer_async.errors import (
         AudioError,
         AudioLostError,
@@ -52,6 +53,7 @@ __all__ = [
     "AudioError",
     "AudioGap",
     "AudioLostError",
+    "AudioProbe",
     "AuthenticationError",
     "ConnectError",
     "ConnectionLostError",
@@ -81,11 +83,13 @@ __all__ = [
     "Usage",
     "UsageError",
     "Word",
+    "probe",
 ]
 
 _MODULES = {
     "AsyncRecognizer": "recognizer",
     "AudioGap": "results",
+    "AudioProbe": "audio.probing",
     "Latency": "results",
     "Overhead": "results",
     "PoolLimits": "options.policies",
@@ -100,6 +104,7 @@ _MODULES = {
     "Translation": "results",
     "Usage": "results",
     "Word": "results",
+    "probe": "audio.probing",
 }
 
 

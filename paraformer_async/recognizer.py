@@ -13,9 +13,10 @@ from paraformer_async._client.entering import Enterable
 from paraformer_async._client.hub import Hub, not_open
 from paraformer_async._core.framing import FILE_FRAME_MS, FRAME_MS
 from paraformer_async._net.choose import TransportOption, factory_of, require_transport
+from paraformer_async.audio.companding import expander, expanding
 from paraformer_async.audio.files import open_audio
 from paraformer_async.audio.source import Source, chunks
-from paraformer_async.errors import AudioError, InvalidOptionError
+from paraformer_async.errors import InvalidOptionError
 from paraformer_async.finals import FinalSentences
 from paraformer_async.middleware import Heartbeat, LatencyMeter, Middleware, Stack
 from paraformer_async.observing import Observer, Statistics
@@ -100,6 +101,8 @@ class AsyncRecognizer(Enterable):
         transport: Opens connections: `"aiohttp"`, `"picows"` (extra `fast`), or a callable that
             returns a `TransportFactory` of your own; see `paraformer_async.transports`.
         pool: Limits of connections and of the submission of tasks.
+        encoding: Encoding of streamed PCM: `"mulaw"` or `"alaw"` for the frames of telephony
+            (G.711; by default at 8000 Hz), which are converted; `None` for s16le.
         middleware: Factories of middleware, outermost first; the built-in ones are innermost. If
             one handles outgoing audio, no source is read again after a lost connection.
         reconnect: How lost connections are replaced; `None` to fail at once.
@@ -156,6 +159,7 @@ class AsyncRecognizer(Enterable):
         transport: TransportOption = "aiohttp",
         pool: PoolLimits = PoolLimits(),
         # Behavior
+        encoding: str | None = None,
         middleware: Sequence[Callable[[], Middleware]] = (),
         reconnect: Reconnect | None = Reconnect(),
         rollover: Rollover | None = None,
@@ -196,6 +200,7 @@ class AsyncRecognizer(Enterable):
             headers=headers,
             proxy=proxy,
             ssl=ssl,
+            encoding=encoding,
             middleware=middleware,
             reconnect=reconnect,
             rollover=rollover,
@@ -251,10 +256,10 @@ class AsyncRecognizer(Enterable):
         Args:
             audio: Where the audio comes from: an async iterable of bytes, an async reader such as
                 the `stdout` of an asyncio process, any iterable of bytes (read in a thread, a
-                little ahead), a binary file, or the bytes themselves, also as an array of int16
-                (floats are refused). `None` to call `send`. After a lost connection, files on
-                disk and audio in memory are read again as far as necessary; of any other source,
-                `Reconnect.keep` seconds are kept.
+                little ahead), a binary file, or the bytes themselves. In place of bytes: arrays of
+                int16 or of floats in [-1, 1], mono, or of shape [samples, channels]. `None` to call
+                `send`. After a lost connection, files on disk and audio in memory are read again as
+                far as necessary; of any other source, `Reconnect.keep` seconds are kept.
             overrides: Options that differ for this recognition.
 
         Raises:
@@ -271,7 +276,12 @@ class AsyncRecognizer(Enterable):
         **overrides: Unpack[Overrides],
     ) -> Transcript:
         """
-        Recognize a file: wav, flac, ogg (Vorbis, Opus) or mp3, mono, at its own sample rate.
+        Recognize an audio or video file.
+
+        Reads wav, flac, ogg (Vorbis, Opus), mp3, aiff and caf; with the extra `av` also m4a, mp4,
+        webm, mkv, aac, amr, speex, wma, and more. The content decides, not the name. Channels are
+        mixed to mono. Audio is sent at the rate of the file, or at the only one that the model
+        accepts. A file that was cut off is recognized as far as it goes, and a warning is logged.
 
         After a lost connection, the file is read again as far as necessary. Cancellation ends the
         recognition and closes the file.
@@ -285,16 +295,19 @@ class AsyncRecognizer(Enterable):
 
         Raises:
             OSError: The file cannot be opened (FileNotFoundError and others).
-            AudioError: The file cannot be read as audio, or the model does not accept its rate.
+            AudioError: The file cannot be read as audio.
+            MissingExtraError: The file needs the extra `av`: its format, or to convert its rate.
             ParaformerError: The recognition failed.
         """
         self._opened().require_open()
         options = self._with(overrides)
         if inspect.iscoroutinefunction(on_result):
             raise InvalidOptionError("on_result", "is called, not awaited: it must be a function")
-        async with open_audio(path) as audio:
-            _check_rate(options, audio.sample_rate)
-            options = replace(options, format="pcm", sample_rate=audio.sample_rate)
+        model = MODELS.get(options.model)
+        rate = model.sample_rate if model else None
+        async with open_audio(path, sample_rate=rate) as audio:
+            rate = audio.sample_rate
+            options = replace(options, format="pcm", sample_rate=rate, encoding=None)
             stream = self._open(audio, options, frame_ms=FILE_FRAME_MS)
             finals = FinalSentences()
             translations: list[Translation] = []
@@ -354,10 +367,13 @@ class AsyncRecognizer(Enterable):
             given.append(Heartbeat())
         latency = LatencyMeter()
         source = None if audio is None else chunks(audio)
+        expand = expander(options.encoding) if options.encoding else None
+        if source and expand:
+            source = expanding(source, expand)
         run = client.make_run(
             options, Stack([*given, latency]), source, frame_ms=frame_ms or options.frame_ms
         )
-        return RecognitionStream(run, latency, client)
+        return RecognitionStream(run, latency, client, expand)
 
     def _opened(self) -> Hub:
         if self._client is None:
@@ -372,13 +388,3 @@ def _made(factory: Callable[[], Middleware]) -> Middleware:
             "middleware", f"{factory!r} returns no Middleware of paraformer_async.middleware"
         )
     return middleware
-
-
-def _check_rate(options: Options, sample_rate: int) -> None:
-    model = MODELS.get(options.model)
-    if model and model.sample_rate not in (None, sample_rate):
-        raise AudioError(
-            f"the file is sampled at {sample_rate} Hz, but {options.model} requires "
-            f"{model.sample_rate} Hz",
-            hint="convert the file, or use paraformer-realtime-v2, which accepts any rate",
-        )

@@ -48,10 +48,17 @@ class RecognitionStream(Enterable):
     the event loop of the recognizer, by any number of tasks.
     """
 
-    def __init__(self, run: Run, latency: LatencyMeter, hub: Hub) -> None:
+    def __init__(
+        self,
+        run: Run,
+        latency: LatencyMeter,
+        hub: Hub,
+        expand: Callable[[bytes], bytes] | None = None,
+    ) -> None:
         self._run = run
         self._latency = latency
         self._hub = hub
+        self._expand = expand
         self._is_begun = False
         self._is_entered = False
         self._is_seen = False
@@ -104,7 +111,8 @@ class RecognitionStream(Enterable):
         Calls are served in order. Cancellation is safe: either all of the audio is sent, or none.
 
         Args:
-            audio: Any number of bytes, in the stream's format; PCM is s16le mono.
+            audio: Any number of bytes, in the stream's format; PCM is s16le mono, or
+                of `encoding`.
 
         Raises:
             UsageError: The stream was not entered, has a source, or was finished; or this is
@@ -113,6 +121,8 @@ class RecognitionStream(Enterable):
         """
         self._require_push()
         chunk = immutable(audio)
+        if self._expand is not None:
+            chunk = self._expand(chunk)
         self._raise_failure()
         try:
             await self._run.sender.send(chunk)

@@ -1,5 +1,5 @@
 """
-Audio files as audio sources: every format soundfile reads (WAV, FLAC, Ogg Vorbis/Opus, MP3, …).
+Audio files as audio sources: WAV, FLAC, Ogg, MP3, …; with PyAV also MP4, AAC, AMR, video, ….
 
 Files are read in worker threads, one chunk at a time, so the event loop never blocks on the disk.
 Pipes are copied to a temporary file first.
@@ -17,7 +17,7 @@ from anyio import CapacityLimiter, to_thread
 from paraformer_async.audio.descriptors import is_on_disk
 from paraformer_async.audio.hints import STANDARD_INPUT
 from paraformer_async.audio.opening import open_file
-from paraformer_async.audio.reading import FileReader
+from paraformer_async.audio.readers import Reader, open_reader
 from paraformer_async.audio.spooling import spool
 from paraformer_async.errors import InvalidOptionError
 
@@ -28,21 +28,23 @@ _log = logging.getLogger("paraformer_async")
 
 @asynccontextmanager
 async def open_audio(
-    path: str | os.PathLike[str], *, chunk_ms: int = 1000
+    path: str | os.PathLike[str], *, chunk_ms: int = 1000, sample_rate: int | None = None
 ) -> AsyncGenerator["AudioFile", None]:
     """
     Open an audio file for reading, and close it on exit.
 
     Args:
-        path: The file, a named pipe, or `-` for standard input; mono. What is no file on disk is
-            copied to a temporary one first, to its end.
+        path: The file, a named pipe, or `-` for standard input. What is no file on disk is copied
+            to a temporary one first, to its end. Several channels are mixed.
         chunk_ms: Length of each chunk in ms.
+        sample_rate: Rate in Hz to convert to; `None` for that of the file.
 
     Raises:
         FileNotFoundError, IsADirectoryError, PermissionError: As raised by `open`.
         InvalidOptionError: *path* is not a path.
-        AudioError: The file is a socket, a device or a terminal, cannot be decoded, contains no
-            audio, or has more than one channel.
+        AudioError: The file is a socket, a device or a terminal, cannot be decoded, or contains no
+            audio.
+        MissingExtraError: It needs a decoder or a resampler that is not installed.
 
     Can be canceled between disk reads, and while a pipe is silent; the file is closed then, too.
     """
@@ -53,7 +55,7 @@ async def open_audio(
         file = await to_thread.run_sync(_open, name, opened, limiter=limiter)
         if name == STANDARD_INPUT or not is_on_disk(file):
             file = opened.enter_context(await spool(file, name))
-        reader = await to_thread.run_sync(_start, file, name, opened, limiter=limiter)
+        reader = await to_thread.run_sync(_start, file, name, sample_rate, opened, limiter=limiter)
         yield AudioFile(reader, chunk_ms, limiter)
 
 
@@ -62,8 +64,8 @@ def _open(path: Path, opened: ExitStack) -> IO[bytes]:
     return file if path == STANDARD_INPUT else opened.enter_context(file)
 
 
-def _start(file: IO[bytes], path: Path, opened: ExitStack) -> FileReader:
-    reader = FileReader(file, path)
+def _start(file: IO[bytes], path: Path, sample_rate: int | None, opened: ExitStack) -> Reader:
+    reader = open_reader(file, path, sample_rate)
     opened.callback(reader.close)
     return reader
 
@@ -77,14 +79,14 @@ class AudioFile:
     logged.
 
     Attributes:
-        sample_rate: Sample rate in Hz.
-        channels: Number of channels; always 1 for now.
+        sample_rate: Sample rate in Hz of what it yields.
+        channels: Number of channels in the file; they are mixed to mono.
         frames: Number of samples declared by the file, 0 if unknown; it may contain fewer or more.
-        format: Container as named by libsndfile, for example `WAV`, `FLAC`, `OGG`, `MP3`.
-        subtype: Encoding as named by libsndfile, for example `PCM_16`, `OPUS`.
+        format: Container, for example `WAV`, `FLAC`, `OGG`, `MP4/M4A`.
+        subtype: Codec, for example `PCM_16`, `OPUS`, `aac (LC)`.
     """
 
-    def __init__(self, reader: FileReader, chunk_ms: int, limiter: CapacityLimiter) -> None:
+    def __init__(self, reader: Reader, chunk_ms: int, limiter: CapacityLimiter) -> None:
         self._reader = reader
         self._limiter = limiter
         self._is_used = self._is_read = False
@@ -129,6 +131,19 @@ class AudioFile:
         if not self._is_read and (remark := reader.remark()):
             _log.warning("%s %s", reader.path, remark)
         self._is_read = True
+
+    async def measure(self) -> str:
+        """
+        Decode all of it, so that `duration` is measured; return what is wrong with the file.
+
+        Raises:
+            AudioError: The file is damaged.
+        """
+        self._is_used = True
+        while await to_thread.run_sync(self._reader.read, self._chunk, limiter=self._limiter):
+            self._decoded = self._reader.done
+        self._is_read = True
+        return self._reader.remark()
 
 
 def _path(path: object) -> Path:

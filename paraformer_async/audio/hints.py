@@ -21,8 +21,8 @@ def shown(path: Path) -> str:
 
 def cure(path: Path, guess: Guess) -> str:
     """Return what to do about a file that cannot be decoded."""
-    if "Git LFS" in guess.name:
-        return "fetch the audio with: git lfs pull"
+    if guess.advice:
+        return guess.advice
     if guess.is_unknown:
         return (
             "if it holds raw 16-bit mono samples without a header, open it in binary mode and pass "

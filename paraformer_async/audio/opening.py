@@ -11,16 +11,18 @@ import sys
 from pathlib import Path
 from typing import IO, cast
 
-from paraformer_async.audio._sniffing import guess_format
+from paraformer_async.audio._sniffing import Guess, guess_format
 from paraformer_async.audio.hints import STANDARD_INPUT, cure, shown
 from paraformer_async.audio.mpeg import id3_size, is_frame, scan_mpeg
 from paraformer_async.audio.riff import scan_wav
 from paraformer_async.audio.sections import Scan, read_at, scan_flac, scan_ogg, scan_whole
 from paraformer_async.errors import AudioError
 
-__all__ = ["open_file", "scan_file", "undecodable"]
+__all__ = ["UndecodableFile", "look_at", "open_file", "scan_file", "undecodable"]
 
-_ADTS = "AAC (ADTS)"
+
+class UndecodableFile(AudioError):
+    """The decoder at hand cannot decode the file; another one may."""
 
 
 def open_file(path: Path) -> IO[bytes]:
@@ -69,14 +71,12 @@ def scan_file(file: IO[bytes], path: Path) -> Scan:
     Return where the audio of *file* is.
 
     Raises:
-        AudioError: The file is empty, or of a format that libsndfile would take for another.
+        AudioError: The file is empty.
     """
     size = os.fstat(file.fileno()).st_size
     head, audio = _heads(file)
     if not head:
         raise AudioError(f"{shown(path)} contains no audio: the file is empty")
-    if guess_format(audio).name == _ADTS:  # libsndfile may take it for MP3
-        raise undecodable(file, path)
     if head[:4] in (b"RIFF", b"RF64") and head[8:12] == b"WAVE":
         return scan_wav(file, size)
     if head.startswith(b"OggS"):
@@ -88,15 +88,20 @@ def scan_file(file: IO[bytes], path: Path) -> Scan:
     return scan_whole(file, size)
 
 
-def undecodable(file: IO[bytes], path: Path) -> AudioError:
-    """Return the error for a file that cannot be decoded."""
+def look_at(file: IO[bytes]) -> Guess:
+    """Return what a file looks like, behind an ID3 tag if there is one."""
     head, audio = _heads(file)
     guess = guess_format(audio)
-    if guess.is_unknown:
-        guess = guess_format(head)
-    return AudioError(
-        f"{shown(path)} cannot be decoded: it looks like {guess.name}", hint=cure(path, guess)
-    )
+    return guess_format(head) if guess.is_unknown else guess
+
+
+def undecodable(file: IO[bytes], path: Path) -> UndecodableFile:
+    """Return the error for a file that cannot be decoded."""
+    guess = look_at(file)
+    why = f"it looks like {guess.name}"
+    if guess.is_audio:
+        why += ", damaged or of a codec that is not supported"
+    return UndecodableFile(f"{shown(path)} cannot be decoded: {why}", hint=cure(path, guess))
 
 
 def _heads(file: IO[bytes]) -> tuple[bytes, bytes]:

@@ -4,7 +4,9 @@ import os
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Literal
 
+from paraformer_async.audio.decoding.mixing import Downmix
 from paraformer_async.audio.decoding.samples import float_to_s16le, native_dtype, open_sequential
+from paraformer_async.audio.decoding.scale import full_scale
 from paraformer_async.audio.hints import conversion, shown
 from paraformer_async.audio.opening import scan_file, undecodable
 from paraformer_async.audio.regions import Region
@@ -21,6 +23,7 @@ __all__ = ["FileReader"]
 _BLOCK = 1024
 _EXACT = ("PCM_", "FLOAT", "DOUBLE", "ULAW", "ALAW")
 _EXACT_FORMATS = ("WAV", "WAVEX", "RF64", "AIFF", "AU")
+_UNBOUNDED = ("FLOAT", "DOUBLE")  # encodings whose samples may have another scale
 _UNKNOWN_LENGTH = 1 << 38  # samples: more than any file holds
 _TOLERANCE = 0.1  # seconds; codecs delay, and declare what they cut off at the end
 
@@ -32,14 +35,14 @@ class FileReader:
     Attributes:
         path: The file, for messages.
         rate: Sample rate in Hz.
-        channels: Number of channels.
+        channels: Number of channels in the file; they are mixed.
         format: Container as named by libsndfile.
         subtype: Encoding as named by libsndfile.
         frames: Number of samples declared; 0 if unknown.
         done: Number of samples before the current position.
 
     Args:
-        raw: The open file, or a copy of it; it can seek. Closed with the reader, and on errors.
+        raw: The open file, or a copy of it; it can seek. Closed with the reader.
         path: Its path, for messages.
 
     Raises:
@@ -53,18 +56,15 @@ class FileReader:
         self._raw = raw
         self._damage: Exception | None = None
         self.done: int = 0
-        try:
-            self._status = os.fstat(raw.fileno())
-            scan = scan_file(raw, path)
-            self._remark = scan.remark
-            self._is_counted = scan.declared is not None
-            self._sections = self._usable(scan.sections)
-            self._start(0)
-            self.frames: int = self._declared_frames(scan)
-            _check(self, self._sound, path)
-        except BaseException:
-            raw.close()
-            raise
+        self._status = os.fstat(raw.fileno())
+        scan = scan_file(raw, path)
+        self._remark = scan.remark
+        self._is_counted = scan.declared is not None
+        self._sections = self._usable(scan.sections)
+        self._start(0)
+        self.frames: int = self._declared_frames(scan)
+        if self._sound.frames == 0:
+            raise AudioError(f"{self.path} contains no audio: it has a header but no samples")
 
     def read(self, count: int) -> bytes:
         """
@@ -108,16 +108,20 @@ class FileReader:
         self.done = 0
         self._sound.close()
         self._start(0)
-        if len(self._sections) == 1 and self._is_exact():
+        if len(self._sections) == 1 and self._is_exact() and self.channels == 1:
             self.done = min(frame, self._sound.frames)
             self._sound.seek(self.done)
 
     def remark(self) -> str:
         """Return what is wrong with the file, now that all of it was read; empty if nothing is."""
         declared, contained = self.frames / self.rate, self.done / self.rate
+        remark = self._remark
         if not self._is_counted and declared - contained > _TOLERANCE:
-            return ends_early(declared, contained)
-        return self._remark
+            remark = ends_early(declared, contained)
+        scale = ""
+        if self._full_scale != 1.0:
+            scale = f"has float samples beyond 1.0: they were divided by {self._full_scale:.0f}"
+        return "; ".join(filter(None, (remark, scale, self._mixer.remark())))
 
     def close(self) -> None:
         """Close the file; idempotent."""
@@ -128,12 +132,15 @@ class FileReader:
         """Return the sections that can be decoded; they must be of one kind."""
         import soundfile
 
+        self._full_scale = 1.0
         usable: list[Section] = []
         kinds: set[tuple[int, int]] = set()
         for section in sections:
             try:
                 with self._open_section(section)[0] as sound:
                     kinds.add((sound.samplerate, sound.channels))
+                    if sound.subtype in _UNBOUNDED:
+                        self._full_scale = max(self._full_scale, full_scale(sound))
             except soundfile.LibsndfileError as error:
                 if not usable:
                     raise undecodable(self._raw, self._path) from error
@@ -163,6 +170,10 @@ class FileReader:
         self.format: str = self._sound.format
         self.subtype: str = self._sound.subtype
         self._dtype: Literal["int16", "float32"] = native_dtype(self.subtype)
+        if self.channels > 1:
+            self._dtype = "float32"
+        if number == 0:
+            self._mixer = Downmix()
 
     def _declared_frames(self, scan: Scan) -> int:
         if scan.declared is not None:
@@ -176,17 +187,28 @@ class FileReader:
     def _read_block(self, left: int) -> bytes:
         import soundfile
 
-        width = 4 if self._dtype == "float32" else 2
+        width = (4 if self._dtype == "float32" else 2) * self.channels
         buffer = bytearray((left if self._is_exact() else min(left, _BLOCK)) * width)
         try:
             count: int = self._sound.buffer_read_into(buffer, self._dtype)
         except soundfile.LibsndfileError as error:
-            self._damage = error
+            if not self._region.is_at_end:
+                self._damage = error
+            elif not self.frames:
+                self._remark = "was cut off in its last frame"
             return b""
         if not count:
             self._damage = self._region.failure
-        samples = bytes(memoryview(buffer)[: count * width])
-        return float_to_s16le(samples) if width == 4 else samples
+        samples = memoryview(buffer)[: count * width]
+        return bytes(samples) if self._dtype == "int16" else self._mixed(samples)
+
+    def _mixed(self, samples: memoryview) -> bytes:
+        import numpy as np
+
+        floats = np.frombuffer(samples, np.float32).reshape(-1, self.channels)
+        if self._full_scale != 1.0:
+            floats = floats / np.float32(self._full_scale)
+        return float_to_s16le(self._mixer.mix(floats, self.rate))
 
     def _failed(self, damage: Exception) -> AudioError:
         where = f"after {self.done / self.rate:.2f} s"
@@ -197,13 +219,3 @@ class FileReader:
             error = AudioError(f"{self.path} is damaged {where}{of} of audio")
         error.__cause__ = damage
         return error
-
-
-def _check(reader: FileReader, sound: "SoundFile", path: Path) -> None:
-    if sound.frames == 0:
-        raise AudioError(f"{reader.path} contains no audio: it has a header but no samples")
-    if reader.channels > 1:
-        raise AudioError(
-            f"{reader.path} has {reader.channels} channels; recognition needs mono audio",
-            hint=f"downmix it first, for example: {conversion(path)}",
-        )

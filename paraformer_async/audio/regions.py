@@ -52,6 +52,11 @@ class Region:
         """Return the position."""
         return self._position
 
+    @property
+    def is_at_end(self) -> bool:
+        """Whether all bytes were read."""
+        return self._position >= self._size
+
     def readinto(self, buffer: Any) -> int:
         """Fill *buffer*; return the number of bytes, which is less only at the end."""
         view = memoryview(buffer)

@@ -76,7 +76,7 @@ def _section(
         declared = length / byte_rate
         contained = samples / byte_rate
         remark = ends_early(declared, contained) if declared - contained > _TOLERANCE else ""
-    elif samples and length not in _UNKNOWN:
+    elif after is None and samples and length not in _UNKNOWN:
         remark = f"was not completed by its recorder: its header declares {length} bytes of samples"
     if end - start - 8 > _MAX_SIZE:
         return Section(start, end), 0.0, ""

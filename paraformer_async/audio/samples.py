@@ -3,16 +3,19 @@
 import sys
 from typing import Any
 
+from paraformer_async.audio.decoding.mixing import Downmix
+from paraformer_async.audio.decoding.samples import float_to_s16le
 from paraformer_async.errors import InvalidOptionError
 
 __all__ = ["immutable", "is_buffer"]
 
-# Element types of buffers: bytes, and signed 16-bit samples.
+# Element types of buffers: bytes, signed 16-bit samples, and floats.
 _BYTES = ("B", "b", "c", "<B", "<b", "<c")
 _SAMPLES = ("<h", "h", "=h", "@h") if sys.byteorder == "little" else ("<h",)
-_FLOATS = ("f", "d", "e", "g")
-_HINT = "audio is 16-bit little-endian mono PCM; convert an int16 array with .tobytes()"
-_FLOAT_HINT = 'convert floats in [-1, 1] with (samples.clip(-1, 1) * 32767).astype("<i2")'
+_FLOATS = ("f", "d", "e", "<f", "<d", "<e")
+_HINT = "audio is 16-bit little-endian PCM, or an array of int16 or of floats in [-1, 1]"
+_MOST_CHANNELS = 64
+_LOUDEST = 2.0  # of full scale: louder floats are of another scale
 
 
 def is_buffer(source: object) -> bool:
@@ -29,42 +32,68 @@ def immutable(chunk: object) -> bytes:
     Return *chunk* as bytes, copying anything but bytes: a buffer may be reused by its owner.
 
     Takes all buffers (`bytearray`, `memoryview`, `array.array`, numpy arrays, buffers of cffi and
-    ctypes) whose elements are bytes or int16, contiguous or not. Floats and other integers are
-    refused, not converted.
+    ctypes) whose elements are bytes, int16, or floats in [-1, 1], contiguous or not. Samples of
+    shape [samples, channels] are mixed to mono. Floats and channels need numpy.
 
     Raises:
-        InvalidOptionError: *chunk* is not a buffer, or one of another element type, or of several
-            channels.
+        InvalidOptionError: *chunk* is not a buffer, or one of another element type, shape or scale.
     """
     if type(chunk) is bytes:
         return chunk
     if isinstance(chunk, bytes | bytearray):
         return bytes(chunk)
-    view: memoryview[Any]
+    view = _view_of(chunk)
+    shape: tuple[int, ...] = view.shape or ()
+    is_mono = max(shape, default=1) == view.nbytes // view.itemsize
+    if is_mono and view.format not in _FLOATS:
+        return view.tobytes()
+    if view.format in _BYTES or not (is_mono or _has_channels(shape)):
+        raise InvalidOptionError(
+            "audio",
+            f"a {type(chunk).__name__} of shape {shape} is not of shape [samples, channels]",
+            hint="pass its transpose, or one channel",
+        )
+    return _mono(view, is_mono=is_mono)
+
+
+def _view_of(chunk: object) -> "memoryview[Any]":
+    """Return a view of a buffer of bytes or samples, or raise."""
     try:
-        view = memoryview(chunk)  # type: ignore[arg-type]
+        view: memoryview[Any] = memoryview(chunk)  # type: ignore[arg-type]
     except (TypeError, ValueError, BufferError):
         raise InvalidOptionError(
             "audio", f"must be bytes, not {type(chunk).__name__}", hint=_HINT
         ) from None
-    if view.format.endswith(_FLOATS):
-        raise InvalidOptionError(
-            "audio", f"a {type(chunk).__name__} of floats is not accepted", hint=_FLOAT_HINT
-        )
-    if view.format not in (*_BYTES, *_SAMPLES):
+    if view.format not in (*_BYTES, *_SAMPLES, *_FLOATS):
         raise InvalidOptionError(
             "audio",
-            f"a {type(chunk).__name__} of elements {view.format!r} is neither bytes nor int16",
+            f"a {type(chunk).__name__} of elements {view.format!r} is neither bytes, int16 nor "
+            "floats",
             hint=_HINT,
         )
-    if (
-        view.ndim != 1
-        and view.shape is not None
-        and max(view.shape, default=1) != view.nbytes // view.itemsize
-    ):
-        raise InvalidOptionError(
-            "audio",
-            f"a {type(chunk).__name__} of shape {view.shape} has several channels",
-            hint="recognition needs mono audio: pass one channel",
-        )
-    return view.tobytes()
+    return view
+
+
+def _has_channels(shape: tuple[int, ...]) -> bool:
+    return len(shape) == 2 and 1 <= shape[1] <= min(_MOST_CHANNELS, max(shape[0], 2))
+
+
+def _mono(view: "memoryview[Any]", *, is_mono: bool) -> bytes:
+    """Return samples as s16le mono; those of several channels have two dimensions."""
+    import numpy as np
+
+    samples: Any = np.asarray(view)
+    if is_mono:
+        samples = samples.reshape(-1, 1)
+    if view.format in _FLOATS:
+        loudest = np.abs(samples[np.isfinite(samples)]).max(initial=0)
+        if loudest > _LOUDEST:
+            raise InvalidOptionError(
+                "audio",
+                f"floats must be in [-1, 1], and one is {loudest:g}",
+                hint="divide samples of the scale of int16 by 32768",
+            )
+        samples = samples.astype(np.float32)
+    else:
+        samples = samples.astype(np.float32) / 32768
+    return float_to_s16le(Downmix().mix(samples, 1))

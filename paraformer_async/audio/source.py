@@ -29,7 +29,7 @@ __all__ = ["Chunk", "Chunks", "Rewindable", "Source", "chunks", "immutable"]
 
 
 class Buffer(Protocol):
-    """What `memoryview` takes: bytes, arrays of int16, buffers of C libraries."""
+    """What `memoryview` takes: bytes, arrays of int16 or floats, buffers of C libraries."""
 
     def __buffer__(self, flags: int, /) -> memoryview:
         """Return a view of the memory (PEP 688)."""
@@ -101,7 +101,7 @@ def chunks(source: Source) -> Chunks:
     """
     Return an async iterable over the audio of *source*; pass each chunk to `immutable`.
 
-    Accepts a buffer (bytes, an array of int16, …), a binary file, a list or tuple, an async reader
+    Accepts a buffer (bytes, an array of samples), a binary file, a list or tuple, an async reader
     or iterable, or any other iterable. Files and plain iterables are read in a dedicated thread, so
     they may block. Closing the chunks closes a generator; any other source stays open.
 

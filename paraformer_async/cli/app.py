@@ -11,6 +11,7 @@ from paraformer_async.cli.access import RegionOption, WorkspaceOption
 from paraformer_async.cli.hotwords import hotwords
 from paraformer_async.cli.models import page_of_model, table_of_models
 from paraformer_async.cli.output import OutputFormat, write_result
+from paraformer_async.cli.probe import probe_files
 from paraformer_async.cli.running import exit_with
 from paraformer_async.cli.serve import run_service
 from paraformer_async.cli.token import token
@@ -67,7 +68,8 @@ def transcribe(
         list[Path],
         typer.Argument(
             metavar="FILE",
-            help="Audio files: wav, flac, ogg or mp3; mono. - is standard input.",
+            help="Audio files: wav, flac, ogg, mp3; with the extra av also m4a, amr, video, ...;"
+            " - is standard input.",
             show_default=False,
         ),
     ],
@@ -149,6 +151,24 @@ def models(
         return 0
 
     exit_with(run)
+
+
+@app.command()
+def probe(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE", help="Audio files.", show_default=False)
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print a list of JSON objects.")] = False,
+    model: Annotated[
+        str, typer.Option(metavar="NAME", help="Name of the model.")
+    ] = "paraformer-realtime-v2",
+) -> None:
+    """
+    Show what audio files are, and what would be sent of them.
+
+    Each file is decoded to its end: the duration is that of the audio in it. Needs no key.
+    """
+    exit_with(lambda: probe_files(files, model=model, as_json=as_json))
 
 
 @app.command()

@@ -24,6 +24,7 @@ __all__ = [
     "OutputFormat",
     "ProgressDisplay",
     "describe",
+    "encodable",
     "error_text",
     "printable",
     "render",
@@ -118,13 +119,13 @@ def render_json(document: list[dict[str, Any]] | dict[str, Any]) -> str:
 
 def describe(path: Path, outcome: Transcript | Exception) -> dict[str, Any]:
     """Return the JSON object for one file: its transcript, or its error."""
-    name = _encodable(str(path))
+    name = encodable(str(path))
     if isinstance(outcome, Exception):
-        return {"path": name, "text": "", "sentences": [], "error": _encodable(error_text(outcome))}
+        return {"path": name, "text": "", "sentences": [], "error": encodable(error_text(outcome))}
     return {"path": name, **outcome.to_dict()}
 
 
-def _encodable(text: str) -> str:
+def encodable(text: str) -> str:
     """Escape bytes of a file name that are not valid UTF-8: JSON cannot represent them."""
     return text.encode(errors="backslashreplace").decode()
 

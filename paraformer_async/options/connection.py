@@ -11,6 +11,7 @@ from paraformer_async.errors import InvalidOptionError
 from paraformer_async.options.checks import (
     is_whole,
     require_address,
+    require_choice,
     require_flag,
     require_function,
     require_json,
@@ -23,7 +24,7 @@ from paraformer_async.options.checks import (
 )
 from paraformer_async.options.endpoint import check_region, check_workspace
 from paraformer_async.options.policies import Reconnect, Rollover, Timeouts
-from paraformer_async.options.service import FRAME_MS_ALLOWED
+from paraformer_async.options.service import ENCODINGS, FRAME_MS_ALLOWED
 
 __all__ = ["CHECKS"]
 
@@ -70,6 +71,11 @@ def _check_ssl(name: str, value: object) -> None:
         from ssl import SSLContext  # slow to import
 
         require_kind(name, value, SSLContext, "an ssl.SSLContext, like that of your own CA")
+
+
+def _check_encoding(name: str, value: object) -> None:
+    if value is not None:
+        require_choice(name, value, ENCODINGS)
 
 
 def _check_middleware(name: str, value: object) -> None:
@@ -119,6 +125,7 @@ CHECKS: Mapping[str, Callable[[str, object], None]] = {
     "headers": _check_headers,
     "proxy": _check_proxy,
     "ssl": _check_ssl,
+    "encoding": _check_encoding,
     "middleware": _check_middleware,
     "reconnect": _check_reconnect,
     "rollover": _check_rollover,

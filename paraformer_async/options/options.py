@@ -29,7 +29,7 @@ from paraformer_async.options.endpoint import (
 from paraformer_async.options.models import MODELS, rate_of
 from paraformer_async.options.parameters import PARAMETERS, Place, check
 from paraformer_async.options.policies import Reconnect, Rollover, Timeouts
-from paraformer_async.options.service import FRAME_MS, UNCOMPRESSED
+from paraformer_async.options.service import FRAME_MS, TELEPHONY_RATE, UNCOMPRESSED
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -96,6 +96,7 @@ class Options(Struct, frozen=True, kw_only=True):
     proxy: str | None = None
     ssl: "SSLContext | None" = None
     # Behavior
+    encoding: str | None = None
     middleware: "Sequence[Callable[[], Middleware]]" = ()
     reconnect: Reconnect | None = Reconnect()
     rollover: Rollover | None = None
@@ -110,7 +111,8 @@ class Options(Struct, frozen=True, kw_only=True):
             check_option(name, getattr(self, name))
         rate: object = self.sample_rate
         if rate is None or isinstance(rate, _RateOfModel):
-            force_setattr(self, "sample_rate", _RateOfModel(rate_of(self.model)))
+            default = TELEPHONY_RATE if self.encoding else rate_of(self.model)
+            force_setattr(self, "sample_rate", _RateOfModel(default))
         given = self._given()
         check(self.model, given)
         for name, value in {"model": self.model, **given}.items():
@@ -196,6 +198,10 @@ class Options(Struct, frozen=True, kw_only=True):
                 hint="decode the audio to PCM first, or send your own silence with "
                 'parameters={"heartbeat": True}',
             )
+        if self.encoding and self.format != "pcm":
+            raise InvalidOptionError(
+                "encoding", f"{self.encoding} is for samples without a header, not {self.format}"
+            )
         if self.rollover and self.format not in UNCOMPRESSED:
             raise InvalidOptionError(
                 "rollover",
@@ -253,6 +259,7 @@ class Overrides(TypedDict, total=False):
     headers: Mapping[str, str]
     proxy: str | None
     ssl: "SSLContext | None"
+    encoding: str | None
     middleware: "Sequence[Callable[[], Middleware]]"
     reconnect: Reconnect | None
     rollover: Rollover | None

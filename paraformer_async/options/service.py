@@ -41,6 +41,8 @@ TASKS_PER_MINUTE: Final = 1200
 # Audio
 FORMATS: Final = ("pcm", "wav", "mp3", "opus", "speex", "aac", "amr")  # [API]
 UNCOMPRESSED: Final = ("pcm", "wav")  # those whose bytes can be converted to time
+ENCODINGS: Final = ("mulaw", "alaw")  # not of the service: we convert them to pcm
+TELEPHONY_RATE: Final = 8000  # Hz, of these encodings (ITU-T G.711)
 SAMPLE_RATE: Final = 16000  # Hz, what is assumed when neither the user nor the model names one
 # Hz. "Any rate" [API]; outside of this no audio format has one, and no decoder of ours works.
 SAMPLE_RATES: Final = range(1000, 384_001)

@@ -159,6 +159,10 @@ async def test_flac_of_unknown_length(tmp_path: Path, caplog: pytest.LogCaptureF
     assert np.array_equal(samples, NOISE)
     assert 4.0 == audio.duration
     assert "" == caplog.text
+    path.write_bytes(flac[: len(flac) // 2])
+    samples, _ = await read(path)
+    assert np.array_equal(samples, NOISE[: len(samples)])
+    assert "was cut off in its last frame" in caplog.text
 
 
 @pytest.mark.parametrize("riff", [0, 8, 36, 4088, 0xFFFF_FFFF])
@@ -316,14 +320,14 @@ async def test_slow_disks_starve_nobody(tmp_path: Path, monkeypatch: pytest.Monk
     slow = tmp_path / "slow.wav"
     slow.write_bytes(path.read_bytes())
     released = threading.Event()
-    open_file = files.FileReader
+    open_file = files.open_reader
 
-    def open_slowly(file: IO[bytes], path: Path) -> object:
+    def open_slowly(file: IO[bytes], path: Path, rate: int | None) -> object:
         if path == slow:
             released.wait(10)
-        return open_file(file, path)
+        return open_file(file, path, rate)
 
-    monkeypatch.setattr(files, "FileReader", open_slowly)
+    monkeypatch.setattr(files, "open_reader", open_slowly)
     async with anyio.create_task_group() as tasks:
         try:
             for _ in range(60):

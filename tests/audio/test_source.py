@@ -470,21 +470,41 @@ async def test_coroutine_as_a_source() -> None:
     [
         (["text"], "must be bytes, not str"),
         (iter([3]), "must be bytes, not int"),
-        ([np.zeros(2, np.float32)], "floats"),
-        (np.zeros(2), "floats"),
-        (array("f", [1.0]), "floats"),
-        (np.zeros(2, np.float16), "floats"),
-        (np.zeros(2, ">i2"), "neither bytes nor int16"),
-        (np.zeros(2, np.int32), "neither bytes nor int16"),
-        (np.zeros(2, np.uint16), "neither bytes nor int16"),
-        (array("H", [1]), "neither bytes nor int16"),
-        (np.zeros((4, 2), np.int16), "several channels"),
-        (iter([np.zeros((2, 4), np.int16)]), "several channels"),
+        ([np.array([0.5, 900.0], np.float32)], r"\[-1, 1\], and one is 900"),
+        (np.array([-32768.0, np.nan]), r"\[-1, 1\], and one is 32768"),
+        (np.zeros(2, ">f4"), "neither bytes, int16 nor floats"),
+        (np.zeros(2, ">i2"), "neither bytes, int16 nor floats"),
+        (np.zeros(2, np.int32), "neither bytes, int16 nor floats"),
+        (np.zeros(2, np.uint16), "neither bytes, int16 nor floats"),
+        (array("H", [1]), "neither bytes, int16 nor floats"),
+        (np.zeros((4, 2), np.uint8), r"shape \[samples, channels\]"),
+        (np.zeros((2, 4), np.float32), r"shape \[samples, channels\]"),
+        (iter([np.zeros((2, 400), np.int16)]), r"shape \[samples, channels\]"),
+        (np.zeros((2, 2, 2), np.int16), r"shape \[samples, channels\]"),
     ],
     ids=str,
 )
 async def test_source_that_does_not_yield_bytes(source: Any, message: str) -> None:
-    """A source of anything but bytes or int16 is refused with an error that names what came."""
+    """A source of anything but samples is refused with an error that names what came."""
     with pytest.raises(InvalidOptionError, match=message) as caught:
         await collect(source)
-    assert "int" in caught.value.hint or "float" in caught.value.hint or "mono" in caught.value.hint
+    assert any(word in caught.value.hint for word in ("int16", "transpose"))
+
+
+@pytest.mark.parametrize("kind", ["f2", "f4", "f8"])
+async def test_floats(kind: str) -> None:
+    """Floats in [-1, 1] are converted at full scale; beyond, they are clipped; NaN is silence."""
+    samples = np.array([0.5, -0.25, 0.0, 1.0, -1.0, 1.5, np.nan], kind)
+    expected = np.array([16384, -8192, 0, 32767, -32768, 32767, 0], "<i2").tobytes()
+    assert expected == await join(samples) == await join(iter([samples[:, None]]))
+    assert expected == await join(np.stack([samples] * 3, axis=1))
+    assert np.array([8192], "<i2").tobytes() == await join(array("f", [0.25]))
+
+
+async def test_channels() -> None:
+    """Samples of several channels are mixed; where they cancel each other out, one is used."""
+    left = (np.sin(np.arange(4000) * 0.1) * 8000).astype("<i2")
+    assert left.tobytes() == await join(np.stack([left, left], axis=1))
+    assert left.tobytes() == await join(np.stack([left, -left], axis=1))
+    mixed = await join(iter([np.stack([left, 0 * left], axis=1)[::2]]))
+    assert np.array_equal(np.frombuffer(mixed, "<i2"), np.rint(left[::2] / 2))

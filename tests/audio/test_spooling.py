@@ -174,10 +174,9 @@ async def test_errors_name_standard_input(tmp_path: Path, monkeypatch: pytest.Mo
     put_in_place_of_stdin(monkeypatch, io.BytesIO())
     with pytest.raises(AudioError, match="standard input contains no audio"):
         await read(STDIN)
-    stereo = encoded(np.stack([NOISE, NOISE], axis=1))
-    put_in_place_of_stdin(monkeypatch, io.BytesIO(stereo))
+    put_in_place_of_stdin(monkeypatch, io.BytesIO(b"#!SILK_V3"))
     command = "ffmpeg -i - -ac 1 -ar 16000 audio.wav"
-    with pytest.raises(AudioError, match=f"standard input has 2 channels.*{command}"):
+    with pytest.raises(AudioError, match=f"standard input .*SILK.*{command}"):
         await read(STDIN)
 
 

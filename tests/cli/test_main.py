@@ -54,6 +54,7 @@ def test_script(run: Run) -> None:
         ("-h",),
         ("transcribe", "--help"),
         ("models", "--help"),
+        ("probe", "--help"),
         ("serve", "--help"),
         ("token", "--help"),
         ("hotwords", "-h"),

@@ -9,10 +9,12 @@ import time
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 from anyio.from_thread import BlockingPortal
 
 from paraformer_async import AsyncRecognizer, Reconnect
+from tests.audio.making import make
 from tests.cli.conftest import COMMAND, WITHOUT, Call, Gate, Run, silence
 
 WORDS = "word-0001 word-0002 word-0003 word-0004 word-0005"
@@ -160,17 +162,27 @@ def test_usage(call: Call) -> None:
 
 
 def test_unusable_audio(run: Run, tmp_path: Path) -> None:
-    """Stereo, a folder and a text file are reported in one line each, naming the file once."""
-    silence(tmp_path / "stereo.wav", channels=2)
+    """An empty file, a folder and a text file are reported in one line each, naming them once."""
+    (tmp_path / "empty.wav").touch()
     (tmp_path / "text.wav").write_text("not audio", encoding="utf-8")
 
-    done = run(*SCRIPTED, "stereo.wav", tmp_path, "text.wav")
+    done = run(*SCRIPTED, "empty.wav", tmp_path, "text.wav")
 
-    stereo, folder, text = done.stderr.splitlines()
+    empty, folder, text = done.stderr.splitlines()
     assert 1 == done.returncode
-    assert stereo.startswith("paraformer-async: stereo.wav has 2 channels")
+    assert empty.startswith("paraformer-async: empty.wav contains no audio")
     assert folder.startswith(f"paraformer-async: {tmp_path}: ")
     assert text.startswith("paraformer-async: text.wav cannot be decoded: it looks like text")
+
+
+def test_video(run: Run, tmp_path: Path) -> None:
+    """A video is transcribed like any other file."""
+    samples = np.zeros(15_000, np.int16)
+    path = make(tmp_path / "a.mp4", samples, "mp4", "aac", video=True)
+
+    done = run(*SCRIPTED, path)
+
+    assert (0, WORDS + "\n", "") == (done.returncode, done.stdout, done.stderr)
 
 
 def test_unreachable_service(call: Call, one_second: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ import soundfile
 from paraformer_async import Reconnect
 from paraformer_async._client.sender import Sender
 from paraformer_async.testing import Drop, ScriptedServer, marked, marks
+from tests.audio.making import make
 from tests.integration.marked import BLOCKS, LENGTH, assert_complete, recognizer_for, results_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
@@ -60,6 +61,18 @@ async def test_joined_file(tmp_path: Path, format: str) -> None:
         parts.append(file.getvalue())
     path = tmp_path / "a"
     path.write_bytes(b"".join(parts))
+    async with ScriptedServer(marks(sentence_ms=5000), faults=[Drop(after_ms=8000)]) as server:
+        async with recognizer_for(server, reconnect=LITTLE) as recognizer:
+            transcript = await recognizer.transcribe(path)
+    assert [int(word.text) for word in transcript.words] == BLOCKS
+    assert 10.0 == transcript.duration
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.m4a", "alac"), ("a.mkv", "pcm_s16le")])
+async def test_file_of_ffmpeg(tmp_path: Path, name: str, codec: str) -> None:
+    """A file that FFmpeg decodes is read again like any other."""
+    samples = np.frombuffer(marked(LENGTH), np.int16)
+    path = make(tmp_path / name, samples, "", codec)
     async with ScriptedServer(marks(sentence_ms=5000), faults=[Drop(after_ms=8000)]) as server:
         async with recognizer_for(server, reconnect=LITTLE) as recognizer:
             transcript = await recognizer.transcribe(path)

@@ -3,14 +3,18 @@
 import re
 from collections.abc import AsyncIterator
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import anyio
 import jiwer
+import numpy as np
 import pytest
 
 from paraformer_async import AsyncRecognizer, RecognitionResult, TaskFailedError
 from paraformer_async.middleware import Heartbeat
 from paraformer_async.server import Clocks, LocalServer
+from tests.audio.making import make
 from tests.integration.conftest import AUDIO
 from tests.loops import one_loop
 
@@ -72,6 +76,34 @@ async def test_words_of_all_clips(recognizer: AsyncRecognizer) -> None:
         assert transcript.words
         assert transcript.sentences[-1].end_time <= transcript.duration * 1000 + 1
         assert transcript.billed == pytest.approx(transcript.duration, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("container", "codec", "options"),
+    [
+        ("mp4", "aac", {"video": True}),
+        ("adts", "aac", {"rate": 44_100, "layout": "stereo"}),
+        ("webm", "libopus", {"rate": 48_000}),
+        ("amr", "libopencore_amrnb", {"rate": 8000}),
+        ("wav", "pcm_s16le", {"rate": 48_000, "layout": "5.1"}),
+    ],
+)
+async def test_words_of_every_format(
+    recognizer: AsyncRecognizer, tmp_path: Path, container: str, codec: str, options: dict[str, Any]
+) -> None:
+    """Speech is recognized whatever the container, the codec, the rate and the channels."""
+    speech = np.frombuffer(samples("goforward.wav"), np.int16)
+    path = make(tmp_path / "speech", speech, container, codec, **options)
+    transcript = await recognizer.transcribe(path)
+    assert SPOKEN["goforward.wav"] == spoken_words(transcript.text)
+
+
+async def test_a_model_of_another_rate(recognizer: AsyncRecognizer) -> None:
+    """A file is converted to the only rate that the model accepts."""
+    transcript = await recognizer.transcribe(
+        AUDIO / "goforward.wav", model="paraformer-realtime-8k-v2"
+    )
+    assert SPOKEN["goforward.wav"] == spoken_words(transcript.text)
 
 
 async def test_partials_come_while_the_speech_goes_on(recognizer: AsyncRecognizer) -> None:

@@ -91,7 +91,7 @@ def test_the_recognizer_hands_its_options_on() -> None:
     """No option that the recognizer takes is lost on the way."""
     given: dict[str, Any] = {
         "model": "a-model",
-        "format": "wav",
+        "format": "pcm",
         "sample_rate": 8000,
         "vocabulary_id": "v",
         "phrase_id": "p",
@@ -120,6 +120,7 @@ def test_the_recognizer_hands_its_options_on() -> None:
         "headers": {"a": "b"},
         "proxy": "http://user:pass@proxy.example:3128",
         "ssl": ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+        "encoding": "mulaw",
         "middleware": [LatencyMeter],
         "reconnect": Reconnect(attempts=3),
         "rollover": Rollover(seconds=600),

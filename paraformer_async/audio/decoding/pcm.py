@@ -1,5 +1,6 @@
 """Raw PCM, and resampling."""
 
+from paraformer_async.audio.decoding.samples import float_to_s16le
 from paraformer_async.errors import MissingExtraError
 
 __all__ = ["RawStage", "Resampler"]
@@ -41,21 +42,28 @@ class Resampler:
     """
     Converts s16le mono from one rate to another, by `soxr.ResampleStream`.
 
+    In float, which soxr does not dither: the same samples give the same samples, however they are
+    divided.
+
+    Args:
+        from_rate: Rate in Hz of what is given.
+        to_rate: Rate in Hz of what is returned.
+        extra: The extra to name if soxr is missing.
+
     Raises:
         MissingExtraError: soxr is not installed.
     """
 
-    def __init__(self, from_rate: int, to_rate: int) -> None:
+    def __init__(self, from_rate: int, to_rate: int, *, extra: str = "local") -> None:
         try:
             import soxr
         except ImportError as error:
-            raise MissingExtraError("resampling", "local") from error
-        self._stream = soxr.ResampleStream(from_rate, to_rate, 1, dtype="int16")
+            raise MissingExtraError("resampling", extra) from error
+        self._stream = soxr.ResampleStream(from_rate, to_rate, 1, dtype="float32")
 
     def resample(self, pcm: bytes, *, last: bool = False) -> bytes:
         """Resample more PCM, and return what is available; with *last*, the entire rest."""
         import numpy as np
 
-        samples = np.frombuffer(pcm, "<i2").astype(np.int16, copy=False)
-        resampled: bytes = self._stream.resample_chunk(samples, last=last).astype("<i2").tobytes()
-        return resampled
+        samples = np.frombuffer(pcm, "<i2").astype(np.float32) / 32768
+        return float_to_s16le(self._stream.resample_chunk(samples, last=last))

@@ -24,7 +24,9 @@ def native_dtype(subtype: str) -> Literal["int16", "float32"]:
 
 def float_to_s16le(samples: Any, channels: int = 1) -> bytes:
     """
-    Convert float32 samples in [-1, 1] to s16le mono: averaged, rounded and clipped; NaN is silence.
+    Convert float32 samples in [-1, 1] to s16le mono: averaged, rounded and clipped.
+
+    NaN is silence, and infinity is full scale.
 
     Args:
         samples: A buffer of float32, interleaved by channel.
@@ -35,7 +37,8 @@ def float_to_s16le(samples: Any, channels: int = 1) -> bytes:
     """
     import numpy as np
 
-    floats = np.nan_to_num(np.frombuffer(samples, np.float32).reshape(-1, channels))
+    floats = np.frombuffer(samples, np.float32).reshape(-1, channels)
+    floats = np.nan_to_num(floats, posinf=1.0, neginf=-1.0)
     mono = floats.mean(axis=1, dtype=np.float64) if channels > 1 else floats[:, 0]
     pcm: bytes = np.clip(np.rint(mono * 32768.0), -32768, 32767).astype("<i2").tobytes()
     return pcm

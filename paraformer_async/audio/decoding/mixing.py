@@ -1,0 +1,72 @@
+"""Several channels to one, without the words that a plain mean would cancel out."""
+
+from functools import reduce
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["Downmix"]
+
+_CANCELED = 0.01  # of the power of the channels: a mean of up to 100 of them keeps more
+_AUDIBLE = 1e-8  # power, of full scale: -80 dBFS
+_TOO_LITTLE = 0.1  # seconds of canceling that are not worth a remark
+
+
+class Downmix:
+    """
+    Mixes the channels of one file to mono: their mean, or the loudest one where they cancel out.
+
+    Channels of opposite phases cancel each other: their mean is silence. That is decided block by
+    block, so the same blocks give the same samples.
+    """
+
+    def __init__(self) -> None:
+        self._canceled = 0.0
+
+    def mix(self, samples: "NDArray[np.float32]", rate: int) -> "NDArray[np.float32]":
+        """
+        Return one block as mono.
+
+        Args:
+            samples: float32 in [-1, 1], of shape [samples, channels]; NaN in one of several is
+                silence.
+            rate: Sample rate in Hz.
+
+        Returns:
+            float32, of shape [samples].
+        """
+        import numpy as np
+
+        if samples.shape[1] == 1:
+            return samples[:, 0]
+        mono, powers = _mean(samples)
+        power = sum(powers) / len(powers)
+        if not np.isfinite(power):
+            samples = np.nan_to_num(samples, posinf=1.0, neginf=-1.0)
+            mono, powers = _mean(samples)
+            power = sum(powers) / len(powers)
+        size = len(mono)
+        if power > _AUDIBLE * size and np.dot(mono, mono) < _CANCELED * power:
+            self._canceled += size / rate
+            return np.ascontiguousarray(samples[:, powers.index(max(powers))])
+        return mono
+
+    def remark(self) -> str:
+        """Return what was noticed in all blocks; empty if nothing was."""
+        if self._canceled < _TOO_LITTLE:
+            return ""
+        return (
+            f"has channels of opposite phases, which cancel each other out: for "
+            f"{self._canceled:.2f} s, only the loudest was used"
+        )
+
+
+def _mean(samples: "NDArray[np.float32]") -> "tuple[NDArray[np.float32], list[float]]":
+    """Return the mean of the channels, and the power of each, as a sum of squares."""
+    import numpy as np
+
+    channels = [np.ascontiguousarray(channel) for channel in samples.T]
+    mono = (reduce(np.add, channels) / len(channels)).astype(np.float32, copy=False)
+    return mono, [float(np.dot(channel, channel)) for channel in channels]

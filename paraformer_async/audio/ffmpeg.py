@@ -1,0 +1,211 @@
+"""
+Read the files that libsndfile cannot, by the libraries of FFmpeg, with PyAV (extra `av`).
+
+The demuxer is chosen from the first bytes, and reads from an open file: no playlist is followed,
+and no other file or address is opened, whatever a file claims to be.
+"""
+
+import os
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from paraformer_async.audio._sniffing import Guess
+from paraformer_async.audio.decoding.mixing import Downmix
+from paraformer_async.audio.decoding.pyav import open_container, to_pcm
+from paraformer_async.audio.hints import shown
+from paraformer_async.audio.opening import undecodable
+from paraformer_async.audio.protection import require_playable
+from paraformer_async.audio.sections import ends_early
+from paraformer_async.errors import AudioError, MissingExtraError
+
+if TYPE_CHECKING:
+    from av import AudioFrame, AudioStream
+    from av.container import InputContainer
+
+__all__ = ["FfmpegReader"]
+
+_TOLERANCE = 0.2  # seconds; codecs delay, and declare what they cut off at the end
+# Demuxers that read a duration from the file; others estimate it from its size.
+_DECLARING = ("mov", "matroska", "asf", "caf", "aiff", "wav", "avi", "ape", "wv", "flac")
+
+
+class FfmpegReader:
+    """
+    Decodes a file to s16le mono. Used by one thread at a time.
+
+    Packets that cannot be decoded are skipped; `remark` says how much audio that was.
+
+    Attributes:
+        path: The file, for messages.
+        rate: Sample rate in Hz: that of the first samples, which may not be the declared one.
+        channels: Number of channels in the file; they are mixed.
+        format: Container.
+        subtype: Codec and its profile.
+        frames: Number of samples declared; 0 if unknown.
+        done: Number of samples before the current position.
+
+    Args:
+        raw: The open file; it can seek. Closed with the reader.
+        path: Its path, for messages.
+        guess: What the file looks like.
+
+    Raises:
+        MissingExtraError: PyAV is not installed.
+        AudioError: The file cannot be decoded, or contains no audio.
+    """
+
+    def __init__(self, raw: IO[bytes], path: Path, guess: Guess) -> None:
+        self.path: str = shown(path)
+        self._path = path
+        self._raw = raw
+        self._guess = guess
+        self._failure: OSError | None = None
+        self._status = os.fstat(raw.fileno())
+        require_playable(raw, path, guess.demuxer)
+        first = self._start()
+        self.rate: int = first.sample_rate
+        self.channels: int = first.layout.nb_channels
+        self.format: str = self._guess.name
+        self.subtype: str = _codec(self._stream)
+        self.frames: int = round(self._declared() * self.rate)
+
+    def read(self, count: int) -> bytes:
+        """
+        Return up to *count* samples, fewer only at the end; none there.
+
+        Raises:
+            AudioError: The file cannot be read on. What was read before that is returned first.
+        """
+        try:
+            while len(self._left) < 2 * count and (more := next(self._pcm, None)) is not None:
+                self._left += more
+        except OSError as error:
+            self._failure = error
+        if self._failure and not self._left:
+            raise self._failed(self._failure)
+        pcm = bytes(self._left[: 2 * count])
+        del self._left[: 2 * count]
+        self.done += len(pcm) // 2
+        return pcm
+
+    def rewind(self, frame: int) -> None:
+        """
+        Read on from a sample at or before *frame*; `done` is its position.
+
+        Raises:
+            AudioError: The file has changed since it was opened.
+        """
+        status = os.fstat(self._raw.fileno())
+        if (status.st_size, status.st_mtime_ns) != (self._status.st_size, self._status.st_mtime_ns):
+            raise AudioError(f"{self.path} has changed while it was being read")
+        self._container.close()
+        self._start()
+
+    def remark(self) -> str:
+        """Return what is wrong with the file, now that all of it was read; empty if nothing is."""
+        remarks = [self._tracks, self._mixer.remark()]
+        declared, contained = self.frames / self.rate, self.done / self.rate
+        if declared - contained - self._lost > _TOLERANCE:
+            remarks.append(ends_early(declared, contained))
+        elif self._is_cut:
+            remarks.append("was cut off in its last packet")
+        if self._lost:
+            remarks.append(f"is damaged: {self._lost:.2f} s of audio could not be decoded")
+        return "; ".join(filter(None, remarks))
+
+    def close(self) -> None:
+        """Close the file; idempotent."""
+        self._container.close()
+        self._raw.close()
+
+    def _start(self) -> "AudioFrame":
+        """Go to the beginning; return the first frame."""
+        self._container = self._open()
+        self._stream = self._audio_stream()
+        self._mixer = Downmix()
+        self._left = bytearray()
+        self.done: int = 0
+        self._failure = None
+        self._lost = 0.0
+        self._is_cut = False
+        frames = self._frames()
+        first = next(frames, None)
+        if first is None:
+            self._container.close()
+            raise undecodable(self._raw, self._path)
+        self._pcm = to_pcm(chain((first,), frames), first.sample_rate, self._mixer)
+        return first
+
+    def _open(self) -> "InputContainer":
+        try:
+            from av.error import FFmpegError
+        except ImportError as error:
+            raise MissingExtraError(f"decoding {self.path} ({self._guess.name})", "av") from error
+        try:
+            return open_container(self._raw, self._guess.demuxer)
+        except (FFmpegError, ValueError) as error:
+            raise undecodable(self._raw, self._path) from error
+
+    def _audio_stream(self) -> "AudioStream":
+        streams = self._container.streams
+        count = len(streams.audio)
+        if not count:
+            self._container.close()
+            raise AudioError(
+                f"{self.path} contains no audio: it is {self._guess.name} without an audio track",
+                hint="pass the file from which it was made, or another version with sound",
+            )
+        best = streams.best("audio") or streams.audio[0]
+        number = streams.audio.index(best) + 1
+        self._tracks = (
+            f"has {count} audio tracks; only number {number} was read" if count > 1 else ""
+        )
+        return streams.audio[number - 1]
+
+    def _failed(self, failure: OSError) -> AudioError:
+        where = f"after {self.done / self.rate:.2f} s"
+        error = AudioError(f"{self.path} cannot be read {where}: {failure.strerror or failure}")
+        error.__cause__ = failure
+        return error
+
+    def _declared(self) -> float:
+        """Return the seconds of audio that the file declares; 0 if it declares none."""
+        stream = self._stream
+        if self._guess.demuxer not in _DECLARING:
+            return 0.0
+        if stream.duration and stream.time_base:
+            return float(stream.duration * stream.time_base)
+        is_of_audio = not self._container.streams.video
+        return (self._container.duration or 0) / 1_000_000 if is_of_audio else 0.0
+
+    def _frames(self) -> "Iterator[AudioFrame]":
+        from av.error import FFmpegError
+
+        failed = 0.0  # seconds of the last packets, if they cannot be decoded
+        for packet in self._packets():
+            try:
+                frames = packet.decode()
+            except FFmpegError:
+                self._is_cut = True
+                failed += float((packet.duration or 0) * (packet.time_base or 0))
+                continue
+            if frames:
+                self._lost += failed
+                self._is_cut, failed = False, 0.0
+            yield from (frame for frame in frames if frame.samples)
+
+    def _packets(self) -> Iterator[Any]:
+        from av.error import FFmpegError
+
+        try:
+            yield from self._container.demux(self._stream)
+        except FFmpegError:  # the container ends within one of its own structures
+            self._is_cut = True
+
+
+def _codec(stream: "AudioStream") -> str:
+    context = stream.codec_context
+    name = context.codec.canonical_name
+    return f"{name} ({context.profile})" if context.profile else name

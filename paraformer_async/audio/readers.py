@@ -1,0 +1,155 @@
+"""Choose the decoder of a file, and convert what it returns to the rate that is needed."""
+
+import logging
+from pathlib import Path
+from typing import IO, Protocol
+
+from paraformer_async.audio.decoding.pcm import Resampler
+from paraformer_async.audio.ffmpeg import FfmpegReader
+from paraformer_async.audio.hints import shown
+from paraformer_async.audio.opening import UndecodableFile, look_at
+from paraformer_async.audio.reading import FileReader
+from paraformer_async.errors import MissingExtraError
+
+__all__ = ["Reader", "open_reader"]
+
+_log = logging.getLogger("paraformer_async")
+# Containers that libsndfile reads, unless the codec in them is one that it does not have.
+_LIBSNDFILE = ("", "wav", "aiff", "caf", "flac", "ogg", "mp3")
+_SPEEX = "Speex in Ogg"
+_CONTAINER_OF_NAME = {
+    ".wav": "wav",
+    ".mp3": "mp3",
+    ".flac": "flac",
+    ".aac": "aac",
+    **dict.fromkeys((".ogg", ".oga", ".opus", ".spx"), "ogg"),
+    **dict.fromkeys((".m4a", ".m4b", ".mp4", ".mov", ".3gp"), "mov"),
+    **dict.fromkeys((".webm", ".mkv", ".mka"), "matroska"),
+    **dict.fromkeys((".wma", ".wmv", ".asf"), "asf"),
+    **dict.fromkeys((".amr", ".awb"), "amr"),
+    **dict.fromkeys((".aif", ".aiff"), "aiff"),
+}
+
+
+class Reader(Protocol):
+    """
+    Decodes a file to s16le mono. Used by one thread at a time.
+
+    Attributes:
+        path: The file, for messages.
+        rate: Sample rate in Hz of what it returns.
+        channels: Number of channels in the file.
+        format: Container.
+        subtype: Codec.
+        frames: Number of samples declared, at `rate`; 0 if unknown.
+        done: Number of samples before the current position, at `rate`.
+    """
+
+    path: str
+    rate: int
+    channels: int
+    format: str
+    subtype: str
+    frames: int
+    done: int
+
+    def read(self, count: int) -> bytes:
+        """Return up to *count* samples; none at the end; raise `AudioError` on damage."""
+        ...
+
+    def rewind(self, frame: int) -> None:
+        """Read on from a sample at or before *frame*; raise `AudioError` on a changed file."""
+        ...
+
+    def remark(self) -> str:
+        """Return what is wrong with the file, now that all of it was read."""
+        ...
+
+    def close(self) -> None:
+        """Close the file; idempotent."""
+        ...
+
+
+def open_reader(raw: IO[bytes], path: Path, rate: int | None = None) -> Reader:
+    """
+    Return a reader of an open file, whatever its format.
+
+    Args:
+        raw: The open file; it can seek. Closed with the reader, and on errors.
+        path: Its path, for messages.
+        rate: Sample rate in Hz to convert to; `None` for that of the file.
+
+    Raises:
+        OSError: The file cannot be read.
+        AudioError: The file cannot be decoded, or contains no audio.
+        MissingExtraError: It needs a decoder or a resampler that is not installed.
+    """
+    try:
+        reader = _decoder(raw, path)
+        return reader if rate in (None, reader.rate) else ResamplingReader(reader, rate)
+    except BaseException:
+        raw.close()
+        raise
+
+
+def _decoder(raw: IO[bytes], path: Path) -> Reader:
+    guess = look_at(raw)
+    named = _CONTAINER_OF_NAME.get(path.suffix.lower())
+    if guess.demuxer and named and named != guess.demuxer:
+        _log.info("%s is %s, whatever its name", shown(path), guess.name)
+    if guess.demuxer not in _LIBSNDFILE or guess.name == _SPEEX:
+        return FfmpegReader(raw, path, guess)
+    try:
+        return FileReader(raw, path)
+    except UndecodableFile as error:
+        if not guess.demuxer:
+            raise
+        try:
+            return FfmpegReader(raw, path, guess)
+        except MissingExtraError as missing:
+            hint = f"{missing.hint}, or {error.hint}"
+            raise UndecodableFile(error.message, hint=hint) from None
+
+
+class ResamplingReader:
+    """Converts what *reader* returns to *rate*; see `Reader`."""
+
+    def __init__(self, reader: Reader, rate: int) -> None:
+        self.path: str = reader.path
+        self.rate: int = rate
+        self.channels: int = reader.channels
+        self.format: str = reader.format
+        self.subtype: str = reader.subtype
+        self.frames: int = round(reader.frames * rate / reader.rate)
+        self._reader = reader
+        self._start()
+
+    def _start(self) -> None:
+        self._resampler = Resampler(self._reader.rate, self.rate, extra="av")
+        self._is_ended = False
+        self._left = bytearray()
+        self.done: int = 0
+
+    def read(self, count: int) -> bytes:
+        """Return up to *count* samples; none at the end; raise `AudioError` on damage."""
+        while len(self._left) < 2 * count and not self._is_ended:
+            pcm = self._reader.read(self._reader.rate)
+            self._is_ended = not pcm
+            self._left += self._resampler.resample(pcm, last=self._is_ended)
+        pcm = bytes(self._left[: 2 * count])
+        del self._left[: 2 * count]
+        self.done += len(pcm) // 2
+        return pcm
+
+    def rewind(self, frame: int) -> None:
+        """Read on from the first sample; raise `AudioError` on a changed file."""
+        self._reader.rewind(0)
+        self._start()
+
+    def remark(self) -> str:
+        """Return what is wrong with the file, now that all of it was read."""
+        return self._reader.remark()
+
+    def close(self) -> None:
+        """Close the file; idempotent."""
+        self._reader.close()

@@ -1,0 +1,71 @@
+"""The command `paraformer-async probe`."""
+
+from pathlib import Path
+from typing import Any
+
+from paraformer_async import AudioProbe, ParaformerError, probe
+from paraformer_async.cli.output import (
+    encodable,
+    error_text,
+    printable,
+    render_json,
+    report_error,
+    write_message,
+    write_result,
+)
+
+__all__ = ["probe_files"]
+
+
+async def probe_files(files: list[Path], *, model: str, as_json: bool) -> int:
+    """
+    Print what each of *files* is. A bad file does not stop the others.
+
+    Args:
+        files: The audio files.
+        model: The model that would recognize them.
+        as_json: Whether to print one JSON document, a list with one object per file.
+
+    Returns:
+        The exit code: 1 if any file failed.
+
+    Raises:
+        OSError: stdout cannot be written.
+    """
+    documents: list[dict[str, Any]] = []
+    is_failed = False
+    for path in files:
+        outcome = await _outcome(path, model)
+        if isinstance(outcome, Exception):
+            is_failed = True
+            report_error(outcome, path)
+        elif not as_json:
+            write_result(f"{printable(path)}: {_line(outcome)}\n")
+            if outcome.remark:
+                write_message(f"{printable(path)} {outcome.remark}")
+        documents.append(_document(path, outcome))
+    if as_json:
+        write_result(render_json(documents))
+    return int(is_failed)
+
+
+async def _outcome(path: Path, model: str) -> AudioProbe | Exception:
+    try:
+        return await probe(path, model=model)
+    except (ParaformerError, OSError) as error:
+        return error
+
+
+def _document(path: Path, outcome: AudioProbe | Exception) -> dict[str, Any]:
+    name = encodable(str(path))
+    if isinstance(outcome, Exception):
+        return {"path": name, "error": encodable(error_text(outcome))}
+    return {"path": name, **outcome.to_dict()}
+
+
+def _line(found: AudioProbe) -> str:
+    channels = "mono" if found.channels == 1 else f"{found.channels} channels"
+    return (
+        f"{found.container}, {found.codec}, {found.sample_rate} Hz, {channels}, "
+        f"{found.duration:.2f} s; sent as {found.sent_format}, {found.sent_sample_rate} Hz, mono"
+    )

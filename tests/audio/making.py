@@ -1,0 +1,91 @@
+"""Audio and video files of many formats, made with PyAV."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+RATE = 16_000
+
+
+def make(
+    path: Path,
+    samples: np.ndarray,
+    container: str,
+    codec: str,
+    *,
+    rate: int = RATE,
+    layout: str = "mono",
+    video: bool = False,
+    tracks: int = 1,
+    **options: str,
+) -> Path:
+    """
+    Write *samples* (int16; mono, or of shape [channels, samples]) at 16 kHz to *path*.
+
+    Args:
+        path: The file.
+        samples: What it contains.
+        container: FFmpeg's name for its container; empty for one that its name tells.
+        codec: FFmpeg's name for its codec.
+        rate: Sample rate in Hz.
+        layout: Layout of the channels.
+        video: Whether to add two seconds of a black picture.
+        tracks: Number of tracks, all with the same audio.
+        options: Options of the container.
+
+    Skips the test if PyAV was built without the encoder: 19.0 has none for AMR.
+    """
+    if codec not in av.codecs_available:
+        pytest.skip(f"PyAV {av.__version__} has no encoder {codec}")
+    with av.open(str(path), "w", format=container or None, options=options) as output:
+        picture = _video_stream(output) if video else None
+        streams = [output.add_stream(codec, rate=rate, layout=layout) for _ in range(tracks)]
+        if picture:
+            _add_video(output, picture)
+        for stream in streams:
+            _add_audio(output, stream, np.atleast_2d(samples), layout)
+    return path
+
+
+def make_silent_video(path: Path) -> Path:
+    """Write a video without sound to *path*."""
+    with av.open(str(path), "w") as output:
+        _add_video(output, _video_stream(output))
+    return path
+
+
+def _video_stream(output: av.container.OutputContainer) -> av.VideoStream:
+    stream = output.add_stream("mpeg4", rate=10)
+    stream.width = stream.height = 64
+    stream.pix_fmt = "yuv420p"
+    return stream
+
+
+def _add_video(output: av.container.OutputContainer, stream: av.VideoStream) -> None:
+    for _ in range(20):
+        output.mux(stream.encode(av.VideoFrame(64, 64, "yuv420p")))
+    output.mux(stream.encode(None))
+
+
+def _add_audio(
+    output: av.container.OutputContainer, stream: av.AudioStream, samples: np.ndarray, layout: str
+) -> None:
+    given = layout if len(samples) > 1 else "mono"
+    whole = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), "s16p", given)
+    whole.sample_rate = RATE
+    context = stream.codec_context
+    format = context.format or context.codec.audio_formats[0]
+    converter = av.AudioResampler(format.name, layout, context.sample_rate)
+    fifo = av.AudioFifo()
+    for frame in (*converter.resample(whole), *converter.resample(None)):
+        frame.pts = None
+        fifo.write(frame)
+    position = 0
+    while frame := fifo.read(context.frame_size or 1024, partial=True):
+        frame.pts, frame.time_base = position, Fraction(1, context.sample_rate)
+        position += frame.samples
+        output.mux(stream.encode(frame))
+    output.mux(stream.encode(None))

@@ -1,0 +1,304 @@
+"""Files that only FFmpeg's libraries can read: all of the audio in them, or one clear error."""
+
+import contextlib
+import errno
+import io
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from paraformer_async.audio.files import AudioFile, open_audio
+from paraformer_async.audio.readers import open_reader
+from paraformer_async.errors import AudioError, MissingExtraError
+from tests.audio.making import RATE, make, make_silent_video
+
+pytestmark = pytest.mark.anyio
+
+SECONDS = 3
+_TIMES = np.arange(SECONDS * RATE) / RATE
+# A tone that becomes louder: where it is in time can be measured after any codec.
+RISING = (np.sin(2 * np.pi * 440 * _TIMES) * 20_000 * _TIMES / SECONDS).astype(np.int16)
+
+FORMATS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "a.m4a": ("ipod", "aac", {}),
+    "alac.m4a": ("ipod", "alac", {}),
+    "5.1.m4a": ("ipod", "aac", {"rate": 48_000, "layout": "5.1"}),
+    "a.mp4": ("mp4", "aac", {"video": True}),
+    "a.mov": ("mov", "pcm_s16be", {"video": True}),
+    "a.3gp": ("3gp", "aac", {}),
+    "a.webm": ("webm", "libopus", {"rate": 48_000, "layout": "stereo"}),
+    "a.mkv": ("matroska", "flac", {"video": True}),
+    "s32.mka": ("matroska", "pcm_s32le", {}),
+    "f64.mka": ("matroska", "pcm_f64le", {}),
+    "a.aac": ("adts", "aac", {}),
+    "a.amr": ("amr", "libopencore_amrnb", {"rate": 8000}),
+    "a.avi": ("avi", "libmp3lame", {"video": True}),
+    "a.ts": ("mpegts", "aac", {"video": True}),
+    "a.vob": ("vob", "mp2", {"rate": 48_000, "video": True}),
+    "a.wv": ("wv", "wavpack", {}),
+    "g722.wav": ("wav", "g722", {}),
+}
+
+
+async def read(path: Path, **options: Any) -> tuple[np.ndarray, AudioFile]:
+    """Return the samples of a file, and the file."""
+    async with open_audio(path, chunk_ms=300, **options) as audio:
+        pcm = b"".join([chunk async for chunk in audio])
+        return np.frombuffer(pcm, "<i2"), audio
+
+
+def loudness(samples: np.ndarray, rate: int) -> np.ndarray:
+    """Return the loudness of each tenth of a second."""
+    size = rate // 10
+    blocks = samples[: len(samples) // size * size].reshape(-1, size).astype(float)
+    return np.sqrt(np.square(blocks).mean(axis=1))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+async def test_formats(tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Every format returns the audio, in its place, at its rate, without a warning."""
+    container, codec, options = FORMATS[name]
+    path = make(tmp_path / name, RISING, container, codec, **options)
+    samples, audio = await read(path)
+    rate = options.get("rate", RATE)
+    assert rate == audio.sample_rate
+    assert SECONDS == pytest.approx(audio.duration, abs=0.1)
+    assert len(samples) == round(audio.duration * rate)
+    found = loudness(samples, rate)[: 10 * SECONDS]
+    assert np.corrcoef(found, loudness(RISING, RATE)[: len(found)])[0, 1] > 0.98
+    assert "" == caplog.text
+
+
+async def test_amr(tmp_path: Path) -> None:
+    """The duration of AMR is that of its frames, whatever the average rate would make of it."""
+    path = tmp_path / "a.amr"
+    frames = [b"\x3c" + bytes(31)] * 50 + [b"\x04" + bytes(12)] * 100  # 12.2 and 4.75 kbit/s
+    path.write_bytes(b"#!AMR\n" + b"".join(frames))
+    samples, audio = await read(path)
+    assert ("AMR-NB", 8000, 3.0) == (audio.format, audio.sample_rate, audio.duration)
+    assert 3 * 8000 == len(samples)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"), [("a.mka", "pcm_s16le"), ("a.mka", "pcm_s32le"), ("a.m4a", "alac")]
+)
+async def test_lossless(tmp_path: Path, name: str, codec: str) -> None:
+    """A lossless codec returns exactly the samples that were written."""
+    samples, _ = await read(make(tmp_path / name, RISING, "", codec))
+    assert np.array_equal(samples, RISING)
+
+
+async def test_the_content_decides_not_the_name(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A file is read whatever its name, colons included, and the log says what it is."""
+    caplog.set_level(logging.INFO)
+    for name in ("a.wav", "2026-11-28T10:30.mp3", "http:a.aac"):
+        samples, audio = await read(
+            make(tmp_path / "x", RISING, "mp4", "aac").rename(tmp_path / name)
+        )
+        assert SECONDS * RATE == pytest.approx(len(samples), abs=2048)
+        assert "MP4/M4A" == audio.format
+        assert f"{name} is MP4/M4A, whatever its name" in caplog.text
+
+
+async def test_read_again(tmp_path: Path) -> None:
+    """What is read again, from any position, equals what was read at first."""
+    path = make(tmp_path / "a.m4a", RISING, "", "aac")
+    async with open_audio(path, chunk_ms=70) as audio:
+        whole = b"".join([chunk async for chunk in audio])
+        for position in (0, 2000, len(whole) - 10):
+            rest = b"".join([chunk async for chunk in audio.read_from(position)])
+            assert rest == whole[position:]
+
+
+async def test_a_file_that_changes(tmp_path: Path) -> None:
+    """A file that changed since it was opened is not read again."""
+    path = make(tmp_path / "a.m4a", RISING, "", "aac")
+    async with open_audio(path) as audio:
+        first = [chunk async for chunk in audio]
+        path.write_bytes(path.read_bytes()[:-1])
+        with pytest.raises(AudioError, match="has changed"):
+            [chunk async for chunk in audio.read_from(0)]
+    assert first
+
+
+@pytest.mark.parametrize(
+    ("name", "container", "codec", "options", "warning"),
+    [
+        ("a.m4a", "mp4", "aac", {"movflags": "faststart"}, "declares 3.0"),
+        ("a.mka", "matroska", "pcm_s16le", {}, "declares 3.00 s of audio but contains 1."),
+        ("a.aac", "adts", "aac", {}, "was cut off in its last packet"),
+    ],
+)
+async def test_cut_off(
+    tmp_path: Path,
+    name: str,
+    container: str,
+    codec: str,
+    options: dict[str, str],
+    warning: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A file that was cut off returns what is there; a warning says how much is missing."""
+    path = make(tmp_path / name, RISING, container, codec, **options)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    samples, _ = await read(path)
+    assert 1 < len(samples) / RATE < 2.5
+    assert warning in caplog.text
+
+
+async def test_damage_in_the_middle(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Packets that cannot be decoded are skipped; a warning says how much audio they were."""
+    path = make(tmp_path / "a.m4a", RISING, "", "alac")
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 3000] = b"\xff" * 3000
+    path.write_bytes(data)
+    samples, _ = await read(path)
+    assert 2 < len(samples) / RATE < SECONDS
+    assert "s of audio could not be decoded" in caplog.text
+
+
+async def test_a_disk_that_fails(tmp_path: Path) -> None:
+    """If the disk fails, what was read before is returned, and then an error that says where."""
+    path = make(tmp_path / "a.mka", RISING, "", "pcm_s16le")
+    file = path.open("rb", buffering=0)
+    is_failing = False
+
+    class Failing(io.RawIOBase):
+        def fileno(self) -> int:
+            return file.fileno()
+
+        def seek(self, *place: int) -> int:
+            return file.seek(*place)
+
+        def tell(self) -> int:
+            return file.tell()
+
+        def read(self, size: int = -1) -> bytes | None:
+            if is_failing:
+                raise OSError(errno.EIO, "Input/output error")
+            return file.read(size)
+
+    with contextlib.closing(open_reader(Failing(), path)) as reader, file:
+        assert reader.read(100)
+        is_failing = True
+        with pytest.raises(AudioError, match=r"cannot be read after \d\.\d\d s: Input/output"):
+            while reader.read(100):
+                pass
+
+
+async def test_a_size_that_cannot_be(tmp_path: Path) -> None:
+    """A damaged size that leads beyond any file is no failure of the disk."""
+    path = make(tmp_path / "a.caf", RISING, "caf", "pcm_s16be")
+    data = bytearray(path.read_bytes())
+    data[data.index(b"chan") + 5] = 0xA2
+    path.write_bytes(data)
+    samples, _ = await read(path)
+    assert np.array_equal(samples, RISING)
+
+
+async def test_mp4_without_its_index(tmp_path: Path) -> None:
+    """A recording whose index was never written, because it comes last, is named as such."""
+    path = make(tmp_path / "a.m4a", RISING, "", "aac")
+    path.write_bytes(path.read_bytes()[:9000])
+    with pytest.raises(AudioError, match=r"no index.*cut off.*copy it again"):
+        await read(path)
+
+
+@pytest.mark.parametrize("entry", [b"enca", b"drms", b"aavd"])
+async def test_protected_mp4(tmp_path: Path, entry: bytes) -> None:
+    """An MP4 file with protection against copying is named as such."""
+    path = make(tmp_path / "a.m4b", RISING, "ipod", "aac")
+    path.write_bytes(path.read_bytes().replace(b"mp4a", entry, 1))
+    with pytest.raises(AudioError, match=r"protected against copying"):
+        await read(path)
+
+
+async def test_protected_wma(tmp_path: Path) -> None:
+    """A WMA file with protection against copying is named as such."""
+    path = tmp_path / "a.wma"
+    path.write_bytes(
+        bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+        + bytes(40)
+        + bytes.fromhex("fbb3112223bdd211b4b700a0c955fc6e")
+    )
+    with pytest.raises(AudioError, match=r"protected against copying"):
+        await read(path)
+
+
+async def test_video_without_sound(tmp_path: Path) -> None:
+    """A video without sound is named as such."""
+    with pytest.raises(AudioError, match=r"contains no audio.*without an audio track"):
+        await read(make_silent_video(tmp_path / "a.mp4"))
+
+
+async def test_several_tracks(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Of several audio tracks, one is read; a warning says which."""
+    samples, _ = await read(make(tmp_path / "a.mkv", RISING, "", "flac", tracks=2))
+    assert np.array_equal(samples, RISING)
+    assert "has 2 audio tracks; only number 1 was read" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "#EXTM3U\n#EXTINF:3,\n{}\n",
+        "[playlist]\nFile1={}\n",
+        "ffconcat version 1.0\nfile '{}'\n",
+        "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\nm=audio 9 RTP/AVP 0\r\na={}\r\n",
+    ],
+)
+async def test_no_other_file_is_opened(tmp_path: Path, text: str) -> None:
+    """Text that names other files or addresses is refused; none of them is opened."""
+    other = make(tmp_path / "other.m4a", RISING, "", "aac")
+    path = tmp_path / "a.wav"
+    path.write_text(text.format(other), encoding="utf-8")
+    with pytest.raises(AudioError, match=r"playlist|text"):
+        await read(path)
+
+
+@pytest.mark.parametrize(
+    ("head", "name"),
+    [
+        (b"\x1f\x8b\x08" + bytes(60), "gzip.*unpack it"),
+        (b"%PDF-1.7\n", "PDF"),
+        (b"MThd" + bytes(20), "MIDI"),
+        ("\ufeff录音一 transcript".encode("utf-16-le"), "UTF-16 text"),
+        ("\ufeff录音一 transcript".encode("utf-16-be"), "UTF-16 text"),
+    ],
+)
+async def test_no_audio(tmp_path: Path, head: bytes, name: str) -> None:
+    """What is no audio is named, and what to do about it."""
+    path = tmp_path / "a.mp3"
+    path.write_bytes(head)
+    with pytest.raises(AudioError, match=name):
+        await read(path)
+
+
+@pytest.mark.parametrize(
+    ("head", "error", "text"),
+    [
+        (b"\0\0\0\x20ftypM4A " + bytes(20) + b"\0\0\0\x08moov", MissingExtraError, "MP4/M4A"),
+        (b"caff\0\1\0\0", AudioError, "CAF"),
+    ],
+)
+async def test_without_pyav(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    head: bytes,
+    error: type[Exception],
+    text: str,
+) -> None:
+    """Without PyAV, a file that needs it is refused with an error that names the extra."""
+    for module in ("av", "av.error"):
+        monkeypatch.setitem(sys.modules, module, None)
+    path = tmp_path / "a"
+    path.write_bytes(head)
+    with pytest.raises(error, match=rf"{text}.*paraformer-async\[av\]"):
+        await read(path)

@@ -1,0 +1,61 @@
+"""`probe`: what a file is, and what would be sent."""
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from paraformer_async import AudioError, probe
+from tests.audio.making import RATE, make
+from tests.audio.test_ffmpeg import RISING
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_probe(tmp_path: Path) -> None:
+    """A probe says what the file is, and at which rate the model would receive it."""
+    stereo = np.stack([RISING, RISING])
+    path = make(tmp_path / "a.wav", stereo, "ipod", "alac", rate=44_100, layout="stereo")
+    found = await probe(path, model="paraformer-realtime-8k-v2")
+    assert ("MP4/M4A", "alac", 44_100, 2) == (
+        found.container,
+        found.codec,
+        found.sample_rate,
+        found.channels,
+    )
+    assert 3.0 == pytest.approx(found.duration, abs=1e-3)
+    assert ("pcm", 8000, "") == (found.sent_format, found.sent_sample_rate, found.remark)
+    assert 44_100 == (await probe(path)).sent_sample_rate
+
+
+async def test_the_profile_of_a_codec(tmp_path: Path) -> None:
+    """The codec includes its profile, where it has one."""
+    assert "aac (LC)" == (await probe(make(tmp_path / "a.aac", RISING, "adts", "aac"))).codec
+
+
+async def test_the_duration_is_measured(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The duration is that of the audio which is there; what is wrong is returned, not logged."""
+    samples = bytes(2 * RATE)
+    fmt = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, RATE, 2 * RATE, 2, 16)
+    path = tmp_path / "a.wav"
+    path.write_bytes(
+        struct.pack("<4sI4s", b"RIFF", 3 * len(samples) + 36, b"WAVE")
+        + fmt
+        + struct.pack("<4sI", b"data", 3 * len(samples))
+        + samples
+    )
+    found = await probe(path)
+    assert 1.0 == found.duration
+    assert "ends early: it declares 3.00 s of audio but contains 1.00 s" == found.remark
+    assert "" == caplog.text
+
+
+async def test_no_audio(tmp_path: Path) -> None:
+    """A file that cannot be used raises the error that `transcribe` raises."""
+    path = tmp_path / "a.wav"
+    path.write_text("#EXTM3U\nother.wav\n", encoding="utf-8")
+    with pytest.raises(AudioError, match="a playlist"):
+        await probe(path)
+    with pytest.raises(FileNotFoundError):
+        await probe(tmp_path / "none.wav")
