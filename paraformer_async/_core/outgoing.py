@@ -275,7 +275,7 @@ class Outgoing:
     def _roll_over(self, frames: list[OutgoingFrame], now: float) -> None:
         """End the task if it is long enough."""
         is_running = self._protocol.phase is Phase.RUNNING and not self._replay
-        if is_running and self._ledger.sent >= self._rollovers.limit:
+        if is_running and self._rollovers.is_due(self._ledger.sent, self._ledger.size):
             self._end = Mark.ROLLOVER
             self._put((FinishTask(),), frames, now)
 

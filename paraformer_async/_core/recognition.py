@@ -375,7 +375,7 @@ class Recognition(Outgoing):
         is_done = False
         if held is None or held.sentence is None:
             self._pass_over_rest()
-        elif self._rollovers.can_repeat(held.sentence, ledger.size) and not ledger.lost:
+        elif self._rollovers.can_repeat(held.sentence) and not ledger.lost:
             begun = replace(held.sentence, end_time=None, sentence_end=False, words=())
             ledger.settle(begun, is_final=False)
         else:

@@ -84,11 +84,18 @@ class Rollovers:
             whole.append(result)
         return whole
 
-    def can_repeat(self, held: Sentence, size: int) -> bool:
+    def is_due(self, sent: float, size: int) -> bool:
+        """
+        Return whether the task ends now, after *sent* ms and *size* bytes of the user's audio.
+
+        Not before it was sent more than repetitions, or no task would come further than the last.
+        """
+        return sent >= self.limit and size > self._size
+
+    def can_repeat(self, held: Sentence) -> bool:
         """
         Return whether the next task can have the audio of the final that is *held*.
 
-        Not if that would be the same again: the next task must begin later than this one, and this
-        one must have been sent more than repetitions, after *size* bytes of the user's audio.
+        Not if it would begin no later than this one, and be the same again.
         """
-        return size > self._size and (self._has_finals or held.begin_time >= _LATE)
+        return self._has_finals or held.begin_time >= _LATE
