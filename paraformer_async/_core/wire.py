@@ -330,6 +330,17 @@ _COMMANDS = msgspec.json.Decoder(_CommandEnvelope)
 UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
 _KNOWN_EVENTS = frozenset({"result-generated", "task-started", "task-finished", "task-failed"})
 NOTHING = EventPayload()
+# Fields that only some models send.
+_TURNS = frozenset(
+    {
+        "sentence_begin",
+        "vad_pre_end",
+        "pre_end_failed",
+        "pre_end_timemillis",
+        "pre_end_start_time",
+        "pre_end_end_time",
+    }
+)
 
 
 def _encode_command(command: RunTask | ContinueTask | FinishTask, task_id: str) -> str:
@@ -356,15 +367,28 @@ def _encode_event(event: Event, task_id: str) -> str:
     payload: dict[str, Any] = {}
     match event:
         case ResultGenerated(sentence=sentence, usage=usage, translations=translations):
-            output: dict[str, Any] = {"sentence": sentence}
+            output: dict[str, Any] = {"sentence": _sent(sentence)}
             if translations is not None:
-                output = {"transcription": sentence, "translations": translations}
+                output = {
+                    "transcription": _sent(sentence),
+                    "translations": list(map(_sent, translations)),
+                }
             payload = {"output": output, "usage": _reported(usage)}
         case TaskFinished(usage=usage):
             payload = {"output": {}, "usage": _reported(usage)}
         case TaskFailed(error_code=code, error_message=text):
             header |= {"error_code": code, "error_message": text}
     return msgspec.json.encode({"header": header, "payload": payload}).decode()
+
+
+def _sent(sentence: Sentence | None) -> dict[str, Any] | None:
+    """Return a sentence as the service sends it: turn events only where it has any."""
+    if sentence is None:
+        return None
+    fields = asdict(sentence)
+    return {
+        name: value for name, value in fields.items() if value is not None or name not in _TURNS
+    }
 
 
 def _reported(usage: Usage | None) -> dict[str, int | float] | None:
