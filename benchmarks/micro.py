@@ -20,9 +20,10 @@ from _runs import Runs, add_ratios, in_turns, report_runs
 
 from paraformer_async._core.framing import Framer, bytes_per_second
 from paraformer_async._core.ledger import Ledger
+from paraformer_async._core.messages import Event, ResultGenerated
 from paraformer_async._core.protocol import ClientProtocol, Phase, ServerProtocol
 from paraformer_async._core.recognition import Recognition
-from paraformer_async._core.wire import Event, ResultGenerated, decode_event
+from paraformer_async._core.wire import decode_event
 from paraformer_async.middleware import Audio, Heartbeat, LatencyMeter, RunTask, Stack, TaskStarted
 from paraformer_async.options.options import Options
 from paraformer_async.results import Sentence

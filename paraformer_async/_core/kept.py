@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterator
 
 from paraformer_async._core.gaps import Data, between
-from paraformer_async._core.wire import Audio
+from paraformer_async._core.messages import Audio
 
 __all__ = ["Kept"]
 

@@ -12,9 +12,9 @@ beyond the user's audio.
 
 from paraformer_async._core.coverage import Coverage, Span
 from paraformer_async._core.framing import SAMPLE_WIDTH
+from paraformer_async._core.messages import Audio
 from paraformer_async._core.timeline import Timeline, end_of
 from paraformer_async._core.wav import WavHeader
-from paraformer_async._core.wire import Audio
 from paraformer_async.results import Overhead, Sentence, Translation
 
 __all__ = ["Ledger", "Span"]

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from msgspec import Struct
 
-from paraformer_async._core.wire import Command, Event
+from paraformer_async._core.messages import Command, Event
 from paraformer_async.errors import UsageError
 
 __all__ = ["Middleware", "Stack", "passed", "through"]

@@ -2,8 +2,8 @@
 
 from msgspec.structs import replace
 
+from paraformer_async._core.messages import Command, ContinueTask, Resource, RunTask
 from paraformer_async._core.middleware import Stack
-from paraformer_async._core.wire import Command, ContinueTask, Resource, RunTask
 from paraformer_async.options.options import Options
 
 __all__ = ["Opening"]

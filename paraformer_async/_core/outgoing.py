@@ -15,18 +15,12 @@ from paraformer_async._core.buffer import AudioBuffer, Item, Mark, NewInput, Sea
 from paraformer_async._core.deadlines import Deadlines
 from paraformer_async._core.framing import Framer, Splitter, bytes_per_second
 from paraformer_async._core.ledger import Ledger
+from paraformer_async._core.messages import Audio, Command, ContinueTask, FinishTask, OutgoingFrame
 from paraformer_async._core.middleware import Stack, passed, through
 from paraformer_async._core.opening import Opening
 from paraformer_async._core.pace import Pace
 from paraformer_async._core.protocol import ClientProtocol, Phase
 from paraformer_async._core.rollover import Rollovers
-from paraformer_async._core.wire import (
-    Audio,
-    Command,
-    ContinueTask,
-    FinishTask,
-    OutgoingFrame,
-)
 from paraformer_async.errors import UsageError
 from paraformer_async.options.options import Options
 from paraformer_async.options.service import UNCOMPRESSED

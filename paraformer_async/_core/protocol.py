@@ -22,7 +22,7 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct
 
-from paraformer_async._core.wire import (
+from paraformer_async._core.messages import (
     Audio,
     Command,
     ContinueTask,
@@ -33,12 +33,9 @@ from paraformer_async._core.wire import (
     TaskFailed,
     TaskFinished,
     TaskStarted,
-    UnknownEvent,
-    decode_command,
-    decode_event,
-    encode,
     name_of,
 )
+from paraformer_async._core.wire import UnknownEvent, decode_command, decode_event, encode
 from paraformer_async.errors import LocalProtocolError, RemoteProtocolError
 
 __all__ = ["ENDS", "TRANSITIONS", "ClientProtocol", "Move", "Phase", "ServerProtocol"]

@@ -25,7 +25,15 @@ from msgspec.structs import replace
 
 from paraformer_async._core.buffer import Mark, Seam
 from paraformer_async._core.corrections import Corrections
+from paraformer_async._core.envelopes import EVENTS, NOTHING, UNREADABLE, ResultHeader
 from paraformer_async._core.framing import FRAME_MS
+from paraformer_async._core.messages import (
+    Event,
+    ResultGenerated,
+    TaskFailed,
+    TaskFinished,
+    TaskStarted,
+)
 from paraformer_async._core.middleware import Stack, passed, through
 from paraformer_async._core.outgoing import BATCH, Outgoing
 from paraformer_async._core.progress import Progress
@@ -33,19 +41,7 @@ from paraformer_async._core.protocol import ENDS, Move, Phase
 from paraformer_async._core.retries import Retries, Setback
 from paraformer_async._core.utterance import Utterance
 from paraformer_async._core.verdict import Again, Attempt, Over, Verdict
-from paraformer_async._core.wire import (
-    EVENTS,
-    NOTHING,
-    UNREADABLE,
-    Event,
-    ResultGenerated,
-    ResultHeader,
-    TaskFailed,
-    TaskFinished,
-    TaskStarted,
-    decode_event,
-    result_of,
-)
+from paraformer_async._core.wire import decode_event, result_of
 from paraformer_async.errors import (
     AudioLostError,
     ConnectionLostError,

@@ -13,8 +13,8 @@ would not help: the sentence is as long as a task may be.
 
 from math import inf
 
+from paraformer_async._core.messages import ResultGenerated
 from paraformer_async._core.timeline import end_of
-from paraformer_async._core.wire import ResultGenerated
 from paraformer_async.options.policies import Rollover
 from paraformer_async.results import Sentence, Usage
 

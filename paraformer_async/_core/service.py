@@ -13,8 +13,7 @@ from msgspec import Struct
 from msgspec.structs import asdict, replace
 
 from paraformer_async._core.clocks import Clocks
-from paraformer_async._core.protocol import Phase, ServerProtocol
-from paraformer_async._core.wire import (
+from paraformer_async._core.messages import (
     Command,
     ContinueTask,
     Event,
@@ -24,6 +23,7 @@ from paraformer_async._core.wire import (
     TaskFinished,
     TaskStarted,
 )
+from paraformer_async._core.protocol import Phase, ServerProtocol
 from paraformer_async.errors import InvalidOptionError, RemoteProtocolError
 from paraformer_async.options.context import context_received
 from paraformer_async.options.models import MODELS

@@ -1,7 +1,7 @@
 """The turn events of results: a sentence begins, may end, and part of it is stable."""
 
+from paraformer_async._core.messages import ResultGenerated
 from paraformer_async._core.stability import StableText
-from paraformer_async._core.wire import ResultGenerated
 from paraformer_async.results import RecognitionResult, Sentence
 
 __all__ = ["Utterance"]

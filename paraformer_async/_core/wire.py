@@ -1,149 +1,63 @@
-"""
-Messages of both directions, and their form on the wire.
+"""From messages to frames, and back."""
 
-A message is a small frozen struct; the client and the local service use the same structs. The
-header carries the tag (`action` or `event`), so the wire types are unions of *headers*. Undeclared
-fields are skipped while decoding; the service adds fields without notice. Types that cannot be part
-of a reference cycle are not tracked by the garbage collector (`gc=False`).
-Source: Model Studio, "WebSocket API for Paraformer real-time speech recognition".
-"""
-
-from collections.abc import Mapping
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
-from msgspec import Struct
 from msgspec.structs import asdict, replace
 
+from paraformer_async._core.envelopes import (
+    COMMANDS,
+    EVENTS,
+    KNOWN_EVENTS,
+    NOTHING,
+    UNREADABLE,
+    ContinueTaskHeader,
+    EventEnvelope,
+    EventPayload,
+    FinishedHeader,
+    FinishTaskHeader,
+    Output,
+    ResultHeader,
+    StartedHeader,
+)
 from paraformer_async._core.lenient import parse, usable
+from paraformer_async._core.messages import (
+    Audio,
+    Command,
+    ContinueTask,
+    Event,
+    FinishTask,
+    ResultGenerated,
+    RunTask,
+    TaskFailed,
+    TaskFinished,
+    TaskStarted,
+    name_of,
+)
 from paraformer_async.errors import RemoteProtocolError
 from paraformer_async.results import Sentence, Translation, Usage
 
 __all__ = [
-    "EVENTS",
-    "NOTHING",
-    "UNREADABLE",
-    "Audio",
-    "Command",
-    "ContinueTask",
-    "Event",
-    "EventPayload",
-    "FinishTask",
-    "OutgoingFrame",
-    "Resource",
-    "ResultGenerated",
-    "ResultHeader",
-    "RunTask",
-    "TaskFailed",
-    "TaskFinished",
-    "TaskStarted",
     "UnknownEvent",
     "decode_command",
     "decode_event",
     "encode",
-    "name_of",
     "result_of",
 ]
 
-
-class Resource(Struct, frozen=True):
-    """A resource that a task uses: the hot words of v1 models."""
-
-    resource_id: str
-    resource_type: str = "asr_phrase"
-
-
-class RunTask(Struct, frozen=True):
-    """Client: begin a task."""
-
-    model: str
-    parameters: Mapping[str, Any] = {}
-    resources: tuple[Resource, ...] = ()
-    input: Mapping[str, Any] = {}
-
-
-class ContinueTask(Struct, frozen=True):
-    """Client: replace the input of the running task, such as its context. It has no answer."""
-
-    input: Mapping[str, Any] = {}
-
-
-class Audio(Struct, frozen=True, gc=False):
-    """
-    Client: audio of the running task, a binary frame.
-
-    Attributes:
-        data: The audio, in the task's format.
-        injected: Whether middleware added it, so that it is not the user's audio.
-    """
-
-    data: bytes | memoryview
-    injected: bool = False
-
-
-class FinishTask(Struct, frozen=True, gc=False):
-    """Client: the audio has ended."""
-
-
-class TaskStarted(Struct, frozen=True, gc=False):
-    """Service: the task accepts audio now."""
-
-
-class ResultGenerated(Struct, frozen=True, gc=False):
-    """
-    Service: a partial or final result; `sentence` can be missing.
-
-    Attributes:
-        sentence: The sentence. That of translations alone has their times, but no text.
-        usage: What is billed for the task so far.
-        translations: Translations, by a model that translates, perhaps none; `None` by all others.
-        replaces: Whether it corrects an earlier final result. Not a part of the message: the client
-            concludes it from `sentence_id`.
-    """
-
-    sentence: Sentence | None = None
-    usage: Usage | None = None
-    translations: tuple[Translation, ...] | None = None
-    replaces: bool = False
-
-
-class TaskFinished(Struct, frozen=True, gc=False):
-    """Service: all results have been sent; the connection is free for another task."""
-
-    usage: Usage | None = None
-
-
-class TaskFailed(Struct, frozen=True, gc=False):
-    """Service: the task has failed, and the connection ends with it."""
-
-    error_code: str = ""
-    error_message: str = ""
-
-
-Command: TypeAlias = RunTask | Audio | ContinueTask | FinishTask
-Event: TypeAlias = TaskStarted | ResultGenerated | TaskFinished | TaskFailed
-
 AnySentence = TypeVar("AnySentence", bound=Sentence)
 
-OutgoingFrame: TypeAlias = str | bytes | memoryview
-"""A frame to send: text as `str`, binary as the others. The bytes of a view must not change."""
-
-
-_NAMES: Mapping[type[Command | Event], str] = {
-    RunTask: "run-task",
-    Audio: "audio",
-    ContinueTask: "continue-task",
-    FinishTask: "finish-task",
-    TaskStarted: "task-started",
-    ResultGenerated: "result-generated",
-    TaskFinished: "task-finished",
-    TaskFailed: "task-failed",
-}
-
-
-def name_of(message: Command | Event) -> str:
-    """Return the protocol's own name of a message."""
-    return _NAMES[type(message)]
+# Fields that only some models send.
+_TURNS = frozenset(
+    {
+        "sentence_begin",
+        "vad_pre_end",
+        "pre_end_failed",
+        "pre_end_timemillis",
+        "pre_end_start_time",
+        "pre_end_end_time",
+    }
+)
 
 
 class UnknownEvent(ValueError):
@@ -180,9 +94,9 @@ def decode_event(frame: str | bytes) -> tuple[str, Event]:
     match header:
         case ResultHeader():
             return header.task_id, result_of(payload)
-        case _StartedHeader():
+        case StartedHeader():
             return header.task_id, TaskStarted()
-        case _FinishedHeader():
+        case FinishedHeader():
             return header.task_id, TaskFinished(payload.usage)
         case _:
             return header.task_id, TaskFailed(header.error_code, header.error_message)
@@ -201,7 +115,7 @@ def result_of(payload: "EventPayload") -> ResultGenerated:
     return ResultGenerated(sentence, payload.usage)
 
 
-def _result_of_gummy(output: "_Output", usage: Usage | None) -> ResultGenerated:
+def _result_of_gummy(output: "Output", usage: Usage | None) -> ResultGenerated:
     """Return a result in the form of Gummy models, or one without a sentence."""
     sentence = output.transcription
     if sentence is None and output.translations is None:
@@ -245,102 +159,18 @@ def decode_command(frame: str | bytes) -> tuple[str, Command]:
         RemoteProtocolError: It is not a command; the message gives the reason.
     """
     try:
-        envelope = _COMMANDS.decode(frame)
+        envelope = COMMANDS.decode(frame)
     except UNREADABLE as error:
         raise RemoteProtocolError(f"cannot decode the message: {error}") from error
     header, payload = envelope.header, envelope.payload
-    if isinstance(header, _FinishTaskHeader):
+    if isinstance(header, FinishTaskHeader):
         return header.task_id, FinishTask()
-    if isinstance(header, _ContinueTaskHeader):
+    if isinstance(header, ContinueTaskHeader):
         return header.task_id, ContinueTask(payload.input)
     if header.streaming != "duplex" or (payload.task, payload.function) != ("asr", "recognition"):
         raise RemoteProtocolError("run-task must ask for a duplex audio/asr/recognition task")
     resources = payload.resources or ()
     return header.task_id, RunTask(payload.model, payload.parameters, resources, payload.input)
-
-
-class ResultHeader(Struct, gc=False, tag_field="event", tag="result-generated"):
-    """The header of a result."""
-
-    task_id: str = ""
-
-
-class _StartedHeader(Struct, tag_field="event", tag="task-started"):
-    task_id: str = ""
-
-
-class _FinishedHeader(Struct, tag_field="event", tag="task-finished"):
-    task_id: str = ""
-
-
-class _FailedHeader(Struct, tag_field="event", tag="task-failed"):
-    task_id: str = ""
-    error_code: str = ""
-    error_message: str = ""
-
-
-class _Output(Struct, gc=False):
-    sentence: Sentence | None = None
-    transcription: Sentence | None = None
-    translations: tuple[Translation, ...] | None = None
-
-
-class EventPayload(Struct, gc=False):
-    """The payload of an event."""
-
-    output: _Output | None = None
-    usage: Usage | None = None
-
-
-class _EventEnvelope(Struct, gc=False):
-    header: ResultHeader | _StartedHeader | _FinishedHeader | _FailedHeader
-    payload: EventPayload | None = None
-
-
-class _RunTaskHeader(Struct, tag_field="action", tag="run-task"):
-    task_id: str
-    streaming: str = ""
-
-
-class _ContinueTaskHeader(Struct, tag_field="action", tag="continue-task"):
-    task_id: str
-
-
-class _FinishTaskHeader(Struct, tag_field="action", tag="finish-task"):
-    task_id: str
-
-
-class _CommandPayload(Struct):
-    input: dict[str, Any]  # the service refuses a payload without it
-    task: str = ""
-    function: str = ""
-    model: str = ""
-    parameters: dict[str, Any] = {}
-    resources: tuple[Resource, ...] | None = None
-
-
-class _CommandEnvelope(Struct):
-    header: _RunTaskHeader | _ContinueTaskHeader | _FinishTaskHeader
-    payload: _CommandPayload
-
-
-EVENTS = msgspec.json.Decoder(_EventEnvelope, strict=False)
-_COMMANDS = msgspec.json.Decoder(_CommandEnvelope)
-# What the decoders raise: RecursionError for JSON nested too deep, UnicodeError for broken text.
-UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
-_KNOWN_EVENTS = frozenset({"result-generated", "task-started", "task-finished", "task-failed"})
-NOTHING = EventPayload()
-# Fields that only some models send.
-_TURNS = frozenset(
-    {
-        "sentence_begin",
-        "vad_pre_end",
-        "pre_end_failed",
-        "pre_end_timemillis",
-        "pre_end_start_time",
-        "pre_end_end_time",
-    }
-)
 
 
 def _encode_command(command: RunTask | ContinueTask | FinishTask, task_id: str) -> str:
@@ -399,7 +229,7 @@ def _reported(usage: Usage | None) -> dict[str, int | float] | None:
     return billed or {"duration": 0}
 
 
-def _decode_leniently(frame: str | bytes, error: Exception) -> _EventEnvelope:
+def _decode_leniently(frame: str | bytes, error: Exception) -> EventEnvelope:
     """Decode an event that the strict decoder refused; unusable fields count as missing."""
     try:
         document = parse(frame)
@@ -412,9 +242,9 @@ def _decode_leniently(frame: str | bytes, error: Exception) -> _EventEnvelope:
         raise RemoteProtocolError(
             f"the service sent a message that is not an event: {error}"
         ) from error
-    if event not in _KNOWN_EVENTS:
+    if event not in KNOWN_EVENTS:
         raise UnknownEvent(event)
     try:
-        return msgspec.convert(usable(document), _EventEnvelope)
+        return msgspec.convert(usable(document), EventEnvelope)
     except RemoteProtocolError as reason:
         raise RemoteProtocolError(f"the service sent a malformed {event}: {reason}") from error

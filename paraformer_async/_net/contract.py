@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
-from paraformer_async._core.wire import OutgoingFrame
+from paraformer_async._core.messages import OutgoingFrame
 
 if TYPE_CHECKING:
     from ssl import SSLContext

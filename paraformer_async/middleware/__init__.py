@@ -6,8 +6,7 @@ Sans-I/O: nothing here waits, or uses an event loop, a socket or a clock. `Heart
 exported for middleware of your own.
 """
 
-from paraformer_async._core.middleware import Middleware, Stack
-from paraformer_async._core.wire import (
+from paraformer_async._core.messages import (
     Audio,
     Command,
     ContinueTask,
@@ -19,6 +18,7 @@ from paraformer_async._core.wire import (
     TaskFinished,
     TaskStarted,
 )
+from paraformer_async._core.middleware import Middleware, Stack
 from paraformer_async.middleware.heartbeat import Heartbeat
 from paraformer_async.middleware.latency import LatencyMeter
 

@@ -12,8 +12,8 @@ from math import inf
 from msgspec.structs import replace
 
 from paraformer_async._core.framing import FRAME_MS, bytes_per_second, silence
+from paraformer_async._core.messages import Audio, Command, FinishTask, RunTask
 from paraformer_async._core.middleware import Middleware
-from paraformer_async._core.wire import Audio, Command, FinishTask, RunTask
 from paraformer_async.errors import InvalidOptionError
 from paraformer_async.options.checks import require_seconds
 from paraformer_async.options.service import (

@@ -15,8 +15,7 @@ from msgspec.structs import replace
 
 from paraformer_async import results
 from paraformer_async._core.framing import bytes_per_second
-from paraformer_async._core.middleware import Middleware
-from paraformer_async._core.wire import (
+from paraformer_async._core.messages import (
     Audio,
     Command,
     Event,
@@ -25,6 +24,7 @@ from paraformer_async._core.wire import (
     RunTask,
     TaskFinished,
 )
+from paraformer_async._core.middleware import Middleware
 
 __all__ = ["LatencyMeter"]
 

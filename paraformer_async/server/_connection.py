@@ -17,13 +17,7 @@ from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint_if_cancelled
 
 from paraformer_async._core.clocks import Clocks
-from paraformer_async._core.service import (
-    Closing,
-    ConnectionEnded,
-    ServiceConnection,
-    TaskFailure,
-)
-from paraformer_async._core.wire import (
+from paraformer_async._core.messages import (
     Audio,
     Command,
     Event,
@@ -32,6 +26,12 @@ from paraformer_async._core.wire import (
     TaskFailed,
     TaskFinished,
     TaskStarted,
+)
+from paraformer_async._core.service import (
+    Closing,
+    ConnectionEnded,
+    ServiceConnection,
+    TaskFailure,
 )
 from paraformer_async.engines.base import Engine
 from paraformer_async.results import Sentence

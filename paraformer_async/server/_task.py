@@ -6,8 +6,8 @@ from typing import Any, Self, TypeAlias
 
 import anyio
 
+from paraformer_async._core.messages import RunTask
 from paraformer_async._core.service import TaskFailure
-from paraformer_async._core.wire import RunTask
 from paraformer_async.audio.decoding import (
     RATES,
     StreamDecoder,

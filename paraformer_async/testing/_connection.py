@@ -11,8 +11,7 @@ import anyio
 from aiohttp import WebSocketError, WSMsgType
 
 from paraformer_async._core.clocks import Clocks
-from paraformer_async._core.service import ConnectionEnded, ServiceConnection, TaskFailure
-from paraformer_async._core.wire import (
+from paraformer_async._core.messages import (
     Audio,
     Command,
     ContinueTask,
@@ -21,6 +20,7 @@ from paraformer_async._core.wire import (
     TaskFinished,
     TaskStarted,
 )
+from paraformer_async._core.service import ConnectionEnded, ServiceConnection, TaskFailure
 from paraformer_async.testing._flaws import flaws_of_audio
 from paraformer_async.testing._link import Link
 from paraformer_async.testing._responder import Responder

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 
 import anyio
 
+from paraformer_async._core.messages import Event
 from paraformer_async._core.service import ConnectionEnded
-from paraformer_async._core.wire import Event
 
 __all__ = ["Delay"]
 

@@ -5,8 +5,8 @@ from typing import NoReturn, cast
 
 import anyio
 
+from paraformer_async._core.messages import Event, TaskFailed
 from paraformer_async._core.service import ConnectionEnded, ServiceConnection
-from paraformer_async._core.wire import Event, TaskFailed
 from paraformer_async.results import Sentence
 from paraformer_async.testing._delay import Delay
 from paraformer_async.testing._link import Link

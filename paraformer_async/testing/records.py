@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from paraformer_async._core.wire import RunTask
+from paraformer_async._core.messages import RunTask
 from paraformer_async.testing._flaws import is_task_id
 from paraformer_async.testing.faults import Fault, Refuse
 

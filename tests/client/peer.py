@@ -5,8 +5,14 @@ from collections.abc import Sequence
 
 import anyio
 
+from paraformer_async._core.messages import (
+    Command,
+    Event,
+    ResultGenerated,
+    TaskFinished,
+    TaskStarted,
+)
 from paraformer_async._core.protocol import ServerProtocol
-from paraformer_async._core.wire import Command, Event, ResultGenerated, TaskFinished, TaskStarted
 from paraformer_async._net.contract import OutgoingFrame, Receiver
 from paraformer_async.errors import ConnectionLostError
 from paraformer_async.results import Sentence

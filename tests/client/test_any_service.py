@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paraformer_async import ParaformerError, Reconnect, Timeouts
-from paraformer_async._core.wire import (
+from paraformer_async._core.messages import (
     ResultGenerated,
     RunTask,
     TaskFailed,
     TaskFinished,
     TaskStarted,
-    encode,
 )
+from paraformer_async._core.wire import encode
 from paraformer_async.results import Sentence
 from tests.client.conftest import streams
 from tests.client.peer import Peer

@@ -15,7 +15,7 @@ from paraformer_async import (
     Timeouts,
 )
 from paraformer_async._client import sender as module
-from paraformer_async._core.wire import (
+from paraformer_async._core.messages import (
     Audio,
     Command,
     Event,

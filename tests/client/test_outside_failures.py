@@ -15,7 +15,7 @@ from paraformer_async import (
     TaskFailedError,
     UsageError,
 )
-from paraformer_async._core.wire import FinishTask, RunTask, TaskFailed
+from paraformer_async._core.messages import FinishTask, RunTask, TaskFailed
 from paraformer_async.observing import Connected, Ended, Observation
 from tests.client.conftest import Open
 from tests.client.peer import Peer

@@ -15,7 +15,7 @@ from paraformer_async import (
     UsageError,
 )
 from paraformer_async._client import inbox
-from paraformer_async._core.wire import (
+from paraformer_async._core.messages import (
     Audio,
     FinishTask,
     ResultGenerated,

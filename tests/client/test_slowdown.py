@@ -8,7 +8,7 @@ import pytest
 
 from paraformer_async import Reconnect
 from paraformer_async._client.slowdown import Slowdown, Turn
-from paraformer_async._core.wire import Audio, FinishTask, RunTask, TaskFailed
+from paraformer_async._core.messages import Audio, FinishTask, RunTask, TaskFailed
 from paraformer_async.observing import Observation, QuotaWaited
 from tests.client.clock import Clock
 from tests.client.conftest import Open

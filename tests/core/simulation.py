@@ -12,9 +12,7 @@ from collections.abc import Iterable, Sequence
 from math import inf
 from typing import NamedTuple
 
-from paraformer_async._core.protocol import Phase, ServerProtocol
-from paraformer_async._core.recognition import Again, Over, Recognition
-from paraformer_async._core.wire import (
+from paraformer_async._core.messages import (
     Audio,
     Command,
     FinishTask,
@@ -24,6 +22,8 @@ from paraformer_async._core.wire import (
     TaskFinished,
     TaskStarted,
 )
+from paraformer_async._core.protocol import Phase, ServerProtocol
+from paraformer_async._core.recognition import Again, Over, Recognition
 from paraformer_async.errors import ConnectionLostError, ServiceError
 from paraformer_async.middleware import Middleware, Stack
 from paraformer_async.options.options import Options

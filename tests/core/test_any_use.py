@@ -6,17 +6,17 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from paraformer_async._core.protocol import TRANSITIONS, ClientProtocol, Phase
-from paraformer_async._core.recognition import BATCH, Again, Over, Recognition
-from paraformer_async._core.wire import (
+from paraformer_async._core.messages import (
     Audio,
     Event,
     ResultGenerated,
     TaskFailed,
     TaskFinished,
     TaskStarted,
-    encode,
 )
+from paraformer_async._core.protocol import TRANSITIONS, ClientProtocol, Phase
+from paraformer_async._core.recognition import BATCH, Again, Over, Recognition
+from paraformer_async._core.wire import encode
 from paraformer_async.errors import (
     ConnectionLostError,
     HandshakeError,

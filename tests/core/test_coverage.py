@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from paraformer_async._core.evidence import OpenSentences
 from paraformer_async._core.gaps import Gap, between
 from paraformer_async._core.ledger import Ledger, Span
+from paraformer_async._core.messages import Audio
 from paraformer_async._core.timeline import Timeline
-from paraformer_async._core.wire import Audio
 from paraformer_async.results import Sentence, Word
 
 # 1 kHz: a millisecond is one sample of 2 bytes, its own number.

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from paraformer_async._core.ledger import Ledger, Span
+from paraformer_async._core.messages import Audio, ResultGenerated
 from paraformer_async._core.timeline import Timeline
 from paraformer_async._core.wav import LARGEST_HEADER, WavHeader
-from paraformer_async._core.wire import Audio, ResultGenerated
 from paraformer_async.results import Overhead, Sentence, Translation, Usage, Word
 
 # 1 kHz: a millisecond is 2 bytes.

@@ -9,17 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paraformer_async._core.protocol import (
-    HARMLESS,
-    IN_TRANSIT,
-    TRANSITIONS,
-    UNREQUESTED,
-    ClientProtocol,
-    Move,
-    Phase,
-    ServerProtocol,
-)
-from paraformer_async._core.wire import (
+from paraformer_async._core.messages import (
     Audio,
     Command,
     ContinueTask,
@@ -30,9 +20,19 @@ from paraformer_async._core.wire import (
     TaskFailed,
     TaskFinished,
     TaskStarted,
-    encode,
     name_of,
 )
+from paraformer_async._core.protocol import (
+    HARMLESS,
+    IN_TRANSIT,
+    TRANSITIONS,
+    UNREQUESTED,
+    ClientProtocol,
+    Move,
+    Phase,
+    ServerProtocol,
+)
+from paraformer_async._core.wire import encode
 from paraformer_async.errors import LocalProtocolError, ProtocolError, RemoteProtocolError
 from paraformer_async.results import Sentence
 

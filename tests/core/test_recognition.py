@@ -19,9 +19,7 @@ from paraformer_async import (
     Timeouts,
     UsageError,
 )
-from paraformer_async._core.protocol import Phase, ServerProtocol
-from paraformer_async._core.recognition import BATCH, Again, Over, Recognition
-from paraformer_async._core.wire import (
+from paraformer_async._core.messages import (
     Audio,
     Command,
     ContinueTask,
@@ -33,9 +31,11 @@ from paraformer_async._core.wire import (
     TaskFailed,
     TaskFinished,
     TaskStarted,
-    encode,
     name_of,
 )
+from paraformer_async._core.protocol import Phase, ServerProtocol
+from paraformer_async._core.recognition import BATCH, Again, Over, Recognition
+from paraformer_async._core.wire import encode
 from paraformer_async.middleware import Heartbeat, LatencyMeter, Middleware, Stack
 from paraformer_async.options.options import Options
 from paraformer_async.results import AudioGap, RecognitionResult, Sentence, Translation, Usage

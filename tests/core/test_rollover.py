@@ -9,16 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paraformer_async import InvalidOptionError
-from paraformer_async._core.protocol import Phase
-from paraformer_async._core.recognition import BATCH, Again, Over, Recognition
-from paraformer_async._core.wire import (
+from paraformer_async._core.messages import (
     Command,
     FinishTask,
     ResultGenerated,
     TaskFinished,
     TaskStarted,
-    encode,
 )
+from paraformer_async._core.protocol import Phase
+from paraformer_async._core.recognition import BATCH, Again, Over, Recognition
+from paraformer_async._core.wire import encode
 from paraformer_async.middleware import Heartbeat, Stack
 from paraformer_async.options.options import Options
 from paraformer_async.options.policies import Reconnect, Rollover

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paraformer_async._core.clocks import Clocks
-from paraformer_async._core.service import Closing, ServiceConnection, TaskFailure, flaw_of
-from paraformer_async._core.wire import (
+from paraformer_async._core.messages import (
     Audio,
     ContinueTask,
     FinishTask,
@@ -19,8 +18,9 @@ from paraformer_async._core.wire import (
     TaskFailed,
     TaskFinished,
     TaskStarted,
-    encode,
 )
+from paraformer_async._core.service import Closing, ServiceConnection, TaskFailure, flaw_of
+from paraformer_async._core.wire import encode
 from paraformer_async.errors import InvalidOptionError, LocalProtocolError
 from paraformer_async.options.models import rate_of
 from paraformer_async.results import Sentence, Translation, Usage

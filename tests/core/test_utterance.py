@@ -5,8 +5,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from paraformer_async._core.messages import ResultGenerated
 from paraformer_async._core.utterance import Utterance
-from paraformer_async._core.wire import ResultGenerated
 from paraformer_async.results import RecognitionResult, Sentence, Translation, Usage
 
 

@@ -1,7 +1,7 @@
 """A whole recognition without an event loop: drops, a seam, silence, a connection that is full."""
 
+from paraformer_async._core.messages import RunTask
 from paraformer_async._core.protocol import Phase
-from paraformer_async._core.wire import RunTask
 from paraformer_async.middleware import Heartbeat, LatencyMeter
 from paraformer_async.testing.marking import BLOCK_MS, marked, marks_of
 from tests.core.simulation import PER_MS, RATE, World

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paraformer_async._core.wire import (
+from paraformer_async._core.messages import (
     Audio,
     Command,
     ContinueTask,
@@ -21,12 +21,9 @@ from paraformer_async._core.wire import (
     TaskFailed,
     TaskFinished,
     TaskStarted,
-    UnknownEvent,
-    decode_command,
-    decode_event,
-    encode,
     name_of,
 )
+from paraformer_async._core.wire import UnknownEvent, decode_command, decode_event, encode
 from paraformer_async.errors import ProtocolError, RemoteProtocolError
 from paraformer_async.results import Sentence, Translation, Usage, Word
 

@@ -7,7 +7,7 @@ import anyio
 import pytest
 
 from paraformer_async import AsyncRecognizer, InvalidOptionError
-from paraformer_async._core.wire import RunTask
+from paraformer_async._core.messages import RunTask
 from paraformer_async.options.context import context_to_send
 from paraformer_async.options.models import MODELS, rate_of, taking
 from paraformer_async.options.parameters import PARAMETERS, Place

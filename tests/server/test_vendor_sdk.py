@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from anyio import to_thread
 
+from paraformer_async._core.messages import Command, ContinueTask, RunTask
 from paraformer_async._core.service import ServiceConnection
-from paraformer_async._core.wire import Command, ContinueTask, RunTask
 from paraformer_async.engines import ScriptedEngine
 from paraformer_async.results import Sentence, Word
 from paraformer_async.server import LocalServer

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from paraformer_async import RecognitionResult, Sentence, Word
 from paraformer_async._core.ledger import Ledger
-from paraformer_async._core.wire import Audio
+from paraformer_async._core.messages import Audio
 from paraformer_async.testing import ScriptRun, marked, marks, marks_of
 
 BLOCK = 640  # bytes of a block at 16 kHz
