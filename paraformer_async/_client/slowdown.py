@@ -36,7 +36,7 @@ class Turn:
 
     def __init__(self, patience: float) -> None:
         self.patience = patience
-        self.number = next(_numbers)
+        self.number: int = next(_numbers)
         self.seen = 0  # how often the rate had been lowered when this last passed
 
 

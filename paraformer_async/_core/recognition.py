@@ -19,14 +19,13 @@ repetitions.
 """
 
 from math import inf
-from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from paraformer_async._core.buffer import Mark, Seam
-from paraformer_async._core.corrections import Corrections
 from paraformer_async._core.envelopes import EVENTS, NOTHING, UNREADABLE, ResultHeader
 from paraformer_async._core.framing import FRAME_MS
+from paraformer_async._core.incoming import Incoming
 from paraformer_async._core.messages import (
     Event,
     ResultGenerated,
@@ -34,12 +33,10 @@ from paraformer_async._core.messages import (
     TaskFinished,
     TaskStarted,
 )
-from paraformer_async._core.middleware import Stack, passed, through
-from paraformer_async._core.outgoing import BATCH, Outgoing
-from paraformer_async._core.progress import Progress
+from paraformer_async._core.middleware import Stack
+from paraformer_async._core.outgoing import BATCH
 from paraformer_async._core.protocol import ENDS, Move, Phase
 from paraformer_async._core.retries import Retries, Setback
-from paraformer_async._core.utterance import Utterance
 from paraformer_async._core.verdict import Again, Attempt, Over, Verdict
 from paraformer_async._core.wire import decode_event, result_of
 from paraformer_async.errors import (
@@ -53,16 +50,10 @@ from paraformer_async.errors import (
 from paraformer_async.options.options import Options
 from paraformer_async.results import (
     AudioGap,
-    Overhead,
     RecognitionResult,
     Sentence,
-    Translation,
-    Usage,
 )
 from paraformer_async.transcript import join
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 __all__ = ["BATCH", "Again", "Over", "Recognition"]
 
@@ -71,7 +62,7 @@ _UNCONNECTED = (Phase.NEW, Phase.WAITING, *ENDS)
 _NO_SPEECH = "NO_VALID_AUDIO_ERROR"
 
 
-class Recognition(Outgoing):
+class Recognition(Incoming):
     """
     The state machine of one recognition.
 
@@ -100,9 +91,6 @@ class Recognition(Outgoing):
         can_rewind: bool = False,
     ) -> None:
         super().__init__(options, stack, frame_ms=frame_ms, can_rewind=can_rewind)
-        self._progress = Progress()
-        self._utterance = Utterance()
-        self._corrections = Corrections()
         self._retries = Retries(options.reconnect)
         self._attempt = Attempt()
         self.has_binary: bool = False
@@ -118,26 +106,6 @@ class Recognition(Outgoing):
     def model(self) -> str:
         """The model of the current task, or of the next one if there is none."""
         return self._opening.options.model
-
-    @property
-    def usage(self) -> Usage | None:
-        """What the service bills for all tasks so far; `None` until it has reported any."""
-        return self._progress.usage
-
-    @property
-    def overhead(self) -> Overhead:
-        """What was sent in addition to the user's audio."""
-        return self._ledger.overhead
-
-    @property
-    def finals(self) -> int:
-        """Number of final results received."""
-        return len(self._progress.text)
-
-    @property
-    def unsettled(self) -> float | None:
-        """Seconds of sent audio that no final result covers; `None` for compressed audio."""
-        return self._ledger.unsettled
 
     # The connection.
 
@@ -267,59 +235,6 @@ class Recognition(Outgoing):
         is_idle = self._attempt.is_reused and self._attempt.started_at is None
         return is_idle and self._protocol.is_of_another(decode_event(frame)[0])
 
-    def _take_result(self, result: ResultGenerated, now: float) -> list[RecognitionResult]:
-        """Note what a result brings, and return results for the user."""
-        if result.usage is not None:
-            self._progress.note_usage(result.usage)
-        if not self._rollovers.is_on:
-            return self._take_whole(result, now)
-        sentence = result.sentence
-        if self._end is not Mark.ROLLOVER or sentence is None or sentence.heartbeat:
-            self._rollovers.note_usage(result.usage, self._ledger.sent)
-            return self._take_whole(result, now)
-        whole = self._rollovers.sort(result, sentence)
-        return [one for each in whole for one in self._take_whole(each, now)]
-
-    def _take_whole(self, result: ResultGenerated, now: float) -> list[RecognitionResult]:
-        """Put a result, which is no piece of a sentence, on the user's timeline."""
-        sentence, progress = result.sentence, self._progress
-        if sentence is not None:
-            is_final = sentence.is_final and not sentence.heartbeat
-            if is_final and self._rollovers.note_final(sentence):
-                self.has_nearer_deadline = True  # so that the caller sends the end of the task
-            settled = self._ledger.settle(sentence, is_final=is_final)
-            replaces = False
-            if is_final:
-                count = len(progress.text)
-                place = self._corrections.place(settled, count)
-                if place is None:  # repeated
-                    return self._take_translations(result, settled, now)
-                progress.text[place : place + 1] = [settled.text]
-                replaces = place < count
-            if replaces or settled is not sentence or result.translations:
-                translations = progress.translations = self._placed(result.translations)
-                result = ResultGenerated(settled, result.usage, translations, replaces)
-            if not settled.heartbeat:
-                progress.last = settled
-        return self._shown(result, now)
-
-    def _take_translations(
-        self, result: ResultGenerated, sentence: Sentence, now: float
-    ) -> list[RecognitionResult]:
-        """Return what comes with a final that is repeated: new translations, without its text."""
-        translations = self._placed(result.translations)
-        if not translations or translations == self._progress.translations:
-            return []
-        self._progress.translations = translations
-        bare = replace(sentence, text="", words=())
-        return self._shown(ResultGenerated(bare, result.usage, translations), now)
-
-    def _placed(
-        self, translations: tuple[Translation, ...] | None
-    ) -> tuple[Translation, ...] | None:
-        """Put translations on the user's timeline."""
-        return translations and tuple(map(self._ledger.placed, translations))
-
     def _turn(self, event: Event, now: float) -> list[RecognitionResult]:
         """Handle the start or the end of a task."""
         if isinstance(event, TaskStarted):
@@ -424,27 +339,6 @@ class Recognition(Outgoing):
             return Over()
         self._protocol.move(Move.AGAIN)
         return Again(0.0)
-
-    def _shown(self, event: Event, now: float) -> list[RecognitionResult]:
-        """Pass an event through middleware, and return the results for the user."""
-        if self._stack.hurries:
-            self.has_nearer_deadline = True
-        events: Iterable[Event] = (event,)
-        steps = self._stack.incoming_steps
-        for step in steps:
-            returned = step(event, now)
-            if returned is not event:
-                events = through(steps[steps.index(step) + 1 :], passed(returned), now)
-                break
-        results: list[RecognitionResult] = []
-        for each in events:
-            if type(each) is ResultGenerated:
-                sentence = each.sentence
-                if sentence is not None and not sentence.heartbeat:
-                    results.append(
-                        self._utterance.result(each, sentence, self.request_ids[-1], now)
-                    )
-        return results
 
     def _is_complete_despite(self, failure: ServiceError) -> bool:
         """
