@@ -103,7 +103,7 @@ class Outgoing:
         else:
             buffer.add(chunk)
             if buffer.header is not None:
-                self._pace.bytes_per_second = buffer.header.bytes_per_second
+                self._pace.use(buffer.header.bytes_per_second)
             self._tail_due = now + self._patience if buffer.rest else inf
             self.has_nearer_deadline = True
         self._pace.accept(size, now, is_full=buffer.size >= buffer.limit)

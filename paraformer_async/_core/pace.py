@@ -36,18 +36,12 @@ class Pace:
         self._accepted_at = -inf
         self._was_full = False
         self._seconds_per_byte = 0.0  # of a source whose clock is fast
-        self.bytes_per_second = bytes_per_second
+        self.use(bytes_per_second)
         self.held_until = inf
 
-    @property
-    def bytes_per_second(self) -> int | None:
-        """Of the audio; `None` while it is unknown."""
-        return self._bytes_per_second
-
-    @bytes_per_second.setter
-    def bytes_per_second(self, value: int | None) -> None:
-        self._bytes_per_second = value
-        self._seconds_per_byte = 1 / (value * _DRIFT) if value else 0.0
+    def use(self, bytes_per_second: int | None) -> None:
+        """Measure audio of another rate from here on; `None` while it is unknown."""
+        self._seconds_per_byte = 1 / (bytes_per_second * _DRIFT) if bytes_per_second else 0.0
 
     def accept(self, size: int, now: float, *, is_full: bool) -> None:
         """
@@ -74,7 +68,7 @@ class Pace:
 
     def is_ahead(self, waiting: int, now: float) -> bool:
         """Return whether audio is ahead after which *waiting* more bytes have been accepted."""
-        if not self._bytes_per_second:
+        if not self._seconds_per_byte:
             return False
         later = waiting * self._seconds_per_byte
         due = self._accepted_at - self._behind - later - self._lead

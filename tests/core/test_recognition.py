@@ -394,6 +394,20 @@ class TestResults:
         assert (400, 700) == (shown.sentence.begin_time, shown.sentence.end_time)
         assert (replace(translation, begin_time=400, end_time=700),) == shown.translations
 
+    def test_a_repeated_final_brings_new_translations_only(self) -> None:
+        """A final that comes again is not shown again, but translations that come with it are."""
+        table = Table()
+        table.start(10)
+        english, german = (Translation(0, 400, text, lang=text) for text in ("en", "de"))
+        one = final(400, "one")
+        (first,) = table.deliver(replace(one, translations=(english,)))
+        assert (("one", (english,))) == (first.text, first.translations)
+        assert [] == table.deliver(replace(one, translations=(english,)))
+        (more,) = table.deliver(replace(one, translations=(german,)))
+        assert ("", (german,), False) == (more.text, more.translations, more.replaces)
+        assert [] == table.deliver(one)
+        assert 1 == table.machine.finals
+
     def test_translations_alone_settle_audio(self) -> None:
         """A task that only translates has final results, so its audio is not sent again."""
         table = Table()
