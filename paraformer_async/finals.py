@@ -1,8 +1,8 @@
-"""The final sentences of a recognition, collected from its results."""
+"""The final sentences and translations of a recognition, collected from its results."""
 
-from paraformer_async.results import RecognitionResult, Sentence
+from paraformer_async.results import RecognitionResult, Sentence, Translation
 
-__all__ = ["FinalSentences"]
+__all__ = ["FinalSentences", "FinalTranslations"]
 
 
 class FinalSentences:
@@ -25,3 +25,22 @@ class FinalSentences:
         else:
             self._places[key] = len(self.sentences)
             self.sentences.append(result.sentence)
+
+
+class FinalTranslations:
+    """Collects final translations; another version takes the place of the one before."""
+
+    def __init__(self) -> None:
+        self._versions: dict[object, Translation] = {}
+
+    @property
+    def in_order(self) -> tuple[Translation, ...]:
+        """The translations, in the order of their first versions."""
+        return tuple(self._versions.values())
+
+    def add(self, result: RecognitionResult) -> None:
+        """Add the final translations of a result."""
+        for one in result.translations:
+            if one.is_final:
+                number = object() if one.sentence_id is None else one.sentence_id
+                self._versions[result.request_id, number, one.lang] = one

@@ -17,14 +17,14 @@ from paraformer_async.audio.companding import expander, expanding
 from paraformer_async.audio.files import open_audio
 from paraformer_async.audio.source import Source, chunks
 from paraformer_async.errors import InvalidOptionError
-from paraformer_async.finals import FinalSentences
+from paraformer_async.finals import FinalSentences, FinalTranslations
 from paraformer_async.middleware import Heartbeat, LatencyMeter, Middleware, Stack
 from paraformer_async.observing import Observer, Statistics
 from paraformer_async.options.checks import require_kind
 from paraformer_async.options.models import MODELS
 from paraformer_async.options.options import RATE_OF_MODEL, ApiKey, Options, Overrides
 from paraformer_async.options.policies import PoolLimits, Reconnect, Rollover, Timeouts
-from paraformer_async.results import RecognitionResult, Sentence, Translation
+from paraformer_async.results import RecognitionResult, Sentence
 from paraformer_async.stream import RecognitionStream
 from paraformer_async.transcript import Transcript
 
@@ -310,13 +310,13 @@ class AsyncRecognizer(Enterable):
             options = replace(options, format="pcm", sample_rate=rate, encoding=None)
             stream = self._open(audio, options, frame_ms=FILE_FRAME_MS)
             finals = FinalSentences()
-            translations: list[Translation] = []
+            translations = FinalTranslations()
             unsettled: Sentence | None = None
             async with stream:
                 async for result in stream:
                     if on_result is not None:
                         on_result(result)
-                    translations += (one for one in result.translations if one.is_final)
+                    translations.add(result)
                     if result.translations and not result.text:
                         continue  # translations alone: the sentence has only their times
                     if result.is_final:
@@ -331,7 +331,7 @@ class AsyncRecognizer(Enterable):
             stream.request_id,
             stream.usage,
             stream.overhead,
-            tuple(translations),
+            translations.in_order,
         )
 
     @asynccontextmanager

@@ -1,7 +1,7 @@
 """Final sentences as they are collected for a transcript."""
 
-from paraformer_async import RecognitionResult, Sentence
-from paraformer_async.finals import FinalSentences
+from paraformer_async import RecognitionResult, Sentence, Translation
+from paraformer_async.finals import FinalSentences, FinalTranslations
 
 
 def result(text: str, number: int | None, task: str = "t", **fields: bool) -> RecognitionResult:
@@ -37,3 +37,20 @@ def test_numbers_belong_to_a_task() -> None:
 def test_a_correction_of_an_unknown_sentence_is_kept() -> None:
     """If middleware dropped the first final, its correction is a sentence like any other."""
     assert ["one"] == texts(result("one", 1, replaces=True))
+
+
+def test_another_version_of_a_translation_takes_its_place() -> None:
+    """Of each sentence and language, the last final translation counts; others are all kept."""
+    translations = FinalTranslations()
+    for text, number, lang, is_final in (
+        ("one", 1, "en", True),
+        ("eins", 1, "de", True),
+        ("zwei", 2, "de", False),
+        ("One", 1, "en", True),
+        ("x", None, "en", True),
+        ("x", None, "en", True),
+    ):
+        one = Translation(0, 9, text, sentence_end=is_final, sentence_id=number, lang=lang)
+        sentence = Sentence(sentence_id=number)
+        translations.add(RecognitionResult(sentence, "t", translations=(one,)))
+    assert ["One", "eins", "x", "x"] == [one.text for one in translations.in_order]

@@ -56,7 +56,7 @@ class Inbox:
     A queue of results between the receiver and the user.
 
     All final results are kept, and those with a final translation. An unread partial result is
-    replaced by the next result, which then begins the sentence.
+    replaced by the next result of its sentence, which then begins the sentence.
 
     When there are 20,000 unread results (a night of speech, some 65 MB), no further audio is to be
     accepted until half of them have been read. A service that sends as many again without audio is
@@ -82,7 +82,7 @@ class Inbox:
     def put(self, result: RecognitionResult) -> None:
         """Add a result. Raises `RemoteProtocolError` if they come without end."""
         results = self.results
-        if results and not _is_kept(results[-1]):
+        if results and _gives_way(results[-1], result):
             replaced = results.pop()
             if replaced.begins and not result.begins:
                 result = replace(result, begins=True)
@@ -115,5 +115,10 @@ class Inbox:
             raise RemoteProtocolError(f"{len(self.results)} results came, for hardly any audio")
 
 
-def _is_kept(result: RecognitionResult) -> bool:
-    return result.is_final or any(one.is_final for one in result.translations)
+def _gives_way(unread: RecognitionResult, result: RecognitionResult) -> bool:
+    """Whether *result* replaces an *unread* one: a partial result of its own sentence."""
+    if unread.is_final or result.replaces or any(one.is_final for one in unread.translations):
+        return False
+    number, newer = unread.sentence.sentence_id, result.sentence.sentence_id
+    is_other = number != newer and number is not None and newer is not None
+    return not is_other or unread.request_id != result.request_id

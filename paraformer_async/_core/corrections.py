@@ -1,13 +1,12 @@
 """Tells new final sentences from corrected and from repeated ones."""
 
-from typing import TypeAlias
+from typing import Any
 
 from paraformer_async._core.timeline import end_of
 from paraformer_async.results import Sentence
 
 __all__ = ["Corrections"]
 
-_FinalKey: TypeAlias = int | str | tuple[int]
 # Finals that are remembered: services correct the latest ones.
 _MOST = 256
 
@@ -22,36 +21,56 @@ class Corrections:
     """
 
     def __init__(self) -> None:
-        self._finals: dict[_FinalKey, tuple[int, int, int, int]] = {}  # place, hash, begin, end
+        self._numbered: dict[int | str, tuple[int, int, int, int]] = {}  # place, hash, begin, end
+        self._digests: dict[int, None] = {}
+        self._is_numbering = True  # each sentence has a number of its own
 
     def begin_task(self) -> None:
         """Forget the finals of the task before."""
-        self._finals.clear()
+        self._numbered.clear()
+        self._digests.clear()
+        self._is_numbering = True
 
-    def place(self, sentence: Sentence, count: int) -> int | None:
+    def knows(self, sentence: Sentence) -> bool:
+        """Return whether a final, as the service sent it, corrects or repeats an earlier one."""
+        if self._is_numbering and sentence.sentence_id in self._numbered:
+            return True
+        return hash(sentence) in self._digests
+
+    def place(self, sentence: Sentence, settled: Sentence, count: int) -> int | None:
         """
         Return the place of a final among all finals of the recognition.
 
         Args:
-            sentence: The final, with the user's times.
+            sentence: The final, as the service sent it.
+            settled: The same with the user's times.
             count: Number of finals so far.
 
         Returns:
             *count* for a new final, a lower number for the one that it corrects; `None` for a
             repetition.
         """
-        finals, digest = self._finals, hash(sentence)
-        key = (digest,) if sentence.sentence_id is None else sentence.sentence_id
-        begin, end, place = sentence.begin_time, end_of(sentence), count
-        if known := finals.pop(key, None):
-            known_place, known_digest, known_begin, known_end = known
-            if digest == known_digest and sentence.end_time:
-                finals[key] = known
-                return None
-            is_same = begin == known_begin or (begin < known_end and known_begin < end)
-            if is_same and sentence.sentence_id is not None:
-                place = known_place
-        finals[key] = (place, digest, begin, end)
-        if len(finals) > _MOST:
-            del finals[next(iter(finals))]
+        digest, number = hash(sentence), sentence.sentence_id
+        begin, end, place = settled.begin_time, end_of(settled), count
+        known = None if number is None else self._numbered.get(number)
+        is_same = known is not None and (begin == known[2] or (begin < known[3] and known[2] < end))
+        is_other_version = is_same and known is not None and known[1] != digest
+        if digest in self._digests and sentence.end_time and not is_other_version:
+            return None
+        _remember(self._digests, digest, None)
+        if number is None:
+            return count
+        if known is not None and is_same:
+            place = known[0]
+        elif known is not None:
+            self._is_numbering = False
+        _remember(self._numbered, number, (place, digest, begin, end))
         return place
+
+
+def _remember(latest: dict[Any, Any], key: Any, value: Any) -> None:
+    """Enter what is the latest now, and forget the oldest."""
+    latest.pop(key, None)
+    latest[key] = value
+    if len(latest) > _MOST:
+        del latest[next(iter(latest))]

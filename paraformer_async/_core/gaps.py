@@ -133,6 +133,10 @@ class Gaps:
         gap.kept_begin += size
         self.kept -= size
 
+    def keep(self, position: int) -> None:
+        """Remove all gaps but the one that contains *position*."""
+        self._replace([gap for gap in self.in_order if gap.begin <= position < gap.end])
+
     def clear(self) -> None:
         """Remove all gaps."""
         self._replace([])

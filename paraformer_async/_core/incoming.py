@@ -65,6 +65,8 @@ class Incoming(Outgoing):
         if self._end is not Mark.ROLLOVER or sentence is None or sentence.heartbeat:
             self._rollovers.note_usage(result.usage, self._ledger.sent)
             return self._take_whole(result, now)
+        if sentence.is_final and self._corrections.knows(sentence):
+            return self._take_whole(result, now)  # of a sentence that was whole
         whole = self._rollovers.sort(result, sentence)
         return [one for each in whole for one in self._take_whole(each, now)]
 
@@ -79,7 +81,9 @@ class Incoming(Outgoing):
             replaces = False
             if is_final:
                 count = len(progress.text)
-                place = self._corrections.place(settled, count)
+                if result.translations and not sentence.text and self._corrections.knows(sentence):
+                    return self._take_translations(result, settled, now)  # they came alone
+                place = self._corrections.place(sentence, settled, count)
                 if place is None:  # repeated
                     return self._take_translations(result, settled, now)
                 progress.text[place : place + 1] = [settled.text]

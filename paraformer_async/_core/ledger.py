@@ -233,6 +233,18 @@ class Ledger(Coverage):
         else:
             self._settle_all()
 
+    def close_gaps(self, held: Sentence | None) -> None:
+        """
+        Settle what lies between the finals of a task that is finished: none of them is late.
+
+        Only the gap in which *held* begins stays: the next task recognizes that sentence.
+        """
+        if self._timeline is None or self._unread.gaps:
+            return
+        at = -1 if held is None else int(self._timeline.position(held.begin_time))
+        self._gaps.keep(at)
+        self._move_horizon()
+
     def rewind(self) -> int:
         """
         Discard audio that was sent and is not settled; the source delivers it to `reread`.

@@ -56,6 +56,9 @@ class Middleware:
         del now
         return event
 
+    def resumed(self, now: float) -> None:
+        """Note that audio which had already passed was sent again, until *now*: an outage ended."""
+
     def deadline(self) -> float | None:
         """Return when to call `expired`, on the clock of `now`; `None` for never."""
         return None
@@ -92,6 +95,11 @@ class Stack:
             for place, one in enumerate(middlewares, 1)
             if _overrides(one, "deadline")
         ]
+        self._resumed = [
+            _resuming(context, one) if one.uses_context else one.resumed
+            for one in middlewares
+            if _overrides(one, "resumed")
+        ]
         self.hurries: bool = any(one.hurries for one, _ in self._timed)
         self.is_plain: bool = not any(
             one.uses_context for one in middlewares if _overrides(one, "outgoing")
@@ -104,6 +112,11 @@ class Stack:
     def incoming(self, event: Event, now: float) -> Iterable[Event]:
         """Pass an event of the service through all middleware; return the events for the user."""
         return through(self.incoming_steps, (event,), now)
+
+    def resumed(self, now: float) -> None:
+        """Notify all middleware that audio was sent again, until *now*."""
+        for resumed in self._resumed:
+            resumed(now)
 
     def deadline(self) -> float | None:
         """Return when to call `expired`; `None` for never."""
@@ -168,6 +181,13 @@ def _within(context: Context, step: Step[Message]) -> Step[Message]:
         return context.run(run_step, message, now)
 
     return run
+
+
+def _resuming(context: Context, middleware: Middleware) -> Callable[[float], None]:
+    def resumed(now: float) -> None:
+        context.run(middleware.resumed, now)
+
+    return resumed
 
 
 def _overrides(middleware: Middleware, method: str) -> bool:

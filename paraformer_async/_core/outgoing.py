@@ -165,7 +165,7 @@ class Outgoing:
             buffer.size -= len(item)
             audio = Audio(item)
             if ledger.size < self._reached:  # after a rewind
-                self._put_audio(audio, frames)
+                self._put_again(audio, frames, now)
                 continue
             for step in steps:
                 returned = step(audio, now)
@@ -189,6 +189,11 @@ class Outgoing:
     def unblocked(self) -> None:
         """End the send timeout: the transport accepts frames again."""
         self._deadlines.end("send")
+
+    @property
+    def _is_rereading(self) -> bool:
+        """Whether the source delivers audio again that has already passed middleware."""
+        return self._ledger.size < self._reached
 
     def _ended(self, what: str) -> UsageError:
         return UsageError(f"cannot {what} after finish(), or after the end")
@@ -259,6 +264,8 @@ class Outgoing:
     def _newest_input(self) -> ContinueTask | None:
         """Return the newest input for the next task, if it waits behind audio."""
         newest = None
+        if isinstance(self._end, Seam) or not self._stack.is_plain:
+            return None  # it is for the task after, or passes middleware when it is sent
         for item in self._buffer.items:
             if isinstance(item, Seam):
                 break
@@ -303,6 +310,12 @@ class Outgoing:
                 self._opening.use_input(command)
             frames.append(self._protocol.send(command, task_id=self.request_ids[-1]))
 
+    def _put_again(self, audio: Audio, frames: list[OutgoingFrame], now: float) -> None:
+        """Put audio that has already passed middleware."""
+        self._put_audio(audio, frames)
+        if not self._is_rereading:
+            self._stack.resumed(now)
+
     def _put_audio(self, audio: Audio, frames: list[OutgoingFrame]) -> None:
         header = self._buffer.header
         if audio.injected and header is not None:
@@ -322,7 +335,8 @@ class Outgoing:
             self._put(self._stack.outgoing(command, now), frames, now)
         elif mark is Mark.TIMER:
             self._buffer.has_timer = False
-            self._put(self._stack.expired(now), frames, now)
+            if not self._is_rereading:
+                self._put(self._stack.expired(now), frames, now)
             self.has_nearer_deadline = True
         elif isinstance(mark, Mark):
             self._end = mark

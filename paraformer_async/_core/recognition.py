@@ -152,8 +152,9 @@ class Recognition(Incoming):
     def deadline(self) -> float:
         """Return when to call `expired`; infinity for never."""
         waits = min(self._deadlines.soonest(), self._pace.held_until, self._tail_due)
-        # While the timer's mark is in the buffer, middleware cannot act.
-        stack = None if self._buffer.has_timer else self._stack.deadline()
+        # While the timer's mark is in the buffer, or audio is read again, middleware cannot act.
+        is_idle = self._buffer.has_timer or self._is_rereading
+        stack = None if is_idle else self._stack.deadline()
         return waits if stack is None else min(waits, stack)
 
     def expired(self, now: float) -> None:
@@ -171,7 +172,7 @@ class Recognition(Incoming):
         if self._tail_due <= now:
             self._tail_due = inf
             self._buffer.flush()
-        if not self._buffer.has_timer:
+        if not (self._buffer.has_timer or self._is_rereading):
             due = self._stack.deadline()
             if due is not None and due <= now:
                 self._buffer.mark_timer()
@@ -282,6 +283,7 @@ class Recognition(Incoming):
     def _rolled_over(self, now: float) -> list[RecognitionResult]:
         """Drop the last final of a task that has rolled over, or take it; a fresh one follows."""
         ledger, held = self._ledger, self._rollovers.held
+        ledger.close_gaps(held.sentence if held else None)
         results: list[RecognitionResult] = []
         is_done = False
         if held is None or held.sentence is None:

@@ -74,11 +74,14 @@ class Rollovers:
     def sort(self, result: ResultGenerated, sentence: Sentence) -> list[ResultGenerated]:
         """Return what is known to be whole now that *result*, with its *sentence*, was received."""
         held, whole = self.held, list[ResultGenerated]()
-        begin = held.sentence.begin_time if held and held.sentence else 0
-        if held is not None and sentence.begin_time > begin:
+        before = held.sentence if held else None
+        number = sentence.sentence_id
+        is_same = before is not None and number is not None and number == before.sentence_id
+        begin = before.begin_time if before else 0
+        if held is not None and sentence.begin_time > begin and not is_same:
             self.held = None
             whole.append(held)
-        if sentence.is_final and sentence.begin_time >= begin:
+        if sentence.is_final and (is_same or sentence.begin_time >= begin):
             self.held = result  # in place of an earlier version of it, if that was held
         else:
             whole.append(result)

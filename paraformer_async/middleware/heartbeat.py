@@ -89,6 +89,10 @@ class Heartbeat(Middleware):
             self._is_over = True
         return command
 
+    def resumed(self, now: float) -> None:
+        """Postpone the deadline: the source was not quiet."""
+        self._audio_at = now
+
     def deadline(self) -> float | None:
         """A pause after the last audio, then each interval; none after the audio's end."""
         if self._is_over:

@@ -94,7 +94,7 @@ class LatencyMeter(Middleware):
             if sentence.text or event.translations:
                 if self._is_waiting:
                     self._note(now)
-                if sentence.end_time is not None and sentence.is_final:
+                if sentence.end_time is not None and sentence.is_final and not event.replaces:
                     self._note_utterance(sentence.end_time, now)
         elif isinstance(event, TaskFinished) and self._is_waiting:
             self._note_end(now)

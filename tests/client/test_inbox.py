@@ -56,6 +56,23 @@ async def test_a_sentence_begins_once() -> None:
     assert [("de", False)] == [(one.text, one.begins) for one in inbox.results]
 
 
+async def test_another_sentence_replaces_nothing() -> None:
+    """A correction, or a late final of another sentence, does not take a partial's place."""
+    inbox = Inbox(lambda _: None)
+
+    def numbered(number: int, *, is_final: bool, **more: bool) -> RecognitionResult:
+        sentence = Sentence(sentence_id=number, sentence_end=is_final)
+        return RecognitionResult(sentence, request_id="r", **more)
+
+    partial = numbered(2, is_final=False, begins=True)
+    late, corrected = numbered(1, is_final=True), numbered(1, is_final=True, replaces=True)
+    for one in (partial, late, partial, corrected, partial):
+        inbox.put(one)
+    assert [partial, late, partial, corrected, partial] == list(inbox.results)
+    inbox.put(numbered(2, is_final=False))
+    assert [partial, late, partial, corrected, partial] == list(inbox.results)
+
+
 async def test_a_final_translation_is_kept() -> None:
     """A translation that is final before its sentence is not replaced."""
     inbox = Inbox(lambda _: None)

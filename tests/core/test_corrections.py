@@ -13,7 +13,7 @@ def places(*sentences: Sentence) -> list[int | None]:
     """Return the places of finals that come one after the other."""
     corrections, found, count = Corrections(), list[int | None](), 0
     for sentence in sentences:
-        place = corrections.place(sentence, count)
+        place = corrections.place(sentence, sentence, count)
         found.append(place)
         count += place == count
     return found
@@ -45,6 +45,38 @@ def test_identical_finals_are_repetitions() -> None:
         assert [0, 1, REPEATED, REPEATED] == places(first, second, first, second)
 
 
+def test_a_correction_that_is_taken_back() -> None:
+    """The first version again, after another one, corrects that; it is no repetition."""
+    first, second = final(0, 900, "a", 1), final(0, 900, "b", 1)
+    assert [0, 0, 0, REPEATED] == places(first, second, first, first)
+
+
+def test_a_repetition_under_a_number_that_all_share() -> None:
+    """An earlier final that comes again is a repetition, although its number is in use again."""
+    finals = [final(at, at + 500, "a", 0) for at in (0, 500)]
+    assert [0, 1, REPEATED, REPEATED] == places(*finals, *finals)
+
+
+def test_a_repetition_whose_times_had_to_be_bounded() -> None:
+    """What counts is the final as the service sent it, not as far as the audio went at the time."""
+    corrections, sent = Corrections(), final(0, 1050, "a")
+    assert 0 == corrections.place(sent, final(0, 1000, "a"), 0)
+    assert corrections.place(sent, sent, 1) is REPEATED
+
+
+def test_what_is_known() -> None:
+    """A number that is a sentence's own is known, and any final that comes again."""
+    corrections = Corrections()
+    for count, one in enumerate((final(0, 500, "a", 7), final(500, 900, "b"))):
+        corrections.place(one, one, count)
+    assert corrections.knows(final(0, 500, "A", 7))
+    assert corrections.knows(final(500, 900, "b"))
+    assert not corrections.knows(final(500, 900, "B"))
+    shared = final(900, 950, "c", 7)
+    assert 2 == corrections.place(shared, shared, 2)
+    assert not corrections.knows(final(950, 990, "d", 7))
+
+
 def test_sentences_without_numbers_are_not_corrected() -> None:
     """Without a number, another final at the same time is another sentence."""
     assert [0, 1] == places(final(0, 900, "a"), final(0, 900, "b"))
@@ -65,9 +97,12 @@ def test_numbers_that_are_all_the_same_correct_nothing() -> None:
 def test_another_task_has_other_sentences() -> None:
     """A number of an earlier task stands for another sentence."""
     corrections = Corrections()
-    assert 0 == corrections.place(final(0, 900, "a", 1), 0)
+    first, second = final(0, 900, "a", 1), final(0, 900, "b", 1)
+    assert 0 == corrections.place(first, first, 0)
+    assert corrections.knows(second)
     corrections.begin_task()
-    assert 1 == corrections.place(final(0, 900, "b", 1), 1)
+    assert not corrections.knows(second)
+    assert 1 == corrections.place(second, second, 1)
 
 
 @given(st.integers(257, 400))
@@ -75,7 +110,9 @@ def test_memory_is_bounded(count: int) -> None:
     """Of a task of hours, only the latest finals are remembered."""
     corrections = Corrections()
     for number in range(count):
-        assert number == corrections.place(final(number, number + 1, "a", number), number)
-    assert 256 == len(corrections._finals)
-    assert count == corrections.place(final(0, 1, "b", 0), count)
-    assert count - 1 == corrections.place(final(count - 1, count, "b", count - 1), count)
+        one = final(number, number + 1, "a", number)
+        assert number == corrections.place(one, one, number)
+    assert 256 == len(corrections._numbered) == len(corrections._digests)
+    oldest, latest = final(0, 1, "b", 0), final(count - 1, count, "b", count - 1)
+    assert count == corrections.place(oldest, oldest, count)
+    assert count - 1 == corrections.place(latest, latest, count)

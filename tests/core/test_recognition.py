@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Iterable, Sequence
+from contextvars import ContextVar
 from math import inf
 
 import pytest
@@ -406,6 +407,17 @@ class TestResults:
         (more,) = table.deliver(replace(one, translations=(german,)))
         assert ("", (german,), False) == (more.text, more.translations, more.replaces)
         assert [] == table.deliver(one)
+        assert 1 == table.machine.finals
+
+    def test_translations_alone_correct_nothing(self) -> None:
+        """Translations that follow their final sentence alone do not take its text away."""
+        table = Table()
+        table.start(10)
+        (first,) = table.deliver(final(400, "one", number=1))
+        assert "one" == first.text
+        translation = Translation(0, 400, "eins", sentence_end=True, sentence_id=1, lang="de")
+        (shown,) = table.deliver(ResultGenerated(None, None, (translation,)))
+        assert ("", False, (translation,)) == (shown.text, shown.replaces, shown.translations)
         assert 1 == table.machine.finals
 
     def test_translations_alone_settle_audio(self) -> None:
@@ -843,6 +855,49 @@ class TestTakingOver:
         table.deliver(TaskFinished())
         assert Phase.DONE is table.phase
 
+    def test_nothing_is_injected_into_audio_that_is_read_again(self) -> None:
+        """After an outage, the source was not quiet: no silence divides its words."""
+        table = Table(Heartbeat(), can_rewind=True, reconnect=Reconnect(keep=1.0, backoff=at_once))
+        table.start(50)
+        table.deliver(partial(100, "long"))
+        assert isinstance(table.lose(), Again)
+        table.now += 5.0
+        for _ in range(20):
+            table.machine.send(FRAME, table.now)
+        table.machine.expired(table.now)
+        table.start()
+        table.now += 5.0
+        assert inf == table.machine.deadline()
+        table.machine.expired(table.now)
+        for _ in range(30):
+            table.machine.send(FRAME, table.now)
+        table.flush()
+        table.machine.expired(table.now)
+        again = [one for one in table.received if isinstance(one, Audio)][50:]
+        assert (50, True) == (len(again), all(any(one.data) for one in again))
+        assert 0.0 == table.machine.overhead.injected
+        assert table.now < table.machine.deadline() < inf
+
+    def test_middleware_with_a_context_is_notified_of_the_end_of_an_outage(self) -> None:
+        """`resumed` is called once, when all audio has been read again, in the caller's context."""
+        variable: ContextVar[str] = ContextVar("variable", default="")
+        seen: list[tuple[str, float]] = []
+
+        class Noting(Middleware):
+            def resumed(self, now: float) -> None:
+                seen.append((variable.get(), now))
+
+        variable.set("of the caller")
+        table = Table(Noting(), can_rewind=True, reconnect=Reconnect(keep=1.0, backoff=at_once))
+        variable.set("of another")
+        table.start(50)
+        assert isinstance(table.lose(), Again)
+        table.now = 7.0
+        for _ in range(60):
+            table.machine.send(FRAME, table.now)
+        table.start()
+        assert [("of the caller", 7.0)] == seen
+
     def test_what_is_kept_is_not_read_again(self) -> None:
         """As long as all that is unsettled is kept, the audio goes on where it is."""
         table = Table(can_rewind=True)
@@ -1131,8 +1186,43 @@ class TestContext:
         assert [FinishTask()] == table.flush()
         *again, audio = TestSeams().cross(table)
         task = next(one for one in reversed(table.received) if isinstance(one, RunTask))
-        assert (["new"], Audio(FRAME)) == (terms(task), audio)
-        assert ([] if is_plain else [["new"]]) == [terms(one) for one in again]
+        assert Audio(FRAME) == audio
+        begun = task.input.get("context")
+        assert (begun is not None, [] if is_plain else [["new"]]) == (
+            is_plain,
+            [terms(one) for one in again],
+        )
+
+    def test_an_update_does_not_begin_the_task_before(self) -> None:
+        """A context after a seam is for the next task, also if the one before is begun again."""
+        table = Table(model="fun-asr-realtime", context="old")
+        table.start(1)
+        table.machine.update(talk("later"), 0.0)
+        table.machine.continue_task(talk("last"), 0.0)
+        table.machine.send(FRAME, 0.0)
+        assert [FinishTask()] == table.flush()
+        table.again()
+        tasks = [terms(one) for one in table.received if isinstance(one, RunTask)]
+        assert [["old"], ["old"]] == tasks
+
+    def test_middleware_sees_every_input(self) -> None:
+        """After a break, too, no input reaches the service that middleware has not passed on."""
+
+        class Redacting(Middleware):
+            def outgoing(self, command: Command, now: float) -> Command:
+                if isinstance(command, RunTask | ContinueTask):
+                    return replace(command, input={"context": "redacted"})
+                return command
+
+        table = Table(Redacting(), model="fun-asr-realtime", context="old")
+        table.start(1)
+        table.lose()
+        table.machine.send(FRAME, 0.0)
+        table.machine.continue_task(talk("secret"), 0.0)
+        table.machine.send(FRAME, 0.0)
+        table.start()
+        inputs = [one.input for one in table.received if isinstance(one, RunTask | ContinueTask)]
+        assert [{"context": "redacted"}] * 3 == inputs
 
     def test_before_the_first_task(self) -> None:
         """A context that is new before run-task is in it, and is not sent again."""

@@ -214,6 +214,44 @@ class TestTheLastFinal:
         *_, end = give(made, 1)
         assert FinishTask() == end
 
+    def test_a_correction_meanwhile(self) -> None:
+        """A correction, or a repetition, of a whole sentence is no piece of one."""
+        made = table(seconds=1.0, grace=0.5)
+        give(made, 10)
+        first = ResultGenerated(Sentence(0, 1000, "hello", sentence_end=True, sentence_id=1))
+        assert ["hello"] == texts(made.deliver(first))
+        assert [FinishTask()] == made.flush()
+        corrected = ResultGenerated(Sentence(0, 1000, "Hello.", sentence_end=True, sentence_id=1))
+        (shown,) = made.deliver(corrected)
+        assert ("Hello.", True) == (shown.text, shown.replaces)
+        assert [] == made.deliver(corrected, TaskFinished())
+        assert 0 == size(made.start())
+
+    def test_another_version_of_the_piece(self) -> None:
+        """A final that is held is replaced by its own next version, wherever that begins."""
+        made = table(seconds=1.0, grace=0.5)
+        give(made, 20)
+        first, second = (
+            ResultGenerated(Sentence(at, 1500, "piece", sentence_end=True, sentence_id=2))
+            for at in (1100, 1000)
+        )
+        made.deliver(sentence(0, 900))
+        assert FinishTask() == made.received[-1]
+        partial = ResultGenerated(Sentence(1200, None, "o", sentence_end=False, sentence_id=2))
+        assert ["one", "o"] == texts(made.deliver(first, partial, second))
+        assert [] == made.deliver(TaskFinished())
+
+    def test_pauses_are_not_sent_again(self) -> None:
+        """No final of a finished task is late: what lies between its sentences is silence."""
+        made = table(seconds=8.0, grace=5.0)
+        give(made, 90)
+        for at in range(0, 8000, 2000):
+            made.deliver(sentence(at, at + 1000))
+        made.deliver(sentence(8000, 8500))
+        assert [FinishTask()] == made.flush()
+        made.deliver(TaskFinished())
+        assert 5 * len(FRAME) >= size(made.start())
+
     def test_nothing_after_the_last_sentence(self) -> None:
         """What was passed over is not sent again, but a second in which a word may begin."""
         made = table(seconds=1.0, grace=3.0)

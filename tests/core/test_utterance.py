@@ -168,3 +168,55 @@ def test_any_sequence(steps: list[Any]) -> None:
             assert shown.stable_text.startswith(stable)
             stable = shown.stable_text
         is_first = False
+
+
+def test_a_correction_leaves_the_sentence_in_progress() -> None:
+    """While another sentence is in progress, a correction begins nothing and ends nothing."""
+    following, now = Utterance(), 0.0
+    result(following, sentence_id=1, end_time=900, text="one")
+    for word in range(8):
+        now += 0.3
+        text = "hello brave new world of words"[: 20 + word]
+        before = result(following, now, sentence_id=2, begin_time=1000, text=text)
+    assert before.stable_text
+    corrected = Sentence(0, 900, "One!", sentence_end=True, sentence_id=1)
+    event = ResultGenerated(corrected, replaces=True)
+    shown = following.result(event, corrected, "t", now)
+    assert (False, "One!", True) == (shown.begins, shown.stable_text, shown.replaces)
+    after = result(following, now + 0.3, sentence_id=2, begin_time=1000, text=text + "s")
+    assert not after.begins
+    assert after.stable_text.startswith(before.stable_text)
+
+
+def test_finals_in_another_order_begin_nothing_again() -> None:
+    """A final that is late, when the next sentence has begun, changes nothing about that one."""
+    one, two = {"sentence_id": 1}, {"sentence_id": 2, "begin_time": 1000}
+    late = {**one, "end_time": 900}
+    assert [True, True, False, False] == begins(one, two, late, two)
+    assert [True, True, False] == begins(two, late, two)
+    assert [True, True, False, False] == begins(one, two, {**two, "end_time": 1900}, late)
+
+
+def test_a_late_result_keeps_its_stable_text() -> None:
+    """A partial result of the sentence before the current one neither grows nor shrinks."""
+    following, now = Utterance(), 0.0
+    for end in range(10, 26):
+        now += 0.3
+        first = result(following, now, sentence_id=1, text="one sentence of several words"[:end])
+    result(following, now, sentence_id=2, text="two")
+    late = result(following, now + 1, sentence_id=1, text="one sentence of several words")
+    assert (False, first.stable_text) == (late.begins, late.stable_text)
+
+
+def test_sentences_that_share_a_number() -> None:
+    """Where all sentences have one number, one begins after the end of the other."""
+    first, later = {"sentence_id": 0, "end_time": 900}, {"sentence_id": 0, "begin_time": 950}
+    assert [True, True, False] == begins(first, later, later)
+
+
+def test_the_memory_of_sentences_is_bounded() -> None:
+    """Of a task of hours, only the latest sentences are remembered."""
+    following = Utterance()
+    for number in range(1000):
+        assert result(following, sentence_id=number, begin_time=number, end_time=number + 1).begins
+    assert 256 == len(following._begun)

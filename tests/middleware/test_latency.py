@@ -168,3 +168,11 @@ def test_what_is_no_result_with_text(event: Event) -> None:
     """Only results with text are measured."""
     messages = [(1.0, AUDIO), (2.0, event), (3.0, FinishTask()), (4.0, event)]
     assert results.Latency() == measured(*messages)
+
+
+def test_a_correction_is_no_utterance() -> None:
+    """The latency of an utterance is that of its first final result, not of a later correction."""
+    corrected = Sentence(0, 1000, "X", sentence_end=True)
+    messages = [(0.0, PCM), (1.0, SECOND), (1.5, final(1000)), (9.0, SECOND)]
+    messages.append((9.5, ResultGenerated(corrected, replaces=True)))
+    assert 0.5 == measured(*messages).utterance
