@@ -25,6 +25,8 @@ _MARGIN = 1.0
 _SHORTEST_GAP, _LONGEST_GAP = 0.2, 10.0
 # Seconds of audio after a gap for which its final may be late.
 _LATEST_FINAL = 60.0
+# Seconds of audio after a final for which it may be corrected.
+_LATEST_CORRECTION = 600.0
 
 
 class Span(NamedTuple):
@@ -48,7 +50,8 @@ class Coverage:
         self.horizon: float = inf
         self._align = 1  # bytes of a whole sample
         self._limit = 0  # bytes that are kept at most
-        self._margin = self._shortest = self._longest = self._latest = 0  # in bytes; see above
+        # In bytes; see above.
+        self._margin = self._shortest = self._longest = self._latest = self._correctable = 0
         self._front = 0
         self._settled = 0  # end of the last final; the front may have passed over more
         self._passed = 0
@@ -64,9 +67,15 @@ class Coverage:
         """Set how much is kept, in samples of *align* bytes."""
         self._align = align
         self._limit = int(seconds * bytes_per_second)
-        self._margin, self._shortest, self._longest, self._latest = (
+        self._margin, self._shortest, self._longest, self._latest, self._correctable = (
             self._aligned(int(each * bytes_per_second))
-            for each in (_MARGIN, _SHORTEST_GAP, _LONGEST_GAP, _LATEST_FINAL)
+            for each in (
+                _MARGIN,
+                _SHORTEST_GAP,
+                _LONGEST_GAP,
+                _LATEST_FINAL,
+                _LATEST_CORRECTION,
+            )
         )
         self._move_horizon()
 

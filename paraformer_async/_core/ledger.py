@@ -297,7 +297,8 @@ class Ledger(Coverage):
         self._begins = None
         self._cover(sentence, begin, end)
         if timeline.is_shifted:
-            timeline.forget_before(min(self._gaps.begin(begin), begin, end - self._limit))
+            oldest = end - max(self._limit, self._correctable)
+            timeline.forget_before(min(self._gaps.begin(begin), begin, oldest))
 
     def _without_header(self, header: WavHeader, audio: Audio) -> Audio:
         data = header.feed(audio.data)

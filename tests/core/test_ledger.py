@@ -121,13 +121,13 @@ def test_silence_takes_no_time() -> None:
 
 
 def test_long_runs_keep_the_list_of_silences_short() -> None:
-    """What lies before a final sentence is only counted, so hours of pauses cost nothing."""
+    """What lies ten minutes before a final is only counted, so hours of pauses cost little."""
     ledger = Ledger(PER_SECOND)
     for turn in range(1, 5001):
         ledger.record(Audio(bytes(200)))
         ledger.record(Audio(bytes(200), injected=True))
         settle(ledger, final(turn * 200 - 200, turn * 200))
-        assert places(ledger) <= 5
+        assert places(ledger) <= 4096
     assert 500_000 == ledger.settled == ledger.given == ledger.injected
     assert 500_000 == to_user(ledger, 1_000_010)
 
