@@ -155,8 +155,9 @@ def _whole(text: str, length: int) -> int:
     length = min(length, max(0, last - 1))
     if text.isascii():  # the same as below, but fast
         length = max(0, text.rfind(" ", 0, length + 1))
-    while length and _is_within(text, length):
-        length -= 1
+    else:
+        while length and _is_within(text, length):
+            length -= 1
     while length and not text[length - 1].isalnum():
         length -= 1  # punctuation can change as long as nothing follows
     return length
