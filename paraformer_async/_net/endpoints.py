@@ -65,18 +65,18 @@ class Endpoints:
         self._rest(url, failure)
         return True
 
-    def ended(self, url: str, failure: BaseException | None, *, was_served: bool) -> None:
+    def ended(self, url: str, failure: BaseException | None, *, has_progressed: bool) -> None:
         """
         Note how a task has ended.
 
         Args:
             url: The address.
             failure: Why it failed; `None` if it is complete.
-            was_served: Whether the service had started it, or an earlier one on its connection. The
-                loss of such a connection is no evidence against the address: the next one may be.
+            has_progressed: Whether the task, or an earlier one on its connection, had brought
+                anything. The loss of such a connection is no evidence against the address.
         """
         if url not in self._alternatives or (
-            was_served and isinstance(failure, ConnectionLostError)
+            has_progressed and isinstance(failure, ConnectionLostError)
         ):
             return
         if failure is None:

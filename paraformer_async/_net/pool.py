@@ -148,7 +148,7 @@ class Pool:
         raise max(failures, key=lambda error: error.retryable)  # the first one that may pass
 
     def ended(
-        self, connection: PooledConnection, failure: BaseException | None, *, was_served: bool
+        self, connection: PooledConnection, failure: BaseException | None, *, has_progressed: bool
     ) -> None:
         """
         Note how the task of a connection has ended, which may be the fault of its address.
@@ -156,9 +156,10 @@ class Pool:
         Args:
             connection: What was lent.
             failure: Why it failed; `None` if it is complete.
-            was_served: Whether the service had started it, or an earlier one on this connection.
+            has_progressed: Whether the task, or an earlier one on this connection, had brought
+                anything.
         """
-        self._endpoints.ended(connection.url, failure, was_served=was_served)
+        self._endpoints.ended(connection.url, failure, has_progressed=has_progressed)
 
     def release(
         self, connection: PooledConnection, *, is_clean: bool, was_stale: bool = False

@@ -100,6 +100,37 @@ async def test_no_word_is_lost_between_endpoints() -> None:
     assert 1 == len(second.received)
 
 
+@pytest.mark.parametrize("after_ms", [0, 300, 700])
+async def test_an_endpoint_that_drops_every_task_is_left(after_ms: int) -> None:
+    """An endpoint that starts each task, and drops it before it has got further, is left."""
+    drops = Drop(after_ms=after_ms)
+    async with ScriptedServer(forever=drops) as first, ScriptedServer() as second:
+        async with AsyncRecognizer(
+            endpoints=[first.url, second.url], api_key="any", reconnect=AT_ONCE
+        ) as recognizer:
+            results = [result async for result in recognizer.stream(marked(2000))]
+            assert list(range(100)) == marks_of(results)
+            assert 1 == len(second.received)
+            assert list(range(50)) == await recognized(recognizer)  # at the second one, at once
+    assert len(first.received) <= 3
+
+
+async def test_an_endpoint_that_drops_after_progress_is_kept() -> None:
+    """Connections that are lost after a finished task, or after results, say nothing against it."""
+    drops = [fault for _ in range(3) for fault in (None, Drop(after_ms=0))]
+    async with ScriptedServer(faults=drops) as first, ScriptedServer() as second:
+        async with AsyncRecognizer(
+            endpoints=[first.url, second.url], api_key="any", reconnect=AT_ONCE
+        ) as recognizer:
+            async with recognizer.stream() as stream:
+                for _ in range(4):
+                    await stream.send(marked(1000))
+                    await stream.flush()
+                await stream.finish()
+                assert [_ async for _ in stream]
+    assert [] == second.headers
+
+
 async def test_the_requests_fault_is_not_carried_on() -> None:
     """A refused key is an error at once; the next endpoint does not see it."""
     async with ScriptedServer(forever=Refuse(401)) as first, ScriptedServer() as second:
