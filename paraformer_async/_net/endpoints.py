@@ -10,7 +10,6 @@ from math import inf
 
 from paraformer_async._core.retries import is_of_silence
 from paraformer_async.errors import (
-    AuthenticationError,
     ConnectError,
     ConnectionLostError,
     HandshakeError,
@@ -21,6 +20,8 @@ __all__ = ["REST", "Endpoints"]
 
 REST = 30.0
 """Seconds for which an address that has failed is not preferred."""
+# HTTP statuses with which every address would answer the same request.
+_OF_REQUEST = (400, 401, 403)
 _TOLERATED = 2  # tasks in a row that may fail at an address; a connection may not
 
 
@@ -100,8 +101,10 @@ class Endpoints:
 
 def _is_of_endpoint(failure: ServiceError) -> bool:
     """Whether the address is at fault, and not the request, the account, or the audio."""
-    if isinstance(failure, ConnectError) and not isinstance(failure, HandshakeError):
+    if isinstance(failure, HandshakeError):
+        return failure.status not in _OF_REQUEST and not failure.is_throttled
+    if isinstance(failure, ConnectError):
         return True  # also if it cannot pass by itself, such as an unknown host
-    if isinstance(failure, AuthenticationError) or is_of_silence(failure):
+    if is_of_silence(failure):
         return False
     return failure.retryable and not failure.is_throttled

@@ -49,6 +49,15 @@ async def test_the_next_endpoint_takes_over(reconnect: Reconnect | None) -> None
     assert "secret" not in repr(observed)
 
 
+async def test_a_wrong_path_is_the_endpoints_fault() -> None:
+    """An endpoint that knows no such path, which cannot pass by itself, is left, too."""
+    async with ScriptedServer(forever=Refuse(404)) as first, ScriptedServer() as second:
+        async with AsyncRecognizer(endpoints=[first.url, second.url], api_key="any") as recognizer:
+            for _ in range(2):
+                assert list(range(50)) == await recognized(recognizer)
+    assert (1, 2) == (len(first.headers), len(second.received))
+
+
 async def test_a_switch_is_reported_once() -> None:
     """A connection that is used again, also by its own address, is no switch of endpoints."""
     observed: list[Observation] = []

@@ -68,6 +68,8 @@ def test_all_addresses_rest(endpoints: Endpoints, clock: Clock) -> None:
         (ConnectError("unknown host"), True),
         (HandshakeError(503), True),
         (DeadlineError("connect", 10), True),
+        (HandshakeError(404), True),
+        (HandshakeError(302), True),
         (HandshakeError(429), False),
         (HandshakeError(400), False),
         (AuthenticationError(401), False),
