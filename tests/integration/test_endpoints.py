@@ -167,3 +167,45 @@ async def test_connections_in_advance_are_opened_where_they_are_used() -> None:
             await recognizer.warm(2)
             await recognized(recognizer)
     assert (2, 0) == (len(first.headers), len(second.headers))
+
+
+async def test_connections_in_advance_are_opened_at_the_next_endpoint() -> None:
+    """If the first endpoint cannot be connected to, `warm` opens connections to the next one."""
+    observed: list[Observation] = []
+    async with ScriptedServer() as server:
+        async with AsyncRecognizer(
+            endpoints=[NOWHERE, server.url], api_key="any", observe=observed.append
+        ) as recognizer:
+            await recognizer.warm(2)
+            assert 2 == recognizer.statistics().idle == len(server.headers)
+            await recognized(recognizer)
+        assert 2 == len(server.headers)
+    assert 1 == len(switches(observed))
+
+
+async def test_no_endpoint_can_be_connected_to_in_advance() -> None:
+    """`warm` raises the failure if no endpoint works, as a recognition does."""
+    async with ScriptedServer(forever=Refuse(503)) as server:
+        async with AsyncRecognizer(endpoints=[NOWHERE, server.url], api_key="any") as recognizer:
+            with pytest.raises(ConnectError) as caught:
+                await recognizer.warm(1)
+    assert caught.value.retryable
+
+
+async def test_connections_in_advance_show_that_an_endpoint_works_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """After the rest of the first endpoint, `warm` tries it, and recognitions use it again."""
+    async with (
+        ScriptedServer(faults=[Refuse(503)]) as first,
+        ScriptedServer() as second,
+        AsyncRecognizer(endpoints=[first.url, second.url], api_key="any") as recognizer,
+    ):
+        await recognized(recognizer)
+        assert recognizer._client is not None
+        endpoints = recognizer._client.pool._endpoints
+        now = endpoints._clock()
+        monkeypatch.setattr(endpoints, "_clock", lambda: now + REST)
+        await recognizer.warm(1)
+        await recognized(recognizer)
+        assert (1, 1) == (len(first.received), len(second.received))
