@@ -13,9 +13,8 @@ from paraformer_async._client.entering import Enterable
 from paraformer_async._client.hub import Hub, not_open
 from paraformer_async._core.framing import FILE_FRAME_MS, FRAME_MS
 from paraformer_async._net.choose import TransportOption, factory_of, require_transport
-from paraformer_async.audio.companding import expander, expanding
 from paraformer_async.audio.files import open_audio
-from paraformer_async.audio.source import Source, chunks
+from paraformer_async.audio.source import Source, chunks, taker
 from paraformer_async.errors import InvalidOptionError
 from paraformer_async.finals import FinalSentences, FinalTranslations
 from paraformer_async.middleware import Heartbeat, LatencyMeter, Middleware, Stack
@@ -366,14 +365,11 @@ class AsyncRecognizer(Enterable):
         elif options.heartbeat:
             given.append(Heartbeat())
         latency = LatencyMeter()
-        source = None if audio is None else chunks(audio)
-        expand = expander(options.encoding) if options.encoding else None
-        if source and expand:
-            source = expanding(source, expand)
+        source = None if audio is None else chunks(audio, taker(options.encoding))
         run = client.make_run(
             options, Stack([*given, latency]), source, frame_ms=frame_ms or options.frame_ms
         )
-        return RecognitionStream(run, latency, client, expand)
+        return RecognitionStream(run, latency, client)
 
     def _opened(self) -> Hub:
         if self._client is None:

@@ -11,7 +11,7 @@ from paraformer_async import results
 from paraformer_async._client.entering import Enterable
 from paraformer_async._client.hub import Hub
 from paraformer_async._client.run import Run
-from paraformer_async.audio.source import Chunk, immutable
+from paraformer_async.audio.source import Chunk
 from paraformer_async.errors import UsageError
 from paraformer_async.middleware import LatencyMeter
 from paraformer_async.options.options import Overrides
@@ -48,17 +48,10 @@ class RecognitionStream(Enterable):
     the event loop of the recognizer, by any number of tasks.
     """
 
-    def __init__(
-        self,
-        run: Run,
-        latency: LatencyMeter,
-        hub: Hub,
-        expand: Callable[[bytes], bytes] | None = None,
-    ) -> None:
+    def __init__(self, run: Run, latency: LatencyMeter, hub: Hub) -> None:
         self._run = run
         self._latency = latency
         self._hub = hub
-        self._expand = expand
         self._is_begun = False
         self._is_entered = False
         self._is_seen = False
@@ -111,18 +104,17 @@ class RecognitionStream(Enterable):
         Calls are served in order. Cancellation is safe: either all of the audio is sent, or none.
 
         Args:
-            audio: Any number of bytes, in the stream's format; PCM is s16le mono, or
-                of `encoding`.
+            audio: Any number of bytes, in the stream's format; PCM is s16le mono, or bytes of
+                `encoding`.
 
         Raises:
+            InvalidOptionError: *audio* is no buffer of bytes or samples; nothing is sent.
             UsageError: The stream was not entered, has a source, or was finished; or this is
                 another event loop.
             ParaformerError: The recognition has failed.
         """
         self._require_push()
-        chunk = immutable(audio)
-        if self._expand is not None:
-            chunk = self._expand(chunk)
+        chunk = self._run.sender.take(audio)
         self._raise_failure()
         try:
             await self._run.sender.send(chunk)

@@ -96,7 +96,7 @@ class Run:
         self._scope: anyio.CancelScope | None = None  # of the current attempt
         self._broken: BaseException | None = None  # what ended the current attempt
         self._write_error: ConnectionLostError | None = None  # of the current attempt
-        self._was_served = False  # the current attempt
+        self._has_finished_task = False  # in the current attempt
         self._next_id = uuid.uuid4().hex
         self._is_over = False
         self._over = Signal()
@@ -189,12 +189,18 @@ class Run:
         # open, reading shows none, and the deadline of the scope passes.
         ended = self._broken or self._write_error
         if connection is not None:
-            self._pool.ended(connection, ended, was_served=self._was_served)
+            self._pool.ended(connection, ended, has_progressed=self._has_progressed(ended))
         return ended
 
     def _forget_attempt(self) -> None:
         self._broken = self._write_error = None
-        self._was_served = False
+        self._has_finished_task = False
+
+    def _has_progressed(self, ended: BaseException | None) -> bool:
+        """Return whether the current attempt, which *ended* early, was worth its connection."""
+        return self._has_finished_task or (
+            isinstance(ended, ServiceError) and self.machine.has_progressed(ended, self._clock())
+        )
 
     async def _use(self, connection: PooledConnection, connecting: float) -> None:
         """Run tasks over a connection that took so many seconds to open, and release it."""
@@ -211,7 +217,6 @@ class Run:
             self.sender.transport = None
             phase = self.machine.phase
             is_stale = is_reused and phase is Phase.STARTING
-            self._was_served = is_reused or phase is not Phase.STARTING
             self._pool.release(connection, is_clean=phase is Phase.DONE, was_stale=is_stale)
 
     async def _follow(self, connection: PooledConnection) -> None:
@@ -234,6 +239,7 @@ class Run:
                 await transport.receive(self)
             if self._broken is not None or machine.phase is not Phase.WAITING:
                 return
+            self._has_finished_task = True
             self.sender.transport = None  # at a seam
 
     def write_failed(self, error: ConnectionLostError) -> None:

@@ -26,8 +26,9 @@ from paraformer_async._client.timer import Timer, Watched
 from paraformer_async._client.turns import Turns
 from paraformer_async._core.protocol import ENDS
 from paraformer_async._core.recognition import BATCH, Recognition
+from paraformer_async.audio.companding import expander
 from paraformer_async.audio.heading import Heading
-from paraformer_async.audio.source import Chunks, immutable
+from paraformer_async.audio.source import Chunks, taker
 from paraformer_async.errors import AudioError, ConnectionLostError, InvalidOptionError
 from paraformer_async.options.options import CHANGEABLE, CHANGEABLE_IN_TASK, Options, Overrides
 
@@ -73,6 +74,7 @@ class Sender:
     Attributes:
         transport: The current connection, while a task may be sent to it.
         turns: The calls that wait.
+        take: Returns a chunk of the user as bytes, or raises.
     """
 
     def __init__(
@@ -93,7 +95,10 @@ class Sender:
         self._timer = timer
         self._clock = clock
         self._options = options  # as of the latest update
-        self._heading: Heading | None = Heading(options.format)
+        encoding = options.encoding
+        self.take: Callable[[object], bytes] = taker(encoding)
+        self._expand = expander(encoding) if encoding else None
+        self._heading: Heading | None = Heading(encoding or options.format)
         self._reading: anyio.CancelScope | None = None
         self._rewind_to: int | None = None
         self._rewound = Signal()
@@ -159,6 +164,8 @@ class Sender:
     def _take(self, chunk: bytes) -> None:
         if self._heading is not None:
             self._check_heading(chunk)
+        if self._expand is not None:
+            chunk = self._expand(chunk)
         now = self._clock()
         self._machine.send(chunk, now)
         if self._is_flush_due:
@@ -207,7 +214,7 @@ class Sender:
         unsent = machine.waiting
         async with aclosing(source):
             async for given in source:
-                chunk = given if type(given) is bytes else immutable(given)
+                chunk = given if type(given) is bytes else self.take(given)
                 if self.turns.waiting or machine.is_paused or (unsent and machine.is_full):
                     await self.turns.wait()
                 if self._rewind_to is not None:
@@ -220,8 +227,8 @@ class Sender:
             await self.finish()
 
     def rewind(self, position: int) -> None:
-        """Read the source again from *position*, in bytes."""
-        self._rewind_to = position
+        """Read the source again from *position*, in bytes that were sent."""
+        self._rewind_to = position if self._expand is None else position // 2  # two for each code
         if self._reading is not None:
             self._reading.cancel()
         self._rewound.notify()

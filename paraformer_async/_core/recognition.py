@@ -177,6 +177,15 @@ class Recognition(Incoming):
             if due is not None and due <= now:
                 self._buffer.mark_timer()
 
+    def has_progressed(self, failure: ServiceError, now: float) -> bool:
+        """
+        Return whether the current task, which *failure* ends, has justified its connection.
+
+        Its results reached half a second further, or it ran for 5 s; a connection that was stale is
+        excused.
+        """
+        return self._setback(failure, self._attempt, now).has_progressed
+
     def lost(self, failure: BaseException, now: float) -> Verdict:
         """
         Decide what follows after an attempt has ended with *failure*.

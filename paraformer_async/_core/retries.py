@@ -51,6 +51,11 @@ class Setback(Struct, frozen=True):
     ran_for: float = 0.0
     gained: int = 0
 
+    @property
+    def has_progressed(self) -> bool:
+        """Whether the attempt was worth its connection, or could not be: that one was stale."""
+        return self.was_stale or self.gained >= _WORTHWHILE or self.ran_for >= _STABLE
+
 
 class Retries:
     """

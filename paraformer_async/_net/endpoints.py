@@ -10,7 +10,6 @@ from math import inf
 
 from paraformer_async._core.retries import is_of_silence
 from paraformer_async.errors import (
-    AuthenticationError,
     ConnectError,
     ConnectionLostError,
     HandshakeError,
@@ -21,6 +20,8 @@ __all__ = ["REST", "Endpoints"]
 
 REST = 30.0
 """Seconds for which an address that has failed is not preferred."""
+# HTTP statuses with which every address would answer the same request.
+_OF_REQUEST = (400, 401, 403)
 _TOLERATED = 2  # tasks in a row that may fail at an address; a connection may not
 
 
@@ -65,18 +66,18 @@ class Endpoints:
         self._rest(url, failure)
         return True
 
-    def ended(self, url: str, failure: BaseException | None, *, was_served: bool) -> None:
+    def ended(self, url: str, failure: BaseException | None, *, has_progressed: bool) -> None:
         """
         Note how a task has ended.
 
         Args:
             url: The address.
             failure: Why it failed; `None` if it is complete.
-            was_served: Whether the service had started it, or an earlier one on its connection. The
-                loss of such a connection is no evidence against the address: the next one may be.
+            has_progressed: Whether the task, or an earlier one on its connection, had brought
+                anything. The loss of such a connection is no evidence against the address.
         """
         if url not in self._alternatives or (
-            was_served and isinstance(failure, ConnectionLostError)
+            has_progressed and isinstance(failure, ConnectionLostError)
         ):
             return
         if failure is None:
@@ -100,8 +101,10 @@ class Endpoints:
 
 def _is_of_endpoint(failure: ServiceError) -> bool:
     """Whether the address is at fault, and not the request, the account, or the audio."""
-    if isinstance(failure, ConnectError) and not isinstance(failure, HandshakeError):
+    if isinstance(failure, HandshakeError):
+        return failure.status not in _OF_REQUEST and not failure.is_throttled
+    if isinstance(failure, ConnectError):
         return True  # also if it cannot pass by itself, such as an unknown host
-    if isinstance(failure, AuthenticationError) or is_of_silence(failure):
+    if is_of_silence(failure):
         return False
     return failure.retryable and not failure.is_throttled

@@ -74,8 +74,10 @@ class Failures:
         status: int, body: str, retry_after: str = ""
     ) -> RequestError | AuthenticationError:
         """Return the error for the response to an HTTP request."""
-        kind = AuthenticationError if status in _KEY_REFUSED else RequestError
-        return kind(status, body, retry_after=_seconds(retry_after))
+        seconds = _seconds(retry_after)
+        if status in _KEY_REFUSED:
+            return AuthenticationError(status, body, retry_after=seconds, refused="request")
+        return RequestError(status, body, retry_after=seconds)
 
     @staticmethod
     def redacted(handshake: Handshake, refusal: RefusalT) -> RefusalT:

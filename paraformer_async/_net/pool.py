@@ -10,7 +10,7 @@ httpcore, whatever changes the lists is synchronous; closing, which takes time, 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from math import inf
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import anyio
 from msgspec.structs import replace
@@ -27,6 +27,7 @@ __all__ = ["Pool", "PooledConnection"]
 
 # What connections must have in common to be interchangeable: address and credentials.
 Key: TypeAlias = tuple[Any, ...]
+_T = TypeVar("_T")
 
 
 class PooledConnection:
@@ -129,26 +130,13 @@ class Pool:
         Raises:
             ServiceError: No connection could be opened.
         """
-        options = await with_key(options)
-        urls = options.urls
-        if len(urls) == 1:
-            return await self._connect(options)
-        failures: list[ServiceError] = []
-        for url in self._endpoints.in_order(urls):
-            try:
-                connection = await self._connect(replace(options, endpoint=url, endpoints=()))
-            except ServiceError as error:
-                if not self._endpoints.not_connected(url, error):
-                    raise
-                failures.append(error)
-            else:
-                self._endpoints.connected(url)
-                connection.switched_from = self._endpoints.switched(urls, url)
-                return connection
-        raise max(failures, key=lambda error: error.retryable)  # the first one that may pass
+        connection = await self._at_first_that_works(await with_key(options), self._connect)
+        if len(options.urls) > 1:
+            connection.switched_from = self._endpoints.switched(options.urls, connection.url)
+        return connection
 
     def ended(
-        self, connection: PooledConnection, failure: BaseException | None, *, was_served: bool
+        self, connection: PooledConnection, failure: BaseException | None, *, has_progressed: bool
     ) -> None:
         """
         Note how the task of a connection has ended, which may be the fault of its address.
@@ -156,9 +144,10 @@ class Pool:
         Args:
             connection: What was lent.
             failure: Why it failed; `None` if it is complete.
-            was_served: Whether the service had started it, or an earlier one on this connection.
+            has_progressed: Whether the task, or an earlier one on this connection, had brought
+                anything.
         """
-        self._endpoints.ended(connection.url, failure, was_served=was_served)
+        self._endpoints.ended(connection.url, failure, has_progressed=has_progressed)
 
     def release(
         self, connection: PooledConnection, *, is_clean: bool, was_stale: bool = False
@@ -182,15 +171,19 @@ class Pool:
         self._places.release()
 
     async def warm(self, options: Options, connections: int) -> None:
-        """Open connections until *connections* of them are idle."""
-        options = await with_key(options)
-        url = self._endpoints.in_order(options.urls)[0]
-        if len(options.urls) > 1:
-            options = replace(options, endpoint=url, endpoints=())
-        key = _key(options)
-        waiting = sum(one.key == key for one in self._idle)
-        for _ in range(min(connections, self._limits.idle) - waiting):
-            self._push_idle(PooledConnection(await self._dial(options), key, url))
+        """
+        Open connections until *connections* of them are idle, where `connect` would open them.
+
+        Raises:
+            ServiceError: No connection could be opened.
+        """
+
+        async def fill(options: Options) -> None:
+            waiting = sum(one.key == _key(options) for one in self._idle)
+            for _ in range(min(connections, self._limits.idle) - waiting):
+                self._push_idle(await self._open(options))
+
+        await self._at_first_that_works(await with_key(options), fill)
 
     async def run(self) -> None:
         """Close connections that cannot be used any longer, until canceled."""
@@ -212,9 +205,30 @@ class Pool:
             for connection in leftover:
                 tasks.start_soon(connection.transport.aclose)
 
+    async def _at_first_that_works(
+        self, options: Options, use: Callable[[Options], Awaitable[_T]]
+    ) -> _T:
+        """Return what *use* returns for the first address that can be connected to."""
+        if len(options.urls) == 1:
+            return await use(options)
+        failures: list[ServiceError] = []
+        for url in self._endpoints.in_order(options.urls):
+            try:
+                used = await use(replace(options, endpoint=url, endpoints=()))
+            except ServiceError as error:
+                if not self._endpoints.not_connected(url, error):
+                    raise
+                failures.append(error)
+            else:
+                self._endpoints.connected(url)
+                return used
+        raise max(failures, key=lambda error: error.retryable)  # the first one that may pass
+
     async def _connect(self, options: Options) -> PooledConnection:
-        key = _key(options)
-        return self._pop_idle(key) or PooledConnection(await self._dial(options), key, options.url)
+        return self._pop_idle(_key(options)) or await self._open(options)
+
+    async def _open(self, options: Options) -> PooledConnection:
+        return PooledConnection(await self._dial(options), _key(options), options.url)
 
     def _pop_idle(self, key: Key) -> PooledConnection | None:
         """Take the connection that has been idle for the shortest time, if any can be used."""

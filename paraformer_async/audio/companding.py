@@ -4,12 +4,9 @@ G.711, the encoding of telephony, to s16le: one byte a sample, at 8 kHz.
 Source: ITU-T G.711; https://www.itu.int/rec/T-REC-G.711
 """
 
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from collections.abc import Callable
 
-from paraformer_async.audio.source import Chunks, immutable
-
-__all__ = ["expander", "expanding"]
+__all__ = ["expander"]
 
 
 def expander(encoding: str) -> Callable[[bytes], bytes]:
@@ -31,24 +28,6 @@ def expander(encoding: str) -> Callable[[bytes], bytes]:
         return bytes(samples)
 
     return expand
-
-
-def expanding(source: Chunks, expand: Callable[[bytes], bytes]) -> Chunks:
-    """Return the chunks of *source*, each converted by *expand* from one byte a sample to two."""
-    rewound = source.rewound
-    if rewound is None:
-        return Chunks(_expanded(source, expand))
-    return Chunks(
-        _expanded(source, expand), lambda position: expanding(rewound(position // 2), expand)
-    )
-
-
-async def _expanded(
-    source: Chunks, expand: Callable[[bytes], bytes]
-) -> AsyncGenerator[bytes, None]:
-    async with aclosing(source):
-        async for chunk in source:
-            yield expand(immutable(chunk))
 
 
 def _of_mulaw(code: int) -> int:

@@ -43,7 +43,7 @@ async def open_audio(
         FileNotFoundError, IsADirectoryError, PermissionError: As raised by `open`.
         InvalidOptionError: *path* is not a path.
         AudioError: The file is a socket, a device or a terminal, cannot be decoded, or contains no
-            audio.
+            audio; or it is a pipe that is already being read.
         MissingExtraError: It needs a decoder or a resampler that is not installed.
 
     Can be canceled between disk reads, and while a pipe is silent; the file is closed then, too.

@@ -18,8 +18,11 @@ _ALLOWED: dict[str, tuple[str, ...]] = {
     "speex": ("opus",),
     "aac": ("mp3", "mp4"),
     "amr": ("amr",),
+    "mulaw": (),
+    "alaw": (),
 }
 _SERVICE_TAKES = ("wav", "mp3", "opus", "amr")
+_ENCODINGS = ("mulaw", "alaw")
 
 
 class Heading:
@@ -28,6 +31,9 @@ class Heading:
 
     A stream that begins as another format is refused before any of it is sent: the service would
     recognize noise, or nothing, without an error.
+
+    Args:
+        format: The format of the stream, or the encoding of its samples.
     """
 
     def __init__(self, format: str) -> None:
@@ -61,7 +67,9 @@ class Heading:
 
     def _mistaken(self, container: str) -> AudioError:
         hint = "decode it first; for files, use transcribe(path)"
-        if container in _SERVICE_TAKES:
+        if self._format in _ENCODINGS:
+            hint = "pass the samples without a header; for files, use transcribe(path)"
+        elif container in _SERVICE_TAKES:
             hint = f'use stream(…, format="{container}"); for files, use transcribe(path)'
         return AudioError(
             f"the stream was declared as {self._format} and begins as {container}", hint=hint

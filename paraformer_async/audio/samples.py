@@ -1,13 +1,15 @@
 """Whatever holds samples, as bytes."""
 
 import sys
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from paraformer_async.audio.decoding.mixing import Downmix
 from paraformer_async.audio.decoding.samples import float_to_s16le
 from paraformer_async.errors import InvalidOptionError
 
-__all__ = ["immutable", "is_buffer"]
+__all__ = ["immutable", "is_buffer", "taker"]
 
 # Element types of buffers: bytes, signed 16-bit samples, and floats.
 _BYTES = ("B", "b", "c", "<B", "<b", "<c")
@@ -25,6 +27,16 @@ def is_buffer(source: object) -> bool:
     except (TypeError, ValueError, BufferError):
         return False
     return True
+
+
+def taker(encoding: str | None) -> Callable[[object], bytes]:
+    """
+    Return the function that takes chunks of audio of *encoding*: `immutable`, if it is `None`.
+
+    With an encoding, it takes buffers whose elements are bytes, and raises `InvalidOptionError` for
+    all others: int16 and floats are decoded already.
+    """
+    return immutable if encoding is None else partial(_codes, encoding)
 
 
 def immutable(chunk: object) -> bytes:
@@ -54,6 +66,17 @@ def immutable(chunk: object) -> bytes:
             hint="pass its transpose, or one channel",
         )
     return _mono(view, is_mono=is_mono)
+
+
+def _codes(encoding: str, chunk: object) -> bytes:
+    if type(chunk) is not bytes and _view_of(chunk).format not in _BYTES:
+        raise InvalidOptionError(
+            "audio",
+            f"{encoding} has one byte a sample, and a {type(chunk).__name__} of int16 or floats is "
+            "decoded already",
+            hint="pass the bytes of the frames, or decoded samples without encoding=",
+        )
+    return immutable(chunk)
 
 
 def _view_of(chunk: object) -> "memoryview[Any]":

@@ -22,10 +22,10 @@ import anyio
 
 from paraformer_async.audio.blocking import read_in_thread
 from paraformer_async.audio.descriptors import Blocks, is_on_disk, is_waitable
-from paraformer_async.audio.samples import immutable, is_buffer
+from paraformer_async.audio.samples import immutable, is_buffer, taker
 from paraformer_async.errors import InvalidOptionError
 
-__all__ = ["Chunk", "Chunks", "Rewindable", "Source", "chunks", "immutable"]
+__all__ = ["Chunk", "Chunks", "Rewindable", "Source", "chunks", "immutable", "taker"]
 
 
 class Buffer(Protocol):
@@ -97,27 +97,31 @@ class Chunks:
                 await self._iterator.aclose()
 
 
-def chunks(source: Source) -> Chunks:
+def chunks(source: Source, take: Callable[[object], bytes] = immutable) -> Chunks:
     """
-    Return an async iterable over the audio of *source*; pass each chunk to `immutable`.
+    Return an async iterable over the audio of *source*; pass each chunk to *take*.
 
     Accepts a buffer (bytes, an array of samples), a binary file, a list or tuple, an async reader
     or iterable, or any other iterable. Files and plain iterables are read in a dedicated thread, so
     they may block. Closing the chunks closes a generator; any other source stays open.
+
+    Args:
+        source: The audio.
+        take: Returns a chunk as bytes, or raises; see `taker`.
 
     Raises:
         InvalidOptionError: *source* is none of these. Raised immediately, not on the first chunk.
     """
     _refuse_what_only_looks_like_a_source(source)
     if is_buffer(source):
-        return _in_memory((immutable(source),))
+        return _in_memory((take(source),))
     if isinstance(source, list | tuple):
-        return _in_memory([immutable(chunk) for chunk in source])
+        return _in_memory([take(chunk) for chunk in source])
     if hasattr(source, "read_from"):  # to check against the protocol is slow
         return _rewindable(cast("Rewindable", source))
     if is_on_disk(source):
         return _on_disk(source, source.tell())  # type: ignore[union-attr]
-    return Chunks(_once(source))
+    return Chunks(_once(source, take))
 
 
 def _refuse_what_only_looks_like_a_source(source: object) -> None:
@@ -139,7 +143,7 @@ def _refuse_what_only_looks_like_a_source(source: object) -> None:
         raise InvalidOptionError("audio", f"a {name} does not yield bytes", hint=hint)
 
 
-def _once(source: Any) -> AsyncIterator[Any]:
+def _once(source: Any, take: Callable[[object], bytes]) -> AsyncIterator[Any]:
     """Return an iterator over a source that can be read only once."""
     read: Any = getattr(source, "read1", None) or getattr(source, "read", None)
     if _is_async(read) and (hasattr(source, "readline") or not isinstance(source, AsyncIterable)):
@@ -147,11 +151,11 @@ def _once(source: Any) -> AsyncIterator[Any]:
     if isinstance(source, AsyncIterable):
         return aiter(source)
     if is_waitable(source):
-        return read_in_thread(Blocks(source), immutable)
+        return read_in_thread(Blocks(source), take)
     if callable(read):
-        return read_in_thread(_from_file(read), immutable)
+        return read_in_thread(_from_file(read), take)
     if isinstance(source, Iterable):
-        return read_in_thread(iter(source), immutable)
+        return read_in_thread(iter(source), take)
     raise InvalidOptionError("audio", f"a {type(source).__name__} does not yield bytes")
 
 

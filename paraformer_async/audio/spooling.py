@@ -4,9 +4,14 @@ Copy pipes and standard input to a temporary file, from which they are read like
 A decoder of whole files has to seek, and after a lost connection a file is read again. Memory is
 bounded: the copy is on disk, without a name, so it is gone once it is closed. A thread of its own
 waits for the pipe; it neither keeps a program from ending nor makes another file wait.
+
+Two readers of one pipe would each get a part of its audio, which looks complete: the second one is
+refused for as long as the thread of the first runs.
 """
 
+import os
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -23,6 +28,8 @@ __all__ = ["spool"]
 _BLOCK = 65536
 # Bytes, the most that a WAV file declares: 37 hours of PCM at 16 kHz.
 _LARGEST = 1 << 32
+_being_read: set[tuple[int, int]] = set()  # by the threads of all event loops
+_lock = threading.Lock()
 
 
 async def spool(file: IO[bytes], path: Path) -> IO[bytes]:
@@ -37,7 +44,8 @@ async def spool(file: IO[bytes], path: Path) -> IO[bytes]:
 
     Raises:
         OSError: The pipe cannot be read, or the folder for temporary files is full.
-        AudioError: There are more than 4 GiB: probably there is no end.
+        AudioError: It is being read already, or there are more than 4 GiB: probably there is no
+            end.
     """
     copier = _Copier(file, path)
     try:
@@ -63,6 +71,14 @@ class _Copier:
         self._path = path
         self.copies: list[IO[bytes]] = []
         self._is_interrupted = False
+        self._identity = _identity_of(file)
+        with _lock:
+            if self._identity in _being_read:
+                raise AudioError(
+                    f"{shown(path)} is already being read",
+                    hint="a pipe can be read only once; write it to a file to use it twice",
+                )
+            _being_read.add(self._identity)
 
     def __iter__(self) -> Iterator[bytes]:
         """Copy until the end, or until interrupted."""
@@ -88,6 +104,17 @@ class _Copier:
             self._blocks.interrupt()
 
     def close(self) -> None:
-        """Release what is needed to wait for the file."""
+        """Release the file for other readers, and what is needed to wait for it."""
         if self._blocks is not None:
             self._blocks.close()
+        with _lock:
+            _being_read.discard(self._identity)
+
+
+def _identity_of(file: IO[bytes]) -> tuple[int, int]:
+    """Return what is the same for all files that read from the same pipe."""
+    try:
+        status = os.fstat(file.fileno())
+    except OSError:  # it has no descriptor
+        return id(file), 0
+    return (status.st_dev, status.st_ino) if status.st_ino else (id(file), 0)  # none on Windows

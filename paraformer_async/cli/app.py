@@ -156,7 +156,10 @@ def models(
 @app.command()
 def probe(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE", help="Audio files.", show_default=False)
+        list[Path],
+        typer.Argument(
+            metavar="FILE", help="Audio files; - is standard input.", show_default=False
+        ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print a list of JSON objects.")] = False,
     model: Annotated[

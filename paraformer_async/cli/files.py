@@ -1,4 +1,4 @@
-"""Output files: written whole or not at all."""
+"""Files that are named on the command line: read once, and written whole or not at all."""
 
 import os
 import stat
@@ -6,7 +6,17 @@ from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 
-__all__ = ["write_whole"]
+from paraformer_async import InvalidOptionError
+
+__all__ = ["STANDARD_INPUT", "require_readable_once", "write_whole"]
+
+STANDARD_INPUT = Path("-")
+
+
+def require_readable_once(files: list[Path]) -> None:
+    """Raise `InvalidOptionError` if standard input is named more than once."""
+    if files.count(STANDARD_INPUT) > 1:
+        raise InvalidOptionError("FILE", "- is given twice; standard input can be read only once")
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -21,7 +21,8 @@ from paraformer_async.text import clean
 __all__ = ["hotwords"]
 
 hotwords: typer.Typer = typer.Typer(
-    help="Manage lists of hot words. The API key is read from DASHSCOPE_API_KEY.",
+    help="Manage lists of hot words. The API key is read from DASHSCOPE_API_KEY, or from the file"
+    " of the vendor's client.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -33,7 +34,7 @@ WordsArgument = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="WORD[=WEIGHT]",
-        help="Words; weights are 1 to 5, by default 4.",
+        help="Words; weights are 1 to 5, for qwen-audio models also 50; by default 4.",
         show_default=False,
     ),
 ]

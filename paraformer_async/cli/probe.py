@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from paraformer_async import AudioProbe, ParaformerError, probe
+from paraformer_async.cli.files import require_readable_once
 from paraformer_async.cli.output import (
     encodable,
     error_text,
@@ -30,8 +31,10 @@ async def probe_files(files: list[Path], *, model: str, as_json: bool) -> int:
         The exit code: 1 if any file failed.
 
     Raises:
+        InvalidOptionError: Standard input is named more than once.
         OSError: stdout cannot be written.
     """
+    require_readable_once(files)
     documents: list[dict[str, Any]] = []
     is_failed = False
     for path in files:

@@ -13,7 +13,7 @@ from paraformer_async import (
     ParaformerError,
     Transcript,
 )
-from paraformer_async.cli.files import write_whole
+from paraformer_async.cli.files import STANDARD_INPUT, require_readable_once, write_whole
 from paraformer_async.cli.output import (
     OutputFormat,
     ProgressDisplay,
@@ -27,8 +27,6 @@ from paraformer_async.cli.output import (
 from paraformer_async.server import LocalServer, make_engine
 
 __all__ = ["transcribe_files"]
-
-_STANDARD_INPUT = Path("-")
 
 
 async def transcribe_files(
@@ -59,6 +57,7 @@ async def transcribe_files(
         OSError: The folder cannot be created, or stdout cannot be written.
         ParaformerError: The local service cannot start.
     """
+    require_readable_once(files)
     targets = _targets(files, output_dir, format)
     display = ProgressDisplay()
     outcomes: list[tuple[Path, Transcript | Exception]] = []
@@ -88,7 +87,7 @@ def _targets(files: list[Path], output_dir: Path | None, format: OutputFormat) -
     sources: dict[str, Path] = {}
     targets: list[Path | None] = []
     for path in files:
-        stem = "stdin" if path == _STANDARD_INPUT else path.stem
+        stem = "stdin" if path == STANDARD_INPUT else path.stem
         target = output_dir / f"{stem}.{format.value}"
         other = sources.setdefault(os.path.normcase(target), path)
         if len(sources) == len(targets):

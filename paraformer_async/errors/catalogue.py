@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping
 
 from msgspec import Struct
 
-__all__ = ["CATALOGUE", "WAITS", "Row", "Wait", "classify"]
+__all__ = ["CATALOGUE", "REQUEST_QUOTA", "WAITS", "Row", "Wait", "classify"]
 
 _QUOTA = "the account's quota is used up for the moment; wait, and start fewer streams at once"
 _FREE_QUOTA = "the free quota is used up; allow paid use in the console, or use another model"
@@ -38,6 +38,10 @@ _PATH = (
     "HTTP requests begins with /api/v1"
 )
 _ACCESS = "the key may not use this model or workspace; check the account's permissions"
+
+
+REQUEST_QUOTA = "wait before sending it again; retry_after has the seconds, unless it is 0"
+"""What to do if an HTTP request, and not a recognition, is throttled."""
 
 
 class Row(Struct, frozen=True, kw_only=True):

@@ -7,10 +7,10 @@ throttled, and its hint, come from the catalogue alone.
 
 import json
 from collections.abc import Sequence
-from typing import Self
+from typing import Literal, Self
 
 from paraformer_async.errors.base import ParaformerError
-from paraformer_async.errors.catalogue import WAITS, Row, classify
+from paraformer_async.errors.catalogue import REQUEST_QUOTA, WAITS, Row, classify
 
 __all__ = [
     "AudioLostError",
@@ -115,12 +115,20 @@ class HandshakeError(ConnectError):
         error_message: The service's message in a JSON body; otherwise empty.
     """
 
-    def __init__(self, status: int, body: str = "", *, retry_after: float = 0.0) -> None:
+    def __init__(
+        self,
+        status: int,
+        body: str = "",
+        *,
+        retry_after: float = 0.0,
+        refused: Literal["connection", "request"] = "connection",
+    ) -> None:
         self.status: int = status
         self.body: str = body
         self.error_code: str
         self.error_message: str
         self.error_code, self.error_message, request_id = _read(body)
+        self._refused = refused
         super().__init__(request_id=request_id, retry_after=retry_after)
         self._look_up(
             classify(code=self.error_code, message=self.error_message, status=self.status)
@@ -130,7 +138,7 @@ class HandshakeError(ConnectError):
     def message(self) -> str:
         """What happened, without the hint and ids."""
         parts = [self.error_code, self.error_message] if self.error_code else [self.body]
-        what = f"the service refused the connection with HTTP {self.status}"
+        what = f"the service refused the {self._refused} with HTTP {self.status}"
         return ": ".join([what, *filter(None, parts)])
 
 
@@ -160,6 +168,8 @@ class RequestError(ServiceError):
         self.error_code, self.error_message, request_id = _read(body)
         super().__init__(request_id=request_id, retry_after=retry_after)
         self._look_up(classify(code=self.error_code, message=self.error_message, status=status))
+        if self.is_throttled:
+            self.hint = REQUEST_QUOTA
 
     @property
     def message(self) -> str:

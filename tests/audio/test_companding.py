@@ -1,16 +1,16 @@
-"""G.711 to s16le, and the position in it."""
+"""G.711 to s16le."""
 
+import array
 import io
-from collections.abc import AsyncGenerator
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 
-from paraformer_async.audio.companding import expander, expanding
-from paraformer_async.audio.source import chunks
-
-pytestmark = pytest.mark.anyio
+from paraformer_async.audio.companding import expander
+from paraformer_async.audio.samples import immutable, taker
+from paraformer_async.errors import InvalidOptionError
 
 CODES = bytes(range(256))
 
@@ -24,32 +24,27 @@ def test_every_code(encoding: str, subtype: str) -> None:
     assert np.array_equal(np.frombuffer(expander(encoding)(CODES), "<i2"), expected)
 
 
-async def test_sources_of_one_reading() -> None:
-    """What can be read once is converted chunk by chunk, and closed with the chunks."""
-    closed = []
-
-    async def source() -> AsyncGenerator[bytes | bytearray, None]:
-        try:
-            yield CODES
-            yield bytearray(CODES)
-        finally:
-            closed.append(True)
-
-    expand = expander("alaw")
-    audio = expanding(chunks(source()), expand)
-    assert audio.rewound is None
-    assert [expand(CODES)] * 2 == [chunk async for chunk in audio]
-    await audio.aclose()
-    assert [True] == closed
+@pytest.mark.parametrize(
+    "codes",
+    [
+        CODES,
+        bytearray(CODES),
+        memoryview(CODES),
+        array.array("B", CODES),
+        np.frombuffer(CODES, np.int8),
+        np.frombuffer(CODES, np.uint8).reshape(-1, 1),
+    ],
+    ids=lambda codes: type(codes).__name__,
+)
+def test_codes(codes: Any) -> None:
+    """Every buffer of bytes is taken as codes."""
+    assert CODES == taker("mulaw")(codes)
 
 
-async def test_read_again() -> None:
-    """What can be read again is read again from the same sample."""
-    expand = expander("mulaw")
-    audio = expanding(chunks([CODES, CODES]), expand)
-    whole = b"".join([chunk async for chunk in audio])
-    for position in (0, 6, 512, 700):
-        assert audio.rewound is not None
-        again = audio.rewound(position)
-        assert whole[position:] == b"".join([chunk async for chunk in again])
-        assert again.rewound is not None
+@pytest.mark.parametrize("samples", [np.zeros(80, np.int16), np.zeros(80, np.float32)], ids=repr)
+def test_samples_are_no_codes(samples: Any) -> None:
+    """Decoded samples are refused with an encoding, which would turn them into noise."""
+    assert bytes(160) == taker(None)(samples) == immutable(samples)
+    with pytest.raises(InvalidOptionError, match="mulaw has one byte a sample") as caught:
+        taker("mulaw")(samples)
+    assert "encoding=" in caught.value.hint

@@ -56,6 +56,16 @@ def test_pcm_with_a_header(data: bytes, name: str, size: int) -> None:
     assert "transcribe(path)" in caught.value.hint
 
 
+@pytest.mark.parametrize("encoding", ["mulaw", "alaw"])
+def test_codes_with_a_header(encoding: str) -> None:
+    """A stream of G.711 that begins with a header is refused: only samples are converted."""
+    with pytest.raises(AudioError, match=f"declared as {encoding} and begins as wav") as caught:
+        feed(encoding, wav(), 160)
+    assert "without a header" in caught.value.hint
+    assert "transcribe(path)" in caught.value.hint
+    assert not feed(encoding, bytes(range(256)), 160)
+
+
 @pytest.mark.parametrize("size", [1, 7, 44, 5000])
 @pytest.mark.parametrize("before", [b"", struct.pack("<4sI", b"JUNK", 1001) + bytes(1002)])
 def test_wav_streams(size: int, before: bytes) -> None:

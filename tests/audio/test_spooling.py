@@ -6,8 +6,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -180,15 +180,80 @@ async def test_errors_name_standard_input(tmp_path: Path, monkeypatch: pytest.Mo
         await read(STDIN)
 
 
-async def test_a_silent_pipe_can_be_canceled(fifo: Path, tmp_path: Path) -> None:
-    """Reading a pipe without a writer ends when it is canceled, and delays no other file."""
+async def test_silent_pipes_can_be_canceled(tmp_path: Path) -> None:
+    """Reading pipes without a writer ends when it is canceled, and delays no other file."""
     (tmp_path / "a.wav").write_bytes(encoded())
     async with anyio.create_task_group() as tasks:
-        for _ in range(50):
-            tasks.start_soon(read, fifo)
+        for number in range(50):
+            os.mkfifo(tmp_path / f"{number}.wav")
+            tasks.start_soon(read, tmp_path / f"{number}.wav")
         await anyio.wait_all_tasks_blocked()
         assert np.array_equal(NOISE, await read(tmp_path / "a.wav"))
         tasks.cancel_scope.cancel()
+
+
+async def read_twice(
+    first: Path, second: Path, release: Callable[[], AbstractContextManager[None]]
+) -> None:
+    """Read both at a time; call *release* once one is refused, and check that one is complete."""
+    refused, complete = anyio.Event(), anyio.Event()
+
+    async def attempt(path: Path) -> None:
+        try:
+            assert np.array_equal(NOISE, await read(path))
+        except AudioError as error:
+            assert "is already being read" in str(error)  # noqa: PT017 - which one is not known
+            refused.set()
+        else:
+            complete.set()
+
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(attempt, first)
+            tasks.start_soon(attempt, second)
+            await refused.wait()
+            with release():
+                await complete.wait()
+
+
+@pytest.mark.parametrize("names", ["same", "link", "-", "both"])
+async def test_a_pipe_is_read_once_at_a_time(
+    names: str, fifo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a pipe is read, it is refused by any name: each reader would get a part of it."""
+    link = tmp_path / "link.wav"
+    os.link(fifo, link)
+    same = {"same": (fifo, fifo), "link": (fifo, link), "-": (STDIN, STDIN)}
+    for _ in range(2):  # once it is read, it is free again
+        with os.fdopen(os.open(fifo, os.O_RDONLY | os.O_NONBLOCK), "rb") as pipe:
+            put_in_place_of_stdin(monkeypatch, pipe)
+            await read_twice(*same.get(names, (STDIN, fifo)), lambda: write(fifo, encoded()))
+
+
+class Held(io.BytesIO):
+    """A file in memory that can be read once it is released."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self.is_released = threading.Event()
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Wait, and read."""
+        assert self.is_released.wait(5)
+        return super().read(size)
+
+
+async def test_standard_input_without_a_descriptor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes the place of standard input is read once at a time, too."""
+    file = Held(encoded())
+    put_in_place_of_stdin(monkeypatch, file)
+
+    @contextmanager
+    def release() -> Iterator[None]:
+        file.is_released.set()
+        yield
+
+    await read_twice(STDIN, STDIN, release)
 
 
 async def test_a_copy_that_is_not_taken_is_deleted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from paraformer_async import Latency, Sentence, Transcript
 from paraformer_async.cli import files, output
 from paraformer_async.cli.files import write_whole
 from paraformer_async.cli.output import OutputFormat, describe, render, render_json, write_message
-from tests.cli.conftest import Run, silence
+from tests.cli.conftest import Call, Run, silence
 
 EVIL = "a\x1b[2Jb\x9b31m\u202ec\n\nd\x07\ud83d"
 SCRIPTED = ("transcribe", "--local", "--engine", "scripted")
@@ -109,3 +109,11 @@ def test_standard_input_as_a_file(run: Run, one_second: Path, tmp_path: Path) ->
     done = run(*SCRIPTED, "-")
     assert (1, "") == (done.returncode, done.stdout)
     assert "standard input contains no audio" in done.stderr
+
+
+@pytest.mark.parametrize("command", [SCRIPTED, ("probe",)], ids=lambda command: command[0])
+def test_standard_input_twice(call: Call, one_second: Path, command: tuple[str, ...]) -> None:
+    """`-` given twice is refused before any file is read: the second would be empty."""
+    done = call(*command, "-", one_second, "-")
+    assert (2, "") == (done.returncode, done.stdout)
+    assert "FILE: - is given twice" in done.stderr

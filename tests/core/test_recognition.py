@@ -577,6 +577,28 @@ class TestTakingOver:
         table.now = 10.0  # it has held for so long that it is no failure in a row
         assert 40 * len(FRAME) == size(table.again())
 
+    @pytest.mark.parametrize(
+        ("end", "seconds", "expected"), [(499, 0.0, False), (500, 0.0, True), (0, 5.0, True)]
+    )
+    def test_progress_of_a_task(self, end: int, seconds: float, *, expected: bool) -> None:
+        """Results that reach half a second further are progress, and so are five seconds."""
+        table = Table()
+        table.start(10)
+        if end:
+            table.deliver(final(end))
+        table.now += seconds
+        assert expected is table.machine.has_progressed(LOST, table.now)
+        table.lose()
+        table.connect()
+        assert not table.machine.has_progressed(LOST, table.now)
+
+    def test_a_stale_connection_is_no_failure_of_its_task(self) -> None:
+        """The loss of a connection that was idle, before its task starts, counts as progress."""
+        table = Table()
+        table.connect(is_reused=True)
+        assert table.machine.has_progressed(LOST, 0.0)
+        assert not table.machine.has_progressed(TaskFailedError("InternalError", ""), 0.0)
+
     def test_a_task_that_never_started_costs_nothing(self) -> None:
         """Failures before the first audio leave nothing out, and nothing doubled."""
         table = Table()

@@ -104,7 +104,22 @@ TEXTS: list[tuple[ParaformerError, str]] = [
             "account's balance, bills and purchased services in the console) [request id r]"
         ),
     ),
+    (
+        AuthenticationError(401, '{"code":"InvalidApiKey"}', refused="request"),
+        (
+            "the service refused the request with HTTP 401: InvalidApiKey "
+            "(check api_key= or DASHSCOPE_API_KEY, and that the key belongs to the endpoint's "
+            "region)"
+        ),
+    ),
     (RequestError(418, "no"), "the service refused the request with HTTP 418: no"),
+    (
+        RequestError(429, '{"code": "Throttling.RateQuota", "message": "m"}'),
+        (
+            "the service refused the request with HTTP 429: Throttling.RateQuota: m (wait before "
+            "sending it again; retry_after has the seconds, unless it is 0)"
+        ),
+    ),
     (
         RequestError(
             400, '{"code": "BadRequest.ResourceNotExist", "message": "m", "request_id": "r"}'

@@ -1,13 +1,14 @@
 """Frames of telephony (G.711), as a media gateway hands them over."""
 
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 
-from paraformer_async import AsyncRecognizer
+from paraformer_async import AsyncRecognizer, AudioError, InvalidOptionError
 from paraformer_async.audio.companding import expander
 from paraformer_async.server import LocalServer
 from paraformer_async.testing import Drop, ScriptedServer, marks
@@ -53,6 +54,35 @@ async def test_a_drop() -> None:
     assert whole.startswith(first.audio)
     assert whole.endswith(second.audio)
     assert len(whole) <= len(first.audio) + len(second.audio)
+
+
+async def one_by_one(audio: Any) -> AsyncIterator[Any]:
+    """Yield *audio* in one piece."""
+    yield audio
+
+
+@pytest.mark.parametrize(
+    ("audio", "error"),
+    [
+        (np.zeros(800, np.int16), InvalidOptionError),
+        (np.zeros(800, np.float32), InvalidOptionError),
+        ((AUDIO / "goforward.wav").read_bytes(), AudioError),
+    ],
+    ids=["int16", "floats", "a file"],
+)
+@pytest.mark.parametrize("given", [lambda audio: audio, lambda audio: [audio], iter, one_by_one])
+async def test_what_is_not_encoded(
+    audio: Any, error: type[Exception], given: Callable[[Any], Any]
+) -> None:
+    """Samples that are decoded already, and whole files, are refused; nothing of them is sent."""
+    async with ScriptedServer() as server:
+        async with recognizer_for(server, encoding="mulaw") as recognizer:
+            with pytest.raises(error):
+                [_ async for _ in recognizer.stream(given([audio] if given is iter else audio))]
+            with pytest.raises(error):
+                async with recognizer.stream() as stream:
+                    await stream.send(audio)
+    assert not any(task.audio for task in server.received)
 
 
 async def test_speech() -> None:

@@ -68,6 +68,8 @@ def test_all_addresses_rest(endpoints: Endpoints, clock: Clock) -> None:
         (ConnectError("unknown host"), True),
         (HandshakeError(503), True),
         (DeadlineError("connect", 10), True),
+        (HandshakeError(404), True),
+        (HandshakeError(302), True),
         (HandshakeError(429), False),
         (HandshakeError(400), False),
         (AuthenticationError(401), False),
@@ -100,26 +102,26 @@ def test_whose_fault_a_refusal_is(
 )
 def test_two_tasks_in_a_row(endpoints: Endpoints, failure: Exception, *, expected: bool) -> None:
     """One failed task is no evidence; the second in a row is, if the address is at fault."""
-    endpoints.ended(A, failure, was_served=False)
+    endpoints.ended(A, failure, has_progressed=False)
     assert URLS == endpoints.in_order(URLS)
-    endpoints.ended(A, failure, was_served=False)
+    endpoints.ended(A, failure, has_progressed=False)
     assert ((B, C, A) if expected else URLS) == endpoints.in_order(URLS)
 
 
 def test_a_task_that_succeeds_clears_the_record(endpoints: Endpoints) -> None:
     """Only consecutive failures count."""
     for failure in (LOST, None, LOST):
-        endpoints.ended(A, failure, was_served=False)
+        endpoints.ended(A, failure, has_progressed=False)
     assert URLS == endpoints.in_order(URLS)
 
 
-def test_the_loss_of_a_connection_that_has_served(endpoints: Endpoints) -> None:
-    """A connection that is lost in mid-task is replaced at the same address."""
+def test_the_loss_of_a_connection_after_progress(endpoints: Endpoints) -> None:
+    """A connection that is lost after progress is replaced at the same address."""
     for _ in range(5):
-        endpoints.ended(A, LOST, was_served=True)
+        endpoints.ended(A, LOST, has_progressed=True)
     assert URLS == endpoints.in_order(URLS)
     for _ in range(2):
-        endpoints.ended(A, TaskFailedError("InternalError", ""), was_served=True)
+        endpoints.ended(A, TaskFailedError("InternalError", ""), has_progressed=True)
     assert (B, C, A) == endpoints.in_order(URLS)
 
 
@@ -128,7 +130,7 @@ def test_an_address_without_alternatives_is_not_remembered(clock: Clock) -> None
     endpoints = Endpoints(clock)
     assert (A,) == endpoints.in_order((A,))
     for _ in range(3):
-        endpoints.ended(A, DOWN, was_served=False)
+        endpoints.ended(A, DOWN, has_progressed=False)
     assert URLS == endpoints.in_order(URLS)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from paraformer_async.cli.models import table_of_models
 from paraformer_async.options.models import MODELS, taking
 from paraformer_async.options.parameters import PARAMETERS
 
@@ -24,12 +25,21 @@ def test_the_page_has_the_rows_of_the_tables() -> None:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_the_facts_of_a_model(name: str) -> None:
-    """Rate, languages, regions, quota and bill are those of the table."""
+    """Rate, languages, regions, quota, bill and context are those of the table."""
     model = MODELS[name]
     rate = "any" if model.sample_rate is None else str(model.sample_rate)
     languages = "any" if model.languages is None else ", ".join(model.languages)
     facts = [rate, languages, ", ".join(model.regions)]
-    assert [*facts, str(model.tasks_per_minute), model.billing.value] == ROWS[name]
+    facts += [str(model.tasks_per_minute), model.billing.value]
+    assert [*facts, "yes" if "context" in model.parameters else "–"] == ROWS[name]
+
+
+def test_the_command_prints_the_columns_of_the_page() -> None:
+    """The first table of the page has the columns that `paraformer-async models` prints."""
+    heading = next(line for line in PAGE.splitlines() if line.startswith("|"))
+    columns = heading.replace("tasks a minute", "tasks/min").strip("| ").split(" | ")
+    printed = table_of_models().splitlines()[0]
+    assert columns == re.split(r" {2,}", printed)
 
 
 @pytest.mark.parametrize("name", [name for name, row in PARAMETERS.items() if row.checked])
