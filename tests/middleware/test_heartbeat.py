@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from paraformer_async._core.framing import bytes_per_second
 from paraformer_async.errors import InvalidOptionError
-from paraformer_async.middleware import Audio, Command, FinishTask, Heartbeat, RunTask, Stack
+from paraformer_async.middleware import (
+    Audio,
+    Command,
+    ContinueTask,
+    FinishTask,
+    Heartbeat,
+    RunTask,
+    Stack,
+)
 
 RATE = 16_000
 TEN_MINUTES = 600.0
@@ -250,3 +258,22 @@ def test_no_silence_before_a_wav_header() -> None:
     assert heartbeat.deadline() is None
     heartbeat.outgoing(Audio(b"RIFF"), 10.0)
     assert 10.8 == heartbeat.deadline()
+
+
+def test_another_context_ends_nothing() -> None:
+    """After continue-task, the audio goes on: a quiet source is still kept alive."""
+    heartbeat = Heartbeat(5.0)
+    heartbeat.outgoing(run_task(), 0.0)
+    heartbeat.outgoing(FRAME, 1.0)
+    command = ContinueTask()
+    assert command is heartbeat.outgoing(command, 2.0)
+    assert 1.0 + PAUSE == heartbeat.deadline()
+
+
+def test_an_outage_is_no_quiet() -> None:
+    """Audio that was sent again postpones the deadline like new audio."""
+    heartbeat = Heartbeat(5.0)
+    heartbeat.outgoing(run_task(), 0.0)
+    heartbeat.outgoing(FRAME, 1.0)
+    heartbeat.resumed(9.0)
+    assert 9.0 + PAUSE == heartbeat.deadline()
