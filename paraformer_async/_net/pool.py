@@ -10,23 +10,46 @@ httpcore, whatever changes the lists is synchronous; closing, which takes time, 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from math import inf
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
 from msgspec.structs import replace
 
-from paraformer_async._net.contract import Transport
+from paraformer_async._net.contract import Handshake, Transport
 from paraformer_async._net.dialer import with_key
 from paraformer_async._net.endpoints import Endpoints
-from paraformer_async.errors import DeadlineError, ServiceError
+from paraformer_async._net.identity import headers_with
+from paraformer_async._net.proxies import proxy_from_environment
+from paraformer_async._net.redaction import Hidden, Secrets
+from paraformer_async.errors import DeadlineError, InvalidOptionError, ServiceError
 from paraformer_async.options.environment import default_key
 from paraformer_async.options.options import Options
 from paraformer_async.options.policies import PoolLimits
 
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
 __all__ = ["Pool", "PooledConnection"]
 
-# What connections must have in common to be interchangeable: address and credentials.
-Key: TypeAlias = tuple[Any, ...]
+
+class Key(NamedTuple):
+    """What connections must have in common to be interchangeable: address and credentials."""
+
+    url: str
+    credentials: Hidden
+    workspace: str | None
+    headers: tuple[tuple[str, str], ...]
+    proxy: str | None
+    ssl: "SSLContext | None"
+
+    @property
+    def secrets(self) -> Secrets:
+        """What must not be shown of it, and of a proxy in the environment."""
+        proxy = self.proxy
+        with suppress(InvalidOptionError):  # the variable was changed meanwhile
+            proxy = proxy or proxy_from_environment(self.url)
+        headers = headers_with(self.credentials, self.workspace, dict(self.headers))
+        return Secrets(Handshake(url=self.url, headers=headers, proxy=proxy))
 
 
 class PooledConnection:
@@ -56,6 +79,10 @@ class PooledConnection:
     def account(self) -> int:
         """Stands for the address and the API key, for which the service counts; shows neither."""
         return hash(self.key[:2])
+
+    def hide(self, text: str) -> str:
+        """Return *text*, which came over this connection, without the secrets that opened it."""
+        return self.key.secrets.hide(text)
 
 
 class Counts(NamedTuple):
@@ -258,5 +285,5 @@ def _is_free(connection: PooledConnection) -> bool:
 
 def _key(options: Options) -> Key:
     headers = tuple(sorted(options.headers.items()))
-    credentials = options.api_key or default_key()
-    return options.url, credentials, options.workspace_id, headers, options.proxy, options.ssl
+    credentials = Hidden(options.api_key or default_key())
+    return Key(options.url, credentials, options.workspace_id, headers, options.proxy, options.ssl)
