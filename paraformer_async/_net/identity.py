@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
 
 from paraformer_async._net.redaction import USER_AGENT, Hidden
 from paraformer_async.errors import AuthenticationError, InvalidOptionError
@@ -10,13 +11,27 @@ from paraformer_async.options.environment import default_key
 from paraformer_async.options.options import ApiKey
 from paraformer_async.options.service import TEMPORARY
 
-__all__ = ["explain", "headers_with", "key_of"]
+__all__ = ["discard", "explain", "explain_fresh", "headers_with", "key_of"]
 
 _UNAUTHORIZED = 401
 _EXPIRED = (
     "the temporary token has expired, or was made for another region; a TemporaryToken() of "
     "paraformer_async.account as api_key= is renewed in time"
 )
+
+_OTHER = (
+    "the temporary token is fresh, so it is of another account or region: pass the region= or "
+    "endpoint= of the recognizer to TemporaryToken(), too"
+)
+
+
+@runtime_checkable
+class Renewable(Protocol):
+    """A callable for `api_key=` that can replace a key that was refused before its time."""
+
+    def discard(self, token: str) -> None:
+        """Do not return *token* again."""
+        ...
 
 
 async def key_of(given: ApiKey | None) -> Hidden:
@@ -51,6 +66,20 @@ def explain(refusal: AuthenticationError, url: str, headers: Mapping[str, str]) 
     if refusal.status == _UNAUTHORIZED:
         is_token = headers.get("Authorization", "").startswith(f"Bearer {TEMPORARY}")
         refusal.hint = _EXPIRED if is_token else key_hint(url) or refusal.hint
+
+
+def discard(given: object, key: object, refusal: AuthenticationError) -> bool:
+    """Have *given* replace *key*, which was refused; return whether another key can be used."""
+    if refusal.status != _UNAUTHORIZED or not isinstance(given, Renewable):
+        return False
+    given.discard(str(key))
+    return True
+
+
+def explain_fresh(refusal: AuthenticationError) -> None:
+    """Make the hint of *refusal* fit a key that was requested just now."""
+    if refusal.status == _UNAUTHORIZED:
+        refusal.hint = _OTHER
 
 
 async def _given_key(given: ApiKey | None) -> str:

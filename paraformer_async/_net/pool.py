@@ -9,6 +9,7 @@ httpcore, whatever changes the lists is synchronous; closing, which takes time, 
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -156,7 +157,9 @@ class Pool:
         Raises:
             ServiceError: No connection could be opened.
         """
-        options = await with_key(options)
+        return await with_key(options, self._connect_any)
+
+    async def _connect_any(self, options: Options) -> PooledConnection:
         urls = options.urls
         if len(urls) == 1:
             return await self._connect(options)
@@ -210,7 +213,9 @@ class Pool:
 
     async def warm(self, options: Options, connections: int) -> None:
         """Open connections until *connections* of them are idle."""
-        options = await with_key(options)
+        await with_key(options, partial(self._warm, connections))
+
+    async def _warm(self, connections: int, options: Options) -> None:
         url = self._endpoints.in_order(options.urls)[0]
         if len(options.urls) > 1:
             options = replace(options, endpoint=url, endpoints=())

@@ -73,7 +73,8 @@ class TemporaryToken:
     seconds, or a quarter of its lifetime, before it expires. A connection that is open outlives its
     token. Any number of recognitions share one request, and its failure; the recognizer retries it
     like the failure of a connection. A connection is reused only with the token that opened it, so
-    long lifetimes save handshakes. Use one object in each event loop.
+    long lifetimes save handshakes. A token that is refused before it expires is replaced, once for
+    each attempt. Use one object in each event loop.
 
     Args:
         expires_in: Lifetime of each token in seconds, 1 to 1800.
@@ -122,6 +123,16 @@ class TemporaryToken:
             if renewal.token:
                 return renewal.token
         return self._token
+
+    def discard(self, token: str) -> None:
+        """
+        Do not return *token* again: the service has refused it before it expired.
+
+        The recognizer calls this, and connects once more. Another token than the current one
+        changes nothing, so that of many who were refused the same one, one requests another.
+        """
+        if token == self._token:
+            self._fresh_until = float("-inf")
 
     async def _renew(self) -> Hidden:
         renewal = self._renewal = _Renewal()
