@@ -1,7 +1,8 @@
 """What identifies the user to the service: the key, and the headers that carry it."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
+from contextlib import suppress
 from typing import Protocol, runtime_checkable
 
 from paraformer_async._net.redaction import USER_AGENT, Hidden
@@ -11,7 +12,7 @@ from paraformer_async.options.environment import default_key
 from paraformer_async.options.options import ApiKey
 from paraformer_async.options.service import TEMPORARY
 
-__all__ = ["discard", "explain", "explain_fresh", "headers_with", "key_of"]
+__all__ = ["account_of", "discard", "explain", "explain_fresh", "headers_with", "key_of"]
 
 _UNAUTHORIZED = 401
 _EXPIRED = (
@@ -27,7 +28,15 @@ _OTHER = (
 
 @runtime_checkable
 class Renewable(Protocol):
-    """A callable for `api_key=` that can replace a key that was refused before its time."""
+    """A callable for `api_key=` whose keys stand for another one, and can be replaced early."""
+
+    def __call__(self) -> Awaitable[str]:
+        """Return a key."""
+        ...
+
+    def account(self) -> int:
+        """Return what `account_of` returns for the other key."""
+        ...
 
     def discard(self, token: str) -> None:
         """Do not return *token* again."""
@@ -51,6 +60,22 @@ async def key_of(given: ApiKey | None) -> Hidden:
     return key
 
 
+def account_of(given: ApiKey | None) -> int:
+    """
+    Return a number that stands for the account of a key, and does not show it.
+
+    It is the same for all keys that a callable returns, and for equal keys however they are given.
+    """
+    if isinstance(given, Renewable):
+        return given.account()
+    if callable(given):
+        return id(given)
+    key = given or ""
+    with suppress(InvalidOptionError):  # a file with the key that cannot be read now
+        key = key or default_key()
+    return hash(key)
+
+
 def headers_with(key: Hidden, workspace: str | None, given: Mapping[str, str]) -> dict[str, str]:
     """Return the headers of a request; those that the user has *given* win."""
     headers: dict[str, str] = {"Authorization": Hidden(f"Bearer {key}"), "User-Agent": USER_AGENT}
@@ -68,7 +93,7 @@ def explain(refusal: AuthenticationError, url: str, headers: Mapping[str, str]) 
         refusal.hint = _EXPIRED if is_token else key_hint(url) or refusal.hint
 
 
-def discard(given: object, key: object, refusal: AuthenticationError) -> bool:
+def discard(given: ApiKey | None, key: object, refusal: AuthenticationError) -> bool:
     """Have *given* replace *key*, which was refused; return whether another key can be used."""
     if refusal.status != _UNAUTHORIZED or not isinstance(given, Renewable):
         return False

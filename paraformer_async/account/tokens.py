@@ -8,6 +8,7 @@ from typing import Any, Unpack
 import anyio
 from msgspec import Struct
 
+from paraformer_async._net.identity import account_of
 from paraformer_async._net.redaction import Hidden
 from paraformer_async.account.access import Access, AccessOptions
 from paraformer_async.account.calls import calling
@@ -123,6 +124,10 @@ class TemporaryToken:
             if renewal.token:
                 return renewal.token
         return self._token
+
+    def account(self) -> int:
+        """Return a number that stands for the account, which is that of the lasting key."""
+        return account_of(self._access.api_key)
 
     def discard(self, token: str) -> None:
         """

@@ -18,6 +18,7 @@ from paraformer_async import (
     RemoteProtocolError,
     RequestError,
 )
+from paraformer_async._net.identity import account_of
 from paraformer_async.account import IssuedToken, TemporaryToken, create_temporary_token
 from paraformer_async.observing import Connected, Observation, RetryScheduled
 from paraformer_async.server import LocalServer
@@ -387,6 +388,12 @@ async def test_a_key_that_is_refused_when_a_token_is_replaced() -> None:
             with pytest.raises(AuthenticationError, match="check api_key=") as caught:
                 await recognizer.warm()
     assert "token is fresh" not in caught.value.hint
+
+
+async def test_a_token_is_of_the_account_of_its_key() -> None:
+    """The quota of a token, and of every token that replaces it, is that of the lasting key."""
+    token = TemporaryToken(api_key=KEY)
+    assert account_of(KEY) == account_of(token) == account_of(TemporaryToken(api_key=token))
 
 
 async def test_discarding_another_token_changes_nothing() -> None:
