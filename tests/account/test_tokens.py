@@ -3,7 +3,7 @@
 import logging
 import time
 import traceback
-from typing import Any
+from typing import Any, NamedTuple
 
 import anyio
 import anyio.lowlevel
@@ -231,6 +231,35 @@ async def test_the_clock_goes_on_while_the_machine_sleeps(
         monkeypatch.setattr("paraformer_async.account.tokens.time.time", lambda: real() + 3600)
         await token()
     assert 2 == len(far_end.actions)
+
+
+@pytest.mark.parametrize("correction", [-3600.0, 0.0, 3600.0])
+async def test_a_clock_that_is_set_prolongs_no_token(
+    monkeypatch: pytest.MonkeyPatch, correction: float
+) -> None:
+    """However the wall clock is set after a token was requested, it is renewed in time."""
+    wall, monotonic = Clock(), Clock()
+    wall.now = 5000.0
+    async with answering(TOKEN) as far_end:
+        token = TemporaryToken(60, endpoint=far_end.url, api_key=KEY)
+        with monkeypatch.context() as patch:
+            patch.setattr("paraformer_async.account.tokens.time", TwoClocks(wall, monotonic))
+            await token()
+            wall.now += correction + 49
+            monotonic.now += 49
+            await token()
+            assert (1 if correction <= 0 else 2) == len(far_end.actions)
+            wall.now += 60
+            monotonic.now += 60
+            await token()
+    assert (2 if correction <= 0 else 3) == len(far_end.actions)
+
+
+class TwoClocks(NamedTuple):
+    """Takes the place of the module `time`."""
+
+    time: Clock
+    monotonic: Clock
 
 
 # --- In a recognition ------------------------------------------------------------------------
