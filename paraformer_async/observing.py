@@ -150,7 +150,8 @@ class MessageReceived(Struct, frozen=True):
 
     Attributes:
         recognition: Id of the recognition.
-        message: The message as received; text may be `bytes` in UTF-8.
+        message: The message as received, but without the API key if it quotes that; text may be
+            `bytes` in UTF-8.
     """
 
     recognition: str

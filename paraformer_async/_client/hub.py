@@ -15,6 +15,7 @@ from paraformer_async._client.timer import Timer
 from paraformer_async._core.recognition import Recognition
 from paraformer_async._net.contract import TransportFactory
 from paraformer_async._net.dialer import Dialer
+from paraformer_async._net.identity import account_of
 from paraformer_async._net.pool import Pool
 from paraformer_async.audio.source import Chunks
 from paraformer_async.errors import UsageError
@@ -99,8 +100,7 @@ class Hub:
 
     def _slowdown(self, options: Options) -> Slowdown:
         """Return where all recognitions of one account and model wait while it is throttled."""
-        is_text = isinstance(options.api_key, str)
-        key = hash(options.api_key) if is_text else id(options.api_key)
+        key = account_of(options.api_key)
         account = (options.endpoint, options.workspace, key, options.model)
         slowdown = self._slowdowns.get(account)
         if slowdown is None:

@@ -26,6 +26,7 @@ from paraformer_async._client.timer import Timer
 from paraformer_async._core.protocol import Phase
 from paraformer_async._core.recognition import Over, Recognition
 from paraformer_async._net.pool import Pool, PooledConnection
+from paraformer_async._net.redaction import Hidden
 from paraformer_async.audio.source import Chunks
 from paraformer_async.errors import ConnectionLostError, ServiceError, UsageError
 from paraformer_async.observing import AttemptStarted, Connected, PoolWaited, QuotaWaited
@@ -97,6 +98,7 @@ class Run:
         self._broken: BaseException | None = None  # what ended the current attempt
         self._write_error: ConnectionLostError | None = None  # of the current attempt
         self._has_finished_task = False  # in the current attempt
+        self._key = Hidden()  # of the current connection
         self._next_id = uuid.uuid4().hex
         self._is_over = False
         self._over = Signal()
@@ -189,6 +191,8 @@ class Run:
         # open, reading shows none, and the deadline of the scope passes.
         ended = self._broken or self._write_error
         if connection is not None:
+            if isinstance(ended, ServiceError):
+                connection.key.secrets.redacted(ended)
             self._pool.ended(connection, ended, has_progressed=self._has_progressed(ended))
         return ended
 
@@ -222,6 +226,7 @@ class Run:
     async def _follow(self, connection: PooledConnection) -> None:
         """Run one task, and the tasks after its seams, over a connection."""
         transport, machine = connection.transport, self.machine
+        self._key = connection.key.credentials
         while True:
             waited = await self._quota.take(connection.account, machine.model)
             while self._slowdown.is_outdated(self._turn):
@@ -229,7 +234,9 @@ class Run:
                 waited += await self._quota.take(connection.account, machine.model)
             self._reporter.emit(QuotaWaited(self.request_ids[0], waited))
             now = self._clock()
-            machine.connected(self._next_id, now, is_reused=connection.is_reused)
+            machine.connected(
+                self._next_id, now, is_reused=connection.is_reused, hide=connection.hide
+            )
             self._next_id = uuid.uuid4().hex
             ids = machine.request_ids
             self._reporter.emit(AttemptStarted(ids[0], ids[-1], len(ids)))
@@ -269,7 +276,7 @@ class Run:
             machine.has_binary = True
         try:
             if self._reporter.has_messages:
-                self._reporter.received(frame, machine.request_ids[0])
+                self._reporter.received(self._key.hidden_in(frame), machine.request_ids[0])
             for result in machine.receive(frame, now):
                 self.inbox.put(result)
         except BaseException as error:  # noqa: BLE001 - the user's middleware may raise anything

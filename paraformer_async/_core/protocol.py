@@ -16,7 +16,7 @@ FAILED, and only a decision leads out of it: to retry on another connection, or 
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum, StrEnum
 from typing import Generic, TypeVar
 
@@ -141,6 +141,7 @@ class _Protocol(ABC, Generic[Sent, Received]):
     Attributes:
         phase: Phase of the current task.
         task_id: Id of the current or last task; empty before the first.
+        hide: Returns a text of the peer without secrets; applied to what is logged.
     """
 
     _skips_foreign = False
@@ -149,6 +150,7 @@ class _Protocol(ABC, Generic[Sent, Received]):
     def __init__(self, phase: Phase = Phase.IDLE) -> None:
         self.phase = phase
         self.task_id = ""
+        self.hide: Callable[[str], str] = str
 
     def move(self, move: Move) -> None:
         """Make a transition without a message. Raises `LocalProtocolError` if it is not allowed."""
@@ -206,7 +208,7 @@ class _Protocol(ABC, Generic[Sent, Received]):
         """Log an event of an unknown kind; raise any other error of decoding as a violation."""
         if isinstance(error, RemoteProtocolError):
             raise self._violation(error.message) from error
-        _logger.warning("skipped an event of unknown kind: %s", error)
+        _logger.warning("skipped an event of unknown kind: %s", self.hide(str(error)))
 
     def accept(self, task_id: str, message: Received) -> bool:
         """
@@ -217,7 +219,7 @@ class _Protocol(ABC, Generic[Sent, Received]):
         """
         is_foreign = self._is_foreign(task_id, message)
         if is_foreign and self._skips_foreign:
-            _logger.info("skipped a late %s of task %s", name_of(message), task_id)
+            _logger.info("skipped a late %s of task %s", name_of(message), self.hide(task_id))
             return False
         move = (self.phase, type(message))
         phase = TRANSITIONS.get(move)

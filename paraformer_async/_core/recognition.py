@@ -18,6 +18,7 @@ what follows. Middleware sees one recognition, however many tasks it takes: one 
 repetitions.
 """
 
+from collections.abc import Callable
 from math import inf
 
 from msgspec.structs import replace
@@ -109,7 +110,14 @@ class Recognition(Incoming):
 
     # The connection.
 
-    def connected(self, request_id: str, now: float, *, is_reused: bool = False) -> None:
+    def connected(
+        self,
+        request_id: str,
+        now: float,
+        *,
+        is_reused: bool = False,
+        hide: Callable[[str], str] = str,
+    ) -> None:
         """
         Begin the next task: the first one, one after a failure, or one after a seam.
 
@@ -117,7 +125,9 @@ class Recognition(Incoming):
             request_id: Id of the task; a new one for each.
             now: The time.
             is_reused: Whether the connection was idle, and may have become stale.
+            hide: Returns a text of the service without the secrets that opened the connection.
         """
+        self._protocol.hide = hide
         self._protocol.move(Move.CONNECTED)
         self._attempt = Attempt(self._reach, is_connected=True, is_reused=is_reused)
         self.request_ids.append(request_id)
@@ -250,6 +260,8 @@ class Recognition(Incoming):
         if isinstance(event, TaskStarted):
             return self._started(event, now)
         if isinstance(event, TaskFailed):
+            hide = self._protocol.hide
+            event = TaskFailed(hide(event.error_code), hide(event.error_message))
             self._shown(event, now)
             raise TaskFailedError(event.error_code, event.error_message)
         self._progress.note_usage(event.usage if isinstance(event, TaskFinished) else None)

@@ -1,18 +1,21 @@
 """Opens connections: credentials, headers, proxy and deadline, for a transport factory."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import anyio
 from msgspec.structs import replace
 
 from paraformer_async._net.contract import Handshake, Transport, TransportFactory
-from paraformer_async._net.identity import explain, headers_with, key_of
+from paraformer_async._net.identity import discard, explain, explain_fresh, headers_with, key_of
 from paraformer_async._net.proxies import proxy_from_environment
 from paraformer_async._net.redaction import Hidden
 from paraformer_async.errors import AuthenticationError, DeadlineError, UsageError
 from paraformer_async.options.options import Options
 
 __all__ = ["Dialer", "with_key"]
+
+ResultT = TypeVar("ResultT")
 
 
 class Dialer:
@@ -80,16 +83,33 @@ class Dialer:
         return self._proxies[url]
 
 
-async def with_key(options: Options) -> Options:
+async def with_key(options: Options, use: Callable[[Options], Awaitable[ResultT]]) -> ResultT:
     """
-    Return *options* with the key that a callable returns now, if `api_key` is one.
+    Call *use* with options that have the key that a callable returns now, if `api_key` is one.
 
-    Connections are reused for the same key only, whoever asks for it.
+    Connections are reused for the same key only, whoever asks for it. If a key that can be renewed
+    is refused, because the service has revoked or forgotten it, *use* is called again with another
+    one, once.
 
     Raises:
         InvalidOptionError: There is no API key.
         DeadlineError: It took longer than `Timeouts.connect`.
     """
+    keyed = await _keyed(options)
+    try:
+        return await use(keyed)
+    except AuthenticationError as refusal:
+        if not discard(options.api_key, keyed.api_key, refusal):
+            raise
+    keyed = await _keyed(options)
+    try:
+        return await use(keyed)
+    except AuthenticationError as refusal:
+        explain_fresh(refusal)
+        raise
+
+
+async def _keyed(options: Options) -> Options:
     if not callable(options.api_key):
         return options
     with anyio.move_on_after(options.timeouts.connect):

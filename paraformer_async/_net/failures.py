@@ -81,8 +81,8 @@ class Failures:
 
     @staticmethod
     def redacted(handshake: Handshake, refusal: RefusalT) -> RefusalT:
-        """Return *refusal* without secrets in its body."""
-        refusal.body = Secrets(handshake).hide(refusal.body)
+        """Return *refusal* without secrets in what the service, or a proxy, has answered."""
+        refusal.redacted(Secrets(handshake).hide)
         if refusal.status == _PROXY_AUTHENTICATION:
             refusal.hint = _proxy_hint(refusal.status)
         return refusal

@@ -1,7 +1,9 @@
 """What identifies the user to the service: the key, and the headers that carry it."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
+from contextlib import suppress
+from typing import Protocol, runtime_checkable
 
 from paraformer_async._net.redaction import USER_AGENT, Hidden
 from paraformer_async.errors import AuthenticationError, InvalidOptionError
@@ -10,13 +12,35 @@ from paraformer_async.options.environment import default_key
 from paraformer_async.options.options import ApiKey
 from paraformer_async.options.service import TEMPORARY
 
-__all__ = ["explain", "headers_with", "key_of"]
+__all__ = ["account_of", "discard", "explain", "explain_fresh", "headers_with", "key_of"]
 
 _UNAUTHORIZED = 401
 _EXPIRED = (
     "the temporary token has expired, or was made for another region; a TemporaryToken() of "
     "paraformer_async.account as api_key= is renewed in time"
 )
+
+_OTHER = (
+    "the temporary token is fresh, so it is of another account or region: pass the region= or "
+    "endpoint= of the recognizer to TemporaryToken(), too"
+)
+
+
+@runtime_checkable
+class Renewable(Protocol):
+    """A callable for `api_key=` whose keys stand for another one, and can be replaced early."""
+
+    def __call__(self) -> Awaitable[str]:
+        """Return a key."""
+        ...
+
+    def account(self) -> int:
+        """Return what `account_of` returns for the other key."""
+        ...
+
+    def discard(self, token: str) -> None:
+        """Do not return *token* again."""
+        ...
 
 
 async def key_of(given: ApiKey | None) -> Hidden:
@@ -36,6 +60,22 @@ async def key_of(given: ApiKey | None) -> Hidden:
     return key
 
 
+def account_of(given: ApiKey | None) -> int:
+    """
+    Return a number that stands for the account of a key, and does not show it.
+
+    It is the same for all keys that a callable returns, and for equal keys however they are given.
+    """
+    if isinstance(given, Renewable):
+        return given.account()
+    if callable(given):
+        return id(given)
+    key = given or ""
+    with suppress(InvalidOptionError):  # a file with the key that cannot be read now
+        key = key or default_key()
+    return hash(key)
+
+
 def headers_with(key: Hidden, workspace: str | None, given: Mapping[str, str]) -> dict[str, str]:
     """Return the headers of a request; those that the user has *given* win."""
     headers: dict[str, str] = {"Authorization": Hidden(f"Bearer {key}"), "User-Agent": USER_AGENT}
@@ -51,6 +91,20 @@ def explain(refusal: AuthenticationError, url: str, headers: Mapping[str, str]) 
     if refusal.status == _UNAUTHORIZED:
         is_token = headers.get("Authorization", "").startswith(f"Bearer {TEMPORARY}")
         refusal.hint = _EXPIRED if is_token else key_hint(url) or refusal.hint
+
+
+def discard(given: ApiKey | None, key: object, refusal: AuthenticationError) -> bool:
+    """Have *given* replace *key*, which was refused; return whether another key can be used."""
+    if refusal.status != _UNAUTHORIZED or not isinstance(given, Renewable):
+        return False
+    given.discard(str(key))
+    return True
+
+
+def explain_fresh(refusal: AuthenticationError) -> None:
+    """Make the hint of *refusal* fit a key that was requested just now."""
+    if refusal.status == _UNAUTHORIZED:
+        refusal.hint = _OTHER
 
 
 async def _given_key(given: ApiKey | None) -> str:

@@ -9,25 +9,50 @@ httpcore, whatever changes the lists is synchronous; closing, which takes time, 
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from math import inf
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import anyio
 from msgspec.structs import replace
 
-from paraformer_async._net.contract import Transport
+from paraformer_async._net.contract import Handshake, Transport
 from paraformer_async._net.dialer import with_key
 from paraformer_async._net.endpoints import Endpoints
-from paraformer_async.errors import DeadlineError, ServiceError
+from paraformer_async._net.identity import account_of, headers_with
+from paraformer_async._net.proxies import proxy_from_environment
+from paraformer_async._net.redaction import Hidden, Secrets
+from paraformer_async.errors import DeadlineError, InvalidOptionError, ServiceError
 from paraformer_async.options.environment import default_key
 from paraformer_async.options.options import Options
 from paraformer_async.options.policies import PoolLimits
 
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
 __all__ = ["Pool", "PooledConnection"]
 
-# What connections must have in common to be interchangeable: address and credentials.
-Key: TypeAlias = tuple[Any, ...]
 _T = TypeVar("_T")
+
+
+class Key(NamedTuple):
+    """What connections must have in common to be interchangeable: address and credentials."""
+
+    url: str
+    credentials: Hidden
+    workspace: str | None
+    headers: tuple[tuple[str, str], ...]
+    proxy: str | None
+    ssl: "SSLContext | None"
+
+    @property
+    def secrets(self) -> Secrets:
+        """What must not be shown of it, and of a proxy in the environment."""
+        proxy = self.proxy
+        with suppress(InvalidOptionError):  # the variable was changed meanwhile
+            proxy = proxy or proxy_from_environment(self.url)
+        headers = headers_with(self.credentials, self.workspace, dict(self.headers))
+        return Secrets(Handshake(url=self.url, headers=headers, proxy=proxy))
 
 
 class PooledConnection:
@@ -37,26 +62,28 @@ class PooledConnection:
     Attributes:
         transport: Where frames go.
         key: What it has in common with the connections that could replace it.
+        account: Stands for the address and the account, for which the service counts tasks, as the
+            borrower has given them; shows neither.
         url: The address that it leads to.
         switched_from: The address that this one took the place of when it was lent, and why.
         is_reused: Whether it has waited in the pool, and may have gone stale there.
         idle_since: Since when it waits there.
     """
 
-    __slots__ = ("idle_since", "is_reused", "key", "switched_from", "transport", "url")
+    __slots__ = ("account", "idle_since", "is_reused", "key", "switched_from", "transport", "url")
 
     def __init__(self, transport: Transport, key: Key, url: str) -> None:
         self.transport: Transport = transport
         self.key: Key = key
+        self.account: int = 0
         self.url: str = url
         self.switched_from: tuple[str, ServiceError | None] | None = None
         self.is_reused: bool = False
         self.idle_since: float = 0.0
 
-    @property
-    def account(self) -> int:
-        """Stands for the address and the API key, for which the service counts; shows neither."""
-        return hash(self.key[:2])
+    def hide(self, text: str) -> str:
+        """Return *text*, which came over this connection, without the secrets that opened it."""
+        return self.key.secrets.hide(text)
 
 
 class Counts(NamedTuple):
@@ -130,7 +157,10 @@ class Pool:
         Raises:
             ServiceError: No connection could be opened.
         """
-        connection = await self._at_first_that_works(await with_key(options), self._connect)
+        account = account_of(options.api_key)
+        opening = partial(self._at_first_that_works, use=self._connect)
+        connection = await with_key(options, opening)
+        connection.account = hash((connection.url, account))
         if len(options.urls) > 1:
             connection.switched_from = self._endpoints.switched(options.urls, connection.url)
         return connection
@@ -183,7 +213,7 @@ class Pool:
             for _ in range(min(connections, self._limits.idle) - waiting):
                 self._push_idle(await self._open(options))
 
-        await self._at_first_that_works(await with_key(options), fill)
+        await with_key(options, partial(self._at_first_that_works, use=fill))
 
     async def run(self) -> None:
         """Close connections that cannot be used any longer, until canceled."""
@@ -272,5 +302,5 @@ def _is_free(connection: PooledConnection) -> bool:
 
 def _key(options: Options) -> Key:
     headers = tuple(sorted(options.headers.items()))
-    credentials = options.api_key or default_key()
-    return options.url, credentials, options.workspace_id, headers, options.proxy, options.ssl
+    credentials = Hidden(options.api_key or default_key())
+    return Key(options.url, credentials, options.workspace_id, headers, options.proxy, options.ssl)

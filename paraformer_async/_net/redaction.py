@@ -4,13 +4,15 @@ Secrets, and how they are removed from texts.
 Libraries' messages contain addresses with their queries, and their exceptions hold credentials.
 """
 
+import json
 import re
 import traceback
 from base64 import b64encode
 from collections.abc import Iterator
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from paraformer_async._net.contract import Handshake
+from paraformer_async.errors import ServiceError
 
 __all__ = ["USER_AGENT", "Hidden", "Secrets", "host_of_redirect", "printable"]
 
@@ -27,6 +29,14 @@ class Hidden(str):
 
     def __repr__(self) -> str:
         return "…"
+
+    def hidden_in(self, frame: str | bytes) -> str | bytes:
+        """Return a *frame* that quotes this secret without it; any other one as it is."""
+        if len(self) < _WORTH_HIDING:
+            return frame
+        if isinstance(frame, str):
+            return frame.replace(self, "…")
+        return frame.replace(self.encode(), "…".encode())
 
 
 class Secrets:
@@ -45,6 +55,7 @@ class Secrets:
         password = urlsplit(proxy).password or ""
         chosen = {password, unquote(password)} - {""}
         chosen |= {one for one in given if len(one) >= _WORTH_HIDING}
+        chosen |= {spelled for one in chosen for spelled in _spellings(one)}
         self._all = sorted(map(Hidden, chosen), key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, self._all)) or "(?!)", re.IGNORECASE)
 
@@ -56,6 +67,14 @@ class Secrets:
                 if text.endswith(secret[:length]):
                     return f"{text[:-length]}…"
         return text
+
+    def redacted(self, failure: ServiceError) -> ServiceError:
+        """Return *failure* without them, and without a cause that shows one."""
+        failure.redacted(self.hide)
+        is_chained = failure.__cause__ is not None or failure.__context__ is not None
+        if is_chained and self.are_in(failure):
+            failure.__cause__ = failure.__context__ = None
+        return failure
 
     def are_in(self, error: BaseException) -> bool:
         """Return whether *error*, or what it was raised from, shows one of them."""
@@ -78,6 +97,12 @@ def host_of_redirect(location: str) -> str:
     if not netloc:
         return "its own host"
     return host if _HOST.fullmatch(host) else "an invalid address"
+
+
+def _spellings(secret: str) -> Iterator[str]:
+    """Yield how JSON and addresses write *secret*, which is how a peer may quote it."""
+    in_json = json.dumps(secret)[1:-1]
+    yield from (in_json, in_json.replace("/", r"\/"), quote(secret), quote(secret, safe=""))
 
 
 def _of_address(address: str) -> Iterator[str]:

@@ -3,11 +3,13 @@
 import time
 from collections.abc import Callable
 from copy import copy
+from operator import sub
 from typing import Any, Unpack
 
 import anyio
 from msgspec import Struct
 
+from paraformer_async._net.identity import account_of
 from paraformer_async._net.redaction import Hidden
 from paraformer_async.account.access import Access, AccessOptions
 from paraformer_async.account.calls import calling
@@ -18,7 +20,6 @@ from paraformer_async.options.service import TOKEN_SECONDS, TOKENS_PATH
 __all__ = ["IssuedToken", "TemporaryToken", "create_temporary_token"]
 
 _MARGIN = 10.0  # seconds before the end in which a token is not used for new connections
-_AHEAD = time.time() - time.monotonic()
 
 
 class IssuedToken(Struct, frozen=True):
@@ -73,11 +74,13 @@ class TemporaryToken:
     seconds, or a quarter of its lifetime, before it expires. A connection that is open outlives its
     token. Any number of recognitions share one request, and its failure; the recognizer retries it
     like the failure of a connection. A connection is reused only with the token that opened it, so
-    long lifetimes save handshakes. Use one object in each event loop.
+    long lifetimes save handshakes. A token that is refused before it expires is replaced, once for
+    each attempt. Use one object in each event loop.
 
     Args:
         expires_in: Lifetime of each token in seconds, 1 to 1800.
-        clock: Seconds, monotonic. The default continues while the machine sleeps.
+        clock: Seconds, monotonic. By default there are two clocks: the monotonic one, which nobody
+            sets, and that of the wall, which goes on while the machine sleeps.
         access: See `AccessOptions`; `api_key` is the lasting key.
 
     Raises:
@@ -94,9 +97,10 @@ class TemporaryToken:
         _check_lifetime(expires_in)
         self._expires_in = expires_in
         self._access = Access(**access)
-        self._clock = clock or _clock
+        self._clocks = _both if clock is None else _only(clock)
+        self._fresh_for = expires_in - min(_MARGIN, expires_in / 4)
         self._token = Hidden()
-        self._fresh_until = float("-inf")
+        self._requested_at: tuple[float, ...] | None = None  # by each clock; `None`: not fresh
         self._renewal: _Renewal | None = None
 
     def __repr__(self) -> str:
@@ -112,7 +116,7 @@ class TemporaryToken:
             InvalidOptionError: There is no key.
             ServiceError: There is no new token.
         """
-        while self._clock() >= self._fresh_until:
+        while not self._is_fresh:
             renewal = self._renewal
             if renewal is None:
                 return await self._renew()
@@ -123,14 +127,35 @@ class TemporaryToken:
                 return renewal.token
         return self._token
 
+    def account(self) -> int:
+        """Return a number that stands for the account, which is that of the lasting key."""
+        return account_of(self._access.api_key)
+
+    def discard(self, token: str) -> None:
+        """
+        Do not return *token* again: the service has refused it before it expired.
+
+        The recognizer calls this, and connects once more. Another token than the current one
+        changes nothing, so that of many who were refused the same one, one requests another.
+        """
+        if token == self._token:
+            self._requested_at = None
+
+    @property
+    def _is_fresh(self) -> bool:
+        """Whether neither clock has advanced too far since the token was requested."""
+        if self._requested_at is None:
+            return False
+        passed = map(sub, self._clocks(), self._requested_at)
+        return all(seconds < self._fresh_for for seconds in passed)
+
     async def _renew(self) -> Hidden:
         renewal = self._renewal = _Renewal()
         try:
-            began = self._clock()
+            began = self._clocks()
             issued = await _issued(self._expires_in, self._access)
             renewal.token = self._token = Hidden(issued.token)
-            margin = min(_MARGIN, self._expires_in / 4)
-            self._fresh_until = began + self._expires_in - margin
+            self._requested_at = began
         except ParaformerError as error:
             renewal.failure = copy(error)  # a recognition adds its own facts to what is raised
             renewal.failure.__cause__ = error.__cause__
@@ -168,6 +193,11 @@ def _check_lifetime(expires_in: object) -> None:
         )
 
 
-def _clock() -> float:
-    """Return monotonic seconds that include the time in which the machine slept."""
-    return max(time.monotonic(), time.time() - _AHEAD)
+def _both() -> tuple[float, ...]:
+    """Return the time of each clock, in seconds."""
+    return time.monotonic(), time.time()
+
+
+def _only(clock: Callable[[], float]) -> Callable[[], tuple[float, ...]]:
+    """Return a function that returns the time of one clock."""
+    return lambda: (clock(),)

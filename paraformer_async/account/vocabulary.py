@@ -26,6 +26,7 @@ from paraformer_async.options.vocabulary import (
     check_limits,
     check_prefix,
     hot_words_of,
+    id_with,
 )
 
 __all__ = ["VocabularyClient"]
@@ -201,6 +202,8 @@ class VocabularyClient(Enterable):
         """Return the list with these words that is ready, or else any list with these words."""
         others: Vocabulary | None = None
         for one in await self.list(prefix):
+            if not one.vocabulary_id.startswith(id_with(prefix)):  # "words2" begins with "words"
+                continue
             try:
                 found = await self.query(one.vocabulary_id)
             except RequestError as error:

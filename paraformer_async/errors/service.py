@@ -6,8 +6,8 @@ throttled, and its hint, come from the catalogue alone.
 """
 
 import json
-from collections.abc import Sequence
-from typing import Literal, Self
+from collections.abc import Callable, Sequence
+from typing import ClassVar, Literal, Self
 
 from paraformer_async.errors.base import ParaformerError
 from paraformer_async.errors.catalogue import REQUEST_QUOTA, WAITS, Row, classify
@@ -27,6 +27,8 @@ __all__ = [
     "TaskFailedError",
 ]
 
+_OF_ANSWER = ("body", "error_code", "error_message", "request_id")
+
 
 class ServiceError(ParaformerError):
     """
@@ -43,6 +45,8 @@ class ServiceError(ParaformerError):
         unsettled: Seconds of audio that were sent and are covered by no final result; `None` for
             compressed audio.
     """
+
+    _from_outside: ClassVar[tuple[str, ...]] = ()  # attributes whose text the peer has chosen
 
     def __init__(
         self,
@@ -93,6 +97,19 @@ class ServiceError(ParaformerError):
         self.hint = hint or self.hint
         return self
 
+    def redacted(self, hide: Callable[[str], str]) -> Self:
+        """
+        Return this error with *hide* applied to all text that came from the service or a proxy.
+
+        The service may quote what it was sent, the API key included.
+
+        Args:
+            hide: Returns a text without secrets.
+        """
+        for name in self._from_outside:
+            setattr(self, name, hide(getattr(self, name)))
+        return self
+
     def _look_up(self, row: Row) -> None:
         """Take from the catalogue what follows from the facts."""
         self.retryable = row.retryable
@@ -114,6 +131,8 @@ class HandshakeError(ConnectError):
         error_code: The service's code in a JSON body, for example `InvalidApiKey`; otherwise empty.
         error_message: The service's message in a JSON body; otherwise empty.
     """
+
+    _from_outside = _OF_ANSWER
 
     def __init__(
         self,
@@ -160,6 +179,8 @@ class RequestError(ServiceError):
         error_message: The service's message in a JSON body; otherwise empty.
     """
 
+    _from_outside = _OF_ANSWER
+
     def __init__(self, status: int, body: str = "", *, retry_after: float = 0.0) -> None:
         self.status: int = status
         self.body: str = body
@@ -187,6 +208,8 @@ class ConnectionLostError(ServiceError):
         close_code: The WebSocket close code; 1006 when the connection ended without one.
         close_reason: The reason that came with the close code, often empty.
     """
+
+    _from_outside = ("close_reason",)
 
     def __init__(self, close_code: int, close_reason: str = "", *, request_id: str = "") -> None:
         self.close_code: int = close_code
@@ -235,6 +258,8 @@ class TaskFailedError(ServiceError):
         error_message: The service's message.
     """
 
+    _from_outside = ("error_code", "error_message")
+
     def __init__(self, error_code: str, error_message: str, *, request_id: str = "") -> None:
         self.error_code: str = error_code
         self.error_message: str = error_message
@@ -280,6 +305,11 @@ class LocalProtocolError(ProtocolError):
 
 class RemoteProtocolError(ProtocolError):
     """The peer sent a message that the protocol does not allow now, or that cannot be decoded."""
+
+    def redacted(self, hide: Callable[[str], str]) -> Self:
+        """Return this error with *hide* applied to its message, which may quote the peer's."""
+        self.args = (hide(self.message),)
+        return self
 
 
 def _read(body: str) -> tuple[str, str, str]:

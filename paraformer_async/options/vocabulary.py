@@ -30,7 +30,7 @@ from paraformer_async.options.service import (
     VOCABULARY_WORDS,
 )
 
-__all__ = ["HotWord", "HotWords", "check_limits", "check_prefix", "hot_words_of"]
+__all__ = ["HotWord", "HotWords", "check_limits", "check_prefix", "hot_words_of", "id_with"]
 
 _NAME = "vocabulary"
 _EXAMPLE = '{"Paraformer": 4}'
@@ -125,6 +125,11 @@ def check_prefix(value: object) -> None:
         raise InvalidOptionError(
             "prefix", f"{shown(value)} is not 1 to 9 lowercase letters and digits"
         )
+
+
+def id_with(prefix: str) -> str:
+    """Return how the ids of lists with *prefix* begin."""
+    return f"vocab-{prefix}-"
 
 
 def _from_json(entry: object) -> HotWord:

@@ -10,7 +10,13 @@ from msgspec import Struct
 
 from paraformer_async.errors import InvalidOptionError
 from paraformer_async.options.service import VOCABULARY_LISTS, VOCABULARY_UPDATE_INTERVAL
-from paraformer_async.options.vocabulary import HotWord, check_limits, check_prefix, hot_words_of
+from paraformer_async.options.vocabulary import (
+    HotWord,
+    check_limits,
+    check_prefix,
+    hot_words_of,
+    id_with,
+)
 from paraformer_async.server._refusals import RefusedRequest
 
 __all__ = ["VocabularyStore"]
@@ -74,7 +80,7 @@ class VocabularyStore:
         check_limits(model, words)
         if len(self._lists) >= VOCABULARY_LISTS:
             raise _invalid(f"an account has at most {VOCABULARY_LISTS} vocabularies.")
-        name, now = f"vocab-{prefix}-{uuid.uuid4().hex}", self._clock()
+        name, now = f"{id_with(str(prefix))}{uuid.uuid4().hex}", self._clock()
         self._lists[name] = StoredVocabulary(name, model, words, now, now)
         return {"vocabulary_id": name}
 
@@ -84,7 +90,7 @@ class VocabularyStore:
             check_prefix(prefix)
         index = _whole(given, "page_index", default=0, most=_LARGEST_PAGE)
         size = _whole(given, "page_size", default=_PAGE_SIZE, most=_LARGEST_PAGE)
-        begin = "vocab-" if prefix is None else f"vocab-{prefix}"
+        begin = "" if prefix is None else id_with(prefix)
         found = [one for one in self._lists.values() if one.vocabulary_id.startswith(begin)]
         page = found[index * size : (index + 1) * size]
         return {

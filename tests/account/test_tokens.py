@@ -3,7 +3,7 @@
 import logging
 import time
 import traceback
-from typing import Any
+from typing import Any, NamedTuple
 
 import anyio
 import anyio.lowlevel
@@ -18,10 +18,11 @@ from paraformer_async import (
     RemoteProtocolError,
     RequestError,
 )
+from paraformer_async._net.identity import account_of
 from paraformer_async.account import IssuedToken, TemporaryToken, create_temporary_token
 from paraformer_async.observing import Connected, Observation, RetryScheduled
 from paraformer_async.server import LocalServer
-from paraformer_async.testing import Drop, ScriptedServer, marked, marks_of
+from paraformer_async.testing import Drop, Refuse, ScriptedServer, marked, marks_of
 from tests.account.conftest import KEY
 from tests.account.far_end import answering, refusal, success
 from tests.client.clock import Clock
@@ -232,6 +233,35 @@ async def test_the_clock_goes_on_while_the_machine_sleeps(
     assert 2 == len(far_end.actions)
 
 
+@pytest.mark.parametrize("correction", [-3600.0, 0.0, 3600.0])
+async def test_a_clock_that_is_set_prolongs_no_token(
+    monkeypatch: pytest.MonkeyPatch, correction: float
+) -> None:
+    """However the wall clock is set after a token was requested, it is renewed in time."""
+    wall, monotonic = Clock(), Clock()
+    wall.now = 5000.0
+    async with answering(TOKEN) as far_end:
+        token = TemporaryToken(60, endpoint=far_end.url, api_key=KEY)
+        with monkeypatch.context() as patch:
+            patch.setattr("paraformer_async.account.tokens.time", TwoClocks(wall, monotonic))
+            await token()
+            wall.now += correction + 49
+            monotonic.now += 49
+            await token()
+            assert (1 if correction <= 0 else 2) == len(far_end.actions)
+            wall.now += 60
+            monotonic.now += 60
+            await token()
+    assert (2 if correction <= 0 else 3) == len(far_end.actions)
+
+
+class TwoClocks(NamedTuple):
+    """Takes the place of the module `time`."""
+
+    time: Clock
+    monotonic: Clock
+
+
 # --- In a recognition ------------------------------------------------------------------------
 
 
@@ -331,6 +361,81 @@ async def test_an_expired_token_is_explained(server: LocalServer, clock: Clock) 
         with pytest.raises(HandshakeError, match=r"TemporaryToken\(\) of") as caught:
             await recognizer.warm()
     assert issued.token not in str(caught.value)
+
+
+async def test_a_token_that_is_refused_early_is_replaced(server: LocalServer, clock: Clock) -> None:
+    """If the service has forgotten a token, streams go on with another one, which all share."""
+    tokens: set[str] = set()
+    token = renewing(server.url, clock, 1800)
+    issue = server._account._tokens.issue
+
+    def count(seconds: str | None) -> dict[str, object]:
+        answer = issue(seconds)
+        tokens.add(str(answer["token"]))
+        return answer
+
+    server._account._tokens.issue = count  # type: ignore[method-assign]
+    options: Any = {"endpoint": server.url, "api_key": token, "reconnect": None}
+    for streams in (1, 10):
+        async with AsyncRecognizer(**options) as recognizer, anyio.create_task_group() as tasks:
+
+            async def recognize(recognizer: AsyncRecognizer = recognizer) -> None:
+                assert [result async for result in recognizer.stream(bytes(32_000))]
+
+            for _ in range(streams):
+                tasks.start_soon(recognize)
+        server._account._tokens._expiry.clear()
+    async with AsyncRecognizer(**options) as recognizer:
+        await recognizer.warm()
+    assert 3 == len(tokens)
+
+
+@pytest.mark.parametrize(("status", "requests"), [(401, 2), (403, 1)])
+async def test_a_fresh_token_that_is_refused(status: int, requests: int) -> None:
+    """Of tokens that are refused, one more is requested, and the hint says what can be wrong."""
+    forever = Refuse(status)
+    async with answering(TOKEN) as far_end, ScriptedServer(forever=forever) as service:
+        token = renewing(far_end.url, Clock(), 1800)
+        async with AsyncRecognizer(
+            endpoint=service.url, api_key=token, reconnect=AT_ONCE
+        ) as recognizer:
+            with pytest.raises(AuthenticationError) as caught:
+                _ = [result async for result in recognizer.stream(bytes(32_000))]
+    assert requests == len(far_end.actions) == len(service.headers)
+    assert (401 == status) == ("token is fresh" in caught.value.hint)
+    assert "expired" not in caught.value.hint
+
+
+async def test_a_key_that_is_refused_when_a_token_is_replaced() -> None:
+    """If no other token can be had, because the key is refused, the hint is about the key."""
+    async with (
+        answering(TOKEN, refusal(401)) as far_end,
+        ScriptedServer(forever=Refuse(401)) as service,
+    ):
+        token = renewing(far_end.url, Clock(), 1800)
+        async with AsyncRecognizer(endpoint=service.url, api_key=token) as recognizer:
+            with pytest.raises(AuthenticationError, match="check api_key=") as caught:
+                await recognizer.warm()
+    assert "token is fresh" not in caught.value.hint
+
+
+async def test_a_token_is_of_the_account_of_its_key() -> None:
+    """The quota of a token, and of every token that replaces it, is that of the lasting key."""
+    token = TemporaryToken(api_key=KEY)
+    assert account_of(KEY) == account_of(token) == account_of(TemporaryToken(api_key=token))
+
+
+async def test_discarding_another_token_changes_nothing() -> None:
+    """A token that was replaced meanwhile is not the reason for another request."""
+    async with answering(TOKEN) as far_end:
+        token = renewing(far_end.url, Clock())
+        await token()
+        token.discard("st-other")
+        await token()
+        assert 1 == len(far_end.actions)
+        token.discard("st-0123456789")
+        await token()
+    assert 2 == len(far_end.actions)
 
 
 async def test_nothing_is_left_of_a_canceled_renewal(server: LocalServer, clock: Clock) -> None:

@@ -277,6 +277,7 @@ async def test_ensure_reuses_a_list_by_its_content(hot_words: VocabularyClient) 
         {"words": [HotWord("云", 5), HotWord("cloud", 1, "en")]},
         {"target_model": "paraformer-realtime-8k-v2"},
         {"prefix": "other"},
+        {"prefix": "word"},
     ],
     ids=str,
 )
@@ -318,7 +319,7 @@ async def test_a_list_that_is_never_ready() -> None:
 
 async def test_a_list_that_is_deleted_while_it_is_looked_at() -> None:
     """A list that another process deletes between listing and querying is passed over."""
-    listed = {"vocabulary_list": [{"vocabulary_id": "gone"}]}
+    listed = {"vocabulary_list": [{"vocabulary_id": "vocab-words-gone"}]}
     state = {"target_model": V2, "vocabulary": [], "status": "OK"}
     answers = [
         success({"output": listed}),
@@ -332,12 +333,26 @@ async def test_a_list_that_is_deleted_while_it_is_looked_at() -> None:
 
 async def test_another_refusal_while_looking_at_lists() -> None:
     """Any other refusal of a query ends the call, and no list is created."""
-    listed = success({"output": {"vocabulary_list": [{"vocabulary_id": "v"}]}})
+    listed = success({"output": {"vocabulary_list": [{"vocabulary_id": "vocab-words-v"}]}})
     answers = [listed, refusal(400, "InvalidParameter")]
     async with answering(*answers) as far_end, client_of(far_end) as hot_words:
         with pytest.raises(RequestError, match="InvalidParameter"):
             await hot_words.ensure(WORDS)
     assert "create_vocabulary" not in far_end.actions
+
+
+async def test_a_list_of_a_longer_prefix_is_another_one() -> None:
+    """If the service returns lists whose prefix only begins like the given one, none is reused."""
+    listed = {"vocabulary_list": [{"vocabulary_id": "vocab-words2-a"}]}
+    state = {"target_model": V2, "vocabulary": [{"text": "a", "weight": 4}], "status": "OK"}
+    answers = [
+        success({"output": listed}),
+        success({"output": {"vocabulary_id": "vocab-words-a"}}),
+        success({"output": state}),
+    ]
+    async with answering(*answers) as far_end, client_of(far_end) as hot_words:
+        assert "vocab-words-a" == (await hot_words.ensure({"a": 4})).vocabulary_id
+    assert ["list_vocabulary", "create_vocabulary", "query_vocabulary"] == far_end.actions
 
 
 # --- Failures --------------------------------------------------------------------------------

@@ -293,6 +293,20 @@ def test_server_tells_of_a_breach() -> None:
     assert "task-failed" == failed["header"]["event"]
 
 
+def test_the_log_shows_no_secret_of_what_is_skipped(caplog: pytest.LogCaptureFixture) -> None:
+    """What the service quotes of the credentials in an event that is skipped is not logged."""
+    caplog.set_level(logging.INFO, "paraformer_async.protocol")
+    client = client_in(Phase.RUNNING)
+    client.hide = lambda text: text.replace("sk-secret", "…")
+    assert client.receive(frame(TaskStarted(), "of sk-secret")) is None
+    unknown = json.dumps({"header": {"event": "sk-secret-refused", "task_id": ""}})
+    assert client.receive(unknown) is None
+    assert [
+        "skipped a late task-started of task of …",
+        "skipped an event of unknown kind: …-refused",
+    ] == caplog.messages
+
+
 @each_phase
 def test_client_skips_what_it_does_not_know(phase: Phase, caplog: pytest.LogCaptureFixture) -> None:
     """Events of unknown kinds are logged and skipped in every phase."""

@@ -342,6 +342,22 @@ class TestSending:
         assert isinstance(table.lose(caught.value), Again)
         assert [Audio(FRAME)] == table.start()
 
+    def test_no_secret_reaches_middleware(self) -> None:
+        """What a failed task quotes of the credentials is removed before anything receives it."""
+        seen: list[Event] = []
+
+        class Reader(Middleware):
+            def incoming(self, event: Event, now: float) -> Iterable[Event]:
+                seen.append(event)
+                return (event,)
+
+        table = Table(Reader())
+        table.machine.connected("1", 0.0, hide=lambda text: text.replace("sk-secret", "…"))
+        table.flush()
+        with pytest.raises(TaskFailedError, match="of …: wrong: …"):
+            table.deliver(TaskFailed("of sk-secret", "wrong: sk-secret"))
+        assert [TaskFailed("of …", "wrong: …")] == seen
+
 
 class TestResults:
     """What comes back."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import json
 import socket
 import ssl
 import traceback
@@ -660,6 +661,13 @@ def echo(status: str, *headers: str, more: str = "secret query") -> Answer:
     return answer
 
 
+def in_json(request: bytes) -> bytes:
+    """Quote the headers of a request as a gateway does."""
+    quoted = f"wrong: {KEY} {SECRETS['header']} {request[:90].decode()}"
+    document = {"code": "InvalidApiKey", "message": quoted, "request_id": f"of {KEY}"}
+    return json.dumps(document).encode()
+
+
 def no_names(
     resolve: Callable[..., object], host: str | bytes, *args: Any, **kwargs: Any
 ) -> object:
@@ -717,6 +725,14 @@ CASES = {
     "no WebSocket": Case("the WebSocket handshake is wrong: ", answer=echo("101 x"), chained=False),
     "401": Case("HTTP 401", answer=echo("401 x")),
     "503": Case("HTTP 503", answer=echo("503 x"), retryable=True),
+    "401, JSON": Case(
+        "HTTP 401: InvalidApiKey: wrong",
+        answer=lambda request: http("401 x", body=in_json(request)),
+    ),
+    "503, JSON": Case(
+        "HTTP 503: InvalidApiKey: wrong",
+        answer=lambda request: http("503 x", body=in_json(request)),
+    ),
     "redirect": Case(
         "other.example",
         answer=echo("302 x", f"Location: http://{KEY}@other.example/{KEY}?secret-of-a-header"),

@@ -1,6 +1,7 @@
 """HTTP requests beside the socket: what is sent, and what an answer means."""
 
 import asyncio
+import json
 import ssl
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -17,6 +18,7 @@ from paraformer_async import (
     ParaformerError,
     RemoteProtocolError,
     RequestError,
+    ServiceError,
 )
 from paraformer_async._net.http import HttpClient, HttpRequest
 from paraformer_async._net.redaction import Hidden
@@ -211,6 +213,26 @@ async def test_the_key_is_never_shown(client: HttpClient) -> None:
         shown = "".join(traceback.format_exception(error)) + repr(error) + repr(vars(error))
         assert KEY not in shown
     assert KEY not in repr(request) + str(request)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 500, 503])
+@pytest.mark.parametrize("field", ["code", "message", "request_id", "error"])
+async def test_an_answer_that_quotes_the_key(client: HttpClient, status: int, field: str) -> None:
+    """What the service quotes of a request is removed from every attribute of the error."""
+    quoted = f"wrong: Bearer {KEY} at ?token=query/secret with proxy-secret"
+    nested = {"code": quoted, "message": quoted}
+    body = json.dumps({field: nested if field == "error" else quoted}).replace("/", r"\/")
+    async with serving(answering(status, body)) as proxy:
+        request = request_to(
+            "http://service.example/api/v1/x?token=query/secret",
+            proxy=proxy.replace("://", "://user:proxy-secret@"),
+        )
+        with pytest.raises(ServiceError) as caught:
+            await client.post(request)
+    error = caught.value
+    shown = "".join(traceback.format_exception(error)) + repr(error) + repr(vars(error))
+    assert [] == [each for each in (KEY, "y/secret", r"y\/secret", "xy-secret") if each in shown]
+    assert "wrong: … at ?… with …" in shown
 
 
 async def test_cancellation_closes_the_connection(client: HttpClient) -> None:

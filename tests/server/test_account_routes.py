@@ -161,7 +161,7 @@ async def test_pages_and_prefixes(peer: Peer) -> None:
     """Lists are returned by prefix, and page by page."""
     names = [
         (await peer.customize(**{**CREATE, "prefix": prefix}))["vocabulary_id"]
-        for prefix in ("a", "a", "b")
+        for prefix in ("a", "a", "ab", "b")
     ]
 
     async def listed(**given: Any) -> list[str]:
@@ -170,6 +170,7 @@ async def test_pages_and_prefixes(peer: Peer) -> None:
 
     assert names == await listed()
     assert names[:2] == await listed(prefix="a")
+    assert names[2:3] == await listed(prefix="ab")
     assert names[2:] == await listed(page_index=1, page_size=2)
 
 
