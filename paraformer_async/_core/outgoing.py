@@ -335,8 +335,7 @@ class Outgoing:
             self._put(self._stack.outgoing(command, now), frames, now)
         elif mark is Mark.TIMER:
             self._buffer.has_timer = False
-            if not self._is_rereading:
-                self._put(self._stack.expired(now), frames, now)
+            self._put(self._stack.expired(now), frames, now)
             self.has_nearer_deadline = True
         elif isinstance(mark, Mark):
             self._end = mark

@@ -510,3 +510,11 @@ def test_places_that_nobody_asks_for_are_forgotten() -> None:
         timeline.inject(number * 4 + 2, 2)
     assert len(timeline._at) < 10_000
     assert 20_000 == timeline.to_user(40_000)
+
+
+def test_gaps_of_audio_without_times() -> None:
+    """Compressed audio has no gaps that could be closed."""
+    ledger = Ledger(None)
+    ledger.record(Audio(bytes(100)))
+    ledger.close_gaps(None)
+    assert ledger.unsettled is None
