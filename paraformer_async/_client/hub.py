@@ -7,7 +7,7 @@ from weakref import WeakValueDictionary
 
 import anyio
 
-from paraformer_async._client.quota import Quota
+from paraformer_async._client.quota import Quota, QuotaPlace
 from paraformer_async._client.run import Run
 from paraformer_async._client.slowdown import Slowdown
 from paraformer_async._client.supervisor import Supervisor
@@ -20,6 +20,7 @@ from paraformer_async.audio.source import Chunks
 from paraformer_async.errors import UsageError
 from paraformer_async.middleware import Stack
 from paraformer_async.observing import Statistics
+from paraformer_async.options.environment import default_key
 from paraformer_async.options.models import tasks_per_second
 from paraformer_async.options.options import Options
 from paraformer_async.options.policies import PoolLimits
@@ -68,7 +69,7 @@ class Hub:
             waiting=counts.waiting,
             waiting_for_quota=self._quota.waiting
             + sum(one.waiting for one in self._slowdowns.values()),
-            tasks=self._quota.taken,
+            tasks=self._quota.made,
         )
 
     async def aclose(self) -> None:
@@ -90,7 +91,7 @@ class Hub:
             ),
             options,
             pool=self.pool,
-            quota=self._quota,
+            place=QuotaPlace(self._quota, _account(options)),
             slowdown=self._slowdown(options),
             timer=self._timer,
             source=source,
@@ -137,6 +138,15 @@ class Hub:
                 await self.pool.aclose()
             finally:
                 await self._dialer.aclose()
+
+
+def _account(options: Options) -> int:
+    """Return a number for the key and the address, for which the service counts; shows neither."""
+    key = options.api_key or default_key()
+    try:
+        return hash((options.url, key))
+    except TypeError:  # a callable without a hash
+        return hash((options.url, id(key)))
 
 
 def not_open() -> UsageError:

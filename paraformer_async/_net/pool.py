@@ -52,11 +52,6 @@ class PooledConnection:
         self.is_reused: bool = False
         self.idle_since: float = 0.0
 
-    @property
-    def account(self) -> int:
-        """Stands for the address and the API key, for which the service counts; shows neither."""
-        return hash(self.key[:2])
-
 
 class Counts(NamedTuple):
     """How many connections are lent or being opened, and idle, and how many callers wait."""

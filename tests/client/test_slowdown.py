@@ -2,12 +2,14 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Hashable
 
 import anyio
 import pytest
 
 from paraformer_async import Reconnect
 from paraformer_async._client.slowdown import Slowdown, Turn
+from paraformer_async._client.submissions import Submissions
 from paraformer_async._core.messages import Audio, FinishTask, RunTask, TaskFailed
 from paraformer_async.observing import Observation, QuotaWaited
 from tests.client.clock import Clock
@@ -287,4 +289,28 @@ async def test_the_wait_is_reported(
     events: list[Observation] = []
     async with open_stream(observe=events.append):
         await peer.wait_for(RunTask)
-    assert 1.5 in [event.seconds for event in events if isinstance(event, QuotaWaited)]
+    assert max(event.seconds for event in events if isinstance(event, QuotaWaited)) >= 1.5
+
+
+async def test_the_quota_is_not_held_while_the_account_is_waited_for(
+    open_stream: Open, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A place is given back if the rate was lowered since; of all places taken, one is used."""
+    outdated = [True, True, False]
+    monkeypatch.setattr(Slowdown, "is_outdated", lambda *_: outdated.pop(0))
+    calls: Counter[str] = Counter()
+    take, give_back = Submissions.take, Submissions.give_back
+
+    def note_take(submissions: Submissions, key: Hashable, per_second: int, now: float) -> bool:
+        calls["take"] += 1
+        return take(submissions, key, per_second, now)
+
+    def note_return(submissions: Submissions, key: Hashable, time: float) -> None:
+        calls["give back"] += 1
+        give_back(submissions, key, time)
+
+    monkeypatch.setattr(Submissions, "take", note_take)
+    monkeypatch.setattr(Submissions, "give_back", note_return)
+    async with open_stream():
+        await peer.wait_for(RunTask)
+        assert {"take": 3, "give back": 2} == calls
