@@ -100,9 +100,7 @@ class Hub:
 
     def _slowdown(self, options: Options) -> Slowdown:
         """Return where all recognitions of one account and model wait while it is throttled."""
-        is_text = isinstance(options.api_key, str)
-        key = hash(options.api_key) if is_text else id(options.api_key)
-        account = (options.endpoint, options.workspace, key, options.model)
+        account = (_account(options), options.workspace, options.model)
         slowdown = self._slowdowns.get(account)
         if slowdown is None:
             rate = self._tasks_per_second or tasks_per_second(options.model)

@@ -1,9 +1,11 @@
-"""What recognitions share: as which account they count."""
+"""What recognitions share: the account as which they count, and where they wait for it."""
 
 import pytest
 
-from paraformer_async._client.hub import _account
+from paraformer_async._client.hub import Hub, _account
+from paraformer_async._net.contract import TransportFactory
 from paraformer_async.options.options import Options
+from paraformer_async.options.policies import PoolLimits
 
 FUN = "fun-asr-realtime"
 
@@ -60,3 +62,33 @@ def test_the_same_account(one: Options, other: Options) -> None:
 def test_another_account(one: Options, other: Options) -> None:
     """Another key or address is another account."""
     assert _account(one) != _account(other)
+
+
+def no_factory() -> TransportFactory:
+    """Fail: nothing connects."""
+    raise AssertionError
+
+
+@pytest.mark.anyio
+async def test_each_address_is_waited_for_by_itself() -> None:
+    """What one address throttles slows down only those that prefer it, however it is given."""
+    hub = Hub(PoolLimits(), no_factory)
+    await hub.start()
+    try:
+        first, second, one = (
+            hub._slowdown(options)
+            for options in (
+                Options(endpoints=["ws://a", "ws://c"]),
+                Options(endpoints=["ws://b", "ws://c"]),
+                Options(endpoint="ws://a"),
+            )
+        )
+        assert first is one
+        assert first is not second
+        beijing, singapore = (
+            hub._slowdown(Options(model=FUN, region=region))
+            for region in ("cn-beijing", "ap-southeast-1")
+        )
+        assert beijing is not singapore
+    finally:
+        await hub.aclose()
