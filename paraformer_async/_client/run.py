@@ -24,7 +24,8 @@ from paraformer_async._client.sender import Sender
 from paraformer_async._client.slowdown import Slowdown, Turn
 from paraformer_async._client.timer import Timer
 from paraformer_async._core.protocol import Phase
-from paraformer_async._core.recognition import Over, Recognition
+from paraformer_async._core.recognition import Recognition
+from paraformer_async._core.verdict import Again, Over, Verdict
 from paraformer_async._net.pool import Pool, PooledConnection
 from paraformer_async.audio.source import Chunks
 from paraformer_async.errors import ConnectionLostError, ServiceError, UsageError
@@ -33,7 +34,8 @@ from paraformer_async.options.options import Options
 
 __all__ = ["Run"]
 
-_DONE, _WAITING = Phase.DONE, Phase.WAITING  # attributes of an enum cost a lookup for each message
+# Attributes of an enum cost a lookup for each message.
+_DONE, _RUNNING, _WAITING = Phase.DONE, Phase.RUNNING, Phase.WAITING
 
 
 class Run:
@@ -157,9 +159,7 @@ class Run:
 
     async def _recover(self, broken: BaseException) -> bool:
         """Return whether another attempt follows, when it is time for it."""
-        if isinstance(broken, ServiceError) and broken.is_throttled:
-            self._slowdown.lower(self._turn, broken.retry_after)
-        verdict = self.machine.lost(broken, self._clock())
+        verdict = self._decide(broken)
         if isinstance(verdict, Over):
             if verdict.error is not None:
                 self.end(verdict.error)
@@ -169,6 +169,16 @@ class Run:
         self._reporter.retry(verdict, self.machine)
         await anyio.sleep(verdict.after)
         return True
+
+    def _decide(self, broken: BaseException) -> Verdict:
+        """Decide what follows a failure; it is the end if it was waited for as long as allowed."""
+        now = self._clock()
+        is_over = False
+        if isinstance(broken, ServiceError) and broken.is_throttled:
+            self._slowdown.lower(self._turn, broken.retry_after)
+            is_over = self._turn.is_over(now)
+        verdict = self.machine.lost(broken, now)
+        return Over(broken) if is_over and isinstance(verdict, Again) else verdict
 
     async def _attempt(self) -> BaseException | None:
         """
@@ -303,7 +313,9 @@ class Run:
         except BaseException as error:  # noqa: BLE001 - the user's middleware may raise anything
             self._note_broken(error, "middleware")
             return True
-        if machine.waiting or machine.has_nearer_deadline:
+        if machine.waiting or machine.has_nearer_deadline:  # also when a task has started
+            if machine.phase is _RUNNING:
+                self._turn.task_started()
             self.sender.flush(now)
         phase = machine.phase
         return phase is _DONE or phase is _WAITING
