@@ -239,10 +239,9 @@ class Run:
 
     async def _use(self, connection: PooledConnection, connecting: float) -> None:
         """Run tasks over a connection that took so many seconds to open, and release it."""
-        is_reused = connection.is_reused
         try:
-            seconds = 0.0 if is_reused else connecting
-            self._reporter.emit(Connected(self.request_ids[0], seconds, is_reused))
+            seconds = 0.0 if connection.is_reused else connecting
+            self._reporter.emit(Connected(self.request_ids[0], seconds, connection.is_reused))
             if connection.switched_from is not None:
                 self._reporter.switched(
                     connection.switched_from, connection.url, self.request_ids[0]
@@ -251,8 +250,8 @@ class Run:
         finally:
             self.sender.transport = None
             phase = self.machine.phase
-            is_stale = is_reused and phase is Phase.STARTING
-            self._was_served = is_reused or phase is not Phase.STARTING
+            is_stale = connection.is_reused and phase is Phase.STARTING
+            self._was_served = connection.is_reused or phase is not Phase.STARTING
             self._pool.release(connection, is_clean=phase is Phase.DONE, was_stale=is_stale)
 
     async def _follow(self, connection: PooledConnection) -> None:
@@ -267,6 +266,7 @@ class Run:
                 return
             self.sender.transport = None  # at a seam
             await self._take_quota(await self._slowdown.wait(self._turn))
+            connection.is_reused = True  # it may have gone stale, which not every transport notices
             is_open = transport.is_open
 
     def _submit(self, connection: PooledConnection) -> None:

@@ -38,7 +38,7 @@ class PooledConnection:
         key: What it has in common with the connections that could replace it.
         url: The address that it leads to.
         switched_from: The address that this one took the place of when it was lent, and why.
-        is_reused: Whether it has waited in the pool, and may have gone stale there.
+        is_reused: Whether it has waited for another task, and may have gone stale meanwhile.
         idle_since: Since when it waits there.
     """
 

@@ -292,6 +292,33 @@ async def test_a_connection_closed_at_a_seam_is_replaced(
     assert 2 == len(stream.request_ids) == quota.made
 
 
+async def test_a_connection_lost_at_a_seam_costs_no_attempt(
+    open_stream: Open, peers: list[Peer]
+) -> None:
+    """If a connection is lost before the task after a seam starts, that is no failure."""
+    retries = Retries()
+    first, second, *_ = peers
+    async with open_stream(reconnect=AGAIN, observe=retries) as stream:
+        await first.wait_for(RunTask)
+        first.start()
+        await anyio.wait_all_tasks_blocked()
+        await stream.send(FRAME)
+        await stream.flush()
+        await first.wait_for(FinishTask)
+        await stream.send(FRAME)
+        first.finish()
+        await first.wait_for(RunTask)
+        first.drop()
+        await second.wait_for(RunTask)
+        second.start()
+        await stream.finish()
+        await second.wait_for(FinishTask)
+        second.send_final("two", 100)
+        second.finish()
+        assert [200] == [result.sentence.end_time async for result in stream]
+    assert [0] == [retry.failures for retry in retries.seen]
+
+
 async def test_a_place_of_the_quota_is_given_back_if_there_is_no_connection(
     open_stream: Open, peers: list[Peer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
