@@ -86,11 +86,11 @@ class EndpointSwitched(Struct, frozen=True):
 
 class QuotaWaited(Struct, frozen=True):
     """
-    The quota has admitted another task; or another attempt, after the service had throttled some.
+    Another task may be submitted. This precedes its connection, unless the previous task's is used.
 
     Attributes:
         recognition: Id of the recognition.
-        seconds: Duration of the wait.
+        seconds: Duration of the wait for the quota, and for a service that throttles.
     """
 
     recognition: str

@@ -7,7 +7,7 @@ from weakref import WeakValueDictionary
 
 import anyio
 
-from paraformer_async._client.quota import Quota
+from paraformer_async._client.quota import Quota, QuotaPlace
 from paraformer_async._client.run import Run
 from paraformer_async._client.slowdown import Slowdown
 from paraformer_async._client.supervisor import Supervisor
@@ -69,7 +69,7 @@ class Hub:
             waiting=counts.waiting,
             waiting_for_quota=self._quota.waiting
             + sum(one.waiting for one in self._slowdowns.values()),
-            tasks=self._quota.taken,
+            tasks=self._quota.made,
         )
 
     async def aclose(self) -> None:
@@ -91,7 +91,7 @@ class Hub:
             ),
             options,
             pool=self.pool,
-            quota=self._quota,
+            place=QuotaPlace(self._quota, _account(options)),
             slowdown=self._slowdown(options),
             timer=self._timer,
             source=source,
@@ -100,8 +100,7 @@ class Hub:
 
     def _slowdown(self, options: Options) -> Slowdown:
         """Return where all recognitions of one account and model wait while it is throttled."""
-        key = account_of(options.api_key)
-        account = (options.endpoint, options.workspace, key, options.model)
+        account = (_account(options), options.workspace, options.model)
         slowdown = self._slowdowns.get(account)
         if slowdown is None:
             rate = self._tasks_per_second or tasks_per_second(options.model)
@@ -137,6 +136,11 @@ class Hub:
                 await self.pool.aclose()
             finally:
                 await self._dialer.aclose()
+
+
+def _account(options: Options) -> int:
+    """Return a number for the key and the address, for which the service counts; shows neither."""
+    return hash((options.url, account_of(options.api_key)))
 
 
 def not_open() -> UsageError:

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
+from paraformer_async._client.failing import as_failure
 from paraformer_async._core.recognition import Again, Recognition
 from paraformer_async._net.contract import OutgoingFrame
 from paraformer_async.errors import ServiceError
@@ -48,7 +49,10 @@ class Reporter:
     def emit(self, observation: Observation) -> None:
         """Report an observation."""
         if self._observe is not None:
-            self._observe(observation)
+            try:
+                self._observe(observation)
+            except StopIteration as error:  # in a coroutine, it would become a RuntimeError
+                raise as_failure(error, "the observer") from error
 
     def sent(self, frames: Sequence[OutgoingFrame], recognition: str) -> None:
         """Report frames that were written."""

@@ -18,13 +18,14 @@ import anyio
 
 from paraformer_async._client.failing import as_failure, is_ours
 from paraformer_async._client.inbox import Inbox, Signal
-from paraformer_async._client.quota import Quota
+from paraformer_async._client.quota import QuotaPlace
 from paraformer_async._client.reporter import Reporter
 from paraformer_async._client.sender import Sender
 from paraformer_async._client.slowdown import Slowdown, Turn
 from paraformer_async._client.timer import Timer
 from paraformer_async._core.protocol import Phase
-from paraformer_async._core.recognition import Over, Recognition
+from paraformer_async._core.recognition import Recognition
+from paraformer_async._core.verdict import Again, Over, Verdict
 from paraformer_async._net.pool import Pool, PooledConnection
 from paraformer_async._net.redaction import Hidden
 from paraformer_async.audio.source import Chunks
@@ -34,7 +35,8 @@ from paraformer_async.options.options import Options
 
 __all__ = ["Run"]
 
-_DONE, _WAITING = Phase.DONE, Phase.WAITING  # attributes of an enum cost a lookup for each message
+# Attributes of an enum cost a lookup for each message.
+_DONE, _RUNNING, _WAITING = Phase.DONE, Phase.RUNNING, Phase.WAITING
 
 
 class Run:
@@ -45,7 +47,7 @@ class Run:
         machine: The recognition.
         options: Its options.
         pool: The connection pool.
-        quota: The limit of the submission of tasks.
+        place: What it has of the quota; it is counted for the account of the options.
         slowdown: Where attempts wait while the service throttles.
         timer: Calls `ring` when a deadline has passed.
         source: The user's audio; `None` if the user calls `send`.
@@ -67,7 +69,7 @@ class Run:
         options: Options,
         *,
         pool: Pool,
-        quota: Quota,
+        place: QuotaPlace,
         slowdown: Slowdown,
         timer: Timer,
         source: Chunks | None,
@@ -81,7 +83,7 @@ class Run:
         self.failure: BaseException | None = None
         self._options = options
         self._pool = pool
-        self._quota = quota
+        self._place = place
         self._slowdown = slowdown
         self._turn = Turn(options.reconnect.busy if options.reconnect else 0.0)
         self._timer = timer
@@ -146,18 +148,10 @@ class Run:
     async def _recognize(self) -> None:
         """Make attempts until the recognition is done, or not worth another one."""
         try:
-            while (broken := await self._attempt()) is not None:
-                if isinstance(broken, ServiceError) and broken.is_throttled:
-                    self._slowdown.lower(self._turn, broken.retry_after)
-                verdict = self.machine.lost(broken, self._clock())
-                if isinstance(verdict, Over):
-                    if verdict.error is not None:
-                        self.end(verdict.error)
+            # A place that is still held is for a task whose connection was closed at a seam.
+            while (broken := await self._attempt()) is not None or self._place.is_held:
+                if broken is not None and not await self._recover(broken):
                     break
-                if verdict.rewind_to is not None:
-                    self.sender.rewind(verdict.rewind_to)
-                self._reporter.retry(verdict, self.machine)
-                await anyio.sleep(verdict.after)
         except BaseException as error:
             if is_ours(error):
                 raise
@@ -165,25 +159,43 @@ class Run:
         # Only now: once the user sees the end, the connection is free for the next recognition.
         self.inbox.end()
 
+    async def _recover(self, broken: BaseException) -> bool:
+        """Return whether another attempt follows, when it is time for it."""
+        verdict = self._decide(broken)
+        if isinstance(verdict, Over):
+            if verdict.error is not None:
+                self.end(verdict.error)
+            return False
+        if verdict.rewind_to is not None:
+            self.sender.rewind(verdict.rewind_to)
+        self._reporter.retry(verdict, self.machine)
+        await anyio.sleep(verdict.after)
+        return True
+
+    def _decide(self, broken: BaseException) -> Verdict:
+        """Decide what follows a failure; it is the end if it was waited for as long as allowed."""
+        now = self._clock()
+        is_over = False
+        if isinstance(broken, ServiceError) and broken.is_throttled:
+            self._slowdown.lower(self._turn, broken.retry_after)
+            is_over = self._turn.is_over(now)
+        verdict = self.machine.lost(broken, now)
+        return Over(broken) if is_over and isinstance(verdict, Again) else verdict
+
     async def _attempt(self) -> BaseException | None:
-        """Recognize over one connection. Return what ended it early; `None` if all is done."""
+        """
+        Recognize over one connection. Return what ended it early; `None` if nothing did.
+
+        Then all is done, or the connection was closed at a seam, and the place is held.
+        """
         self._forget_attempt()
         connection: PooledConnection | None = None
         with anyio.CancelScope() as self._scope:
             try:
-                if waited := await self._slowdown.wait(self._turn):
-                    self._reporter.emit(QuotaWaited(self.request_ids[0], waited))
-                began = self._clock()
-                await self._pool.take_place()
-                try:
-                    self._reporter.emit(PoolWaited(self.request_ids[0], self._clock() - began))
-                    began = self._clock()
-                    connection = await self._pool.connect(self._options)
-                except BaseException:
-                    self._pool.leave()
-                    raise
-                await self._use(connection, self._clock() - began)
+                connection, seconds = await self._connect()
+                await self._use(connection, seconds)
             except BaseException as error:
+                self._place.give_back()
                 if is_ours(error):
                     raise
                 self._note_broken(error, "connecting")
@@ -195,6 +207,35 @@ class Run:
                 connection.key.secrets.redacted(ended)
             self._pool.ended(connection, ended, has_progressed=self._has_progressed(ended))
         return ended
+
+    async def _connect(self) -> tuple[PooledConnection, float]:
+        """
+        Return a connection for a task that may be submitted at once, and the seconds that it took.
+
+        All other waits come first: the service would close a connection that is idle meanwhile.
+        """
+        waited = 0.0 if self._place.is_held else await self._slowdown.wait(self._turn)
+        began = self._clock()
+        await self._pool.take_place()
+        try:
+            self._reporter.emit(PoolWaited(self.request_ids[0], self._clock() - began))
+            if not self._place.is_held:
+                await self._take_quota(waited)
+            began = self._clock()
+            return await self._pool.connect(self._options), self._clock() - began
+        except BaseException:
+            self._pool.leave()
+            raise
+
+    async def _take_quota(self, waited: float) -> None:
+        """Wait for the quota after a wait in the slowdown, and again if that is outdated then."""
+        began = self._clock() - waited
+        await self._place.take(self.machine.model)
+        while self._slowdown.is_outdated(self._turn):
+            self._place.give_back()
+            await self._slowdown.wait(self._turn)
+            await self._place.take(self.machine.model)
+        self._reporter.emit(QuotaWaited(self.request_ids[0], self._clock() - began))
 
     def _forget_attempt(self) -> None:
         self._broken = self._write_error = None
@@ -208,10 +249,9 @@ class Run:
 
     async def _use(self, connection: PooledConnection, connecting: float) -> None:
         """Run tasks over a connection that took so many seconds to open, and release it."""
-        is_reused = connection.is_reused
         try:
-            seconds = 0.0 if is_reused else connecting
-            self._reporter.emit(Connected(self.request_ids[0], seconds, is_reused))
+            seconds = 0.0 if connection.is_reused else connecting
+            self._reporter.emit(Connected(self.request_ids[0], seconds, connection.is_reused))
             if connection.switched_from is not None:
                 self._reporter.switched(
                     connection.switched_from, connection.url, self.request_ids[0]
@@ -220,34 +260,37 @@ class Run:
         finally:
             self.sender.transport = None
             phase = self.machine.phase
-            is_stale = is_reused and phase is Phase.STARTING
+            is_stale = connection.is_reused and phase is Phase.STARTING
             self._pool.release(connection, is_clean=phase is Phase.DONE, was_stale=is_stale)
 
     async def _follow(self, connection: PooledConnection) -> None:
-        """Run one task, and the tasks after its seams, over a connection."""
+        """Run one task, and the tasks after its seams, over a connection while it is open."""
         transport, machine = connection.transport, self.machine
         self._key = connection.key.credentials
-        while True:
-            waited = await self._quota.take(connection.account, machine.model)
-            while self._slowdown.is_outdated(self._turn):
-                waited += await self._slowdown.wait(self._turn)
-                waited += await self._quota.take(connection.account, machine.model)
-            self._reporter.emit(QuotaWaited(self.request_ids[0], waited))
-            now = self._clock()
-            machine.connected(
-                self._next_id, now, is_reused=connection.is_reused, hide=connection.hide
-            )
-            self._next_id = uuid.uuid4().hex
-            ids = machine.request_ids
-            self._reporter.emit(AttemptStarted(ids[0], ids[-1], len(ids)))
-            self.sender.transport = transport
-            self.sender.flush(now)
+        is_open = True
+        while is_open:
+            self._submit(connection)
             if self._broken is None:
                 await transport.receive(self)
             if self._broken is not None or machine.phase is not Phase.WAITING:
                 return
             self._has_finished_task = True
             self.sender.transport = None  # at a seam
+            await self._take_quota(await self._slowdown.wait(self._turn))
+            connection.is_reused = True  # it may have gone stale, which not every transport notices
+            is_open = transport.is_open
+
+    def _submit(self, connection: PooledConnection) -> None:
+        """Begin the next task."""
+        machine, now = self.machine, self._clock()
+        self._place.use()
+        is_reused = connection.is_reused
+        machine.connected(self._next_id, now, is_reused=is_reused, hide=connection.hide)
+        self._next_id = uuid.uuid4().hex
+        ids = machine.request_ids
+        self._reporter.emit(AttemptStarted(ids[0], ids[-1], len(ids)))
+        self.sender.transport = connection.transport
+        self.sender.flush(now)
 
     def write_failed(self, error: ConnectionLostError) -> None:
         """Hold a write error back until reading has shown the reason; see `Owner`."""
@@ -282,7 +325,9 @@ class Run:
         except BaseException as error:  # noqa: BLE001 - the user's middleware may raise anything
             self._note_broken(error, "middleware")
             return True
-        if machine.waiting or machine.has_nearer_deadline:
+        if machine.waiting or machine.has_nearer_deadline:  # also when a task has started
+            if machine.phase is _RUNNING:
+                self._turn.task_started()
             self.sender.flush(now)
         phase = machine.phase
         return phase is _DONE or phase is _WAITING

@@ -30,14 +30,30 @@ class Turn:
     The place of one recognition among those that wait; it keeps it when it has to wait again.
 
     Args:
-        patience: Longest wait before one attempt in seconds; then it is made all the same, so that
-            the recognition ends with the reason of the service.
+        patience: Longest time in seconds from its first wait until a task starts, however many
+            waits that takes. Then one more attempt is made without waiting, so that the recognition
+            ends with the reason of the service.
     """
 
     def __init__(self, patience: float) -> None:
-        self.patience = patience
         self.number: int = next(_numbers)
         self.seen = 0  # how often the rate had been lowered when this last passed
+        self._patience = patience
+        self._ends_at = inf
+
+    def begin_wait(self, now: float) -> float:
+        """Return how many seconds it may wait."""
+        if self._ends_at == inf:
+            self._ends_at = now + self._patience
+        return max(0.0, self._ends_at - now)
+
+    def is_over(self, now: float) -> bool:
+        """Return whether it may wait no longer."""
+        return self._ends_at <= now
+
+    def task_started(self) -> None:
+        """Note that its wait has succeeded: the next one may take as long."""
+        self._ends_at = inf
 
 
 class Slowdown:
@@ -87,25 +103,25 @@ class Slowdown:
         Cancellation is safe: another recognition passes instead.
         """
         began = now = self._clock()
-        if self._queue or self._free_at > began:
-            await self._wait_in_queue(turn)
-            now = self._clock()
-        else:
+        if not self._queue and self._free_at <= began:
             self._pass(began)
+        elif seconds := turn.begin_wait(began):
+            await self._wait_in_queue(turn, seconds)
+            now = self._clock()
         turn.seen = self._lowered
         return now - began
 
     def is_outdated(self, turn: Turn) -> bool:
         """Return whether the rate was lowered since *turn* passed, so that it has to wait again."""
-        return turn.seen != self._lowered
+        return turn.seen != self._lowered and not turn.is_over(self._clock())
 
-    async def _wait_in_queue(self, turn: Turn) -> None:
+    async def _wait_in_queue(self, turn: Turn, seconds: float) -> None:
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._queue, (turn.number, next(_numbers), waiter))
         self.waiting += 1
         self._schedule()
         try:
-            with anyio.move_on_after(turn.patience):
+            with anyio.move_on_after(seconds):
                 await waiter
         except BaseException:
             if waiter.done() and not waiter.cancelled():  # passed in the same step

@@ -40,6 +40,14 @@ class Submissions:
                 times.append(now)
             return is_possible
 
+    def move(self, key: Hashable, time: float, now: float) -> None:
+        """Enter the submission of *time* as made *now*, even if it is no longer there."""
+        with self._lock:
+            times = self._recent(key, now)
+            if time in times:
+                times.remove(time)
+            times.append(now)
+
     def give_back(self, key: Hashable, time: float) -> None:
         """Remove the submission of *time*, which was not made."""
         with self._lock:

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from paraformer_async._net.contract import Handshake, Transport
 from paraformer_async._net.dialer import with_key
 from paraformer_async._net.endpoints import Endpoints
-from paraformer_async._net.identity import account_of, headers_with
+from paraformer_async._net.identity import headers_with
 from paraformer_async._net.proxies import proxy_from_environment
 from paraformer_async._net.redaction import Hidden, Secrets
 from paraformer_async.errors import DeadlineError, InvalidOptionError, ServiceError
@@ -62,20 +62,17 @@ class PooledConnection:
     Attributes:
         transport: Where frames go.
         key: What it has in common with the connections that could replace it.
-        account: Stands for the address and the account, for which the service counts tasks, as the
-            borrower has given them; shows neither.
         url: The address that it leads to.
         switched_from: The address that this one took the place of when it was lent, and why.
-        is_reused: Whether it has waited in the pool, and may have gone stale there.
+        is_reused: Whether it has waited for another task, and may have gone stale meanwhile.
         idle_since: Since when it waits there.
     """
 
-    __slots__ = ("account", "idle_since", "is_reused", "key", "switched_from", "transport", "url")
+    __slots__ = ("idle_since", "is_reused", "key", "switched_from", "transport", "url")
 
     def __init__(self, transport: Transport, key: Key, url: str) -> None:
         self.transport: Transport = transport
         self.key: Key = key
-        self.account: int = 0
         self.url: str = url
         self.switched_from: tuple[str, ServiceError | None] | None = None
         self.is_reused: bool = False
@@ -157,10 +154,8 @@ class Pool:
         Raises:
             ServiceError: No connection could be opened.
         """
-        account = account_of(options.api_key)
         opening = partial(self._at_first_that_works, use=self._connect)
         connection = await with_key(options, opening)
-        connection.account = hash((connection.url, account))
         if len(options.urls) > 1:
             connection.switched_from = self._endpoints.switched(options.urls, connection.url)
         return connection

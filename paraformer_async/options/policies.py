@@ -77,8 +77,8 @@ class Reconnect(Struct, frozen=True, kw_only=True):
         keep: Seconds of audio that are kept, at most, and that an outage is survived. Silence that
             the service has passed over is not counted. A source that is faster than real time waits
             while more than this is unsettled.
-        busy: Longest wait, in seconds, for a service that throttles; it does not count as a
-            failure.
+        busy: Longest wait, in seconds, for a service that throttles, over all attempts until a task
+            starts; it does not count as a failure.
         lost: What to do if the connection is lost while more live audio than *keep* is unsettled:
             `raise` an `AudioLostError`, or continue with an `AudioGap` in the results (`gap`).
     """

@@ -8,7 +8,7 @@ import anyio
 import pytest
 from anyio.abc import TaskGroup
 
-from paraformer_async._client.quota import Quota
+from paraformer_async._client.quota import Quota, QuotaPlace
 from paraformer_async._client.run import Run
 from paraformer_async._client.slowdown import Slowdown
 from paraformer_async._client.submissions import Submissions
@@ -81,7 +81,7 @@ async def streams(peers: list[Peer]) -> AsyncIterator[Open]:
                 Recognition(checked, Stack([*middleware, *heartbeat, latency])),
                 checked,
                 pool=pool,
-                quota=Quota(PoolLimits(), time.monotonic, Submissions()),
+                place=QuotaPlace(Quota(PoolLimits(), time.monotonic, Submissions()), "account"),
                 slowdown=slowdown,
                 timer=timer,
                 source=None if audio is None else chunks(audio),

@@ -8,6 +8,7 @@ import pytest
 
 from paraformer_async import (
     AudioLostError,
+    ConnectError,
     ConnectionLostError,
     DeadlineError,
     Reconnect,
@@ -15,6 +16,8 @@ from paraformer_async import (
     Timeouts,
 )
 from paraformer_async._client import sender as module
+from paraformer_async._client.quota import QuotaPlace
+from paraformer_async._client.submissions import Submissions
 from paraformer_async._core.messages import (
     Audio,
     Command,
@@ -24,8 +27,17 @@ from paraformer_async._core.messages import (
     TaskFailed,
     TaskFinished,
 )
+from paraformer_async._net.pool import Pool, PooledConnection
 from paraformer_async.middleware import Middleware
-from paraformer_async.observing import Observation, RetryScheduled
+from paraformer_async.observing import (
+    AttemptStarted,
+    Connected,
+    Observation,
+    PoolWaited,
+    QuotaWaited,
+    RetryScheduled,
+)
+from paraformer_async.options.options import Options
 from tests.client.conftest import Open
 from tests.client.peer import Peer
 
@@ -226,6 +238,105 @@ async def test_a_stale_connection_costs_no_attempt(
     (retry,) = retries.seen
     assert isinstance(retry.failure, ConnectionLostError if reason == "drop" else DeadlineError)
     assert (0, 0.0) == (retry.failures, retry.delay)
+
+
+async def test_a_connection_is_opened_after_all_other_waits(
+    open_stream: Open, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is connected while the quota is waited for: the service closes what is idle."""
+    admitted = anyio.Event()
+    take = QuotaPlace.take
+
+    async def wait(place: QuotaPlace, model: str) -> None:
+        await admitted.wait()
+        await take(place, model)
+
+    monkeypatch.setattr(QuotaPlace, "take", wait)
+    events: list[type[Observation]] = []
+    async with open_stream(observe=lambda event: events.append(type(event))):
+        await anyio.wait_all_tasks_blocked()
+        assert [PoolWaited] == events
+        admitted.set()
+        await peer.wait_for(RunTask)
+    assert [PoolWaited, QuotaWaited, Connected, AttemptStarted] == events[:4]
+
+
+async def test_a_connection_closed_at_a_seam_is_replaced(
+    open_stream: Open, peers: list[Peer]
+) -> None:
+    """If the service has closed the connection before the next task, another one is opened."""
+    retries = Retries()
+    first, second, *_ = peers
+    stream = open_stream(reconnect=Reconnect(attempts=1), observe=retries)
+    quota = stream._run._place._quota
+    async with stream:
+        await first.wait_for(RunTask)
+        first.start()
+        await anyio.wait_all_tasks_blocked()
+        await stream.send(FRAME)
+        await stream.flush()
+        await first.wait_for(FinishTask)
+        await stream.send(FRAME)
+        first.is_open = False
+        first.finish()
+        await second.wait_for(RunTask)
+        await first.closed()
+        second.start()
+        assert Audio(FRAME) == await second.wait_for(Audio)
+        await stream.finish()
+        await second.wait_for(FinishTask)
+        second.send_final("two", 100)
+        second.finish()
+        assert [200] == [result.sentence.end_time async for result in stream]
+    assert [] == retries.seen
+    assert 2 == len(stream.request_ids) == quota.made
+
+
+async def test_a_connection_lost_at_a_seam_costs_no_attempt(
+    open_stream: Open, peers: list[Peer]
+) -> None:
+    """If a connection is lost before the task after a seam starts, that is no failure."""
+    retries = Retries()
+    first, second, *_ = peers
+    async with open_stream(reconnect=AGAIN, observe=retries) as stream:
+        await first.wait_for(RunTask)
+        first.start()
+        await anyio.wait_all_tasks_blocked()
+        await stream.send(FRAME)
+        await stream.flush()
+        await first.wait_for(FinishTask)
+        await stream.send(FRAME)
+        first.finish()
+        await first.wait_for(RunTask)
+        first.drop()
+        await second.wait_for(RunTask)
+        second.start()
+        await stream.finish()
+        await second.wait_for(FinishTask)
+        second.send_final("two", 100)
+        second.finish()
+        assert [200] == [result.sentence.end_time async for result in stream]
+    assert [0] == [retry.failures for retry in retries.seen]
+
+
+async def test_a_place_of_the_quota_is_given_back_if_there_is_no_connection(
+    open_stream: Open, peers: list[Peer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failure to connect does not count as a submission."""
+    failing = [ConnectError("refused", retryable=True)]
+    connect = Pool.connect
+
+    async def refuse(pool: Pool, options: Options) -> PooledConnection:
+        if failing:
+            raise failing.pop()
+        return await connect(pool, options)
+
+    monkeypatch.setattr(Pool, "connect", refuse)
+    given_back: list[float] = []
+    monkeypatch.setattr(Submissions, "give_back", lambda _, __, time: given_back.append(time))
+    async with open_stream(FRAME, reconnect=AGAIN):
+        await peers[0].wait_for(RunTask)
+    assert 1 == len(given_back)
 
 
 async def test_an_observer_that_raises_ends_the_recognition(open_stream: Open, peer: Peer) -> None:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from paraformer_async import DeadlineError, PoolLimits
 from paraformer_async._client import submissions as module
-from paraformer_async._client.quota import Queue, Quota
+from paraformer_async._client.admission import Queue
+from paraformer_async._client.quota import Quota, QuotaPlace
 from paraformer_async._client.submissions import Submissions
 from tests.client.clock import Clock
 
@@ -58,8 +59,8 @@ class Counter:
         assert 0 == self.queue.waiting
 
     async def _take(self, name: str) -> None:
-        waited = await self.queue.take()
-        self.passed.append((name, waited))
+        began = self.clock.now
+        self.passed.append((name, await self.queue.take() - began))
 
 
 async def test_the_first_pass_at_once() -> None:
@@ -239,11 +240,18 @@ def quotas(count: int, **limits: Any) -> tuple[list[Quota], Clock]:
     return [Quota(PoolLimits(**limits), clock, submissions) for _ in range(count)], clock
 
 
+async def submit(quota: Quota, account: str, model: str) -> None:
+    """Submit a task when it is admitted."""
+    place = QuotaPlace(quota, account)
+    await place.take(model)
+    place.use()
+
+
 async def take_all(quota: Quota, account: str, model: str) -> int:
     """Submit until a task would have to wait; return how many were submitted."""
     for number in range(1000):
         with anyio.move_on_after(0) as scope:
-            await quota.take(account, model)
+            await submit(quota, account, model)
         if scope.cancelled_caught:
             return number
     raise AssertionError("there is no limit")
@@ -256,13 +264,47 @@ async def take_all(quota: Quota, account: str, model: str) -> int:
 async def test_the_quota_is_that_of_the_model(model: str, expected: int) -> None:
     """Within a second, as many pass as the table has for the model, whichever recognizer asks."""
     (one, two), clock = quotas(2)
-    await one.take("key", model)
+    await submit(one, "key", model)
     assert expected - 1 == await take_all(two, "key", model)
     assert 0 == await take_all(one, "key", model)
     clock.now = 1.0
     assert expected == await take_all(one, "key", model)
-    assert (1 + expected, expected - 1) == (one.taken, two.taken)
+    assert (1 + expected, expected - 1) == (one.made, two.made)
     assert 0 == one.waiting == two.waiting
+
+
+async def test_a_submission_counts_from_when_it_is_made() -> None:
+    """What was admitted long before it is made counts for a second from then on."""
+    (quota,), clock = quotas(1, tasks_per_second=2)
+    place = QuotaPlace(quota, "key")
+    await place.take("m")
+    assert (True, 0) == (place.is_held, quota.made)
+    clock.now = 5.0
+    place.use()
+    assert (False, 1) == (place.is_held, quota.made)
+    clock.now = 5.9
+    assert 1 == await take_all(quota, "key", "m")
+    clock.now = 6.0
+    assert 1 == await take_all(quota, "key", "m")
+
+
+async def test_what_is_given_back_admits_who_waits() -> None:
+    """A place that was not used is that of the next in the queue at once, and counts nowhere."""
+    (one, two), _ = quotas(2, tasks_per_second=1)
+    first, second = QuotaPlace(one, "key"), QuotaPlace(two, "key")
+    await first.take("m")
+    async with anyio.create_task_group() as tasks:
+        with anyio.fail_after(5):
+            tasks.start_soon(second.take, "m")
+            await anyio.wait_all_tasks_blocked()
+            assert not second.is_held
+            first.give_back()
+    assert (False, True) == (first.is_held, second.is_held)
+    first.give_back()
+    first.use()
+    second.use()
+    assert (0, 1) == (one.made, two.made)
+    assert 0 == await take_all(one, "key", "m")
 
 
 async def test_other_accounts_and_models_have_a_quota_of_their_own() -> None:
@@ -281,16 +323,16 @@ async def test_recognizers_of_one_loop_wait_in_one_queue() -> None:
     loop = asyncio.get_running_loop()
 
     async def take(number: int) -> None:
-        await recognizers[number % 3].take("key", "m")
+        await submit(recognizers[number % 3], "key", "m")
         admitted.append(number)
 
-    await recognizers[0].take("key", "m")
+    await submit(recognizers[0], "key", "m")
     tasks = []
     for number in range(6):
         tasks.append(loop.create_task(take(number)))
         await anyio.wait_all_tasks_blocked()
     assert 2 == recognizers[0].waiting
-    queue = recognizers[0]._queue("key", "m")
+    queue = recognizers[0].queue("key", "m")
     clock = recognizers[0]._clock
     assert isinstance(clock, Clock)
     for second in range(1, 7):

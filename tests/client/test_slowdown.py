@@ -2,12 +2,14 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Hashable
 
 import anyio
 import pytest
 
-from paraformer_async import Reconnect
+from paraformer_async import Reconnect, TaskFailedError
 from paraformer_async._client.slowdown import Slowdown, Turn
+from paraformer_async._client.submissions import Submissions
 from paraformer_async._core.messages import Audio, FinishTask, RunTask, TaskFailed
 from paraformer_async.observing import Observation, QuotaWaited
 from tests.client.clock import Clock
@@ -177,6 +179,25 @@ async def test_waiting_is_bounded() -> None:
     await account.end()
 
 
+async def test_all_waits_of_a_turn_share_one_bound() -> None:
+    """However often the rate is lowered, all waits until a start take no longer than one may."""
+    account = Account()
+    turn = account.turns["z"] = Turn(1.0)
+    await account.come("a")
+    account.slowdown.lower(account.turns["a"], 0.5)
+    await account.come("z")
+    assert ["z"] == await account.after(0.5)
+    account.slowdown.lower(turn, 30.0)
+    assert account.slowdown.is_outdated(turn)
+    account.clock.now += 0.5
+    assert turn.is_over(account.clock.now)
+    assert not account.slowdown.is_outdated(turn)
+    assert 0.0 == await account.slowdown.wait(turn)
+    turn.task_started()
+    assert not turn.is_over(account.clock.now)
+    assert 1.0 == turn.begin_wait(account.clock.now)
+
+
 async def test_it_looks_by_itself() -> None:
     """By the loop's own clock, all pass one after another."""
     slowdown = Slowdown(1000, anyio.current_time)
@@ -274,6 +295,40 @@ async def test_a_recognition_waits_before_it_connects_again(
     assert 1 == sum(len(stream.request_ids) - 1 for stream in (one, two))
 
 
+BRIEF = Reconnect(backoff=lambda _: 0.0, busy=0.01)
+
+
+async def test_who_has_waited_for_long_enough_ends(open_stream: Open, peer: Peer) -> None:
+    """An attempt that is throttled after the longest wait is the last one; its reason is raised."""
+    stream = open_stream(reconnect=BRIEF)
+    stream._run._slowdown.lower(Turn(0.0), 30.0)
+    async with stream:
+        await peer.wait_for(RunTask)
+        peer.send_event(TaskFailed("Throttling.BurstRate", "too fast"))
+        with anyio.fail_after(5), pytest.raises(TaskFailedError, match="too fast") as caught:
+            async for _ in stream:
+                pass
+    assert 1 == len(caught.value.request_ids)
+
+
+async def test_a_start_ends_the_wait(open_stream: Open, peers: list[Peer]) -> None:
+    """A task that is throttled after it has started is waited for as long as any other."""
+    first, second, *_ = peers
+    stream = open_stream(b"\x01" * 3200, reconnect=BRIEF)
+    stream._run._slowdown.lower(Turn(0.0), 30.0)
+    async with stream:
+        await first.wait_for(RunTask)
+        first.start()
+        await first.wait_for(FinishTask)
+        first.send_event(TaskFailed("Throttling.BurstRate", "too fast"))
+        await second.wait_for(RunTask)
+        second.start()
+        await second.wait_for(FinishTask)
+        second.send_final("text", 100)
+        second.finish()
+        assert ["text"] == [result.text async for result in stream]
+
+
 async def test_the_wait_is_reported(
     open_stream: Open, peer: Peer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -287,4 +342,28 @@ async def test_the_wait_is_reported(
     events: list[Observation] = []
     async with open_stream(observe=events.append):
         await peer.wait_for(RunTask)
-    assert 1.5 in [event.seconds for event in events if isinstance(event, QuotaWaited)]
+    assert max(event.seconds for event in events if isinstance(event, QuotaWaited)) >= 1.5
+
+
+async def test_the_quota_is_not_held_while_the_account_is_waited_for(
+    open_stream: Open, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A place is given back if the rate was lowered since; of all places taken, one is used."""
+    outdated = [True, True, False]
+    monkeypatch.setattr(Slowdown, "is_outdated", lambda *_: outdated.pop(0))
+    calls: Counter[str] = Counter()
+    take, give_back = Submissions.take, Submissions.give_back
+
+    def note_take(submissions: Submissions, key: Hashable, per_second: int, now: float) -> bool:
+        calls["take"] += 1
+        return take(submissions, key, per_second, now)
+
+    def note_return(submissions: Submissions, key: Hashable, time: float) -> None:
+        calls["give back"] += 1
+        give_back(submissions, key, time)
+
+    monkeypatch.setattr(Submissions, "take", note_take)
+    monkeypatch.setattr(Submissions, "give_back", note_return)
+    async with open_stream():
+        await peer.wait_for(RunTask)
+        assert {"take": 3, "give back": 2} == calls

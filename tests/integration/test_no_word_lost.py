@@ -453,6 +453,49 @@ async def test_submissions_are_paced() -> None:
         assert anyio.current_time() - begin >= 2.0
 
 
+async def test_no_connection_is_idle_while_the_quota_is_waited_for() -> None:
+    """A batch that has to wait for longer than the service keeps idle connections is complete."""
+    limits = PoolLimits(tasks_per_second=2)
+    complete: list[list[int]] = []
+    retries: list[RetryScheduled] = []
+    async with (
+        ScriptedServer(script=marks(), clocks=Clocks(idle=0.3)) as server,
+        recognizer_for(server, pool=limits, observe=noting(retries)) as recognizer,
+    ):
+
+        async def recognize() -> None:
+            complete.append(marks_of([one async for one in recognizer.stream(marked(100))]))
+
+        with anyio.fail_after(30):
+            async with anyio.create_task_group() as tasks:
+                for _ in range(6):
+                    tasks.start_soon(recognize)
+        assert 6 == len(server.received)
+    assert [list(range(5))] * 6 == complete
+    assert 0 == sum(retry.failures for retry in retries)
+
+
+async def test_a_connection_closed_while_the_quota_is_waited_for_at_a_seam() -> None:
+    """The task after the seam is submitted on another connection, and nothing counts as failed."""
+    retries: list[RetryScheduled] = []
+    limits = PoolLimits(tasks_per_second=1)
+    async with (
+        ScriptedServer(script=marks(), clocks=Clocks(idle=0.2)) as server,
+        recognizer_for(server, pool=limits, observe=noting(retries)) as recognizer,
+    ):
+        audio = marked(200)
+        with anyio.fail_after(30):
+            async with recognizer.stream() as stream:
+                await stream.send(audio[:3200])
+                await stream.flush()
+                await stream.send(audio[3200:])
+                await stream.finish()
+                results = [result async for result in stream]
+        assert (2, 2) == (server.connections.accepted, len(server.received))
+    assert list(range(10)) == marks_of(results)
+    assert 0 == sum(retry.failures for retry in retries)
+
+
 @pytest.mark.parametrize("fault", [Throttle(), Refuse(429)])
 async def test_many_streams_of_a_throttled_account(fault: Throttle | Refuse) -> None:
     """Streams of which some are throttled are all recognized, with no attempt too many."""

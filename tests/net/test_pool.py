@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from itertools import count
 from pathlib import Path
 
 import anyio
@@ -11,9 +10,8 @@ from anyio.lowlevel import checkpoint
 
 from paraformer_async import ConnectionLostError, DeadlineError, PoolLimits
 from paraformer_async._net.contract import OutgoingFrame, Receiver
-from paraformer_async._net.identity import account_of
 from paraformer_async._net.pool import Pool, PooledConnection
-from paraformer_async.options.options import ApiKey, Options
+from paraformer_async.options.options import Options
 from tests.client.clock import Clock
 
 pytestmark = pytest.mark.anyio
@@ -60,24 +58,6 @@ class Exchange:
             await anyio.sleep_forever()
         self.lines.append(Line())
         return self.lines[-1]
-
-
-class Standing:
-    """Returns a key that stands for another one, as a temporary token does."""
-
-    def __init__(self, lasting: str | None) -> None:
-        self._lasting = lasting
-
-    async def __call__(self) -> str:
-        """Return the key for connections."""
-        return "st-1"
-
-    def account(self) -> int:
-        """Stand for the other key."""
-        return account_of(self._lasting)
-
-    def discard(self, token: str) -> None:
-        """Never used."""
 
 
 HERE = Options(endpoint="ws://here", api_key="one")
@@ -392,36 +372,6 @@ async def test_cancellation_closes_what_was_lent(pool: Pool, exchange: Exchange)
         tasks.cancel_scope.cancel()
     await exchange.lines[0].closed.wait()
     assert "<Pool: 0 active, 0 idle, 0 waiting>" == repr(pool)
-
-
-async def test_what_counts_as_one_account(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The keys of one callable are of one account, and so is a token and the key behind it."""
-    monkeypatch.setenv("DASHSCOPE_API_KEY", "of the environment")
-    numbers = count()
-
-    def fresh() -> str:
-        return f"key {next(numbers)}"
-
-    async def account(api_key: ApiKey | None, url: str = "ws://here") -> int:
-        async with lent(pool, Options(endpoint=url, api_key=api_key)) as connection:
-            return connection.account
-
-    assert await account(fresh) == await account(fresh)
-    assert await account("of the environment") == await account(None)
-    assert await account(Standing("one")) == await account("one")
-    others = [fresh, lambda: "one", lambda: "one", "one", None]
-    assert len(others) == len({await account(each) for each in others})
-    assert await account("one") != await account("one", "ws://there")
-
-
-async def test_a_key_that_cannot_be_read_is_no_account(
-    pool: Pool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """A token that is still valid is used, even if the key behind it cannot be read any longer."""
-    monkeypatch.delenv("DASHSCOPE_API_KEY", raising=False)
-    monkeypatch.setenv("DASHSCOPE_API_KEY_FILE_PATH", str(tmp_path / "none"))
-    async with lent(pool, Options(endpoint="ws://here", api_key=Standing(None))) as connection:
-        assert connection.account
 
 
 async def test_failed_dialling_frees_the_place(clock: Clock) -> None:

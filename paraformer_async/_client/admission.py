@@ -1,0 +1,114 @@
+"""The queue in which submissions wait for the quota of their account and model."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Hashable
+
+import anyio
+
+from paraformer_async._client.submissions import Submissions
+from paraformer_async.errors import DeadlineError
+
+__all__ = ["Queue"]
+
+
+class Queue:
+    """
+    Admits at most *per_second* submissions within any second, in the order of arrival.
+
+    A submission counts from when it is admitted until a second after it is made; callers that are
+    canceled while waiting do not count.
+
+    Args:
+        per_second: Submissions within any second.
+        wait: Longest wait of a submission in seconds.
+        clock: Seconds, monotonic.
+        submissions: Where they are counted.
+        counted: As what they are counted.
+    """
+
+    def __init__(
+        self,
+        per_second: int,
+        wait: float,
+        clock: Callable[[], float],
+        submissions: Submissions,
+        counted: Hashable = None,
+    ) -> None:
+        self._per_second = per_second
+        self._wait = wait
+        self._clock = clock
+        self._submissions = submissions
+        self._counted = counted
+        self._waiting: deque[asyncio.Future[float]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many submissions are waiting."""
+        return len(self._waiting)
+
+    async def take(self) -> float:
+        """
+        Wait until a task may be submitted, and return when that was: since then, it counts.
+
+        Cancellation is safe: the submission does not count.
+
+        Raises:
+            DeadlineError: The quota was exhausted for *wait* seconds.
+        """
+        now = self._clock()
+        if not self._waiting and self._take(now):
+            return now
+        waiter: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        self._schedule(now)
+        try:
+            with anyio.move_on_after(self._wait):
+                await waiter
+        except BaseException:
+            self._leave(waiter)
+            raise
+        if waiter.cancelled():
+            self._leave(waiter)
+            raise DeadlineError("quota", self._wait)
+        return waiter.result()
+
+    def made(self, admitted: float) -> None:
+        """Count the submission that was admitted at that time from now on: it is made now."""
+        self._submissions.move(self._counted, admitted, self._clock())
+
+    def give_back(self, admitted: float) -> None:
+        """Do not count the submission that was admitted at that time: it will not be made."""
+        self._submissions.give_back(self._counted, admitted)
+        self._let_pass()
+
+    def _leave(self, waiter: "asyncio.Future[float]") -> None:
+        """Leave the queue; if admitted in the same step, pass the place on to the next."""
+        if waiter.done() and not waiter.cancelled():
+            self.give_back(waiter.result())
+        elif waiter in self._waiting:  # else `_let_pass` has removed it
+            self._waiting.remove(waiter)
+
+    def _take(self, now: float) -> bool:
+        return self._submissions.take(self._counted, self._per_second, now)
+
+    def _schedule(self, now: float) -> None:
+        if self._timer is None and self._waiting:
+            soonest = self._submissions.next(self._counted, self._per_second, now)
+            delay = max(0.0, soonest - now)
+            self._timer = asyncio.get_running_loop().call_later(delay, self._let_pass)
+
+    def _let_pass(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        now = self._clock()
+        while self._waiting:
+            if self._waiting[0].done():
+                self._waiting.popleft()
+            elif self._take(now):
+                self._waiting.popleft().set_result(now)
+            else:
+                break
+        self._schedule(now)
