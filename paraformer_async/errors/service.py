@@ -7,7 +7,7 @@ throttled, and its hint, come from the catalogue alone.
 
 import json
 from collections.abc import Callable, Sequence
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from paraformer_async.errors.base import ParaformerError
 from paraformer_async.errors.catalogue import REQUEST_QUOTA, WAITS, Row, classify
@@ -305,6 +305,8 @@ class LocalProtocolError(ProtocolError):
 
 class RemoteProtocolError(ProtocolError):
     """The peer sent a message that the protocol does not allow now, or that cannot be decoded."""
+
+    args: tuple[Any, ...]  # assigned here, too: without it, pyright finds the type ambiguous
 
     def redacted(self, hide: Callable[[str], str]) -> Self:
         """Return this error with *hide* applied to its message, which may quote the peer's."""
