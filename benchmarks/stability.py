@@ -4,8 +4,8 @@ How often is the stable text of partial results wrong?
 It is wrong if the final text does not begin with it. `recorded` are results of the local service's
 engine, an extreme case: it decodes the whole sentence again for each partial result, and changes
 any part of it. `generated` are results as of a streaming model, which changes a word only shortly
-after it was spoken. Both are also measured in Chinese characters, without spaces between words.
-Nothing is timed: the clock is that of the audio.
+after it was spoken. `Chinese` are the same results, respelled in Chinese characters without spaces
+between words: no Chinese speech was recognized. Nothing is timed: the clock is that of the audio.
 """
 
 import asyncio

@@ -82,6 +82,7 @@ class Hub:
     ) -> Run:
         """Return a new recognition that sends its audio in frames of *frame_ms*."""
         self.require_open()
+        account = _account(options)
         return Run(
             Recognition(
                 options,
@@ -91,20 +92,20 @@ class Hub:
             ),
             options,
             pool=self.pool,
-            place=QuotaPlace(self._quota, _account(options)),
-            slowdown=self._slowdown(options),
+            place=QuotaPlace(self._quota, account),
+            slowdown=self._slowdown(account, options),
             timer=self._timer,
             source=source,
             clock=time.monotonic,
         )
 
-    def _slowdown(self, options: Options) -> Slowdown:
+    def _slowdown(self, account: int, options: Options) -> Slowdown:
         """Return where all recognitions of one account and model wait while it is throttled."""
-        account = (_account(options), options.workspace, options.model)
-        slowdown = self._slowdowns.get(account)
+        shared = (account, options.workspace, options.model)
+        slowdown = self._slowdowns.get(shared)
         if slowdown is None:
             rate = self._tasks_per_second or tasks_per_second(options.model)
-            slowdown = self._slowdowns[account] = Slowdown(rate, time.monotonic)
+            slowdown = self._slowdowns[shared] = Slowdown(rate, time.monotonic)
         return slowdown
 
     def spawn(self, run: Run) -> None:

@@ -153,7 +153,7 @@ def _whole(text: str, length: int) -> int:
     while last and not text[last - 1].isalnum():
         last -= 1
     length = min(length, max(0, last - 1))
-    if text.isascii():  # the same as below, but fast
+    if text.isascii():  # as below, but fast: words are what stands between spaces
         length = max(0, text.rfind(" ", 0, length + 1))
     else:
         while length and _is_within(text, length):

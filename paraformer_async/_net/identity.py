@@ -66,10 +66,8 @@ def account_of(given: ApiKey | None) -> int:
 
     It is the same for all keys that a callable returns, and for equal keys however they are given.
     """
-    if isinstance(given, Renewable):
-        return given.account()
     if callable(given):
-        return id(given)
+        return given.account() if isinstance(given, Renewable) else id(given)
     key = given or ""
     with suppress(InvalidOptionError):  # a file with the key that cannot be read now
         key = key or default_key()

@@ -7,10 +7,11 @@ Pipes are copied to a temporary file first.
 
 import logging
 import os
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from anyio import CapacityLimiter, to_thread
 
@@ -52,16 +53,27 @@ async def open_audio(
     # A limiter for each file, not the shared one: a file on a slow disk makes no other file wait.
     limiter = CapacityLimiter(1)
     with ExitStack() as opened:  # filled by threads: a canceled call returns nothing
-        file = await to_thread.run_sync(_open, name, opened, limiter=limiter)
-        if name == STANDARD_INPUT or not is_on_disk(file):
-            file = opened.enter_context(await spool(file, name))
-        reader = await to_thread.run_sync(_start, file, name, sample_rate, opened, limiter=limiter)
+        start = partial(_start, path=name, sample_rate=sample_rate, opened=opened)
+        reader = await to_thread.run_sync(_open, name, opened, start, limiter=limiter)
+        if isinstance(reader, Pipe):
+            copied = opened.enter_context(await spool(reader.file, name))
+            reader = await to_thread.run_sync(start, copied, limiter=limiter)
         yield AudioFile(reader, chunk_ms, limiter)
 
 
-def _open(path: Path, opened: ExitStack) -> IO[bytes]:
+class Pipe(NamedTuple):
+    """A file that has to be copied before it can be read like one on disk."""
+
+    file: IO[bytes]
+
+
+def _open(path: Path, opened: ExitStack, start: Callable[[IO[bytes]], Reader]) -> Reader | Pipe:
+    """Open a file, and its reader in the same visit of a thread, if it is on disk."""
     file = open_file(path)
-    return file if path == STANDARD_INPUT else opened.enter_context(file)
+    if path == STANDARD_INPUT:
+        return Pipe(file)
+    opened.enter_context(file)
+    return start(file) if is_on_disk(file) else Pipe(file)
 
 
 def _start(file: IO[bytes], path: Path, sample_rate: int | None, opened: ExitStack) -> Reader:

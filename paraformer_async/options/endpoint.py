@@ -18,6 +18,7 @@ Imports only checks, facts, models and the environment of this package.
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from urllib.parse import urlsplit, urlunsplit
 
 from paraformer_async.errors import InvalidOptionError
@@ -114,6 +115,7 @@ def workspace_of(endpoint: str | Sequence[str] | None, workspace: str | None) ->
     return workspace
 
 
+@lru_cache(maxsize=256)  # each recognition asks several times, for few addresses
 def region_of(address: str, region: str | None = None) -> str | None:
     """
     Return the region of an address of the service; of another one, *region*.

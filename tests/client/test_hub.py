@@ -108,7 +108,7 @@ async def test_each_address_is_waited_for_by_itself() -> None:
     await hub.start()
     try:
         first, second, one = (
-            hub._slowdown(options)
+            hub._slowdown(_account(options), options)
             for options in (
                 Options(endpoints=["ws://a", "ws://c"]),
                 Options(endpoints=["ws://b", "ws://c"]),
@@ -118,8 +118,11 @@ async def test_each_address_is_waited_for_by_itself() -> None:
         assert first is one
         assert first is not second
         beijing, singapore = (
-            hub._slowdown(Options(model=FUN, region=region))
-            for region in ("cn-beijing", "ap-southeast-1")
+            hub._slowdown(_account(options), options)
+            for options in (
+                Options(model=FUN, region="cn-beijing"),
+                Options(model=FUN, region="ap-southeast-1"),
+            )
         )
         assert beijing is not singapore
     finally:
