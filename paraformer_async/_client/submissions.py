@@ -11,13 +11,22 @@ from threading import Lock
 
 __all__ = ["OF_PROCESS", "Submissions"]
 
-_WINDOW = 1.0
+_SECOND = 1.0
+# What arrives is less even than what was sent: so many seconds more pass, so that the service, too,
+# counts no more than the quota within any second.
+_JITTER = 0.1
 
 
 class Submissions:
-    """Times of submissions within the last second, by account and model. Any thread may use it."""
+    """
+    Times of submissions within the last second, by account and model. Any thread may use it.
 
-    def __init__(self) -> None:
+    Args:
+        window: Seconds for which a submission counts.
+    """
+
+    def __init__(self, window: float = _SECOND + _JITTER) -> None:
+        self._window = window
         self._lock = Lock()
         self._times: dict[Hashable, deque[float]] = {}
 
@@ -29,7 +38,7 @@ class Submissions:
         """Return when another submission is possible; *now* if it is now."""
         with self._lock:
             times = self._recent(key, now)
-            return times[-per_second] + _WINDOW if len(times) >= per_second else now
+            return times[-per_second] + self._window if len(times) >= per_second else now
 
     def take(self, key: Hashable, per_second: int, now: float) -> bool:
         """Enter a submission unless *per_second* are within the last second; return whether."""
@@ -60,14 +69,16 @@ class Submissions:
         if times is None:
             self._forget(now)
             times = self._times[key] = deque()
-        while times and times[0] + _WINDOW <= now:
+        while times and times[0] + self._window <= now:
             times.popleft()
         return times
 
     def _forget(self, now: float) -> None:
         """Forget whoever has submitted nothing within the last second."""
         self._times = {
-            key: times for key, times in self._times.items() if times and times[-1] + _WINDOW > now
+            key: times
+            for key, times in self._times.items()
+            if times and times[-1] + self._window > now
         }
 
 

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paraformer_async import DeadlineError, PoolLimits
-from paraformer_async._client import submissions as module
 from paraformer_async._client.admission import Queue
 from paraformer_async._client.quota import Quota, QuotaPlace
 from paraformer_async._client.submissions import Submissions
@@ -24,7 +23,7 @@ class Counter:
 
     def __init__(self, per_second: int, wait: float = 60.0) -> None:
         self.clock = Clock()
-        self.submissions = Submissions()
+        self.submissions = Submissions(window=1.0)
         self.queue = Queue(per_second, wait, self.clock, self.submissions)
         self.passed: list[tuple[str, float]] = []
         self.tasks: dict[str, asyncio.Task[None]] = {}
@@ -177,10 +176,9 @@ async def test_a_place_in_the_moment_of_the_bound_is_not_lost() -> None:
     assert kept is not counter.submissions.take(None, 1, 1.0)
 
 
-async def test_it_looks_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_it_looks_by_itself() -> None:
     """By the loop's own clock, one after another passes, and the last gets all of its wait."""
-    monkeypatch.setattr(module, "_WINDOW", 0.01)
-    quota = Queue(1, 5.0, anyio.current_time, Submissions())
+    quota = Queue(1, 5.0, anyio.current_time, Submissions(window=0.01))
     began = anyio.current_time()
     async with anyio.create_task_group() as tasks:
         with anyio.fail_after(5):
@@ -190,6 +188,14 @@ async def test_it_looks_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
             assert 3 == quota.waiting
     assert anyio.current_time() - began >= 0.03
     assert 0 == quota.waiting
+
+
+def test_arrivals_may_be_less_even_than_submissions() -> None:
+    """By default, more than a second passes: what is delayed by up to 100 ms is not too early."""
+    submissions = Submissions()
+    assert [True] * 20 + [False] == [submissions.take("key", 20, 0.0) for _ in range(21)]
+    assert not submissions.take("key", 20, 1.09)
+    assert submissions.take("key", 20, 1.1)
 
 
 STEPS = st.lists(
@@ -236,7 +242,7 @@ STREAMING = "qwen-audio-3.1-asr-flash-streaming"
 
 def quotas(count: int, **limits: Any) -> tuple[list[Quota], Clock]:
     """Return quotas of several recognizers of one process, and their clock."""
-    clock, submissions = Clock(), Submissions()
+    clock, submissions = Clock(), Submissions(window=1.0)
     return [Quota(PoolLimits(**limits), clock, submissions) for _ in range(count)], clock
 
 
@@ -361,7 +367,7 @@ def test_threads_share_the_quota() -> None:
 
 def test_what_is_over_is_forgotten() -> None:
     """Keys that come and go leave nothing: what is older than a second is dropped."""
-    submissions = Submissions()
+    submissions = Submissions(window=1.0)
     for number in range(1000):
         assert submissions.take(f"token {number}", 1, number)
     assert 1 == len(submissions)
