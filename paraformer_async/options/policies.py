@@ -138,7 +138,8 @@ class PoolLimits(Struct, frozen=True, kw_only=True):
         idle: Connections that are kept open for the next tasks.
         idle_seconds: How long they are kept. The service closes them after 60 s.
         tasks_per_second: Tasks submitted within any second, in the order of arrival; a tenth of a
-            second more passes, because arrivals are less even than submissions. By default as many as the model allows: 20 for most, see `options.models`. All recognizers of the
+            second more passes, because arrivals are less even than submissions. By default as
+            many as the model allows: 20 for most, see `options.models`. All recognizers of the
             process with the same key, address and model share them. The service counts the whole
             account: divide the number among processes.
     """
