@@ -1,5 +1,11 @@
-"""Telling cancellation from outside apart from what the user's own code raises."""
+"""
+Telling cancellation from outside apart from what the user's own code raises.
 
+Also called by transports, outside of any task. There, anyio does not know which library is running
+if sniffio is installed, so it must not be asked (anyio.NoEventLoopError).
+"""
+
+import asyncio
 from math import inf
 
 import anyio
@@ -11,7 +17,7 @@ __all__ = ["as_failure", "is_ours"]
 
 def is_ours(error: BaseException) -> bool:
     """Whether *error* is a cancellation that was not caused by the user's code."""
-    is_cancellation = isinstance(error, anyio.get_cancelled_exc_class())
+    is_cancellation = isinstance(error, asyncio.CancelledError)
     return is_cancellation and anyio.current_effective_deadline() == -inf
 
 
@@ -22,7 +28,7 @@ def as_failure(error: BaseException, whose: str) -> BaseException:
     A cancellation would look like their own, and the end of some other iterator like that of the
     results: `StopAsyncIteration` would make a failed recognition look complete (as in PEP 479).
     """
-    if isinstance(error, anyio.get_cancelled_exc_class()):
+    if isinstance(error, asyncio.CancelledError):
         failure = UsageError(f"{whose} was canceled")
     elif isinstance(error, StopIteration | StopAsyncIteration):
         failure = UsageError(f"{whose} raised {type(error).__name__}")

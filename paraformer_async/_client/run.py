@@ -10,6 +10,7 @@ wait is done at once, in whichever task notices it; the machine decides what to 
 stored once; the first one wins.
 """
 
+import asyncio
 import uuid
 from collections.abc import Callable
 from math import inf
@@ -296,7 +297,8 @@ class Run:
         """Hold a write error back until reading has shown the reason; see `Owner`."""
         self._write_error = error
         if self._scope is not None:
-            self._scope.deadline = anyio.current_time() + self.close_timeout
+            now = asyncio.get_running_loop().time()  # anyio.current_time() needs a task
+            self._scope.deadline = now + self.close_timeout
 
     def break_attempt(self, error: BaseException) -> None:
         """End the current attempt."""
