@@ -1,0 +1,188 @@
+"""`Recognizer`, the client for code without an event loop."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from os import PathLike
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Self, Unpack
+
+from paraformer_async._client.portal import PORTAL
+from paraformer_async._net.choose import TransportOption
+from paraformer_async.audio.source import Source
+from paraformer_async.errors import UsageError
+from paraformer_async.observing import Statistics
+from paraformer_async.options.options import Options, Overrides
+from paraformer_async.options.policies import PoolLimits
+from paraformer_async.recognizer import AsyncRecognizer
+from paraformer_async.results import RecognitionResult
+from paraformer_async.stream import RecognitionStream
+from paraformer_async.sync.stream import BlockingStream
+from paraformer_async.transcript import Transcript
+
+if TYPE_CHECKING:
+    from aiohttp import BaseConnector
+
+__all__ = ["Recognizer", "RecognizerOptions"]
+
+
+class RecognizerOptions(Overrides, total=False):
+    """The options of `AsyncRecognizer`, all optional, as keyword arguments."""
+
+    connector: "Callable[[], BaseConnector] | None"
+    transport: TransportOption
+    pool: PoolLimits
+
+
+class Recognizer:
+    """
+    A client of the Paraformer real-time service, for code without an event loop.
+
+        with Recognizer() as recognizer:
+            transcript = recognizer.transcribe("meeting.mp3")
+
+            for result in recognizer.stream(microphone):
+                print(result.text)
+
+    It opens with its first use, in each process, and may be a global: all threads of a process
+    share it, and its connections; after a fork, the child opens its own. It is closed by `with`, by
+    `close`, or with the process. It may be used where an event loop is running, which it blocks.
+
+    Args:
+        model: The model.
+        options: The options of `AsyncRecognizer`. Callables among them run in the event loop that
+            all recognitions of the process share, so they must not block.
+
+    Raises:
+        InvalidOptionError: A value cannot work; the message names what is allowed.
+    """
+
+    def __init__(self, model: str | None = None, /, **options: Unpack[RecognizerOptions]) -> None:
+        self._given = options if model is None else {**options, "model": model}
+        self._recognizer = AsyncRecognizer(**self._given)
+        self._process = 0  # in which it is open
+        self._opening = asyncio.Lock()
+        self._is_closed = False
+
+    def __repr__(self) -> str:
+        return f"<Recognizer {self.options!r}>"
+
+    @property
+    def options(self) -> Options:
+        """The options of recognitions that do not override them."""
+        return self._recognizer.options
+
+    def statistics(self) -> Statistics:
+        """Return how many recognitions, connections and waits there are at this moment."""
+
+        async def count() -> Statistics:
+            return (await self._opened()).statistics()
+
+        return PORTAL.run(count())
+
+    def warm(self, connections: int = 1) -> None:
+        """
+        Open connections in advance, so that the next recognitions start at once.
+
+        Raises:
+            UsageError: The recognizer is closed.
+            ServiceError: A connection could not be opened.
+        """
+
+        async def warm() -> None:
+            await (await self._opened()).warm(connections)
+
+        PORTAL.run(warm())
+
+    def stream(self, audio: Source | None = None, **overrides: Unpack[Overrides]) -> BlockingStream:
+        """
+        Recognize audio as it arrives. Nothing is sent before the stream is entered or iterated.
+
+        Args:
+            audio: Where the audio comes from: any iterable of bytes (read in a thread of its own),
+                a binary file, the bytes themselves, or what else `AsyncRecognizer.stream` takes.
+                `None` to call `send`.
+            overrides: Options that differ for this recognition.
+
+        Raises:
+            UsageError: The recognizer is closed.
+            InvalidOptionError: An option cannot work.
+        """
+
+        async def make() -> RecognitionStream:
+            return (await self._opened()).stream(audio, **overrides)
+
+        encoding = overrides.get("encoding", self.options.encoding)
+        return BlockingStream(PORTAL.run(make()), encoding, has_source=audio is not None)
+
+    def transcribe(
+        self,
+        path: str | PathLike[str],
+        *,
+        on_result: Callable[[RecognitionResult], object] | None = None,
+        **overrides: Unpack[Overrides],
+    ) -> Transcript:
+        """
+        Recognize an audio or video file; see `AsyncRecognizer.transcribe`.
+
+        Args:
+            path: The file; `-` for standard input.
+            on_result: Called with each result, in this thread, to show progress.
+            overrides: Options that differ for this recognition.
+
+        Raises:
+            OSError: The file cannot be opened (FileNotFoundError and others).
+            AudioError: The file cannot be read as audio.
+            MissingExtraError: The file needs an extra that is not installed.
+            UsageError: The recognizer is closed.
+            ParaformerError: The recognition failed.
+        """
+        results: SimpleQueue[RecognitionResult | None] = SimpleQueue()
+
+        async def transcribe() -> Transcript:
+            put = results.put if on_result else None
+            try:
+                recognizer = await self._opened()
+                return await recognizer.transcribe(path, on_result=put, **overrides)
+            finally:
+                results.put(None)
+
+        def call_on_results() -> None:
+            for result in iter(results.get, None):
+                if on_result is not None:
+                    on_result(result)
+
+        return PORTAL.run(transcribe(), call_on_results)
+
+    def close(self) -> None:
+        """End all recognitions and close all connections, in bounded time."""
+        self._is_closed = True
+        if self._process == os.getpid():
+            PORTAL.run(self._close())
+
+    def __enter__(self) -> Self:
+        self._is_closed = False
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _require_open(self) -> None:
+        if self._is_closed:
+            raise UsageError("the recognizer is closed", hint="with Recognizer() as recognizer: …")
+
+    async def _opened(self) -> AsyncRecognizer:
+        """Return the recognizer of this process, open; in the loop."""
+        self._require_open()
+        if self._process != os.getpid():
+            if self._process:  # that of the parent belongs to another loop
+                self._recognizer, self._opening = AsyncRecognizer(**self._given), asyncio.Lock()
+            async with self._opening:
+                if self._process != os.getpid():
+                    await self._recognizer.__aenter__()
+                    self._process = os.getpid()
+        return self._recognizer
+
+    async def _close(self) -> None:
+        self._process = 0
+        await self._recognizer.__aexit__(None, None, None)

@@ -1,0 +1,343 @@
+"""`BlockingStream`: one recognition, for code without an event loop."""
+
+import asyncio
+import os
+from collections.abc import Callable, Coroutine, Generator, Iterator
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import Any, NoReturn, Self, Unpack
+
+import anyio
+
+from paraformer_async._client.portal import PORTAL
+from paraformer_async.audio.samples import taker
+from paraformer_async.audio.source import Chunk
+from paraformer_async.errors import UsageError
+from paraformer_async.options.options import Overrides
+from paraformer_async.results import Latency, Overhead, RecognitionResult, Usage
+from paraformer_async.stream import RecognitionStream
+from paraformer_async.sync.queues import END, Inlet, Outlet
+
+__all__ = ["BlockingStream"]
+
+# What waits on its way into the loop, in bytes, and on its way out, in results; the recognition has
+# buffers of its own.
+_BYTES = 1 << 15
+_RESULTS = 16
+# Seconds that closing may take beyond what the recognition itself allows for.
+_CLOSING = 10.0
+
+
+class BlockingStream:
+    """
+    One recognition: an iterator of results, and a context manager.
+
+    With a source, iterate over it; leaving the loop early ends the recognition:
+
+        for result in recognizer.stream(microphone):
+            print(result.text)
+
+    Without a source, send the audio, in this thread or in another one:
+
+        with recognizer.stream() as stream:
+            for frame in frames:
+                stream.send(frame)      # waits when the buffer is full
+            stream.finish()             # no more audio; results continue
+            for result in stream:
+                print(result.text)
+
+    All methods may be called in any thread, and calls are served in order. Each result is returned
+    once, to whichever thread asks first. A failure is raised by the loop, by `send` and the other
+    methods, or at the latest on leaving the `with`. Every wait has a bound: the time limits of the
+    recognition apply. A wait that is interrupted (KeyboardInterrupt) has no effect.
+    """
+
+    def __init__(
+        self, stream: RecognitionStream, encoding: str | None, *, has_source: bool
+    ) -> None:
+        self._stream = stream
+        self._has_source = has_source
+        self._take = taker(encoding)
+        self._process = os.getpid()
+        self._inlet = Inlet(PORTAL.loop, _BYTES)
+        self._outlet = Outlet(PORTAL.loop, _RESULTS)
+        self._ended: Future[None] = Future()
+        self._task: asyncio.Task[Any] | None = None
+        self._is_begun = self._is_closing = self._is_finished = False
+        self._failure: BaseException | None = None
+        self._is_seen = False
+        self._is_entered = False
+
+    @property
+    def request_id(self) -> str:
+        """Id of the current task, set from the beginning; quote it to the service's support."""
+        return self._stream.request_id
+
+    @property
+    def request_ids(self) -> tuple[str, ...]:
+        """Ids of all tasks, the current one last. A reconnection or `flush` begins a new one."""
+        return self._stream.request_ids
+
+    @property
+    def latency(self) -> Latency:
+        """First- and last-packet latency in seconds; `None` until known."""
+        return self._stream.latency
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the service bills so far for all tasks; `None` until it has reported any usage."""
+        return self._stream.usage
+
+    @property
+    def overhead(self) -> Overhead:
+        """Audio that was sent, and is billed, in addition to your own: repetitions and silence."""
+        return self._stream.overhead
+
+    def __enter__(self) -> Self:
+        """Open the stream. Raises `UsageError` if it has been open before."""
+        if self._is_begun:
+            raise UsageError(
+                "this stream has been entered before", hint="each recognition needs a new stream()"
+            )
+        self._begin()
+        self._is_entered = True
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """End the recognition; raise its failure if that has not been raised yet."""
+        failure = self._failure
+        self.close()
+        if failure is not None and not self._is_seen and exception[0] is None:
+            raise failure
+
+    def send(self, audio: Chunk) -> None:
+        """
+        Send audio. Wait while the buffer is full: the service sets the pace.
+
+        Args:
+            audio: Any number of bytes, in the stream's format; PCM is s16le mono.
+
+        Raises:
+            InvalidOptionError: *audio* is no buffer of bytes or samples; nothing is sent.
+            UsageError: The stream is not open, has a source, or was finished.
+            ParaformerError: The recognition has failed.
+        """
+        self._require_push()
+        chunk = self._take(audio)
+        if self._is_finished:
+            self._raise_end("no audio can be sent after finish()")
+        if not self._inlet.put(chunk, len(chunk)):
+            self._raise_end("the recognition has ended")
+
+    def flush(self) -> None:
+        """
+        End the utterance here: the audio so far is recognized to the end; the stream continues.
+
+        Raises:
+            UsageError: The stream is not open, has a source, or was finished.
+            ParaformerError: The recognition has failed.
+        """
+        self._call(RecognitionStream.flush)
+
+    def update(self, **overrides: Unpack[Overrides]) -> None:
+        """
+        Use other options for all further audio; see `RecognitionStream.update`.
+
+        Raises:
+            InvalidOptionError: An option cannot work, or cannot change within a stream.
+            UsageError: The stream is not open, has a source, or was finished.
+            ParaformerError: The recognition has failed.
+        """
+        self._call(lambda stream: stream.update(**overrides))
+
+    def finish(self) -> None:
+        """
+        Mark the end of the audio, after all earlier calls of `send`. May be called twice.
+
+        It does not wait for results; they continue until the service has sent the last.
+
+        Raises:
+            UsageError: The stream is not open, or has a source.
+            ParaformerError: The recognition has failed.
+        """
+        self._require_push()
+        if not self._is_finished:
+            self._is_finished = True
+            self._call(RecognitionStream.finish)
+
+    def receive(self, timeout: float | None = None) -> RecognitionResult | None:
+        """
+        Return the next result; `None` when all have been returned.
+
+        Args:
+            timeout: Seconds to wait; `None` for as long as the recognition lasts.
+
+        Raises:
+            TimeoutError: There was no result in time; the recognition goes on.
+            UsageError: The stream was not entered.
+            ParaformerError: The recognition has failed.
+        """
+        self._require_begun()
+        result = self._outlet.get(timeout)
+        if result is not END:
+            return result  # type: ignore[no-any-return]
+        if self._failure is not None:
+            self._is_seen = True
+            raise self._failure
+        return None
+
+    def __iter__(self) -> Iterator[RecognitionResult]:
+        """Return an iterator over the results; without `with`, it owns the recognition."""
+        if self._is_entered:
+            return self
+        if not self._has_source:
+            raise UsageError(
+                "this stream has no source, and was not entered to send audio to it",
+                hint="stream(audio), or: with recognizer.stream() as stream: …",
+            )
+        self._begin()
+        return self._owned()
+
+    def __next__(self) -> RecognitionResult:
+        """Return the next result, as `receive` does."""
+        result = self.receive()
+        if result is None:
+            raise StopIteration
+        return result
+
+    def close(self) -> None:
+        """End the recognition now, and wait, in bounded time, until it has ended."""
+        if not self._is_begun or self._process != os.getpid():
+            return
+        self._cancel()
+        if not PORTAL.is_here:  # where the garbage collector may run
+            with suppress(TimeoutError):
+                self._ended.result(_CLOSING)
+
+    def _owned(self) -> Generator[RecognitionResult, None, None]:
+        try:
+            yield from iter(self.receive, None)
+        finally:
+            self._cancel()
+
+    def _begin(self) -> None:
+        if not self._is_begun:
+            self._is_begun = True
+            PORTAL.start(self._serve())
+
+    def _cancel(self) -> None:
+        if not self._ended.done():
+            with suppress(RuntimeError):  # the loop is closed: the process is about to end
+                PORTAL.loop.call_soon_threadsafe(self._cancel_task)
+
+    def _cancel_task(self) -> None:
+        self._is_closing = True
+        if self._task is not None:
+            self._task.cancel()
+
+    def _call(self, call: Callable[[RecognitionStream], Coroutine[Any, Any, None]]) -> None:
+        """Call a method of the stream, after all audio that was sent before."""
+        self._require_push()
+        done: Future[None] = Future()
+        if not self._inlet.put((call, done)):
+            self._raise_end("the recognition has ended")
+        try:
+            done.result()
+        except BaseException as error:
+            done.cancel()
+            self._is_seen = self._is_seen or error is self._failure
+            raise
+
+    def _require_begun(self) -> None:
+        if self._process != os.getpid():
+            raise UsageError(
+                "this stream belongs to the process that has forked this one",
+                hint="open streams after the fork",
+            )
+        if not self._is_begun:
+            raise UsageError("the stream is not open", hint="with recognizer.stream() as stream: …")
+
+    def _require_push(self) -> None:
+        if self._has_source:
+            raise UsageError("this stream has a source; its audio comes from there")
+        self._require_begun()
+        if PORTAL.is_here:
+            raise UsageError("a blocking call was made in the thread of the event loop")
+
+    def _raise_end(self, reason: str) -> NoReturn:
+        """Raise the failure, or the *reason* why nothing more is accepted."""
+        if self._failure is not None:
+            self._is_seen = True
+            raise self._failure
+        raise UsageError(reason)
+
+    async def _serve(self) -> None:
+        """Run the recognition; in the loop."""
+        try:
+            self._task = asyncio.current_task()
+            if self._is_closing:  # before the task had begun
+                self._cancel_task()
+            async with self._stream as stream:
+                if self._has_source:
+                    await self._read(stream)
+                else:
+                    await self._exchange(stream)
+        except asyncio.CancelledError:
+            self._failure = UsageError("the stream was closed before the recognition was done")
+            raise
+        except BaseException as error:  # noqa: BLE001 - raised in the threads of the user
+            self._failure = error
+        finally:
+            for item in self._inlet.close():
+                self._refuse(item)
+            self._outlet.end()
+            self._ended.set_result(None)
+
+    async def _exchange(self, stream: RecognitionStream) -> None:
+        failure: BaseException | None = None
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._feed, stream)
+            try:
+                await self._read(stream)
+            except BaseException as error:
+                if isinstance(error, asyncio.CancelledError):
+                    raise
+                failure = error
+            tasks.cancel_scope.cancel()
+        if failure is not None:  # not in the group, which would wrap it
+            raise failure
+
+    async def _read(self, stream: RecognitionStream) -> None:
+        async for result in stream:
+            await self._outlet.put(result)
+
+    async def _feed(self, stream: RecognitionStream) -> None:
+        while True:
+            item = await self._inlet.get()
+            if type(item) is bytes:
+                with suppress(Exception):  # raised by the loop over the results, too
+                    await stream.send(item)
+                continue
+            call, done = item
+            try:
+                await call(stream)
+            except asyncio.CancelledError:
+                self._refuse(item)
+                raise
+            except BaseException as error:  # noqa: BLE001 - raised in the thread that has called
+                _resolve(done, error)
+            else:
+                _resolve(done, None)
+
+    def _refuse(self, item: Any) -> None:
+        if type(item) is not bytes:
+            _resolve(item[1], self._failure or UsageError("the recognition has ended"))
+
+
+def _resolve(done: "Future[None]", error: BaseException | None) -> None:
+    """Set the outcome of a call, unless its wait was interrupted."""
+    if done.set_running_or_notify_cancel():
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)

@@ -1,0 +1,393 @@
+"""The blocking client, over real sockets."""
+
+import gc
+import inspect
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from paraformer_async import (
+    AsyncRecognizer,
+    AudioError,
+    AuthenticationError,
+    DeadlineError,
+    InvalidOptionError,
+    RecognitionResult,
+    RecognitionStream,
+    Reconnect,
+    TaskFailedError,
+    Timeouts,
+    UsageError,
+)
+from paraformer_async.options.options import Options
+from paraformer_async.server import LocalServer
+from paraformer_async.sync import BlockingStream, Recognizer
+from paraformer_async.sync.recognizer import RecognizerOptions
+from paraformer_async.testing import (
+    Drop,
+    FailTask,
+    NeverStart,
+    Refuse,
+    ScriptedServer,
+    marked,
+    marks_of,
+)
+from tests.sync.conftest import AUDIO, StartServer
+
+LENGTH = 4000
+BLOCKS = list(range(LENGTH // 20))
+BOUND = 10.0  # seconds until a test fails that would hang
+
+
+def recognizer_for(server: ScriptedServer, **options: object) -> Recognizer:
+    """Return a recognizer that uses *server*."""
+    options = {"api_key": "any", "reconnect": Reconnect(backoff=lambda _: 0.01)} | options
+    return Recognizer(endpoint=server.url, **options)  # type: ignore[arg-type]
+
+
+def frames(audio: bytes, size: int = 3200) -> Iterator[bytes]:
+    """Yield *audio* in frames."""
+    for begin in range(0, len(audio), size):
+        yield audio[begin : begin + size]
+
+
+def in_threads(count: int, work: Callable[[int], None]) -> None:
+    """Call *work* with the numbers of so many threads at once; raise what one raises."""
+    with ThreadPoolExecutor(count) as executor:
+        list(executor.map(work, range(count), timeout=60))
+
+
+def test_a_file(local_server: LocalServer) -> None:
+    """A file is transcribed as by the async client; progress is reported in this thread."""
+    seen: list[tuple[int, RecognitionResult]] = []
+    with Recognizer(endpoint=local_server.url, api_key="any") as recognizer:
+        transcript = recognizer.transcribe(
+            AUDIO / "goforward.wav",
+            on_result=lambda result: seen.append((threading.get_ident(), result)),
+        )
+        assert recognizer.transcribe(AUDIO / "goforward.wav").text == transcript.text
+    assert transcript.text
+    assert transcript.duration == pytest.approx(2.786, abs=0.01)
+    assert {thread for thread, _ in seen} == {threading.get_ident()}
+    assert [result.text for _, result in seen if result.is_final]
+
+
+@pytest.mark.parametrize("kind", ["generator", "bytes", "list"])
+def test_a_source(start_server: StartServer, kind: str) -> None:
+    """A stream of any source returns each word once, across a lost connection."""
+    server = start_server(faults=[Drop(after_ms=1500)])
+    audio = marked(LENGTH)
+    sources = {"generator": frames(audio), "bytes": audio, "list": list(frames(audio))}
+    with recognizer_for(server) as recognizer:
+        stream = recognizer.stream(sources[kind])  # type: ignore[arg-type]
+        assert marks_of(list(stream)) == BLOCKS
+        assert len(stream.request_ids) == 2
+        assert stream.request_id == stream.request_ids[-1]
+        assert stream.latency.first_packet is not None
+        assert stream.overhead.replayed >= 0
+    assert server.violations == []
+
+
+def test_audio_that_is_sent(start_server: StartServer) -> None:
+    """Audio may be sent, flushed and updated in one thread, and read in another."""
+    server = start_server(faults=[Drop(after_ms=1500)])
+    results: list[RecognitionResult] = []
+    with recognizer_for(server) as recognizer, recognizer.stream() as stream:
+        reader = threading.Thread(target=lambda: results.extend(stream))
+        reader.start()
+        for number, frame in enumerate(frames(marked(LENGTH))):
+            stream.send(bytearray(frame))
+            if number == 12:
+                stream.flush()
+            if number == 25:
+                stream.update(language_hints=["en"])
+        stream.finish()
+        stream.finish()
+        reader.join(BOUND)
+        assert not reader.is_alive()
+    assert marks_of(results) == BLOCKS
+    assert server.received[-1].parameters["language_hints"] == ["en"]
+    assert server.violations == []
+
+
+def test_one_thread_for_both(start_server: StartServer) -> None:
+    """One thread can send in real time and take what has been recognized so far."""
+    server = start_server()
+    results = []
+    with recognizer_for(server) as recognizer, recognizer.stream() as stream:
+        for frame in frames(marked(LENGTH)):
+            stream.send(frame)
+            try:
+                while (result := stream.receive(timeout=0)) is not None:
+                    results.append(result)
+            except TimeoutError:
+                pass
+        with pytest.raises(TimeoutError, match=r"within 0\.01 s"):
+            while True:
+                results.append(stream.receive(timeout=0.01))
+        stream.finish()
+        results += stream
+        assert stream.receive() is None
+        assert next(stream, None) is None
+    assert marks_of(results) == BLOCKS
+
+
+def test_samples_are_sent(start_server: StartServer) -> None:
+    """Arrays are converted, and a chunk that is no audio is refused at once."""
+    server = start_server()
+    with recognizer_for(server) as recognizer, recognizer.stream() as stream:
+        stream.send(np.frombuffer(marked(200), "<i2"))
+        with pytest.raises(InvalidOptionError):
+            stream.send("text")  # type: ignore[arg-type]
+        stream.finish()
+        assert marks_of(list(stream)) == list(range(10))
+
+
+def test_calls_of_many_threads_are_served_in_order(start_server: StartServer) -> None:
+    """Calls that wait for room are served in the order in which they were made."""
+    server = start_server(faults=[Drop(at="run-task")])
+    late = Reconnect(backoff=lambda _: 1.0)
+    with (
+        recognizer_for(server, buffer=0.2, reconnect=late) as recognizer,
+        recognizer.stream() as stream,
+    ):
+
+        def send(number: int) -> None:
+            stream.send(marked(1000, first=50 * number))
+
+        threads = [threading.Thread(target=send, args=(number,)) for number in range(12)]
+        for thread in threads:
+            thread.start()
+            time.sleep(0.02)
+        finishing = threading.Thread(target=stream.finish)
+        finishing.start()
+        assert marks_of(list(stream)) == list(range(600))
+        for thread in [*threads, finishing]:
+            thread.join(BOUND)
+            assert not thread.is_alive()
+
+
+def test_a_failure(start_server: StartServer) -> None:
+    """A failure is raised by the loop over the results, and by all calls after it."""
+    server = start_server(faults=[FailTask(code="InvalidParameter", message="no", after_ms=100)])
+    with recognizer_for(server, reconnect=None) as recognizer, recognizer.stream() as stream:
+        stream.send(marked(1000))
+        with pytest.raises(TaskFailedError, match="InvalidParameter") as raised:
+            list(stream)
+        for call in (lambda: stream.send(bytes(2)), stream.flush, stream.finish, stream.receive):
+            with pytest.raises(TaskFailedError) as again:
+                call()
+            assert again.value is raised.value
+
+
+def test_a_failure_that_nobody_has_seen(start_server: StartServer) -> None:
+    """A failure that no call has raised is raised on leaving the `with`, unless another one is."""
+    server = start_server(forever=FailTask(code="InvalidParameter", message="no", after_ms=0))
+    with recognizer_for(server, reconnect=None) as recognizer:
+        with pytest.raises(TaskFailedError), recognizer.stream() as stream:
+            stream.send(marked(1000))
+            stream._ended.result(BOUND)
+        with pytest.raises(KeyError), recognizer.stream() as stream:
+            stream.send(marked(1000))
+            stream._ended.result(BOUND)
+            raise KeyError
+
+
+def test_a_source_that_raises(start_server: StartServer) -> None:
+    """The exception of a source is raised as it is."""
+
+    def source() -> Iterator[bytes]:
+        yield marked(1000)
+        raise LookupError("mine")
+
+    with (
+        recognizer_for(start_server()) as recognizer,
+        pytest.raises(LookupError, match="mine"),
+    ):
+        list(recognizer.stream(source()))
+
+
+def test_wrong_order(start_server: StartServer) -> None:
+    """Calls that are out of order raise one clear error, and send nothing."""
+    server = start_server()
+    recognizer = recognizer_for(server)
+    with recognizer, pytest.raises(UsageError, match="not open"):
+        recognizer.stream().send(bytes(2))
+    with recognizer, pytest.raises(UsageError, match="no source"):
+        iter(recognizer.stream())
+    with recognizer, recognizer.stream() as stream:
+        with pytest.raises(UsageError, match="entered before"), stream:
+            pass
+        stream.finish()
+        with pytest.raises(UsageError, match=r"after finish\(\)"):
+            stream.send(bytes(2))
+    with recognizer, recognizer.stream([marked(100)]) as stream:
+        for call in (lambda: stream.send(bytes(2)), stream.flush, stream.finish, stream.update):
+            with pytest.raises(UsageError, match="has a source"):
+                call()
+    with pytest.raises(UsageError, match="closed"):
+        recognizer.stream()
+    with pytest.raises(UsageError, match="closed"):
+        recognizer.transcribe(AUDIO / "goforward.wav")
+    with pytest.raises(InvalidOptionError, match="sample_rate"):
+        Recognizer(sample_rate=-1)
+    with recognizer, pytest.raises(InvalidOptionError, match="no such option"):
+        recognizer.stream(speed=2)  # type: ignore[call-arg]
+
+
+def test_errors_are_those_of_the_async_client(start_server: StartServer) -> None:
+    """A refused key, a missing file and a silent service raise what the async client raises."""
+    server = start_server(faults=[Refuse(401)])
+    with recognizer_for(server, timeouts=Timeouts(started=0.2, close=0.2)) as recognizer:
+        with pytest.raises(AuthenticationError):
+            recognizer.warm()
+        with pytest.raises(FileNotFoundError):
+            recognizer.transcribe("no such file.wav")
+        with pytest.raises(AudioError):
+            recognizer.transcribe(__file__)
+    silent = start_server(forever=NeverStart())
+    brief = Timeouts(started=0.2, close=0.2)
+    with (
+        recognizer_for(silent, timeouts=brief, reconnect=None) as recognizer,
+        pytest.raises(DeadlineError),
+    ):
+        list(recognizer.stream([marked(100)]))
+
+
+def test_a_loop_that_is_left_early(start_server: StartServer) -> None:
+    """Leaving the loop over a source ends that recognition, also with a source that is blocked."""
+    blocked = threading.Event()
+
+    def source() -> Iterator[bytes]:
+        yield marked(1000)
+        blocked.wait(60)
+
+    with recognizer_for(start_server()) as recognizer:
+        for _ in recognizer.stream(source()):
+            break
+        gc.collect()
+        deadline = time.monotonic() + BOUND
+        while recognizer.statistics().recognitions:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    blocked.set()
+
+
+def test_closing_wakes_all_that_wait(start_server: StartServer) -> None:
+    """Closing a stream ends a call that waits for room, and one that waits for results."""
+    server = start_server(forever=NeverStart())
+    outcomes: queue.Queue[object] = queue.Queue()
+
+    def noting(call: Callable[[], object]) -> None:
+        try:
+            outcomes.put(call())
+        except UsageError as error:
+            outcomes.put(error)
+
+    with recognizer_for(server, timeouts=Timeouts(close=0.2)) as recognizer:
+        stream = recognizer.stream().__enter__()
+
+        def send() -> None:
+            while True:
+                stream.send(marked(1000))
+
+        threads = [threading.Thread(target=noting, args=(one,)) for one in (send, stream.receive)]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.2)
+        stream.close()
+        stream.close()
+        for thread in threads:
+            thread.join(BOUND)
+            assert not thread.is_alive()
+        assert [str(outcomes.get_nowait()) for _ in threads] == [
+            "the stream was closed before the recognition was done"
+        ] * 2
+
+
+def test_many_threads_share_a_recognizer(start_server: StartServer) -> None:
+    """A recognizer that is global serves all threads, over one loop thread, without `with`."""
+    server = start_server()
+    recognizer = recognizer_for(server)
+    before = threading.active_count()
+    seen: list[int] = []
+
+    def work(number: int) -> None:
+        with recognizer.stream() as stream:
+            for frame in frames(marked(1000, first=50 * number)):
+                stream.send(frame)
+            seen.append(threading.active_count())
+            stream.finish()
+            assert marks_of(list(stream)) == list(range(50 * number, 50 * number + 50))
+
+    in_threads(30, work)
+    assert max(seen) <= before + 30 + 1
+    recognizer.close()
+    assert server.violations == []
+
+
+def test_a_call_in_the_thread_of_the_loop(start_server: StartServer) -> None:
+    """A hook that makes a blocking call gets an error, instead of waiting for itself."""
+    server = start_server()
+    errors: list[Exception] = []
+
+    def key() -> str:
+        for call in (recognizer.statistics, lambda: recognizer.transcribe("a.wav")):
+            with pytest.raises(UsageError, match="thread of the event loop") as raised:
+                call()
+            errors.append(raised.value)
+        return "any"
+
+    recognizer = recognizer_for(server, api_key=key)
+    with recognizer:
+        assert marks_of(list(recognizer.stream([marked(200)]))) == list(range(10))
+    assert len(errors) == 2
+
+
+def test_an_exception_of_a_callback(local_server: LocalServer) -> None:
+    """The exception of `on_result` ends the recognition, and is raised as it is."""
+
+    def fail(result: RecognitionResult) -> None:
+        raise LookupError(result.text)
+
+    with Recognizer(endpoint=local_server.url, api_key="any") as recognizer:
+        with pytest.raises(LookupError):
+            recognizer.transcribe(AUDIO / "goforward.wav", on_result=fail)
+        assert recognizer.statistics().recognitions == 0
+
+
+def test_unread_results_hold_nothing_up(start_server: StartServer) -> None:
+    """Results that are not read at once are all there later."""
+    server = start_server()
+    with recognizer_for(server) as recognizer, recognizer.stream() as stream:
+        for frame in frames(marked(20_000)):
+            stream.send(frame)
+        stream.finish()
+        time.sleep(0.2)
+        assert marks_of(list(stream)) == list(range(1000))
+
+
+def test_all_options_are_taken() -> None:
+    """The blocking client takes the options of the async client, no more and no fewer."""
+    options = set(inspect.signature(AsyncRecognizer).parameters)
+    assert options == set(RecognizerOptions.__optional_keys__)
+    assert Recognizer("gummy-realtime-v1").options.model == "gummy-realtime-v1"
+    assert isinstance(Recognizer(model="gummy-realtime-v1").options, Options)
+
+
+@pytest.mark.parametrize(
+    ("asynchronous", "blocking"),
+    [(AsyncRecognizer, Recognizer), (RecognitionStream, BlockingStream)],
+)
+def test_methods_are_the_same(asynchronous: type, blocking: type) -> None:
+    """What the async client can do, the blocking one can do, too."""
+
+    def public(kind: type) -> set[str]:
+        return {name for name in dir(kind) if name[0] != "_"}
+
+    assert public(asynchronous) - {"aclose"} <= public(blocking)
