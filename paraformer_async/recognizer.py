@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from paraformer_async._client.entering import Enterable
 from paraformer_async._client.hub import Hub, not_open
+from paraformer_async._client.quota import require_quota
 from paraformer_async._core.framing import FILE_FRAME_MS, FRAME_MS
 from paraformer_async._net.choose import TransportOption, factory_of, require_transport
 from paraformer_async.audio.files import open_audio
@@ -23,6 +24,7 @@ from paraformer_async.options.checks import require_kind
 from paraformer_async.options.models import MODELS
 from paraformer_async.options.options import RATE_OF_MODEL, ApiKey, Options, Overrides
 from paraformer_async.options.policies import PoolLimits, Reconnect, Rollover, Timeouts
+from paraformer_async.quota import Quota
 from paraformer_async.results import RecognitionResult, Sentence
 from paraformer_async.stream import RecognitionStream
 from paraformer_async.transcript import Transcript
@@ -100,6 +102,8 @@ class AsyncRecognizer(Enterable):
         transport: Opens connections: `"aiohttp"`, `"picows"` (extra `fast`), or a callable that
             returns a `TransportFactory` of your own; see `paraformer_async.transports`.
         pool: Limits of connections and of the submission of tasks.
+        quota: Grants the submission of tasks, for processes that share the quota of an account; see
+            `paraformer_async.quota`. Default: those of this process are counted.
         encoding: Encoding of streamed PCM: `"mulaw"` or `"alaw"` for the frames of telephony
             (G.711; by default at 8000 Hz), which are converted; `None` for s16le.
         middleware: Factories of middleware, outermost first; the built-in ones are innermost. If
@@ -157,6 +161,7 @@ class AsyncRecognizer(Enterable):
         connector: "Callable[[], BaseConnector] | None" = None,
         transport: TransportOption = "aiohttp",
         pool: PoolLimits = PoolLimits(),
+        quota: Quota | None = None,
         # Behavior
         encoding: str | None = None,
         middleware: Sequence[Callable[[], Middleware]] = (),
@@ -211,6 +216,9 @@ class AsyncRecognizer(Enterable):
         )
         require_kind("pool", pool, PoolLimits, "PoolLimits(…)")
         self._limits = pool
+        if quota is not None:
+            require_quota(quota)
+        self._quota = quota
         require_transport(transport, connector)
         self._make_factory = partial(factory_of, transport, connector)
         self._client: Hub | None = None
@@ -335,7 +343,7 @@ class AsyncRecognizer(Enterable):
 
     @asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncGenerator[Self, None]:
-        client = Hub(self._limits, self._make_factory)
+        client = Hub(self._limits, self._make_factory, self._quota)
         await client.start()
         self._client = client
         try:

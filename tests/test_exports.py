@@ -15,7 +15,16 @@ from paraformer_async import transports
 from paraformer_async._net import contract
 
 ROOT = Path(__file__).parent.parent
-PUBLIC_MODULES = ("account", "errors", "middleware", "observing", "server", "testing", "transports")
+PUBLIC_MODULES = (
+    "account",
+    "errors",
+    "middleware",
+    "observing",
+    "quota",
+    "server",
+    "testing",
+    "transports",
+)
 HEAVY = ("aiohttp", "numpy", "soundfile")
 # Names in the package that are not exports: its modules, and what it imports itself.
 MODULES = {path.stem for path in Path(paraformer_async.__file__).parent.iterdir()}
@@ -75,6 +84,7 @@ def test_every_name_can_be_imported(name: str) -> None:
         "import paraformer_async.account",
         "import paraformer_async.middleware",
         "import paraformer_async.observing",
+        "import paraformer_async.quota",
         "import paraformer_async.transports",
         "from paraformer_async import AsyncRecognizer; AsyncRecognizer(api_key='k')",
     ],

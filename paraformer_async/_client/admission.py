@@ -4,10 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Hashable
 
-import anyio
-
 from paraformer_async._client.submissions import Submissions
-from paraformer_async.errors import DeadlineError
 
 __all__ = ["Queue"]
 
@@ -21,7 +18,6 @@ class Queue:
 
     Args:
         per_second: Submissions within any second.
-        wait: Longest wait of a submission in seconds.
         clock: Seconds, monotonic.
         submissions: Where they are counted.
         counted: As what they are counted.
@@ -30,13 +26,11 @@ class Queue:
     def __init__(
         self,
         per_second: int,
-        wait: float,
         clock: Callable[[], float],
         submissions: Submissions,
         counted: Hashable = None,
     ) -> None:
         self._per_second = per_second
-        self._wait = wait
         self._clock = clock
         self._submissions = submissions
         self._counted = counted
@@ -53,9 +47,6 @@ class Queue:
         Wait until a task may be submitted, and return when that was: since then, it counts.
 
         Cancellation is safe: the submission does not count.
-
-        Raises:
-            DeadlineError: The quota was exhausted for *wait* seconds.
         """
         now = self._clock()
         if not self._waiting and self._take(now):
@@ -64,15 +55,10 @@ class Queue:
         self._waiting.append(waiter)
         self._schedule(now)
         try:
-            with anyio.move_on_after(self._wait):
-                await waiter
+            return await waiter
         except BaseException:
             self._leave(waiter)
             raise
-        if waiter.cancelled():
-            self._leave(waiter)
-            raise DeadlineError("quota", self._wait)
-        return waiter.result()
 
     def made(self, admitted: float) -> None:
         """Count the submission that was admitted at that time from now on: it is made now."""

@@ -7,7 +7,7 @@ from weakref import WeakValueDictionary
 
 import anyio
 
-from paraformer_async._client.quota import Quota, QuotaPlace
+from paraformer_async._client.quota import ProcessQuota, QuotaOfRecognizer, QuotaPlace
 from paraformer_async._client.run import Run
 from paraformer_async._client.slowdown import Slowdown
 from paraformer_async._client.supervisor import Supervisor
@@ -21,9 +21,11 @@ from paraformer_async.audio.source import Chunks
 from paraformer_async.errors import UsageError
 from paraformer_async.middleware import Stack
 from paraformer_async.observing import Statistics
+from paraformer_async.options.endpoint import shown_address
 from paraformer_async.options.models import tasks_per_second
 from paraformer_async.options.options import Options
 from paraformer_async.options.policies import PoolLimits
+from paraformer_async.quota import Quota
 
 __all__ = ["Hub"]
 
@@ -35,16 +37,22 @@ class Hub:
     Args:
         limits: Limits of the pool and of the submission of tasks.
         make_factory: Returns the factory of the transports.
+        quota: Grants the submission of tasks; `None` to count those of this process.
 
     Attributes:
         pool: The connection pool.
     """
 
-    def __init__(self, limits: PoolLimits, make_factory: Callable[[], TransportFactory]) -> None:
+    def __init__(
+        self,
+        limits: PoolLimits,
+        make_factory: Callable[[], TransportFactory],
+        quota: Quota | None = None,
+    ) -> None:
         clock = time.monotonic
         self._loop = asyncio.get_running_loop()
         self._dialer = Dialer(make_factory)
-        self._quota = Quota(limits, clock)
+        self._quota = QuotaOfRecognizer(limits, quota or ProcessQuota(clock))
         self._tasks_per_second = limits.tasks_per_second
         self._slowdowns: WeakValueDictionary[Hashable, Slowdown] = WeakValueDictionary()
         self._timer = Timer(clock)
@@ -92,7 +100,7 @@ class Hub:
             ),
             options,
             pool=self.pool,
-            place=QuotaPlace(self._quota, account),
+            place=QuotaPlace(self._quota, account, shown_address(options.url)),
             slowdown=self._slowdown(account, options),
             timer=self._timer,
             source=source,

@@ -4,56 +4,113 @@ import asyncio
 from collections.abc import Callable, Hashable
 from weakref import WeakValueDictionary
 
+import anyio
+
 from paraformer_async._client.admission import Queue
 from paraformer_async._client.submissions import OF_PROCESS, Submissions
+from paraformer_async.errors import DeadlineError, InvalidOptionError
 from paraformer_async.options.models import tasks_per_second
 from paraformer_async.options.policies import PoolLimits
+from paraformer_async.quota import Quota, QuotaGrant, QuotaKey
 
-__all__ = ["Quota", "QuotaPlace"]
+__all__ = ["ProcessQuota", "QuotaOfRecognizer", "QuotaPlace", "require_quota"]
 
 
-class Quota:
+class ProcessQuota:
     """
-    The quota of a recognizer: of each account and model, shared with all others of the process.
+    The quota of each account and model, counted within this process; see `Quota`.
 
     Recognizers of one event loop wait in one queue, in the order of arrival; those of several loops
     share the quota, but no order.
 
     Args:
-        limits: How many submissions a second (by default as many as the model allows), and how long
-            one may wait.
         clock: Seconds, monotonic.
         submissions: Where they are counted.
+    """
+
+    def __init__(self, clock: Callable[[], float], submissions: Submissions = OF_PROCESS) -> None:
+        self._clock = clock
+        self._submissions = submissions
+
+    async def take(self, key: QuotaKey) -> "ProcessGrant":
+        """Wait until another task may be submitted."""
+        queue = self.queue(key)
+        return ProcessGrant(queue, await queue.take())
+
+    def queue(self, key: QuotaKey) -> Queue:
+        """Return the queue of all who wait for the same in this event loop."""
+        shared = (asyncio.get_running_loop(), self._submissions, key)
+        queue = _QUEUES.get(shared)
+        if queue is None:
+            counted = (key.account, key.model)
+            queue = Queue(key.per_second, self._clock, self._submissions, counted)
+            _QUEUES[shared] = queue
+        return queue
+
+
+class ProcessGrant:
+    """
+    A submission that was admitted; see `QuotaGrant`.
+
+    Args:
+        queue: Where it was admitted.
+        admitted: When.
+    """
+
+    is_valid = True
+
+    def __init__(self, queue: Queue, admitted: float) -> None:
+        self._queue = queue
+        self._admitted = admitted
+
+    def use(self) -> None:
+        """Count it from now on."""
+        self._queue.made(self._admitted)
+
+    def give_back(self) -> None:
+        """Count nothing."""
+        self._queue.give_back(self._admitted)
+
+
+class QuotaOfRecognizer:
+    """
+    What a recognizer has to do with a quota.
+
+    Args:
+        limits: How many submissions a second (by default as many as the model allows), and how long
+            one may wait.
+        quota: Grants them.
 
     Attributes:
         made: Submissions of this recognizer so far.
         waiting: Those that are waiting.
     """
 
-    def __init__(
-        self,
-        limits: PoolLimits,
-        clock: Callable[[], float],
-        submissions: Submissions = OF_PROCESS,
-    ) -> None:
+    def __init__(self, limits: PoolLimits, quota: Quota) -> None:
         self._limits = limits
-        self._clock = clock
-        self._submissions = submissions
+        self._quota = quota
         self.made: int = 0
         self.waiting: int = 0
 
-    def queue(self, account: Hashable, model: str) -> Queue:
-        """Return the queue of all who wait for the same in this event loop."""
-        wait = self._limits.wait
+    async def take(self, account: int, endpoint: str, model: str) -> QuotaGrant:
+        """
+        Wait until a task of *model* may be submitted.
+
+        Cancellation is safe: the submission does not count.
+
+        Raises:
+            DeadlineError: The quota was exhausted for `PoolLimits.wait`.
+            Exception: The quota of the user has failed.
+        """
         per_second = self._limits.tasks_per_second or tasks_per_second(model)
-        counted = (account, model)
-        loop = asyncio.get_running_loop()
-        shared = (loop, self._submissions, counted, per_second, wait)
-        queue = _QUEUES.get(shared)
-        if queue is None:
-            queue = Queue(per_second, wait, self._clock, self._submissions, counted)
-            _QUEUES[shared] = queue
-        return queue
+        key = QuotaKey(account, endpoint, model, per_second)
+        self.waiting += 1
+        try:
+            with anyio.move_on_after(self._limits.wait):
+                return await self._quota.take(key)
+        finally:
+            self.waiting -= 1
+        raise DeadlineError("quota", self._limits.wait)
 
 
 class QuotaPlace:
@@ -63,49 +120,60 @@ class QuotaPlace:
     Args:
         quota: The quota of its recognizer.
         account: Stands for the key and the address.
+        endpoint: The address, without secrets.
     """
 
-    def __init__(self, quota: Quota, account: Hashable) -> None:
+    def __init__(self, quota: QuotaOfRecognizer, account: int, endpoint: str) -> None:
         self._quota = quota
         self._account = account
-        self._admitted: tuple[Queue, float] | None = None
+        self._endpoint = endpoint
+        self._grant: QuotaGrant | None = None
 
     @property
     def is_held(self) -> bool:
         """Whether a submission was admitted, and is neither made nor given back."""
-        return self._admitted is not None
+        return self._grant is not None
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether a submission was admitted, and may be made now."""
+        return self._grant is not None and self._grant.is_valid
 
     async def take(self, model: str) -> None:
         """
-        Wait until a task of *model* may be submitted.
+        Wait until a task of *model* may be submitted; replace an admission that has expired.
 
         Cancellation is safe: the submission does not count.
 
         Raises:
             DeadlineError: The quota was exhausted for `PoolLimits.wait`.
+            Exception: The quota of the user has failed.
         """
-        quota = self._quota
-        queue = quota.queue(self._account, model)
-        quota.waiting += 1
-        try:
-            self._admitted = queue, await queue.take()
-        finally:
-            quota.waiting -= 1
+        self.give_back()
+        self._grant = await self._quota.take(self._account, self._endpoint, model)
 
     def use(self) -> None:
         """Note that the task is submitted now: that is when the service counts it."""
-        if self._admitted is not None:
-            queue, admitted = self._admitted
-            queue.made(admitted)
+        if self._grant is not None:
+            self._grant.use()
             self._quota.made += 1
-            self._admitted = None
+            self._grant = None
 
     def give_back(self) -> None:
         """Let another submission be made in place of the one that was admitted, if one was."""
-        if self._admitted is not None:
-            queue, admitted = self._admitted
-            queue.give_back(admitted)
-            self._admitted = None
+        if self._grant is not None:
+            self._grant.give_back()
+            self._grant = None
+
+
+def require_quota(quota: object) -> None:
+    """Raise `InvalidOptionError` for a *quota* that cannot be used."""
+    if isinstance(quota, type) or not callable(getattr(quota, "take", None)):
+        raise InvalidOptionError(
+            "quota",
+            f"{quota!r} is no Quota",
+            hint="pass an object with `async def take(key)`; see paraformer_async.quota",
+        )
 
 
 # A queue lives as long as somebody waits in it; what it has admitted is counted elsewhere.

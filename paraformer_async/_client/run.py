@@ -122,6 +122,7 @@ class Run:
                     if self._source is not None:  # the pump may still run, or wait for a rewind
                         tasks.cancel_scope.cancel()
         finally:
+            self._place.give_back()
             self.end(UsageError("the recognizer was closed while this recognition was running"))
             try:
                 self._reporter.end(self.machine, self.request_ids, self.failure)
@@ -270,6 +271,9 @@ class Run:
         self._key = connection.key.credentials
         is_open = True
         while is_open:
+            while not self._place.is_valid:  # it has expired while the connection was opened
+                await self._take_quota(0.0)
+                connection.is_reused = True  # it may have gone stale, as below
             self._submit(connection)
             if self._broken is None:
                 await transport.receive(self)

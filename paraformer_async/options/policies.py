@@ -141,7 +141,7 @@ class PoolLimits(Struct, frozen=True, kw_only=True):
             second more passes, because arrivals are less even than submissions. By default as
             many as the model allows: 20 for most, see `options.models`. All recognizers of the
             process with the same key, address and model share them. The service counts the whole
-            account: divide the number among processes.
+            account: divide the number among processes, or let them share a `quota=`.
     """
 
     connections: int = 1000

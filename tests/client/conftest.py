@@ -8,7 +8,7 @@ import anyio
 import pytest
 from anyio.abc import TaskGroup
 
-from paraformer_async._client.quota import Quota, QuotaPlace
+from paraformer_async._client.quota import ProcessQuota, QuotaOfRecognizer, QuotaPlace
 from paraformer_async._client.run import Run
 from paraformer_async._client.slowdown import Slowdown
 from paraformer_async._client.submissions import Submissions
@@ -58,6 +58,7 @@ async def streams(peers: list[Peer]) -> AsyncIterator[Open]:
     dialled = iter(peers)
     timer = Timer(time.monotonic)
     slowdown = Slowdown(1000, time.monotonic)
+    quota = QuotaOfRecognizer(PoolLimits(), ProcessQuota(time.monotonic, Submissions()))
 
     async def dial(_: Options) -> Transport:
         return next(dialled)
@@ -81,7 +82,7 @@ async def streams(peers: list[Peer]) -> AsyncIterator[Open]:
                 Recognition(checked, Stack([*middleware, *heartbeat, latency])),
                 checked,
                 pool=pool,
-                place=QuotaPlace(Quota(PoolLimits(), time.monotonic, Submissions()), "account"),
+                place=QuotaPlace(quota, 1, "ws://a"),
                 slowdown=slowdown,
                 timer=timer,
                 source=None if audio is None else chunks(audio),

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from paraformer_async import DeadlineError, PoolLimits
 from paraformer_async._client.admission import Queue
-from paraformer_async._client.quota import Quota, QuotaPlace
+from paraformer_async._client.quota import ProcessQuota, QuotaOfRecognizer, QuotaPlace
 from paraformer_async._client.submissions import Submissions
+from paraformer_async.quota import QuotaKey
 from tests.client.clock import Clock
 
 pytestmark = pytest.mark.anyio
@@ -21,10 +22,10 @@ pytestmark = pytest.mark.anyio
 class Counter:
     """A queue with a clock that is set by hand, and the submissions that it has admitted."""
 
-    def __init__(self, per_second: int, wait: float = 60.0) -> None:
+    def __init__(self, per_second: int) -> None:
         self.clock = Clock()
         self.submissions = Submissions(window=1.0)
-        self.queue = Queue(per_second, wait, self.clock, self.submissions)
+        self.queue = Queue(per_second, self.clock, self.submissions)
         self.passed: list[tuple[str, float]] = []
         self.tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -146,39 +147,39 @@ async def test_a_place_given_back_is_free_at_once() -> None:
 
 async def test_waiting_is_bounded() -> None:
     """Without a place in time, `DeadlineError` names the quota, and no place is taken."""
-    counter = Counter(1, wait=0.01)
-    await counter.queue.take()
+    (quota,), _ = quotas(1, tasks_per_second=1, wait=0.01)
+    await submit(quota, "m")
     with anyio.fail_after(5), pytest.raises(DeadlineError) as caught:
-        await counter.queue.take()
+        await submit(quota, "m")
     assert ("quota", 0.01) == (caught.value.phase, caught.value.seconds)
-    assert 0 == counter.queue.waiting
+    assert 0 == quota.waiting == queue_of(quota, "m", 1).waiting
 
 
 async def test_a_place_in_the_moment_of_the_bound_is_not_lost() -> None:
     """A caller that times out in the step in which it is admitted keeps or returns the place."""
-    counter = Counter(1, wait=0.01)
-    await counter.queue.take()
-    outcome: list[object] = []
+    (quota,), clock = quotas(1, tasks_per_second=1, wait=0.01)
+    await submit(quota, "m")
+    place = QuotaPlace(quota, 1, "ws://a")
+    outcome: list[DeadlineError] = []
 
     async def take() -> None:
         try:
-            outcome.append(await counter.queue.take())
+            await place.take("m")
         except DeadlineError as error:
             outcome.append(error)
 
     task = asyncio.create_task(take())
     await anyio.wait_all_tasks_blocked()
-    counter.clock.now = 1.0
-    asyncio.get_running_loop().call_later(0.01, counter.look)
+    clock.now = 1.0
+    asyncio.get_running_loop().call_later(0.01, queue_of(quota, "m", 1)._let_pass)
     await task
-    kept = not isinstance(outcome[0], DeadlineError)
-    assert 0 == counter.queue.waiting
-    assert kept is not counter.submissions.take(None, 1, 1.0)
+    assert place.is_held is not bool(outcome)
+    assert (0 if place.is_held else 1) == await take_all(quota, "m")
 
 
 async def test_it_looks_by_itself() -> None:
     """By the loop's own clock, one after another passes, and the last gets all of its wait."""
-    quota = Queue(1, 5.0, anyio.current_time, Submissions(window=0.01))
+    quota = Queue(1, anyio.current_time, Submissions(window=0.01))
     began = anyio.current_time()
     async with anyio.create_task_group() as tasks:
         with anyio.fail_after(5):
@@ -240,24 +241,34 @@ def test_never_more_than_the_quota_within_a_second(
 STREAMING = "qwen-audio-3.1-asr-flash-streaming"
 
 
-def quotas(count: int, **limits: Any) -> tuple[list[Quota], Clock]:
+def quotas(count: int, **limits: Any) -> tuple[list[QuotaOfRecognizer], Clock]:
     """Return quotas of several recognizers of one process, and their clock."""
     clock, submissions = Clock(), Submissions(window=1.0)
-    return [Quota(PoolLimits(**limits), clock, submissions) for _ in range(count)], clock
+    made = [
+        QuotaOfRecognizer(PoolLimits(**limits), ProcessQuota(clock, submissions))
+        for _ in range(count)
+    ]
+    return made, clock
 
 
-async def submit(quota: Quota, account: str, model: str) -> None:
+def queue_of(quota: QuotaOfRecognizer, model: str, per_second: int) -> Queue:
+    """Return the queue in which the tasks of *model* wait."""
+    assert isinstance(quota._quota, ProcessQuota)
+    return quota._quota.queue(QuotaKey(1, "ws://a", model, per_second))
+
+
+async def submit(quota: QuotaOfRecognizer, model: str, account: int = 1) -> None:
     """Submit a task when it is admitted."""
-    place = QuotaPlace(quota, account)
+    place = QuotaPlace(quota, account, "ws://a")
     await place.take(model)
     place.use()
 
 
-async def take_all(quota: Quota, account: str, model: str) -> int:
+async def take_all(quota: QuotaOfRecognizer, model: str, account: int = 1) -> int:
     """Submit until a task would have to wait; return how many were submitted."""
     for number in range(1000):
         with anyio.move_on_after(0) as scope:
-            await submit(quota, account, model)
+            await submit(quota, model, account)
         if scope.cancelled_caught:
             return number
     raise AssertionError("there is no limit")
@@ -270,11 +281,11 @@ async def take_all(quota: Quota, account: str, model: str) -> int:
 async def test_the_quota_is_that_of_the_model(model: str, expected: int) -> None:
     """Within a second, as many pass as the table has for the model, whichever recognizer asks."""
     (one, two), clock = quotas(2)
-    await submit(one, "key", model)
-    assert expected - 1 == await take_all(two, "key", model)
-    assert 0 == await take_all(one, "key", model)
+    await submit(one, model)
+    assert expected - 1 == await take_all(two, model)
+    assert 0 == await take_all(one, model)
     clock.now = 1.0
-    assert expected == await take_all(one, "key", model)
+    assert expected == await take_all(one, model)
     assert (1 + expected, expected - 1) == (one.made, two.made)
     assert 0 == one.waiting == two.waiting
 
@@ -282,22 +293,22 @@ async def test_the_quota_is_that_of_the_model(model: str, expected: int) -> None
 async def test_a_submission_counts_from_when_it_is_made() -> None:
     """What was admitted long before it is made counts for a second from then on."""
     (quota,), clock = quotas(1, tasks_per_second=2)
-    place = QuotaPlace(quota, "key")
+    place = QuotaPlace(quota, 1, "ws://a")
     await place.take("m")
     assert (True, 0) == (place.is_held, quota.made)
     clock.now = 5.0
     place.use()
     assert (False, 1) == (place.is_held, quota.made)
     clock.now = 5.9
-    assert 1 == await take_all(quota, "key", "m")
+    assert 1 == await take_all(quota, "m")
     clock.now = 6.0
-    assert 1 == await take_all(quota, "key", "m")
+    assert 1 == await take_all(quota, "m")
 
 
 async def test_what_is_given_back_admits_who_waits() -> None:
     """A place that was not used is that of the next in the queue at once, and counts nowhere."""
     (one, two), _ = quotas(2, tasks_per_second=1)
-    first, second = QuotaPlace(one, "key"), QuotaPlace(two, "key")
+    first, second = QuotaPlace(one, 1, "ws://a"), QuotaPlace(two, 1, "ws://a")
     await first.take("m")
     async with anyio.create_task_group() as tasks:
         with anyio.fail_after(5):
@@ -310,37 +321,35 @@ async def test_what_is_given_back_admits_who_waits() -> None:
     first.use()
     second.use()
     assert (0, 1) == (one.made, two.made)
-    assert 0 == await take_all(one, "key", "m")
+    assert 0 == await take_all(one, "m")
 
 
 async def test_other_accounts_and_models_have_a_quota_of_their_own() -> None:
     """What is submitted with another key, or for another model, is not counted."""
     (one, two), _ = quotas(2, tasks_per_second=3)
-    assert 3 == await take_all(one, "key", "m")
-    assert 3 == await take_all(two, "other key", "m")
-    assert 3 == await take_all(two, "key", "other model")
-    assert 0 == await take_all(two, "key", "m")
+    assert 3 == await take_all(one, "m")
+    assert 3 == await take_all(two, "m", account=2)
+    assert 3 == await take_all(two, "other model")
+    assert 0 == await take_all(two, "m")
 
 
 async def test_recognizers_of_one_loop_wait_in_one_queue() -> None:
     """Those that wait for the same are admitted in the order of arrival, over all recognizers."""
-    recognizers, _ = quotas(3, tasks_per_second=1)
+    recognizers, clock = quotas(3, tasks_per_second=1)
     admitted: list[int] = []
     loop = asyncio.get_running_loop()
 
     async def take(number: int) -> None:
-        await submit(recognizers[number % 3], "key", "m")
+        await submit(recognizers[number % 3], "m")
         admitted.append(number)
 
-    await submit(recognizers[0], "key", "m")
+    await submit(recognizers[0], "m")
     tasks = []
     for number in range(6):
         tasks.append(loop.create_task(take(number)))
         await anyio.wait_all_tasks_blocked()
     assert 2 == recognizers[0].waiting
-    queue = recognizers[0].queue("key", "m")
-    clock = recognizers[0]._clock
-    assert isinstance(clock, Clock)
+    queue = queue_of(recognizers[0], "m", 1)
     for second in range(1, 7):
         clock.now = second
         queue._let_pass()
@@ -354,8 +363,8 @@ def test_threads_share_the_quota() -> None:
     (one, two), _ = quotas(2, tasks_per_second=5)
     counts: list[int] = []
 
-    def run(quota: Quota) -> None:
-        counts.append(anyio.run(take_all, quota, "key", "m"))
+    def run(quota: QuotaOfRecognizer) -> None:
+        counts.append(anyio.run(take_all, quota, "m"))
 
     threads = [threading.Thread(target=run, args=(quota,)) for quota in (one, two)]
     for thread in threads:

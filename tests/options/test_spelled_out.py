@@ -32,7 +32,8 @@ def defaults_of_options() -> Mapping[str, Any]:
 def recognizer_parameters() -> list[inspect.Parameter]:
     """Return the parameters of the recognizer that are options of a recognition."""
     given = inspect.signature(AsyncRecognizer).parameters
-    return [one for name, one in given.items() if name not in ("connector", "transport", "pool")]
+    beside = ("connector", "transport", "pool", "quota")
+    return [one for name, one in given.items() if name not in beside]
 
 
 def test_the_options_are_the_rows() -> None:
@@ -73,9 +74,10 @@ def test_the_recognizer_takes_the_same_options() -> None:
 
 
 def test_what_the_recognizer_takes_beside() -> None:
-    """The connections are of the recognizer, not of a recognition."""
+    """The connections and the quota are of the recognizer, not of a recognition."""
     given = inspect.signature(AsyncRecognizer).parameters
     assert (None, PoolLimits()) == (given["connector"].default, given["pool"].default)
+    assert given["quota"].default is None
 
 
 @pytest.mark.parametrize("name", NAMES)
