@@ -14,6 +14,7 @@ from paraformer_async.errors import UsageError
 from paraformer_async.observing import Statistics
 from paraformer_async.options.options import Options, Overrides
 from paraformer_async.options.policies import PoolLimits
+from paraformer_async.quota import Quota
 from paraformer_async.recognizer import AsyncRecognizer
 from paraformer_async.results import RecognitionResult
 from paraformer_async.stream import RecognitionStream
@@ -32,6 +33,7 @@ class RecognizerOptions(Overrides, total=False):
     connector: "Callable[[], BaseConnector] | None"
     transport: TransportOption
     pool: PoolLimits
+    quota: Quota | None
 
 
 class Recognizer:
