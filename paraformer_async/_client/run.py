@@ -14,6 +14,7 @@ import asyncio
 import uuid
 from collections.abc import Callable
 from math import inf
+from typing import TYPE_CHECKING
 
 import anyio
 
@@ -33,6 +34,9 @@ from paraformer_async.audio.source import Chunks
 from paraformer_async.errors import ConnectionLostError, ServiceError, UsageError
 from paraformer_async.observing import AttemptStarted, Connected, PoolWaited, QuotaWaited
 from paraformer_async.options.options import Options
+
+if TYPE_CHECKING:
+    from anyio.abc import TaskGroup
 
 __all__ = ["Run"]
 
@@ -96,7 +100,7 @@ class Run:
         self.sender: Sender = Sender(
             machine, options, owner=self, reporter=self._reporter, timer=timer, clock=clock
         )
-        self._tasks = anyio.create_task_group()
+        self._tasks: TaskGroup | None = None  # while it runs
         self._scope: anyio.CancelScope | None = None  # of the current attempt
         self._broken: BaseException | None = None  # what ended the current attempt
         self._write_error: ConnectionLostError | None = None  # of the current attempt
@@ -115,7 +119,10 @@ class Run:
         """Recognize. Raise nothing but cancellation; `failure` is set to any other error."""
         try:
             with self._timer.watching(self):
-                async with self._tasks as tasks:
+                async with anyio.create_task_group() as tasks:
+                    self._tasks = tasks
+                    if self.failure is not None:  # it was ended before
+                        tasks.cancel_scope.cancel()
                     if self._source is not None:
                         tasks.start_soon(self.sender.pump, self._source)
                     await self._recognize()
@@ -141,7 +148,8 @@ class Run:
             if self.failure is None:
                 self.failure = reason
                 self.machine.abandon()
-            self._tasks.cancel_scope.cancel()
+            if self._tasks is not None:
+                self._tasks.cancel_scope.cancel()
         self.inbox.end()
         self.sender.turns.pass_on()
 

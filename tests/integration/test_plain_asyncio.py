@@ -17,6 +17,7 @@ import sniffio
 from paraformer_async import (
     ConnectionLostError,
     DeadlineError,
+    RecognitionStream,
     RemoteProtocolError,
     TaskFailedError,
     Timeouts,
@@ -112,3 +113,17 @@ def test_middleware_that_raises(method: str, error: type[BaseException]) -> None
     with pytest.raises(Exception, match=r"mine|middleware") as raised:
         outcome_of(NeverFinish(), middleware=[failing])
     assert error in (type(raised.value), type(raised.value.__cause__))
+
+
+def test_a_stream_begins_in_a_callback() -> None:
+    """`stream` may be called where no task runs, for example when a datagram arrives."""
+
+    async def main() -> None:
+        async with ScriptedServer() as server, recognizer_for(server) as recognizer:
+            loop = asyncio.get_running_loop()
+            made: asyncio.Future[RecognitionStream] = loop.create_future()
+            loop.call_soon(lambda: made.set_result(recognizer.stream(marked(4000))))
+            async with asyncio.timeout(5):
+                assert BLOCKS == marks_of([one async for one in await made])
+
+    run_plainly(main)
