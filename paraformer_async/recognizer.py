@@ -4,7 +4,6 @@ import inspect
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from os import PathLike
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from msgspec.structs import replace
@@ -15,6 +14,7 @@ from paraformer_async._client.quota import require_quota
 from paraformer_async._core.framing import FILE_FRAME_MS, FRAME_MS
 from paraformer_async._net.choose import TransportOption, factory_of, require_transport
 from paraformer_async.audio.files import open_audio
+from paraformer_async.audio.given import AnyAudio, Declared, declared
 from paraformer_async.audio.source import Source, chunks, taker
 from paraformer_async.errors import InvalidOptionError
 from paraformer_async.finals import FinalSentences, FinalTranslations
@@ -22,7 +22,14 @@ from paraformer_async.middleware import Heartbeat, LatencyMeter, Middleware, Sta
 from paraformer_async.observing import Observer, Statistics
 from paraformer_async.options.checks import require_kind
 from paraformer_async.options.models import MODELS
-from paraformer_async.options.options import RATE_OF_MODEL, ApiKey, Options, Overrides
+from paraformer_async.options.options import (
+    ABOUT_SAMPLES,
+    RATE_OF_MODEL,
+    ApiKey,
+    Options,
+    Overrides,
+    is_of_model,
+)
 from paraformer_async.options.policies import PoolLimits, Reconnect, Rollover, Timeouts
 from paraformer_async.quota import Quota
 from paraformer_async.results import RecognitionResult, Sentence
@@ -277,45 +284,56 @@ class AsyncRecognizer(Enterable):
 
     async def transcribe(
         self,
-        path: str | PathLike[str],
+        audio: AnyAudio,
         *,
         on_result: Callable[[RecognitionResult], object] | None = None,
         **overrides: Unpack[Overrides],
     ) -> Transcript:
         """
-        Recognize an audio or video file.
+        Recognize an audio or video file, or whatever else contains audio from start to end.
 
         Reads wav, flac, ogg (Vorbis, Opus), mp3, aiff and caf; with the extra `av` also m4a, mp4,
         webm, mkv, aac, amr, speex, wma, and more. The content decides, not the name. Channels are
         mixed to mono. Audio is sent at the rate of the file, or at the only one that the model
         accepts. A file that was cut off is recognized as far as it goes, and a warning is logged.
 
-        After a lost connection, the file is read again as far as necessary. Cancellation ends the
-        recognition and closes the file.
+            await recognizer.transcribe("call.wav")
+            await recognizer.transcribe(upload)  # FastAPI's UploadFile
+            await recognizer.transcribe(samples, sample_rate=44100)  # an array of numpy
+            await recognizer.transcribe("call.raw", format="pcm", sample_rate=8000)
+
+        After a lost connection, audio is read again as far as necessary. Cancellation ends the
+        recognition and closes what was opened here.
 
         Args:
-            path: The file; `-` for standard input. A pipe is copied to a temporary file first, to
-                its end: audio that is recognized as it arrives, or is in memory, goes to `stream`.
+            audio: The path of a file or named pipe, `-` for standard input, or what `stream` takes:
+                bytes, an open file (from its position on), an async reader, an (async) iterable of
+                bytes; arrays of int16 or of floats in [-1, 1], mono or [samples, channels]. What
+                can be read only once is copied first, to its end: to memory, or from 1 MiB on to a
+                temporary file. Audio that is recognized as it arrives goes to `stream`.
             on_result: Called with each result, including partial ones, as it is received, to show
                 progress.
-            overrides: Options that differ for this recognition.
+            overrides: Options that differ for this recognition. `format="pcm"` with `sample_rate`
+                declares s16le mono samples without a header, and `encoding` codes of G.711.
+                Arrays need `sample_rate`, here or of the recognizer.
 
         Raises:
+            InvalidOptionError: An option cannot work, *audio* contains no bytes and no samples, or
+                the rate of samples is not known.
             OSError: The file cannot be opened (FileNotFoundError and others).
             AudioError: The file cannot be read as audio.
             MissingExtraError: The file needs the extra `av`: its format, or to convert its rate.
             ParaformerError: The recognition failed.
         """
         self._opened().require_open()
-        options = self._with(overrides)
+        options, given = self._of_file(overrides)
         if inspect.iscoroutinefunction(on_result):
             raise InvalidOptionError("on_result", "is called, not awaited: it must be a function")
         model = MODELS.get(options.model)
         rate = model.sample_rate if model else None
-        async with open_audio(path, sample_rate=rate) as audio:
-            rate = audio.sample_rate
-            options = replace(options, format="pcm", sample_rate=rate, encoding=None)
-            stream = self._open(audio, options, frame_ms=FILE_FRAME_MS)
+        async with open_audio(audio, sample_rate=rate, declared=given) as file:
+            options = replace(options, format="pcm", sample_rate=file.sample_rate, encoding=None)
+            stream = self._open(file, options, frame_ms=FILE_FRAME_MS)
             finals = FinalSentences()
             translations = FinalTranslations()
             unsettled: Sentence | None = None
@@ -333,7 +351,7 @@ class AsyncRecognizer(Enterable):
         sentences = (*finals.sentences, *([unsettled] if unsettled else ()))
         return Transcript(
             sentences,
-            audio.duration,
+            file.duration,
             stream.latency,
             stream.request_id,
             stream.usage,
@@ -362,6 +380,18 @@ class AsyncRecognizer(Enterable):
                 name, "there is no such option", hint="parameters={…} passes on further ones"
             )
         return replace(self._options, **overrides)
+
+    def _of_file(self, overrides: Overrides) -> tuple[Options, Declared]:
+        """Return the options of a file, and what is declared about samples without a header."""
+        default = self._options.sample_rate
+        given = declared(
+            overrides.get("format"),
+            overrides.get("sample_rate"),
+            overrides.get("encoding"),
+            array_rate=None if is_of_model(default) else default,
+        )
+        others: Any = {name: one for name, one in overrides.items() if name not in ABOUT_SAMPLES}
+        return self._with(others), given
 
     def _open(
         self, audio: Source | None, options: Options, *, frame_ms: int | None = None

@@ -5,7 +5,6 @@ The demuxer is chosen from the first bytes, and reads from an open file: no play
 and no other file or address is opened, whatever a file claims to be.
 """
 
-import os
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -18,6 +17,7 @@ from paraformer_async.audio.hints import shown
 from paraformer_async.audio.opening import undecodable
 from paraformer_async.audio.protection import require_playable
 from paraformer_async.audio.sections import ends_early
+from paraformer_async.audio.seekable import status_of
 from paraformer_async.errors import AudioError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class FfmpegReader:
         self._raw = raw
         self._guess = guess
         self._failure: OSError | None = None
-        self._status = os.fstat(raw.fileno())
+        self._status = status_of(raw)
         require_playable(raw, path, guess.demuxer)
         first = self._start()
         self.rate: int = first.sample_rate
@@ -97,8 +97,7 @@ class FfmpegReader:
         Raises:
             AudioError: The file has changed since it was opened.
         """
-        status = os.fstat(self._raw.fileno())
-        if (status.st_size, status.st_mtime_ns) != (self._status.st_size, self._status.st_mtime_ns):
+        if status_of(self._raw) != self._status:
             raise AudioError(f"{self.path} has changed while it was being read")
         self._container.close()
         self._start()

@@ -1,26 +1,29 @@
 """
-Audio files as audio sources: WAV, FLAC, Ogg, MP3, …; with PyAV also MP4, AAC, AMR, video, ….
+Whatever holds audio, as audio sources: WAV, FLAC, Ogg, MP3, …; with PyAV also MP4, AAC, AMR, ….
 
 Files are read in worker threads, one chunk at a time, so the event loop never blocks on the disk.
-Pipes are copied to a temporary file first.
+What can be read only once is copied first.
 """
 
 import logging
-import os
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
-from functools import partial
-from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO
 
 from anyio import CapacityLimiter, to_thread
 
-from paraformer_async.audio.descriptors import is_on_disk
-from paraformer_async.audio.hints import STANDARD_INPUT
-from paraformer_async.audio.opening import open_file
+from paraformer_async.audio.given import (
+    AnyAudio,
+    Declared,
+    ReadOnce,
+    Taker,
+    open_given,
+    path_of,
+    require_content,
+)
 from paraformer_async.audio.readers import Reader, open_reader
-from paraformer_async.audio.spooling import spool
-from paraformer_async.errors import InvalidOptionError
+from paraformer_async.audio.source import chunks
+from paraformer_async.audio.spooling import being_read, spool
 
 __all__ = ["AudioFile", "open_audio"]
 
@@ -29,57 +32,57 @@ _log = logging.getLogger("paraformer_async")
 
 @asynccontextmanager
 async def open_audio(
-    path: str | os.PathLike[str], *, chunk_ms: int = 1000, sample_rate: int | None = None
+    audio: AnyAudio,
+    *,
+    chunk_ms: int = 1000,
+    sample_rate: int | None = None,
+    declared: Declared = Declared(),
 ) -> AsyncGenerator["AudioFile", None]:
     """
-    Open an audio file for reading, and close it on exit.
+    Open whatever holds audio for reading, and close on exit what was opened here.
+
+    Bytes in memory and files on disk are read as they are; an open file, from its position on. What
+    can be read only once is copied first, to its end: to memory, or from 1 MiB on to a temporary
+    file. Several channels are mixed.
 
     Args:
-        path: The file, a named pipe, or `-` for standard input. What is no file on disk is copied
-            to a temporary one first, to its end. Several channels are mixed.
+        audio: A path, `-` for standard input, or a source; see `AnyAudio`.
         chunk_ms: Length of each chunk in ms.
-        sample_rate: Rate in Hz to convert to; `None` for that of the file.
+        sample_rate: Rate in Hz to convert to; `None` for that of the audio.
+        declared: What is known about samples without a header.
 
     Raises:
         FileNotFoundError, IsADirectoryError, PermissionError: As raised by `open`.
-        InvalidOptionError: *path* is not a path.
+        InvalidOptionError: *audio* contains no bytes and no samples, or samples of unknown rate.
         AudioError: The file is a socket, a device or a terminal, cannot be decoded, or contains no
             audio; or it is a pipe that is already being read.
         MissingExtraError: It needs a decoder or a resampler that is not installed.
 
-    Can be canceled between disk reads, and while a pipe is silent; the file is closed then, too.
+    Can be canceled between disk reads, and while a source is silent; the file is closed then, too.
     """
-    name = _path(path)
+    path = path_of(audio)
+    take = Taker(declared)
     # A limiter for each file, not the shared one: a file on a slow disk makes no other file wait.
     limiter = CapacityLimiter(1)
+
+    def start(file: IO[bytes]) -> Reader:
+        reader = open_reader(file, path, sample_rate, take.samples)
+        opened.callback(reader.close)
+        return reader
+
+    def open_at_once() -> Reader | ReadOnce:  # in one visit of a thread, if that is possible
+        file = open_given(audio, path, take, opened)
+        return file if isinstance(file, ReadOnce) else start(file)
+
     with ExitStack() as opened:  # filled by threads: a canceled call returns nothing
-        start = partial(_start, path=name, sample_rate=sample_rate, opened=opened)
-        reader = await to_thread.run_sync(_open, name, opened, start, limiter=limiter)
-        if isinstance(reader, Pipe):
-            copied = opened.enter_context(await spool(reader.file, name))
+        reader = await to_thread.run_sync(open_at_once, limiter=limiter)
+        if isinstance(reader, ReadOnce):
+            with being_read(reader.source, path):
+                copied = await spool(chunks(reader.source, take), take, path, limiter)
+            opened.callback(copied.close)
+            require_content(copied, path, audio)
             reader = await to_thread.run_sync(start, copied, limiter=limiter)
         yield AudioFile(reader, chunk_ms, limiter)
-
-
-class Pipe(NamedTuple):
-    """A file that has to be copied before it can be read like one on disk."""
-
-    file: IO[bytes]
-
-
-def _open(path: Path, opened: ExitStack, start: Callable[[IO[bytes]], Reader]) -> Reader | Pipe:
-    """Open a file, and its reader in the same visit of a thread, if it is on disk."""
-    file = open_file(path)
-    if path == STANDARD_INPUT:
-        return Pipe(file)
-    opened.enter_context(file)
-    return start(file) if is_on_disk(file) else Pipe(file)
-
-
-def _start(file: IO[bytes], path: Path, sample_rate: int | None, opened: ExitStack) -> Reader:
-    reader = open_reader(file, path, sample_rate)
-    opened.callback(reader.close)
-    return reader
 
 
 class AudioFile:
@@ -156,18 +159,3 @@ class AudioFile:
             self._decoded = self._reader.done
         self._is_read = True
         return self._reader.remark()
-
-
-def _path(path: object) -> Path:
-    """Return *path* as a path, or raise."""
-    if not isinstance(path, str | os.PathLike):
-        raise InvalidOptionError(
-            "path",
-            f"must be the path of a file, not {type(path).__name__}",
-            hint="audio in memory or in an open file goes to stream(), with its format: "
-            'stream(audio, format="wav")',
-        )
-    name = os.fsdecode(path)
-    if not name or "\0" in name:
-        raise InvalidOptionError("path", f"{name!r} is not a path")
-    return Path(name)

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from paraformer_async.audio._sniffing import Guess
 
-__all__ = ["STANDARD_INPUT", "conversion", "cure", "shown"]
+__all__ = ["SOURCE", "STANDARD_INPUT", "conversion", "cure", "shown", "to_convert"]
 
 STANDARD_INPUT = Path("-")
+# Stands for audio that has no path: what is in memory, and what arrives. Compared by identity.
+SOURCE = Path("the source")
 
 
 def shown(path: Path) -> str:
@@ -25,10 +27,17 @@ def cure(path: Path, guess: Guess) -> str:
         return guess.advice
     if guess.is_unknown:
         return (
-            "if it holds raw 16-bit mono samples without a header, open it in binary mode and pass "
-            "it to stream() with its sample_rate"
+            "if it holds raw 16-bit mono samples without a header, say so, with their rate: "
+            'format="pcm", sample_rate=16000'
         )
-    return f"convert it, for example: {conversion(path)}" if guess.is_audio else ""
+    return to_convert(path) if guess.is_audio else ""
+
+
+def to_convert(path: Path) -> str:
+    """Return how to convert a file."""
+    if path is SOURCE:
+        return "convert it to WAV first"
+    return f"convert it, for example: {conversion(path)}"
 
 
 def conversion(path: Path) -> str:

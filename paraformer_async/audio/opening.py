@@ -16,6 +16,7 @@ from paraformer_async.audio.hints import STANDARD_INPUT, cure, shown
 from paraformer_async.audio.mpeg import id3_size, is_frame, scan_mpeg
 from paraformer_async.audio.riff import scan_wav
 from paraformer_async.audio.sections import Scan, read_at, scan_flac, scan_ogg, scan_whole
+from paraformer_async.audio.seekable import status_of
 from paraformer_async.errors import AudioError
 
 __all__ = ["UndecodableFile", "look_at", "open_file", "scan_file", "undecodable"]
@@ -73,7 +74,7 @@ def scan_file(file: IO[bytes], path: Path) -> Scan:
     Raises:
         AudioError: The file is empty.
     """
-    size = os.fstat(file.fileno()).st_size
+    size = status_of(file)[0]
     head, audio = _heads(file)
     if not head:
         raise AudioError(f"{shown(path)} contains no audio: the file is empty")

@@ -1,8 +1,7 @@
 """What a file is, and what would be sent of it."""
 
-import os
-
 from paraformer_async.audio.files import open_audio
+from paraformer_async.audio.given import AnyAudio, declared
 from paraformer_async.jsonable import Jsonable
 from paraformer_async.options.models import MODELS
 
@@ -37,35 +36,45 @@ class AudioProbe(Jsonable, frozen=True):
 
 
 async def probe(
-    path: str | os.PathLike[str], *, model: str = "paraformer-realtime-v2"
+    audio: AnyAudio,
+    *,
+    model: str = "paraformer-realtime-v2",
+    format: str | None = None,
+    sample_rate: int | None = None,
+    encoding: str | None = None,
 ) -> AudioProbe:
     """
-    Decode a file to its end, and return what it is. Nothing is sent.
+    Decode audio to its end, and return what it is. Nothing is sent.
 
-    Can be canceled at any time; the file is closed then.
+    Can be canceled at any time; what was opened is closed then.
 
         >>> anyio.run(probe, "examples/audio/goforward.wav").duration
         2.78625
 
     Args:
-        path: The file.
+        audio: A path, or whatever else `AsyncRecognizer.transcribe` takes.
         model: The model that would recognize it: some accept only one sample rate.
+        format: `pcm` for s16le mono samples without a header.
+        sample_rate: Their sample rate in Hz; also that of arrays of samples.
+        encoding: `mulaw` or `alaw` for codes of G.711 without a header.
 
     Raises:
+        InvalidOptionError: *audio* contains no bytes and no samples, or samples of unknown rate.
         OSError: The file cannot be opened (FileNotFoundError and others).
         AudioError: The file cannot be read as audio.
         MissingExtraError: Its format needs the extra `av`.
     """
     known = MODELS.get(model)
-    async with open_audio(path, chunk_ms=_CHUNK_MS) as audio:
-        remark = await audio.measure()
+    given = declared(format, sample_rate, encoding, array_rate=None)
+    async with open_audio(audio, chunk_ms=_CHUNK_MS, declared=given) as file:
+        remark = await file.measure()
         return AudioProbe(
-            container=audio.format,
-            codec=audio.subtype,
-            sample_rate=audio.sample_rate,
-            channels=audio.channels,
-            duration=audio.duration,
+            container=file.format,
+            codec=file.subtype,
+            sample_rate=file.sample_rate,
+            channels=file.channels,
+            duration=file.duration,
             sent_format="pcm",
-            sent_sample_rate=(known and known.sample_rate) or audio.sample_rate,
+            sent_sample_rate=(known and known.sample_rate) or file.sample_rate,
             remark=remark,
         )

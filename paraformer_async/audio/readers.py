@@ -6,8 +6,10 @@ from typing import IO, Protocol
 
 from paraformer_async.audio.decoding.pcm import Resampler
 from paraformer_async.audio.ffmpeg import FfmpegReader
+from paraformer_async.audio.given import Samples
 from paraformer_async.audio.hints import shown
 from paraformer_async.audio.opening import UndecodableFile, look_at
+from paraformer_async.audio.raw import RawReader
 from paraformer_async.audio.reading import FileReader
 from paraformer_async.errors import MissingExtraError
 
@@ -70,7 +72,9 @@ class Reader(Protocol):
         ...
 
 
-def open_reader(raw: IO[bytes], path: Path, rate: int | None = None) -> Reader:
+def open_reader(
+    raw: IO[bytes], path: Path, rate: int | None = None, samples: Samples | None = None
+) -> Reader:
     """
     Return a reader of an open file, whatever its format.
 
@@ -78,6 +82,7 @@ def open_reader(raw: IO[bytes], path: Path, rate: int | None = None) -> Reader:
         raw: The open file; it can seek. Closed with the reader, and on errors.
         path: Its path, for messages.
         rate: Sample rate in Hz to convert to; `None` for that of the file.
+        samples: How to read a file without a header; `None` for a file with one.
 
     Raises:
         OSError: The file cannot be read.
@@ -85,7 +90,7 @@ def open_reader(raw: IO[bytes], path: Path, rate: int | None = None) -> Reader:
         MissingExtraError: It needs a decoder or a resampler that is not installed.
     """
     try:
-        reader = _decoder(raw, path)
+        reader: Reader = RawReader(raw, path, *samples) if samples else _decoder(raw, path)
         return reader if rate in (None, reader.rate) else ResamplingReader(reader, rate)
     except BaseException:
         raw.close()

@@ -1,16 +1,16 @@
 """Read audio files, from their first byte to their last; blocks, so it runs in worker threads."""
 
-import os
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Literal
 
 from paraformer_async.audio.decoding.mixing import Downmix
 from paraformer_async.audio.decoding.samples import float_to_s16le, native_dtype, open_sequential
 from paraformer_async.audio.decoding.scale import full_scale
-from paraformer_async.audio.hints import conversion, shown
+from paraformer_async.audio.hints import shown, to_convert
 from paraformer_async.audio.opening import scan_file, undecodable
 from paraformer_async.audio.regions import Region
 from paraformer_async.audio.sections import Scan, Section, ends_early
+from paraformer_async.audio.seekable import status_of
 from paraformer_async.errors import AudioError
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class FileReader:
         self._raw = raw
         self._damage: Exception | None = None
         self.done: int = 0
-        self._status = os.fstat(raw.fileno())
+        self._status = status_of(raw)
         scan = scan_file(raw, path)
         self._remark = scan.remark
         self._is_counted = scan.declared is not None
@@ -99,10 +99,8 @@ class FileReader:
         Raises:
             AudioError: The file has changed since it was opened.
         """
-        status = os.fstat(self._raw.fileno())
-        is_same_size = status.st_size == self._status.st_size
-        is_touched = status.st_mtime_ns != self._status.st_mtime_ns
-        if status.st_size < self._status.st_size or (is_same_size and is_touched):
+        (size, changed), (old_size, old_changed) = status_of(self._raw), self._status
+        if size < old_size or (size == old_size and changed != old_changed):
             raise AudioError(f"{self.path} has changed while it was being read")
         self._damage = None
         self.done = 0
@@ -151,7 +149,7 @@ class FileReader:
             found = " and ".join(f"{rate} Hz with {count} channel(s)" for rate, count in kinds)
             raise AudioError(
                 f"{self.path} changes its format in the middle: it has {found}",
-                hint=f"convert it, for example: {conversion(self._path)}",
+                hint=to_convert(self._path),
             )
         return usable
 

@@ -41,7 +41,7 @@ class Region:
         self.failure: OSError | None = None
 
     def __repr__(self) -> str:
-        return f"<Region of {self._file.name}>"
+        return f"<Region from {self._start}>"
 
     def seek(self, offset: int, whence: int = 0) -> int:
         """Move to a position, which may be beyond the end."""

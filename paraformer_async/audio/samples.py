@@ -9,7 +9,7 @@ from paraformer_async.audio.decoding.mixing import Downmix
 from paraformer_async.audio.decoding.samples import float_to_s16le
 from paraformer_async.errors import InvalidOptionError
 
-__all__ = ["immutable", "is_buffer", "taker"]
+__all__ = ["has_samples", "immutable", "is_buffer", "taker"]
 
 # Element types of buffers: bytes, signed 16-bit samples, and floats.
 _BYTES = ("B", "b", "c", "<B", "<b", "<c")
@@ -27,6 +27,11 @@ def is_buffer(source: object) -> bool:
     except (TypeError, ValueError, BufferError):
         return False
     return True
+
+
+def has_samples(chunk: object) -> bool:
+    """Return whether *chunk* is a buffer of int16 or floats, not of bytes."""
+    return type(chunk) is not bytes and _view_of(chunk).format not in _BYTES
 
 
 def taker(encoding: str | None) -> Callable[[object], bytes]:
@@ -69,7 +74,7 @@ def immutable(chunk: object) -> bytes:
 
 
 def _codes(encoding: str, chunk: object) -> bytes:
-    if type(chunk) is not bytes and _view_of(chunk).format not in _BYTES:
+    if has_samples(chunk):
         raise InvalidOptionError(
             "audio",
             f"{encoding} has one byte a sample, and a {type(chunk).__name__} of int16 or floats is "

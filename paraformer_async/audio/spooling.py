@@ -1,120 +1,142 @@
 """
-Copy pipes and standard input to a temporary file, from which they are read like any other file.
+Copy what can be read only once (a pipe, an upload, a generator) to a file that can seek.
 
 A decoder of whole files has to seek, and after a lost connection a file is read again. Memory is
-bounded: the copy is on disk, without a name, so it is gone once it is closed. A thread of its own
-waits for the pipe; it neither keeps a program from ending nor makes another file wait.
+bounded: what is longer than a mebibyte goes to a file on disk, without a name, so it is gone once
+it is closed.
 
 Two readers of one pipe would each get a part of its audio, which looks complete: the second one is
-refused for as long as the thread of the first runs.
+refused while the first reads.
 """
 
+import io
 import os
+import stat
 import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack
-from functools import partial
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, aclosing, contextmanager
 from pathlib import Path
 from typing import IO
 
-from paraformer_async.audio.blocking import read_in_thread
-from paraformer_async.audio.descriptors import Blocks, is_waitable
+from anyio import CapacityLimiter, to_thread
+
 from paraformer_async.audio.hints import shown
+from paraformer_async.audio.source import Chunks
 from paraformer_async.errors import AudioError
 
-__all__ = ["spool"]
+__all__ = ["being_read", "spool"]
 
-_BLOCK = 65536
+_IN_MEMORY = 1 << 20  # bytes
+_BATCH = 1 << 18  # bytes that are written at once
 # Bytes, the most that a WAV file declares: 37 hours of PCM at 16 kHz.
 _LARGEST = 1 << 32
-_being_read: set[tuple[int, int]] = set()  # by the threads of all event loops
+_being_read: set[tuple[int, int]] = set()  # in all event loops
 _lock = threading.Lock()
 
 
-async def spool(file: IO[bytes], path: Path) -> IO[bytes]:
+async def spool(
+    audio: Chunks, take: Callable[[object], bytes], path: Path, limiter: CapacityLimiter
+) -> IO[bytes]:
     """
-    Copy all that is left in *file*, a pipe for example, and return the copy.
+    Copy all of *audio*, and return the copy.
 
-    Cancellation takes effect within 0.1 s, even while the pipe is silent; the copy is deleted then.
+    Cancellation takes effect at once, or within 0.1 s if a thread reads; the copy is deleted then.
 
     Args:
-        file: Where to read from; stays open.
+        audio: What to copy; closed at its end.
+        take: Returns a chunk as bytes, or raises.
         path: Its path, for messages.
+        limiter: Of the threads that write.
 
     Raises:
-        OSError: The pipe cannot be read, or the folder for temporary files is full.
-        AudioError: It is being read already, or there are more than 4 GiB: probably there is no
-            end.
+        OSError: The source cannot be read, or the folder for temporary files is full.
+        AudioError: There are more than 4 GiB: probably there is no end.
     """
-    copier = _Copier(file, path)
-    try:
-        async for _ in read_in_thread(copier, bytes):
-            pass
-        return copier.copies.pop()
-    finally:
-        for copy in copier.copies:
-            copy.close()
+    with ExitStack() as until_copied:
+        copy = _Copy(path)
+        until_copied.callback(copy.close)
+        batch: list[bytes] = []
+        size = 0
+        async with aclosing(audio):
+            async for chunk in audio:
+                batch.append(data := chunk if type(chunk) is bytes else take(chunk))
+                size += len(data)
+                if size >= _BATCH:
+                    await to_thread.run_sync(copy.write, batch, limiter=limiter)
+                    batch, size = [], 0
+        await to_thread.run_sync(copy.write, batch, limiter=limiter)
+        until_copied.pop_all()
+        return copy.file
 
 
-class _Copier:
+class _Copy:
     """
-    Copies a file, in the thread that iterates; yields nothing. See `Interruptible`.
+    A copy in memory, which moves to the disk when it grows.
 
     Attributes:
-        copies: The copy, once it is complete, until it is taken.
+        file: The copy.
     """
 
-    def __init__(self, file: IO[bytes], path: Path) -> None:
-        self._blocks: Blocks | None = Blocks(file) if is_waitable(file) else None
-        self._read = partial(file.read, _BLOCK)
+    def __init__(self, path: Path) -> None:
+        self.file: IO[bytes] = io.BytesIO()
         self._path = path
-        self.copies: list[IO[bytes]] = []
-        self._is_interrupted = False
-        self._identity = _identity_of(file)
-        with _lock:
-            if self._identity in _being_read:
-                raise AudioError(
-                    f"{shown(path)} is already being read",
-                    hint="a pipe can be read only once; write it to a file to use it twice",
-                )
-            _being_read.add(self._identity)
+        self._size = 0
+        self._is_on_disk = False
 
-    def __iter__(self) -> Iterator[bytes]:
-        """Copy until the end, or until interrupted."""
-        with ExitStack() as until_copied:
-            copy = until_copied.enter_context(tempfile.TemporaryFile())
-            for block in self._blocks or iter(self._read, b""):
-                copy.write(block)
-                if copy.tell() > _LARGEST:
-                    raise AudioError(
-                        f"{shown(self._path)} contains more than {_LARGEST >> 30} GiB",
-                        hint="recognize audio that has no end with stream()",
-                    )
-            copy.flush()
-            if not self._is_interrupted:
-                self.copies.append(copy)
-                until_copied.pop_all()
-        yield from ()
+    def write(self, blocks: list[bytes]) -> None:
+        """Append *blocks*, so that all of them can be read."""
+        self._size += sum(map(len, blocks))
+        if self._size > _LARGEST:
+            raise AudioError(
+                f"{shown(self._path)} contains more than {_LARGEST >> 30} GiB",
+                hint="recognize audio that has no end with stream()",
+            )
+        if self._size > _IN_MEMORY and not self._is_on_disk:
+            self._move()
+        self.file.writelines(blocks)
+        self.file.flush()
 
-    def interrupt(self) -> None:
-        """End the iteration, now and later; callable from any thread."""
-        self._is_interrupted = True
-        if self._blocks is not None:
-            self._blocks.interrupt()
+    def _move(self) -> None:
+        memory, self.file = self.file, tempfile.TemporaryFile()  # noqa: SIM115 - `close` does it
+        self._is_on_disk = True
+        memory.seek(0)
+        self.file.write(memory.read())
+        memory.close()
 
     def close(self) -> None:
-        """Release the file for other readers, and what is needed to wait for it."""
-        if self._blocks is not None:
-            self._blocks.close()
+        """Delete the copy."""
+        self.file.close()
+
+
+@contextmanager
+def being_read(source: object, path: Path) -> Iterator[None]:
+    """
+    Keep all others from reading *source*, which can be read only once.
+
+    Raises:
+        AudioError: It is being read already.
+    """
+    identity = _identity_of(source)
+    with _lock:
+        if identity in _being_read:
+            raise AudioError(
+                f"{shown(path)} is already being read",
+                hint="it can be read only once; write it to a file to use it twice",
+            )
+        _being_read.add(identity)
+    try:
+        yield
+    finally:
         with _lock:
-            _being_read.discard(self._identity)
+            _being_read.discard(identity)
 
 
-def _identity_of(file: IO[bytes]) -> tuple[int, int]:
+def _identity_of(source: object) -> tuple[int, int]:
     """Return what is the same for all files that read from the same pipe."""
     try:
-        status = os.fstat(file.fileno())
-    except OSError:  # it has no descriptor
-        return id(file), 0
-    return (status.st_dev, status.st_ino) if status.st_ino else (id(file), 0)  # none on Windows
+        status = os.fstat(source.fileno())  # type: ignore[attr-defined]
+    except (AttributeError, OSError, ValueError):  # it has no descriptor
+        return id(source), 0
+    is_shared = status.st_ino and not stat.S_ISREG(status.st_mode)  # 0 on Windows
+    return (status.st_dev, status.st_ino) if is_shared else (id(source), 0)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from paraformer_async.middleware import Middleware
 
-__all__ = ["RATE_OF_MODEL", "ApiKey", "Options", "Overrides"]
+__all__ = ["RATE_OF_MODEL", "ApiKey", "Options", "Overrides", "is_of_model"]
 
 ApiKey = str | Callable[[], str | Awaitable[str]]
 
@@ -51,6 +51,11 @@ class _RateOfModel(int):
 
 
 RATE_OF_MODEL: Final[int] = _RateOfModel()
+
+
+def is_of_model(rate: int) -> bool:
+    """Return whether a sample rate comes from the model, not from the user."""
+    return isinstance(rate, _RateOfModel)
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -222,6 +227,8 @@ class Options(Struct, frozen=True, kw_only=True):
 
 # What may change within a stream: the model and its parameters, but not the audio.
 CHANGEABLE = frozenset({"model", "parameters", "input", *PARAMETERS}) - {"format", "sample_rate"}
+# What tells samples without a header apart; that of a file is in the file.
+ABOUT_SAMPLES = frozenset({"format", "sample_rate", "encoding"})
 # What may change within a task, if the model takes it.
 CHANGEABLE_IN_TASK = frozenset({"context", "input"})
 

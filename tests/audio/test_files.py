@@ -252,9 +252,9 @@ def test_the_command_can_be_run_as_it_stands(
 
 @pytest.mark.parametrize("name", ["a.raw", "a.wav", "a.pcm", "a"])
 async def test_raw(tmp_path: Path, name: str) -> None:
-    """Samples without a header are refused with a hint about how to use them."""
+    """Samples without a header are refused with a hint about how to declare them."""
     (tmp_path / name).write_bytes(TONE[50:].tobytes())
-    with pytest.raises(AudioError, match=r"raw 16-bit.*stream\(\)"):
+    with pytest.raises(AudioError, match=r'raw 16-bit.*format="pcm", sample_rate='):
         await read(tmp_path / name)
 
 

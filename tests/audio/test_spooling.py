@@ -1,4 +1,4 @@
-"""Pipes and standard input in place of a file: copied to their end, and read like one."""
+"""Pipes and standard input in place of a file: copied to their end, and read like a file."""
 
 import io
 import os
@@ -6,20 +6,19 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
 import anyio
-import anyio.lowlevel
+import anyio.from_thread
 import numpy as np
 import pytest
 import soundfile
 
 from paraformer_async.audio import spooling
-from paraformer_async.audio.blocking import Interruptible
 from paraformer_async.audio.files import open_audio
 from paraformer_async.errors import AudioError
 
@@ -30,6 +29,7 @@ pytestmark = [
 
 NOISE = np.random.default_rng(5).normal(0, 3000, 90_000).astype(np.int16)
 STDIN = Path("-")
+TEMPORARY_FILE = tempfile.TemporaryFile
 
 
 def encoded(samples: np.ndarray = NOISE) -> bytes:
@@ -237,10 +237,10 @@ class Held(io.BytesIO):
         super().__init__(data)
         self.is_released = threading.Event()
 
-    def read(self, size: int | None = -1) -> bytes:
+    def read1(self, size: int | None = -1) -> bytes:
         """Wait, and read."""
         assert self.is_released.wait(5)
-        return super().read(size)
+        return super().read1(size)
 
 
 async def test_standard_input_without_a_descriptor(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,21 +256,53 @@ async def test_standard_input_without_a_descriptor(monkeypatch: pytest.MonkeyPat
     await read_twice(STDIN, STDIN, release)
 
 
-async def test_a_copy_that_is_not_taken_is_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A copy that is complete in the step of the cancellation is deleted, too."""
+async def test_a_copy_that_is_not_taken_is_deleted(
+    fifo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copy on disk is deleted when the copying is canceled while the pipe is silent."""
+    monkeypatch.setattr(spooling, "_IN_MEMORY", 1000)
+    monkeypatch.setattr(spooling, "_BATCH", 1000)
+    written = anyio.Event()
 
-    async def read_and_wait(copier: Interruptible, _: object) -> AsyncIterator[bytes]:
-        for block in copier:
-            yield block
-        copier.close()
-        scope.cancel()
-        await anyio.lowlevel.checkpoint()
+    class Seen(spooling._Copy):
+        def write(self, blocks: list[bytes]) -> None:
+            super().write(blocks)
+            anyio.from_thread.run_sync(written.set)
 
-    monkeypatch.setattr(spooling, "read_in_thread", read_and_wait)
-    put_in_place_of_stdin(monkeypatch, io.BytesIO(encoded()))
-    with anyio.CancelScope() as scope:
-        await read(STDIN)
-    assert scope.cancelled_caught
+    monkeypatch.setattr(spooling, "_Copy", Seen)
+    with fifo.open("r+b", buffering=0) as pipe:
+        pipe.write(encoded(NOISE[:2000]))
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(read, fifo)
+            with anyio.fail_after(5):
+                await written.wait()
+            tasks.cancel_scope.cancel()
+
+
+async def test_little_audio_is_copied_to_memory(
+    fifo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Less than a mebibyte is not written to the disk."""
+    monkeypatch.delattr(tempfile, "TemporaryFile")
+    with write(fifo, encoded()):
+        assert np.array_equal(NOISE, await read(fifo))
+
+
+async def test_much_audio_is_copied_to_the_disk(
+    fifo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What exceeds the memory allowed for a copy moves to the disk, without a loss."""
+    made: list[object] = []
+
+    def make() -> object:
+        made.append(file := TEMPORARY_FILE())
+        return file
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", make)
+    loud = np.tile(NOISE, 8)
+    with write(fifo, encoded(loud)):
+        assert np.array_equal(loud, await read(fifo))
+    assert 1 == len(made)
 
 
 async def test_audio_without_an_end_is_refused(fifo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -285,6 +317,7 @@ async def test_a_full_disk_is_the_error_of_the_disk(
     fifo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When the copy cannot be written, that error comes out."""
+    monkeypatch.setattr(spooling, "_IN_MEMORY", 1000)
     monkeypatch.setattr(tempfile, "TemporaryFile", partial(open, "/dev/full", "w+b"))
     with write(fifo, encoded()), pytest.raises(OSError, match="No space left"):
         await read(fifo)

@@ -1,6 +1,5 @@
 """Use that cannot work ends at once, with an error of ours that says what to do."""
 
-import io
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,7 +8,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from paraformer_async import AsyncRecognizer, AudioError, InvalidOptionError, UsageError
+from paraformer_async import AsyncRecognizer, AudioError, UsageError
 from paraformer_async.testing import ScriptedServer, marked
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
@@ -90,14 +89,6 @@ async def test_a_header_where_samples_were_declared(is_pushed: bool) -> None:
         with pytest.raises(AudioError, match="begins as wav") as caught:
             await (push() if is_pushed else pull())
         assert 'format="wav"' in caught.value.hint
-
-
-async def test_audio_in_place_of_a_path() -> None:
-    """Audio in memory in place of a path is refused with a hint."""
-    async with opened() as recognizer:
-        for audio in (b"RIFF", io.BytesIO(b"RIFF")):
-            with pytest.raises(InvalidOptionError, match=r"stream\(audio"):
-                await recognizer.transcribe(audio)  # type: ignore[arg-type]
 
 
 async def test_duration_is_what_was_decoded(tmp_path: Path) -> None:

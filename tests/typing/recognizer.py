@@ -1,10 +1,14 @@
 """The door, as a program sees it. Checked for its types only, never run."""
 
+import io
+from array import array
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import assert_type
 
 from paraformer_async import (
     AsyncRecognizer,
+    AudioProbe,
     Overhead,
     PoolLimits,
     RecognitionResult,
@@ -14,6 +18,7 @@ from paraformer_async import (
     Transcript,
     Translation,
     Usage,
+    probe,
 )
 from paraformer_async.middleware import Heartbeat, LatencyMeter
 
@@ -35,6 +40,9 @@ async def a_file(recognizer: AsyncRecognizer) -> None:
     assert_type(transcript.text, str)
     assert_type(transcript.usage, Usage | None)
     assert_type(transcript.overhead, Overhead)
+    for audio in (b"RIFF", blocks(), microphone(), io.BytesIO(), Path("meeting.wav"), array("h")):
+        assert_type(await recognizer.transcribe(audio, sample_rate=16000), Transcript)
+        assert_type(await probe(audio, format="pcm", sample_rate=16000), AudioProbe)
 
 
 async def pulled(recognizer: AsyncRecognizer) -> None:

@@ -1,0 +1,80 @@
+"""What can be read like a file on disk without a copy: bytes in memory, and open files on disk."""
+
+import io
+import os
+from typing import IO, Any
+
+from paraformer_async.audio.descriptors import is_on_disk
+
+__all__ = ["as_seekable", "status_of"]
+
+
+class FileView(io.RawIOBase):
+    """
+    An open file on disk, from its position on.
+
+    Reading it neither moves the position of *file* nor is disturbed by who moves or closes it.
+
+    Attributes:
+        start: Where it begins in the file, in bytes.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        super().__init__()
+        self.start: int = file.tell()
+        self._descriptor = os.dup(file.fileno())
+        self._position = 0
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return True."""
+        return True
+
+    def fileno(self) -> int:
+        """Return the descriptor of the whole file."""
+        return self._descriptor
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Move to a position, which may be beyond the end."""
+        end = os.fstat(self._descriptor).st_size - self.start if whence == 2 else 0
+        self._position = max(0, (0, self._position, end)[whence] + offset)
+        return self._position
+
+    def readinto(self, buffer: Any, /) -> int:
+        """Fill *buffer*; return the number of bytes, which is 0 at the end."""
+        data = os.pread(self._descriptor, len(buffer), self.start + self._position)
+        buffer[: len(data)] = data
+        self._position += len(data)
+        return len(data)
+
+    def close(self) -> None:
+        """Close this view; the file stays open."""
+        if not self.closed:
+            os.close(self._descriptor)
+        super().close()
+
+
+def as_seekable(file: Any) -> IO[bytes] | None:
+    """Return what is left of *file* as a file of its own; `None` if that takes a copy."""
+    if type(file) is io.BytesIO:
+        data = file.getvalue()  # not a copy, until somebody writes to *file*
+        return io.BytesIO(data[file.tell() :] if file.tell() else data)
+    if is_on_disk(file) and hasattr(os, "pread"):  # not on Windows
+        view: Any = FileView(file)
+        return view  # type: ignore[no-any-return]
+    return None
+
+
+def status_of(file: IO[bytes]) -> tuple[int, int]:
+    """Return the size of *file* in bytes, and when it was changed; 0 for bytes in memory."""
+    if isinstance(file, io.BytesIO):
+        return len(file.getbuffer()), 0
+    status = os.fstat(file.fileno())
+    return max(0, status.st_size - getattr(file, "start", 0)), status.st_mtime_ns
