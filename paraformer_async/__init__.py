@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from paraformer_async.audio.probing import AudioProbe, probe
+    from paraformer_async.batch.outcomes import BatchOutcome, BatchProgress
+    from paraformer_async.batch.running import Batch
     from paraformer_async.errors import (
         AudioError,
         AudioLostError,
         AuthenticationError,
+        BatchStoppedError,
         ConnectError,
         ConnectionLostError,
         DeadlineError,
@@ -55,6 +58,10 @@ __all__ = [
     "AudioLostError",
     "AudioProbe",
     "AuthenticationError",
+    "Batch",
+    "BatchOutcome",
+    "BatchProgress",
+    "BatchStoppedError",
     "ConnectError",
     "ConnectionLostError",
     "DeadlineError",
@@ -90,6 +97,9 @@ _MODULES = {
     "AsyncRecognizer": "recognizer",
     "AudioGap": "results",
     "AudioProbe": "audio.probing",
+    "Batch": "batch.running",
+    "BatchOutcome": "batch.outcomes",
+    "BatchProgress": "batch.outcomes",
     "Latency": "results",
     "Overhead": "results",
     "PoolLimits": "options.policies",

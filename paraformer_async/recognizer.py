@@ -16,6 +16,9 @@ from paraformer_async._net.choose import TransportOption, factory_of, require_tr
 from paraformer_async.audio.files import open_audio
 from paraformer_async.audio.given import AnyAudio, Declared, declared
 from paraformer_async.audio.source import Source, chunks, taker
+from paraformer_async.batch.outcomes import BatchProgress
+from paraformer_async.batch.paths import AnyPath, Paths
+from paraformer_async.batch.running import Batch
 from paraformer_async.errors import InvalidOptionError
 from paraformer_async.finals import FinalSentences, FinalTranslations
 from paraformer_async.middleware import Heartbeat, LatencyMeter, Middleware, Stack
@@ -357,6 +360,63 @@ class AsyncRecognizer(Enterable):
             stream.usage,
             stream.overhead,
             translations.in_order,
+        )
+
+    def transcribe_many(
+        self,
+        paths: Paths,
+        *,
+        concurrency: int = 8,
+        ordered: bool = False,
+        on_progress: Callable[[BatchProgress], object] | None = None,
+        on_result: Callable[[AnyPath, RecognitionResult], object] | None = None,
+        **overrides: Unpack[Overrides],
+    ) -> Batch:
+        """
+        Transcribe any number of files, several at a time. One that fails does not stop the others.
+
+            async for outcome in recognizer.transcribe_many(paths, concurrency=20):
+                print(outcome.path, outcome.transcript or outcome.error)
+
+        Each file is transcribed as by `transcribe`; its error is in its outcome. Connections and
+        quota are those of the recognizer, which may be in use for others meanwhile. If the iterable
+        of the paths or *on_progress* raises, no further file is begun, the ones that were begun are
+        returned, and then the exception is raised.
+
+        Nothing is begun before the batch is entered or iterated. Leaving the loop or the `async
+        with` early ends it in bounded time, and so does cancellation.
+
+        Args:
+            paths: The files: an iterable of paths, async or not. An iterator that blocks, such as
+                `Path.rglob`, is read in a thread, a little ahead.
+            concurrency: Files that are transcribed at once, up to `PoolLimits.connections`.
+            ordered: Whether the outcomes are returned in the order of the paths, not as files are
+                done.
+            on_progress: Called when a file is done.
+            on_result: Called with the path and each result, including partial ones, of each file.
+            overrides: Options that differ for this batch.
+
+        Returns:
+            An async iterator of `BatchOutcome`, which is an async context manager, too. It raises
+            `BatchStoppedError` if no connection can be made for three consecutive files.
+
+        Raises:
+            InvalidOptionError: An option cannot work, or *paths* is a single path.
+            UsageError: The recognizer is not open.
+        """
+        client = self._opened()
+        client.require_open()
+        options, _ = self._of_file(overrides)
+        return Batch(
+            paths,
+            partial(self.transcribe, **overrides),
+            client,
+            concurrency=concurrency,
+            limit=self._limits.connections,
+            ordered=ordered,
+            on_progress=on_progress,
+            on_result=on_result,
+            close_timeout=options.timeouts.close,
         )
 
     @asynccontextmanager

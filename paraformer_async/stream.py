@@ -1,7 +1,6 @@
 """`RecognitionStream`: one recognition, as its user sees it."""
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, Self, Unpack
 
@@ -10,6 +9,7 @@ import anyio
 from paraformer_async import results
 from paraformer_async._client.entering import Enterable
 from paraformer_async._client.hub import Hub
+from paraformer_async._client.iteration import OwningIterator
 from paraformer_async._client.run import Run
 from paraformer_async.audio.source import Chunk
 from paraformer_async.errors import UsageError
@@ -187,7 +187,7 @@ class RecognitionStream(Enterable):
     def __aiter__(self) -> AsyncIterator[RecognitionResult]:
         """Return an iterator over the results. Raises `UsageError` if no audio can come."""
         self._begin_to_iterate()
-        return _Results(self._next, None if self._is_entered else self._run)
+        return OwningIterator(self._next, None if self._is_entered else self._run, "stream")
 
     async def __anext__(self) -> RecognitionResult:
         """Return the next result; a stream that was not entered goes on until it is closed."""
@@ -217,7 +217,7 @@ class RecognitionStream(Enterable):
 
     def _begin(self) -> None:
         if not self._is_begun:
-            self._hub.spawn(self._run)
+            self._hub.spawn(self._run.run)
             self._is_begun = True
 
     def _require_push(self) -> None:
@@ -246,32 +246,3 @@ class RecognitionStream(Enterable):
         failure = self._run.failure
         self._is_seen = self._is_seen or failure is not None
         return failure
-
-
-class _Results:
-    """
-    An iterator over a stream.
-
-    A loop that is left early drops its iterator, which ends the recognition, unless an `async with`
-    holds it.
-    """
-
-    def __init__(
-        self, next_result: Callable[[object], Awaitable[RecognitionResult]], owned: Run | None
-    ) -> None:
-        self._next_result = next_result
-        self._owned = owned
-        self._loop = asyncio.get_running_loop()
-
-    def __aiter__(self) -> Self:
-        return self
-
-    def __anext__(self) -> Awaitable[RecognitionResult]:
-        return self._next_result(self)
-
-    def __del__(self) -> None:
-        # May run in any thread, and after the event loop has ended.
-        run = self._owned
-        if run and not run.inbox.is_ended and not self._loop.is_closed():
-            reason = UsageError("the loop over the stream was left")
-            self._loop.call_soon_threadsafe(run.end, reason)

@@ -12,7 +12,7 @@ import anyio
 
 from paraformer_async.errors import UsageError
 
-__all__ = ["as_failure", "is_ours"]
+__all__ = ["as_failure", "is_ours", "undo_cancel"]
 
 
 def is_ours(error: BaseException) -> bool:
@@ -36,3 +36,10 @@ def as_failure(error: BaseException, whose: str) -> BaseException:
         return error
     failure.__cause__ = error
     return failure
+
+
+def undo_cancel(error: BaseException) -> None:
+    """Let the current task go on, if *error* is a cancellation by the user's code."""
+    task = asyncio.current_task()
+    while isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+        task.uncancel()

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Coroutine, Hashable
+from typing import Any
 from weakref import WeakValueDictionary
 
 import anyio
@@ -116,10 +117,10 @@ class Hub:
             slowdown = self._slowdowns[shared] = Slowdown(rate, time.monotonic)
         return slowdown
 
-    def spawn(self, run: Run) -> None:
-        """Start a recognition."""
+    def spawn(self, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run in the background, until `aclose` at the latest. It must not raise."""
         self.require_open()
-        self._supervisor.start_soon(run.run)
+        self._supervisor.start_soon(run)
 
     def require_open(self) -> None:
         """Raise `UsageError` after `aclose`, or in another event loop."""

@@ -115,6 +115,11 @@ class Run:
         """Ids of all tasks, the current one last; never empty."""
         return tuple(self.machine.request_ids) or (self._next_id,)
 
+    @property
+    def is_ended(self) -> bool:
+        """Whether no further results follow; unread ones can still be read."""
+        return self.inbox.is_ended
+
     async def run(self) -> None:
         """Recognize. Raise nothing but cancellation; `failure` is set to any other error."""
         try:

@@ -13,6 +13,8 @@ from typing import Any
 
 import anyio
 
+from paraformer_async._client.failing import undo_cancel
+
 __all__ = ["Supervisor"]
 
 
@@ -70,12 +72,10 @@ class Supervisor:
     async def _until_canceled(self, work: Coroutine[Any, Any, None]) -> None:
         try:
             await work
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as error:
             if self._tasks.cancel_scope.cancel_called:
                 raise
-            task = asyncio.current_task()
-            while task is not None and task.cancelling():
-                task.uncancel()
+            undo_cancel(error)
 
     async def _run(self) -> None:
         try:

@@ -10,15 +10,16 @@ import asyncio
 import sys
 import threading
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sized
 from contextlib import suppress
 from contextvars import copy_context
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import anyio
 
 __all__ = ["Interruptible", "read_in_thread"]
 
+_Chunk = TypeVar("_Chunk", bound=Sized)
 # Limits of what is read ahead; both apply.
 _READ_AHEAD = 128  # chunks
 _READ_AHEAD_BYTES = 1 << 18
@@ -45,8 +46,8 @@ class Interruptible(Protocol):
 
 
 async def read_in_thread(
-    iterator: Iterator[Any] | Interruptible, to_bytes: Callable[[Any], bytes]
-) -> AsyncGenerator[bytes, None]:
+    iterator: Iterator[Any] | Interruptible, convert: Callable[[Any], _Chunk]
+) -> AsyncGenerator[_Chunk, None]:
     """
     Yield what *iterator* yields, read in a dedicated thread; its exceptions propagate unchanged.
 
@@ -56,9 +57,9 @@ async def read_in_thread(
 
     Args:
         iterator: The source; read in a daemon thread with the context variables of the caller.
-        to_bytes: Converts each chunk, in the thread, before the source can reuse its buffer.
+        convert: Converts each chunk, in the thread, before the source can reuse its buffer.
     """
-    reader = _ThreadReader(iterator, to_bytes)
+    reader = _ThreadReader(iterator, convert)
     try:
         while batch := await reader.get():
             for chunk in batch:
@@ -67,14 +68,14 @@ async def read_in_thread(
         await reader.aclose()
 
 
-class _ThreadReader:
+class _ThreadReader(Generic[_Chunk]):
     """The reading thread, and the queue between it and the event loop."""
 
     def __init__(
-        self, iterator: Iterator[Any] | Interruptible, to_bytes: Callable[[Any], bytes]
+        self, iterator: Iterator[Any] | Interruptible, convert: Callable[[Any], _Chunk]
     ) -> None:
         self._iterator = iterator
-        self._to_bytes = to_bytes
+        self._convert = convert
         self._loop = asyncio.get_running_loop()
         self._chunks: deque[Any] = deque()
         self._got_bytes = self._handed_bytes = 0
@@ -90,7 +91,7 @@ class _ThreadReader:
         run = copy_context().run
         threading.Thread(target=run, args=arguments, name="audio source", daemon=True).start()
 
-    async def get(self) -> list[bytes]:
+    async def get(self) -> list[_Chunk]:
         """Return what is there; empty at the end. A canceled call takes nothing."""
         self._got_bytes += self._handed_bytes  # those of the last call have been used by now
         self._handed_bytes = 0
@@ -136,12 +137,12 @@ class _ThreadReader:
         self._call_in_loop(self._ended.set)
 
     def _read_all(self) -> None:
-        chunks, to_bytes = self._chunks, self._to_bytes
+        chunks, convert = self._chunks, self._convert
         put_bytes = 0
         for chunk in self._iterator:
             if self._must_stop():
                 return
-            data = to_bytes(chunk)
+            data = convert(chunk)
             chunks.append(data)
             put_bytes += len(data)
             if self._is_awaited:

@@ -6,6 +6,7 @@ Everything this library raises, as one tree.
     ├── MissingExtraError (ImportError)     an optional dependency is not installed
     ├── UsageError (RuntimeError)           the API was used out of order
     ├── AudioError (ValueError)             the audio cannot be used as it is
+    ├── BatchStoppedError                   many files: there is no connection for any of them
     └── ServiceError                        something went wrong on the way to or at the service
         ├── ConnectError                    no connection could be made
         │   └── HandshakeError              the service answered, but refused the WebSocket
@@ -29,6 +30,7 @@ Imports nothing else of this package.
 
 from paraformer_async.errors.base import (
     AudioError,
+    BatchStoppedError,
     InvalidOptionError,
     MissingExtraError,
     ParaformerError,
@@ -53,6 +55,7 @@ __all__ = [
     "AudioError",
     "AudioLostError",
     "AuthenticationError",
+    "BatchStoppedError",
     "ConnectError",
     "ConnectionLostError",
     "DeadlineError",

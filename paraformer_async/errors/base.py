@@ -6,6 +6,7 @@ Imports nothing of this package.
 
 __all__ = [
     "AudioError",
+    "BatchStoppedError",
     "InvalidOptionError",
     "MissingExtraError",
     "ParaformerError",
@@ -90,6 +91,35 @@ class UsageError(ParaformerError, RuntimeError):
 
 class AudioError(ParaformerError, ValueError):
     """The audio cannot be used as it is: unreadable, empty, or not what the model accepts."""
+
+
+class BatchStoppedError(ParaformerError):
+    """
+    A batch was given up early, because no connection could be made for several files in a row.
+
+    Its `__cause__` is the error of the last of them.
+
+    Attributes:
+        failures: How many consecutive files failed for that reason, each after all retries.
+        done: Files that were transcribed, restored ones included.
+        left: Files that were not, failed ones included; `None` if the number of paths is unknown.
+    """
+
+    def __init__(self, failures: int, done: int, left: int | None) -> None:
+        self.failures: int = failures
+        self.done: int = done
+        self.left: int | None = left
+        super().__init__(hint="with a checkpoint, the same call continues where this one stopped")
+
+    @property
+    def message(self) -> str:
+        """What happened, without the hint."""
+        of = "" if self.left is None else f", {self.left} are left"
+        reason = f": {self.__cause__}" if self.__cause__ else ""
+        return (
+            f"the batch was stopped, because no connection could be made for {self.failures}"
+            f" consecutive files; {self.done} files are done{of}{reason}"
+        )
 
 
 def _restored(

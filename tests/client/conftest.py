@@ -1,8 +1,9 @@
 """What the tests of the session share."""
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any
 
 import anyio
 import pytest
@@ -32,9 +33,9 @@ class HubStub:
     def __init__(self, tasks: TaskGroup) -> None:
         self._tasks = tasks
 
-    def spawn(self, run: Run) -> None:
+    def spawn(self, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Start a recognition."""
-        self._tasks.start_soon(run.run)
+        self._tasks.start_soon(run)
 
     def require_loop(self) -> None:
         """There is one loop only."""

@@ -11,6 +11,7 @@ from paraformer_async.errors import (
     AudioError,
     AudioLostError,
     AuthenticationError,
+    BatchStoppedError,
     ConnectError,
     ConnectionLostError,
     DeadlineError,
@@ -33,6 +34,7 @@ TREE: dict[type[BaseException], tuple[type[BaseException], ...]] = {
     MissingExtraError: (ParaformerError, ImportError),
     UsageError: (ParaformerError, RuntimeError),
     AudioError: (ParaformerError, ValueError),
+    BatchStoppedError: (ParaformerError,),
     ServiceError: (ParaformerError,),
     ConnectError: (ServiceError,),
     HandshakeError: (ConnectError,),
@@ -58,6 +60,14 @@ TEXTS: list[tuple[ParaformerError, str]] = [
         (
             "the command line needs packages that are not installed "
             '(pip install "paraformer-async[cli]")'
+        ),
+    ),
+    (
+        BatchStoppedError(3, 7, 93),
+        (
+            "the batch was stopped, because no connection could be made for 3 consecutive files; "
+            "7 files are done, 93 are left "
+            "(with a checkpoint, the same call continues where this one stopped)"
         ),
     ),
     (UsageError("cannot send after finish()"), "cannot send after finish()"),

@@ -3,12 +3,16 @@
 import io
 from array import array
 from collections.abc import AsyncIterator, Iterator
+from os import PathLike
 from pathlib import Path
 from typing import assert_type
 
 from paraformer_async import (
     AsyncRecognizer,
     AudioProbe,
+    Batch,
+    BatchOutcome,
+    BatchProgress,
     Overhead,
     PoolLimits,
     RecognitionResult,
@@ -43,6 +47,29 @@ async def a_file(recognizer: AsyncRecognizer) -> None:
     for audio in (b"RIFF", blocks(), microphone(), io.BytesIO(), Path("meeting.wav"), array("h")):
         assert_type(await recognizer.transcribe(audio, sample_rate=16000), Transcript)
         assert_type(await probe(audio, format="pcm", sample_rate=16000), AudioProbe)
+
+
+async def paths() -> AsyncIterator[Path]:
+    """Stand for a source of paths."""
+    yield Path("meeting.wav")
+
+
+async def many_files(recognizer: AsyncRecognizer) -> None:
+    """Many files become outcomes, in a loop or in a context."""
+
+    def report(progress: BatchProgress) -> None:
+        assert_type(progress.total, int | None)
+        assert_type(progress.latest, BatchOutcome)
+
+    async for outcome in recognizer.transcribe_many(["a.wav"], concurrency=2, on_progress=report):
+        assert_type(outcome, BatchOutcome)
+        assert_type(outcome.path, str | PathLike[str])
+        assert_type(outcome.transcript, Transcript | None)
+        assert_type(outcome.error, BaseException | None)
+        assert_type(outcome.real_time_factor, float | None)
+    async with recognizer.transcribe_many(paths(), language_hints=["zh"]) as batch:
+        assert_type(batch, Batch)
+        assert_type(await anext(batch), BatchOutcome)
 
 
 async def pulled(recognizer: AsyncRecognizer) -> None:
