@@ -454,7 +454,12 @@ class AsyncRecognizer(Enterable):
         return self._with(others), given
 
     def _open(
-        self, audio: Source | None, options: Options, *, frame_ms: int | None = None
+        self,
+        audio: Source | None,
+        options: Options,
+        *,
+        frame_ms: int | None = None,
+        first_id: str | None = None,
     ) -> RecognitionStream:
         client = self._opened()
         given = [_made(factory) for factory in options.middleware]
@@ -465,7 +470,11 @@ class AsyncRecognizer(Enterable):
         latency = LatencyMeter()
         source = None if audio is None else chunks(audio, taker(options.encoding))
         run = client.make_run(
-            options, Stack([*given, latency]), source, frame_ms=frame_ms or options.frame_ms
+            options,
+            Stack([*given, latency]),
+            source,
+            frame_ms=frame_ms or options.frame_ms,
+            first_id=first_id,
         )
         return RecognitionStream(run, latency, client)
 

@@ -17,11 +17,14 @@ from paraformer_async._net import contract
 ROOT = Path(__file__).parent.parent
 PUBLIC_MODULES = (
     "account",
+    "dashscope",
+    "dashscope.error",
     "errors",
     "middleware",
     "observing",
     "quota",
     "server",
+    "sync",
     "testing",
     "transports",
 )

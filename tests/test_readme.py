@@ -116,7 +116,9 @@ async def execute(program: str, **others: object) -> None:
         }
         | others
     )
-    result = FunctionType(code, names)()
+    is_blocking = "async" not in program.replace("paraformer_async", "") and "await" not in program
+    run = FunctionType(code, names)
+    result = await anyio.to_thread.run_sync(run) if is_blocking else run()
     if inspect.isawaitable(result):
         await result
     for name, test in list(names.items()):

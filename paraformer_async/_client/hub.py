@@ -87,7 +87,13 @@ class Hub:
         await self._supervisor.aclose()
 
     def make_run(
-        self, options: Options, stack: Stack, source: Chunks | None, *, frame_ms: int
+        self,
+        options: Options,
+        stack: Stack,
+        source: Chunks | None,
+        *,
+        frame_ms: int,
+        first_id: str | None = None,
     ) -> Run:
         """Return a new recognition that sends its audio in frames of *frame_ms*."""
         self.require_open()
@@ -106,6 +112,7 @@ class Hub:
             timer=self._timer,
             source=source,
             clock=time.monotonic,
+            first_id=first_id,
         )
 
     def _slowdown(self, account: int, options: Options) -> Slowdown:

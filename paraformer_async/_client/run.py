@@ -57,6 +57,7 @@ class Run:
         timer: Calls `ring` when a deadline has passed.
         source: The user's audio; `None` if the user calls `send`.
         clock: Seconds, monotonic.
+        first_id: Id of the first task; by default a new one.
 
     Attributes:
         machine: The recognition.
@@ -79,6 +80,7 @@ class Run:
         timer: Timer,
         source: Chunks | None,
         clock: Callable[[], float],
+        first_id: str | None = None,
     ) -> None:
         self.machine = machine
         self.inbox: Inbox = Inbox(self._note_unread)
@@ -106,7 +108,7 @@ class Run:
         self._write_error: ConnectionLostError | None = None  # of the current attempt
         self._has_finished_task = False  # in the current attempt
         self._key = Hidden()  # of the current connection
-        self._next_id = uuid.uuid4().hex
+        self._next_id = first_id or uuid.uuid4().hex
         self._is_over = False
         self._over = Signal()
 

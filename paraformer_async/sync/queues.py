@@ -32,10 +32,14 @@ class Inlet:
         self._waiter: asyncio.Future[None] | None = None
         self._is_closed = False
 
-    def put(self, item: object, size: int = 0) -> bool:
-        """Add *item*; wait while the queue is full. Return `False` if the queue is closed."""
+    def put(self, item: object, size: int = 0, *, wait: bool = True) -> bool:
+        """
+        Add *item*; return `False` if the queue is closed.
+
+        Waits while the queue is full, unless *wait* is not set.
+        """
         with self._changed:
-            if self._line or self._size >= self._limit:
+            if wait and (self._line or self._size >= self._limit):
                 self._wait_in_line()
             if self._is_closed:
                 return False

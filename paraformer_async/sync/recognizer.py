@@ -110,12 +110,28 @@ class Recognizer:
             UsageError: The recognizer is closed.
             InvalidOptionError: An option cannot work.
         """
+        encoding = overrides.get("encoding", self.options.encoding)
+        stream = self._open_stream(audio, overrides)
+        return BlockingStream(stream, encoding, has_source=audio is not None)
+
+    def _open_stream(
+        self, audio: Source | None, overrides: Overrides, request_id: str | None = None
+    ) -> RecognitionStream:
+        """
+        Return a stream of the async client, to be used in the loop of `PORTAL`; see `stream`.
+
+        Args:
+            audio: The source.
+            overrides: Options that differ.
+            request_id: Id of the first task; by default a new one.
+        """
 
         async def make() -> RecognitionStream:
-            return (await self._opened()).stream(audio, **overrides)
+            recognizer = await self._opened()
+            options = recognizer._with(overrides)  # noqa: SLF001 - both classes are one client
+            return recognizer._open(audio, options, first_id=request_id)  # noqa: SLF001
 
-        encoding = overrides.get("encoding", self.options.encoding)
-        return BlockingStream(PORTAL.run(make()), encoding, has_source=audio is not None)
+        return PORTAL.run(make())
 
     def transcribe(
         self,

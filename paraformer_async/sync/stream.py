@@ -290,8 +290,7 @@ class BlockingStream:
         finally:
             for item in self._inlet.close():
                 self._refuse(item)
-            self._outlet.end()
-            self._ended.set_result(None)
+            self._conclude()
 
     async def _exchange(self, stream: RecognitionStream) -> None:
         failure: BaseException | None = None
@@ -310,6 +309,11 @@ class BlockingStream:
     async def _read(self, stream: RecognitionStream) -> None:
         async for result in stream:
             await self._outlet.put(result)
+
+    def _conclude(self) -> None:
+        """Note that the recognition has ended, in the loop; all else is done."""
+        self._outlet.end()
+        self._ended.set_result(None)
 
     async def _feed(self, stream: RecognitionStream) -> None:
         while True:

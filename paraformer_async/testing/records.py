@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from paraformer_async._core.messages import RunTask
+from paraformer_async._core.messages import Resource, RunTask
 from paraformer_async.testing._flaws import is_task_id
 from paraformer_async.testing.faults import Fault, Refuse
 
@@ -19,6 +19,7 @@ class ReceivedTask:
         task_id: Its id.
         model: The model in run-task.
         parameters: The parameters in run-task.
+        resources: The resources in run-task: hot words of v1 models.
         inputs: The input in run-task, and in each continue-task.
         connection: Number of its connection, from 0; equal numbers mean a reused connection.
         has_finish: Whether finish-task was received.
@@ -28,6 +29,7 @@ class ReceivedTask:
         self.task_id = task_id
         self.model: str = request.model
         self.parameters: Mapping[str, Any] = request.parameters
+        self.resources: tuple[Resource, ...] = request.resources
         self.inputs: list[Mapping[str, Any]] = [request.input]
         self.connection = connection
         self.has_finish = False

@@ -1,0 +1,64 @@
+"""The settings of `paraformer_async.dashscope`, and the client that its recognitions share."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from paraformer_async.middleware import Heartbeat
+from paraformer_async.options.options import Overrides
+from paraformer_async.sync import Recognizer
+
+__all__ = ["RECOGNIZER", "access_of", "options_of"]
+
+RECOGNIZER = Recognizer()
+"""Opened with the first recognition of the process."""
+
+_PACKAGE = "paraformer_async.dashscope"
+_WITH_SILENCE = frozenset({"pcm", "wav"})
+# Arguments of the vendor's calls that are options here.
+_RENAMED = {"api_key": "api_key", "base_address": "endpoint", "headers": "headers"}
+# Arguments that concern the vendor's HTTP client; the time limits here are those of `Timeouts`.
+_WITHOUT_MEANING = frozenset({"request_timeout", "user_agent"})
+
+
+def access_of(api_key: str | None, address: str | None) -> dict[str, Any]:
+    """
+    Return the options that name the account: as given, or as set on the package.
+
+    Args:
+        api_key: The key of one call, which goes first.
+        address: Name of the attribute of the package with the address to use.
+    """
+    package = vars(sys.modules[_PACKAGE])
+    found: dict[str, Any] = {}
+    if key := api_key or package["api_key"] or _read(package["api_key_file_path"]):
+        found["api_key"] = key
+    if address and package[address]:
+        found["endpoint"] = package[address]
+    return found
+
+
+def options_of(params: Mapping[str, Any], **task: Any) -> Overrides:
+    """
+    Return the options of a recognition.
+
+    Args:
+        params: The further arguments of the calls, by the vendor's names.
+        task: Options of the task; those that are `None` are left out.
+    """
+    parameters = {name: value for name, value in params.items() if name not in _WITHOUT_MEANING}
+    options = access_of(parameters.pop("api_key", None), "base_websocket_api_url")
+    options |= vars(sys.modules[_PACKAGE])["options"]
+    options |= {ours: parameters.pop(name) for name, ours in _RENAMED.items() if name in parameters}
+    if "raw_input" in parameters:
+        options["input"] = parameters.pop("raw_input")
+    if parameters.get("heartbeat") and task["format"] in _WITH_SILENCE:
+        options["middleware"] = (*options.get("middleware", ()), Heartbeat)
+        del parameters["heartbeat"]
+    options |= {name: value for name, value in task.items() if value is not None}
+    return cast("Overrides", {"buffer": 60.0, **options, "parameters": parameters})
+
+
+def _read(path: str | None) -> str | None:
+    return Path(path).read_text(encoding="utf-8").strip() if path else None

@@ -1,0 +1,365 @@
+"""What the facade does otherwise than the vendor's SDK, on purpose; see docs/dashscope.md."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import paraformer_async.dashscope as facade
+from paraformer_async import InvalidOptionError, Reconnect, Timeouts
+from paraformer_async.dashscope import Recognition, RecognitionCallback, RecognitionResult
+from paraformer_async.dashscope.error import InvalidParameter
+from paraformer_async.testing import (
+    Drop,
+    FailTask,
+    NeverFinish,
+    NeverStart,
+    Refuse,
+    ScriptedServer,
+    marked,
+)
+from tests.sync.conftest import StartServer
+
+BOUND = 10.0
+
+
+class Notes(RecognitionCallback):
+    """Notes the marks of final results, and all other calls."""
+
+    def __init__(self) -> None:
+        self.marks: list[int] = []
+        self.calls: list[str] = []
+        self.error: RecognitionResult | None = None
+        self.is_closed = threading.Event()
+
+    def on_open(self) -> None:
+        """Note it."""
+        self.calls.append("open")
+
+    def on_event(self, result: RecognitionResult) -> None:
+        """Note the marks of final results."""
+        sentence = result.get_sentence()
+        if result.is_sentence_end(sentence):
+            self.marks += map(int, sentence["text"].split())
+
+    def on_complete(self) -> None:
+        """Note it."""
+        self.calls.append("complete")
+
+    def on_error(self, result: RecognitionResult) -> None:
+        """Note the failure."""
+        self.calls.append("error")
+        self.error = result
+
+    def on_close(self) -> None:
+        """Note it."""
+        self.calls.append("close")
+        self.is_closed.set()
+
+
+@pytest.fixture(autouse=True)
+def settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Use a key, and retry soon."""
+    monkeypatch.setattr(facade, "api_key", "any")
+    monkeypatch.setattr(
+        facade, "options", {"reconnect": Reconnect(backoff=lambda _: 0.01, busy=0.5)}
+    )
+
+
+def use(monkeypatch: pytest.MonkeyPatch, server: ScriptedServer) -> None:
+    """Let all recognitions use *server*."""
+    monkeypatch.setattr(facade, "base_websocket_api_url", server.url)
+
+
+def recognition(callback: RecognitionCallback | None = None, **params: Any) -> Recognition:
+    """Return a recognition of PCM."""
+    return Recognition("paraformer-realtime-v2", callback, "pcm", 16000, **params)
+
+
+def frames(ms: int) -> Iterator[bytes]:
+    """Yield marked audio in frames of 100 ms."""
+    audio = marked(ms)
+    yield from (audio[begin : begin + 3200] for begin in range(0, len(audio), 3200))
+
+
+def test_a_lost_connection(start_server: StartServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drops lose and repeat nothing, for streams and files, and times stay those of the audio."""
+    use(monkeypatch, start_server(faults=[Drop(after_ms=1500), Drop(after_ms=900)]))
+    notes = Notes()
+    stream = recognition(notes)
+    stream.start()
+    for frame in frames(4000):
+        stream.send_audio_frame(frame)
+    stream.stop()
+    assert notes.marks == list(range(200))
+    assert notes.calls == ["open", "complete", "close"]
+
+
+def test_a_lost_connection_of_a_file(
+    start_server: StartServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The file is read again; its sentences are complete, with the times of the file."""
+    use(monkeypatch, start_server(faults=[Drop(after_ms=1500), Drop(after_ms=900)]))
+    path = tmp_path / "marked.pcm"
+    path.write_bytes(marked(4000))
+    result = recognition().call(str(path))
+    sentences = result.get_sentence()
+    assert [int(mark) for one in sentences for mark in one["text"].split()] == list(range(200))
+    for one in sentences:
+        assert one["begin_time"] == pytest.approx(20 * int(one["text"].split()[0]), abs=40)
+        assert one["words"][0]["begin_time"] == one["begin_time"]
+
+
+@pytest.mark.parametrize("fault", [NeverStart(), NeverFinish()])
+def test_a_service_that_does_not_answer(
+    start_server: StartServer, monkeypatch: pytest.MonkeyPatch, fault: NeverStart | NeverFinish
+) -> None:
+    """`stop` returns all the same, after the time limits, with an error."""
+    use(monkeypatch, start_server(forever=fault))
+    brief = Timeouts(started=0.2, finish=0.2, close=0.2)
+    monkeypatch.setattr(facade, "options", {"timeouts": brief, "reconnect": None})
+    notes = Notes()
+    stream = recognition(notes)
+    stream.start()
+    stream.send_audio_frame(marked(1000))
+    stream.stop()
+    assert notes.calls == ["open", "error", "close"]
+    assert notes.error is not None
+    assert (notes.error.status_code, notes.error.code) == (-1, "Unknown")
+    assert "DeadlineError" in notes.error.message
+
+
+def test_a_refused_handshake_that_may_pass(
+    start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service that is overloaded is tried again; a refused key is not."""
+    use(monkeypatch, start_server(faults=[Refuse(503), None, Refuse(403)]))
+    notes = Notes()
+    stream = recognition(notes)
+    stream.start()
+    stream.send_audio_frame(marked(1000))
+    stream.stop()
+    assert notes.marks == list(range(50))
+
+
+def test_no_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service that is not there is an error of the recognition, as with the vendor's SDK."""
+    monkeypatch.setattr(facade, "base_websocket_api_url", "ws://127.0.0.1:1/")
+    monkeypatch.setattr(facade, "options", {"reconnect": None})
+    notes = Notes()
+    stream = recognition(notes)
+    stream.start()
+    assert notes.is_closed.wait(BOUND)
+    assert notes.error is not None
+    assert (notes.error.status_code, notes.error.code) == (-1, "ClientConnectorError")
+
+
+def test_no_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A missing key is an error of the recognition, not one that a thread prints; `call` raises."""
+    monkeypatch.setattr(facade, "api_key", None)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("DASHSCOPE_API_KEY", raising=False)
+    monkeypatch.delenv("DASHSCOPE_API_KEY_FILE_PATH", raising=False)
+    notes = Notes()
+    stream = recognition(notes)
+    stream.start()
+    assert notes.is_closed.wait(BOUND)
+    assert notes.error is not None
+    assert "DASHSCOPE_API_KEY" in notes.error.message
+    path = tmp_path / "marked.pcm"
+    path.write_bytes(marked(400))
+    with pytest.raises(InvalidOptionError, match="DASHSCOPE_API_KEY"):
+        recognition().call(str(path))
+
+
+@pytest.mark.parametrize("how", ["argument", "attribute", "file"])
+def test_the_key(
+    start_server: StartServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, how: str
+) -> None:
+    """The key is an argument, an attribute of the package, or in a file that one names."""
+    server = start_server()
+    use(monkeypatch, server)
+    path = tmp_path / "key"
+    path.write_text("sk-file\n", encoding="utf-8")
+    monkeypatch.setattr(facade, "api_key", None if how == "file" else "sk-attribute")
+    monkeypatch.setattr(facade, "api_key_file_path", str(path))
+    stream = recognition(Notes(), api_key="sk-argument" if how == "argument" else None)
+    stream.start()
+    stream.stop()
+    (headers,) = server.headers
+    assert headers["Authorization"].lower() == f"bearer sk-{how}"
+
+
+def test_a_callback_that_raises(start_server: StartServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exception of a callback is reported like that of a thread, and ends nothing."""
+    use(monkeypatch, start_server())
+    reported: list[Any] = []
+    monkeypatch.setattr(threading, "excepthook", reported.append)
+
+    class Failing(Notes):
+        def on_event(self, result: RecognitionResult) -> None:
+            super().on_event(result)
+            raise LookupError("mine")
+
+    notes = Failing()
+    stream = recognition(notes)
+    stream.start()
+    stream.send_audio_frame(marked(1000))
+    stream.stop()
+    assert notes.marks == list(range(50))
+    assert notes.calls == ["open", "complete", "close"]
+    assert {str(one.exc_value) for one in reported} == {"mine"}
+
+
+def test_calls_in_a_callback(start_server: StartServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A callback may send, stop and start; the vendor's SDK cannot join its own thread there."""
+    use(monkeypatch, start_server())
+    notes, later = Notes(), Notes()
+
+    class Stopping(Notes):
+        def on_event(self, result: RecognitionResult) -> None:
+            notes.on_event(result)
+            if not self.calls:
+                self.calls.append("stopping")
+                stream.send_audio_frame(marked(1000, first=50))
+                stream.stop()
+                stream.start()
+                stream.send_audio_frame(marked(400))
+                stream.stop()
+                later.on_close()
+
+        def on_open(self) -> None:
+            """Nothing."""
+
+        def on_close(self) -> None:
+            notes.on_close()
+
+    stream = recognition(Stopping())
+    stream.start()
+    stream.send_audio_frame(marked(1000))
+    assert later.is_closed.wait(BOUND)
+    assert notes.marks == [*range(100), *range(20)]
+    assert notes.calls == ["close", "close"]
+
+
+def test_started_again_in_on_error(
+    start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A recognition may be started again by the callback that receives its failure."""
+    use(monkeypatch, start_server(faults=[FailTask("InvalidParameter", "no", at="run-task")]))
+    notes = Notes()
+
+    class Again(Notes):
+        def on_error(self, result: RecognitionResult) -> None:
+            stream.start()
+            super().on_error(result)
+
+    stream = recognition(Again())
+    stream._callback.on_event = notes.on_event  # type: ignore[method-assign,union-attr]
+    stream.start()
+    deadline = time.monotonic() + BOUND
+    while not stream._callback.error:  # type: ignore[union-attr,attr-defined]
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    stream.send_audio_frame(marked(400))
+    stream.stop()
+    assert notes.marks == list(range(20))
+
+
+def test_delays_are_never_negative(
+    start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A delay that is not known is 0."""
+    use(monkeypatch, start_server())
+    stream = recognition(Notes())
+    for _ in range(2):
+        assert stream.get_first_package_delay() == stream.get_last_package_delay() == 0
+        stream.start()
+        stream.stop()
+        assert stream.get_first_package_delay() == 0
+        assert stream.get_last_package_delay() > 0
+        stream = recognition(Notes())
+
+
+def test_each_task_has_an_id_of_its_own(
+    start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An object that is started again does not use the id of its first task again."""
+    server = start_server()
+    use(monkeypatch, server)
+    stream = recognition(Notes())
+    ids = []
+    for _ in range(3):
+        stream.start()
+        stream.stop()
+        ids.append(stream.get_last_request_id())
+    assert ids == [task.task_id for task in server.received]
+    assert len(set(ids)) == 3
+    assert server.violations == []
+
+
+def test_a_result_as_text_and_as_a_dict() -> None:
+    """A result is shown as JSON, which the vendor's raises at, and its items are attributes."""
+    sentence = {"begin_time": 0, "end_time": 9, "text": "你好"}
+    usages = [{"end_time": 9, "usage": {"duration": 1}}]
+    result = RecognitionResult(request_id="1", output={"sentence": sentence}, usages=usages)
+    assert json.loads(str(result)) == {
+        "status_code": 200,
+        "request_id": "1",
+        "code": "",
+        "message": "",
+        "output": {"sentence": sentence},
+        "usage": {"duration": 1},
+    }
+    assert "你好" in str(result)
+    assert "你好" in repr(result)
+    assert result["output"] is result.output
+    result.message = "changed"
+    assert result["message"] == "changed"
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = result.nothing
+    assert not result.is_sentence_end({**sentence, "sentence_end": False})
+    assert not result.is_sentence_end(None)
+    assert RecognitionResult().get_sentence() is None
+
+
+def test_an_option_that_cannot_work() -> None:
+    """What can never work is raised by the call, before anything is sent; the object stays free."""
+    stream = recognition(Notes(), headers="none")
+    with pytest.raises(InvalidOptionError, match="headers"):
+        stream.start()
+    with pytest.raises(InvalidParameter, match="stopped"):
+        stream.stop()
+
+
+def test_names() -> None:
+    """The names are those of the vendor's package; what is not here says what to use."""
+    assert all(hasattr(facade, name) for name in facade.__all__)
+    assert {"Recognition", "RecognitionCallback", "RecognitionResult"} <= set(facade.__all__)
+    with pytest.raises(AttributeError, match="gummy"):
+        _ = facade.TranslationRecognizerRealtime
+    with pytest.raises(AttributeError, match="no attribute"):
+        _ = facade.Nothing
+
+
+def test_threads(start_server: StartServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any number of recognitions need one thread for the loop, and one for callbacks."""
+    use(monkeypatch, start_server())
+    warm = recognition(Notes())
+    warm.start()
+    warm.stop()
+    before = threading.active_count()
+    all_notes = [Notes() for _ in range(15)]
+    streams = [recognition(notes) for notes in all_notes]
+    for stream in streams:
+        stream.start()
+    for stream in streams:
+        stream.send_audio_frame(marked(400))
+    assert threading.active_count() == before
+    for stream in streams:
+        stream.stop()
+    assert all(notes.marks == list(range(20)) for notes in all_notes)
