@@ -16,8 +16,10 @@ from paraformer_async._net.choose import TransportOption, factory_of, require_tr
 from paraformer_async.audio.files import open_audio
 from paraformer_async.audio.given import AnyAudio, Declared, declared
 from paraformer_async.audio.source import Source, chunks, taker
+from paraformer_async.batch.checkpoint import Checkpoint
 from paraformer_async.batch.outcomes import BatchProgress
 from paraformer_async.batch.paths import AnyPath, Paths
+from paraformer_async.batch.records import options_that_matter
 from paraformer_async.batch.running import Batch
 from paraformer_async.errors import InvalidOptionError
 from paraformer_async.finals import FinalSentences, FinalTranslations
@@ -370,6 +372,8 @@ class AsyncRecognizer(Enterable):
         ordered: bool = False,
         on_progress: Callable[[BatchProgress], object] | None = None,
         on_result: Callable[[AnyPath, RecognitionResult], object] | None = None,
+        checkpoint: AnyPath | None = None,
+        skip_done: bool = False,
         **overrides: Unpack[Overrides],
     ) -> Batch:
         """
@@ -394,6 +398,12 @@ class AsyncRecognizer(Enterable):
                 done.
             on_progress: Called when a file is done.
             on_result: Called with the path and each result, including partial ones, of each file.
+            checkpoint: A file of JSON lines, to which the transcript of each file is added when it
+                is done; created if there is none. The same call with it continues where an earlier
+                one was stopped or killed: what is done is returned from there, and files that have
+                failed are tried again. A file is known by its path, size and time of change.
+            skip_done: Whether to pass over the files that earlier runs have done, instead of
+                returning their transcripts again.
             overrides: Options that differ for this batch.
 
         Returns:
@@ -401,12 +411,15 @@ class AsyncRecognizer(Enterable):
             `BatchStoppedError` if no connection can be made for three consecutive files.
 
         Raises:
-            InvalidOptionError: An option cannot work, or *paths* is a single path.
-            UsageError: The recognizer is not open.
+            InvalidOptionError: An option cannot work, or *paths* is a single path. Raised by the
+                iteration: the checkpoint is another kind of file, or was made with other options.
+            UsageError: The recognizer is not open. Raised by the iteration: another batch, perhaps
+                of another process, uses the checkpoint.
         """
         client = self._opened()
         client.require_open()
         options, _ = self._of_file(overrides)
+        matter = options_that_matter(options, overrides)
         return Batch(
             paths,
             partial(self.transcribe, **overrides),
@@ -416,6 +429,8 @@ class AsyncRecognizer(Enterable):
             ordered=ordered,
             on_progress=on_progress,
             on_result=on_result,
+            checkpoint=None if checkpoint is None else Checkpoint(checkpoint, matter),
+            skip_done=skip_done,
             close_timeout=options.timeouts.close,
         )
 

@@ -7,6 +7,7 @@ worker for it, and while not too much of what is done has been left unread.
 
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Generic, TypeVar
 
 import anyio
@@ -29,10 +30,13 @@ class Workers(Generic[_Item, _Done]):
 
     Args:
         items: The items; a generator is closed at the end.
-        work: Returns what has become of an item. It must raise nothing but cancellation.
+        work: Returns what has become of an item, or `None` if `next` is not to return anything for
+            it. It must raise nothing but cancellation.
         count: Items that are worked on at once.
         ahead: Items that may be taken from the source before they are returned by `next`.
         ordered: Whether to return them in the order of the items, not as they are done.
+        during: What is entered before the first item is taken, and left when all work has ended. If
+            that raises, it is the failure.
 
     Attributes:
         failure: Why it ended before the source did; `None` if it did not.
@@ -41,20 +45,24 @@ class Workers(Generic[_Item, _Done]):
     def __init__(
         self,
         items: AsyncIterator[_Item],
-        work: Callable[[_Item], Awaitable[_Done]],
+        work: Callable[[_Item], Awaitable[_Done | None]],
         *,
         count: int,
         ahead: int,
         ordered: bool,
+        during: AbstractAsyncContextManager[object] | None = None,
     ) -> None:
         self._items = items
         self._work = work
         self._count = count
         self._ahead = ahead
         self._ordered = ordered
+        self._during = during or nullcontext()
         self.failure: BaseException | None = None
         self._ready: deque[_Done] = deque()
-        self._early: dict[int, _Done] = {}  # by the place of the item; one before it is not done
+        self._early: dict[
+            int, _Done | None
+        ] = {}  # by the place of the item; one before it is not done
         self._taken = self._delivered = self._returned = 0
         self._takes_more = True
         self._is_ended = self._is_over = False
@@ -72,11 +80,10 @@ class Workers(Generic[_Item, _Done]):
         """Work until the source ends. Raise nothing but cancellation; `failure` is set instead."""
         try:
             try:
-                async with self._tasks as tasks:
-                    for _ in range(self._count):
-                        tasks.start_soon(self._serve)
-            finally:
-                await self._close_items()
+                async with self._during:
+                    await self._serve_all()
+            except Exception as error:  # noqa: BLE001 - raised by `next`
+                self.stop(error)
             self._is_ended = True
         finally:
             self.end(UsageError("the recognizer was closed while this batch was running"))
@@ -115,7 +122,8 @@ class Workers(Generic[_Item, _Done]):
         if not self._is_ended:
             self.stop(reason)
             self._is_ended = True
-            self._ready.extend(self._early[place] for place in sorted(self._early))
+            for place in sorted(self._early):
+                self._make_ready(self._early[place])
             self._tasks.cancel_scope.cancel()
             self._changed.notify()
 
@@ -123,6 +131,14 @@ class Workers(Generic[_Item, _Done]):
         """Wait until all tasks have ended. It must have been started."""
         while not self._is_over:
             await self._over.wait()
+
+    async def _serve_all(self) -> None:
+        try:
+            async with self._tasks as tasks:
+                for _ in range(self._count):
+                    tasks.start_soon(self._serve)
+        finally:
+            await self._close_items()
 
     async def _serve(self) -> None:
         """Work on one item after another."""
@@ -150,15 +166,22 @@ class Workers(Generic[_Item, _Done]):
                     self.stop(as_failure(error, "the source of the paths"))
         return None
 
-    def _deliver(self, place: int, done: _Done) -> None:
+    def _deliver(self, place: int, done: _Done | None) -> None:
         if not self._ordered or self._is_ended:
-            self._ready.append(done)
+            self._make_ready(done)
         else:
             self._early[place] = done
             while self._delivered in self._early:
-                self._ready.append(self._early.pop(self._delivered))
+                self._make_ready(self._early.pop(self._delivered))
                 self._delivered += 1
-        self._changed.notify()
+
+    def _make_ready(self, done: _Done | None) -> None:
+        if done is not None:
+            self._ready.append(done)
+            self._changed.notify()
+        else:
+            self._returned += 1
+            self._has_room.notify()
 
     async def _close_items(self) -> None:
         if isinstance(self._items, AsyncGenerator):

@@ -15,6 +15,7 @@ from paraformer_async._client.failing import as_failure, is_ours, undo_cancel
 from paraformer_async._client.hub import Hub
 from paraformer_async._client.iteration import OwningIterator
 from paraformer_async._client.workers import Workers
+from paraformer_async.batch.checkpoint import Checkpoint
 from paraformer_async.batch.network import FILES_WITHOUT_CONNECTION, ConnectFailures
 from paraformer_async.batch.outcomes import BatchOutcome, BatchProgress
 from paraformer_async.batch.paths import AnyPath, Paths, paths_in, require_path
@@ -72,6 +73,8 @@ class Batch(Enterable):
         ordered: bool,
         on_progress: Callable[[BatchProgress], object] | None,
         on_result: Callable[[AnyPath, RecognitionResult], object] | None,
+        checkpoint: Checkpoint | None,
+        skip_done: bool,
         close_timeout: float,
     ) -> None:
         require_count("concurrency", concurrency)
@@ -88,6 +91,8 @@ class Batch(Enterable):
         self._hub = hub
         self._on_progress = on_progress
         self._on_result = on_result
+        self._checkpoint = checkpoint
+        self._skip_done = skip_done
         self._close_timeout = close_timeout
         self._total = len(paths) if isinstance(paths, Sized) else None
         self._workers: Workers[AnyPath, BatchOutcome] = Workers(
@@ -96,6 +101,7 @@ class Batch(Enterable):
             count=concurrency,
             ahead=concurrency * (_AHEAD_IN_ORDER if ordered else _AHEAD),
             ordered=ordered,
+            during=checkpoint,
         )
         self._connect_failures = ConnectFailures()
         self._began_at = 0.0
@@ -146,11 +152,31 @@ class Batch(Enterable):
             self._is_begun = True
             self._began_at = time.monotonic()
 
-    async def _work(self, path: AnyPath) -> BatchOutcome:
+    async def _work(self, path: AnyPath) -> BatchOutcome | None:
+        """Return what has become of a file; `None` if it was done before, and is to be skipped."""
+        checkpoint = self._checkpoint
+        identity, before = await checkpoint.look_up(path) if checkpoint else (None, None)
+        if before is not None:
+            return self._restore(path, before)
         began = time.monotonic()
         transcript, error = await self._attempt(path)
         seconds = time.monotonic() - began
         outcome = BatchOutcome(path=path, transcript=transcript, error=error, seconds=seconds)
+        if checkpoint and identity is not None and transcript is not None:
+            try:
+                await checkpoint.add(identity, seconds, transcript)
+            except OSError as failure:
+                self._workers.stop(failure)
+        self._note(outcome)
+        return outcome
+
+    def _restore(self, path: AnyPath, transcript: Transcript) -> BatchOutcome | None:
+        """Return the outcome of a file that an earlier run has done."""
+        self._restored += 1
+        if self._skip_done:
+            self._done += 1
+            return None
+        outcome = BatchOutcome(path=path, transcript=transcript, is_restored=True)
         self._note(outcome)
         return outcome
 
@@ -187,7 +213,6 @@ class Batch(Enterable):
         """Count an outcome, report it, and stop the batch if there is no network."""
         self._done += 1
         self._failed += outcome.error is not None
-        self._restored += outcome.is_restored
         if outcome.transcript is not None and not outcome.is_restored:
             self._audio += outcome.transcript.duration
         if self._on_progress is not None:
