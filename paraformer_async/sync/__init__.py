@@ -10,7 +10,8 @@ All recognitions of a process run in one event loop, in one thread. Options, res
 those of `AsyncRecognizer`.
 """
 
+from paraformer_async.sync.batch import BlockingBatch
 from paraformer_async.sync.recognizer import Recognizer
 from paraformer_async.sync.stream import BlockingStream
 
-__all__ = ["BlockingStream", "Recognizer"]
+__all__ = ["BlockingBatch", "BlockingStream", "Recognizer"]

@@ -3,13 +3,16 @@
 import asyncio
 import os
 from collections.abc import Callable
-from os import PathLike
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Self, Unpack
 
 from paraformer_async._client.portal import PORTAL
 from paraformer_async._net.choose import TransportOption
+from paraformer_async.audio.given import AnyAudio
 from paraformer_async.audio.source import Source
+from paraformer_async.batch.outcomes import BatchProgress
+from paraformer_async.batch.paths import AnyPath, Paths
+from paraformer_async.batch.running import Batch
 from paraformer_async.errors import UsageError
 from paraformer_async.observing import Statistics
 from paraformer_async.options.options import Options, Overrides
@@ -18,6 +21,7 @@ from paraformer_async.quota import Quota
 from paraformer_async.recognizer import AsyncRecognizer
 from paraformer_async.results import RecognitionResult
 from paraformer_async.stream import RecognitionStream
+from paraformer_async.sync.batch import BlockingBatch
 from paraformer_async.sync.stream import BlockingStream
 from paraformer_async.transcript import Transcript
 
@@ -62,6 +66,7 @@ class Recognizer:
     def __init__(self, model: str | None = None, /, **options: Unpack[RecognizerOptions]) -> None:
         self._given = options if model is None else {**options, "model": model}
         self._recognizer = AsyncRecognizer(**self._given)
+        self._made_in = os.getpid()
         self._process = 0  # in which it is open
         self._opening = asyncio.Lock()
         self._is_closed = False
@@ -135,16 +140,17 @@ class Recognizer:
 
     def transcribe(
         self,
-        path: str | PathLike[str],
+        audio: AnyAudio,
         *,
         on_result: Callable[[RecognitionResult], object] | None = None,
         **overrides: Unpack[Overrides],
     ) -> Transcript:
         """
-        Recognize an audio or video file; see `AsyncRecognizer.transcribe`.
+        Recognize an audio or video file, or what else contains audio from start to end.
 
         Args:
-            path: The file; `-` for standard input.
+            audio: The path of a file, bytes, an open file, and more; see
+                `AsyncRecognizer.transcribe`.
             on_result: Called with each result, in this thread, to show progress.
             overrides: Options that differ for this recognition.
 
@@ -161,7 +167,7 @@ class Recognizer:
             put = results.put if on_result else None
             try:
                 recognizer = await self._opened()
-                return await recognizer.transcribe(path, on_result=put, **overrides)
+                return await recognizer.transcribe(audio, on_result=put, **overrides)
             finally:
                 results.put(None)
 
@@ -171,6 +177,47 @@ class Recognizer:
                     on_result(result)
 
         return PORTAL.run(transcribe(), call_on_results)
+
+    def transcribe_many(
+        self,
+        paths: Paths,
+        *,
+        concurrency: int = 8,
+        ordered: bool = False,
+        on_progress: Callable[[BatchProgress], object] | None = None,
+        on_result: Callable[[AnyPath, RecognitionResult], object] | None = None,
+        **overrides: Unpack[Overrides],
+    ) -> BlockingBatch:
+        """
+        Transcribe any number of files, several at a time; see `AsyncRecognizer.transcribe_many`.
+
+        Args:
+            paths: The files.
+            concurrency: Files that are transcribed at once.
+            ordered: Whether the outcomes are returned in the order of the paths.
+            on_progress: Called when a file is done, in the thread of the event loop.
+            on_result: Called with the path and each result of each file, in the same thread.
+            overrides: Options that differ for this batch.
+
+        Returns:
+            An iterator of `BatchOutcome`, which is a context manager, too.
+
+        Raises:
+            InvalidOptionError: An option cannot work, or *paths* is a single path.
+            UsageError: The recognizer is closed.
+        """
+
+        async def make() -> Batch:
+            return (await self._opened()).transcribe_many(
+                paths,
+                concurrency=concurrency,
+                ordered=ordered,
+                on_progress=on_progress,
+                on_result=on_result,
+                **overrides,
+            )
+
+        return BlockingBatch(PORTAL.run(make()))
 
     def close(self) -> None:
         """End all recognitions and close all connections, in bounded time."""
@@ -192,9 +239,10 @@ class Recognizer:
     async def _opened(self) -> AsyncRecognizer:
         """Return the recognizer of this process, open; in the loop."""
         self._require_open()
+        if self._made_in != os.getpid():  # that of the parent belongs to another loop
+            self._made_in = os.getpid()
+            self._recognizer, self._opening = AsyncRecognizer(**self._given), asyncio.Lock()
         if self._process != os.getpid():
-            if self._process:  # that of the parent belongs to another loop
-                self._recognizer, self._opening = AsyncRecognizer(**self._given), asyncio.Lock()
             async with self._opening:
                 if self._process != os.getpid():
                     await self._recognizer.__aenter__()

@@ -1,11 +1,10 @@
 """`BlockingStream`: one recognition, for code without an event loop."""
 
 import asyncio
-import os
-from collections.abc import Callable, Coroutine, Generator, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Any, NoReturn, Self, Unpack
+from typing import Any, NoReturn, Unpack
 
 import anyio
 
@@ -16,19 +15,16 @@ from paraformer_async.errors import UsageError
 from paraformer_async.options.options import Overrides
 from paraformer_async.results import Latency, Overhead, RecognitionResult, Usage
 from paraformer_async.stream import RecognitionStream
-from paraformer_async.sync.queues import END, Inlet, Outlet
+from paraformer_async.sync.queues import Inlet
+from paraformer_async.sync.serving import Served
 
 __all__ = ["BlockingStream"]
 
-# What waits on its way into the loop, in bytes, and on its way out, in results; the recognition has
-# buffers of its own.
+# What waits on its way into the loop, in bytes; the recognition has a buffer of its own.
 _BYTES = 1 << 15
-_RESULTS = 16
-# Seconds that closing may take beyond what the recognition itself allows for.
-_CLOSING = 10.0
 
 
-class BlockingStream:
+class BlockingStream(Served[RecognitionResult]):
     """
     One recognition: an iterator of results, and a context manager.
 
@@ -55,18 +51,12 @@ class BlockingStream:
     def __init__(
         self, stream: RecognitionStream, encoding: str | None, *, has_source: bool
     ) -> None:
+        super().__init__("stream", "stream()")
         self._stream = stream
         self._has_source = has_source
         self._take = taker(encoding)
-        self._process = os.getpid()
         self._inlet = Inlet(PORTAL.loop, _BYTES)
-        self._outlet = Outlet(PORTAL.loop, _RESULTS)
-        self._ended: Future[None] = Future()
-        self._task: asyncio.Task[Any] | None = None
-        self._is_begun = self._is_closing = self._is_finished = False
-        self._failure: BaseException | None = None
-        self._is_seen = False
-        self._is_entered = False
+        self._is_finished = False
 
     @property
     def request_id(self) -> str:
@@ -92,23 +82,6 @@ class BlockingStream:
     def overhead(self) -> Overhead:
         """Audio that was sent, and is billed, in addition to your own: repetitions and silence."""
         return self._stream.overhead
-
-    def __enter__(self) -> Self:
-        """Open the stream. Raises `UsageError` if it has been open before."""
-        if self._is_begun:
-            raise UsageError(
-                "this stream has been entered before", hint="each recognition needs a new stream()"
-            )
-        self._begin()
-        self._is_entered = True
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        """End the recognition; raise its failure if that has not been raised yet."""
-        failure = self._failure
-        self.close()
-        if failure is not None and not self._is_seen and exception[0] is None:
-            raise failure
 
     def send(self, audio: Chunk) -> None:
         """
@@ -165,75 +138,14 @@ class BlockingStream:
             self._is_finished = True
             self._call(RecognitionStream.finish)
 
-    def receive(self, timeout: float | None = None) -> RecognitionResult | None:
-        """
-        Return the next result; `None` when all have been returned.
-
-        Args:
-            timeout: Seconds to wait; `None` for as long as the recognition lasts.
-
-        Raises:
-            TimeoutError: There was no result in time; the recognition goes on.
-            UsageError: The stream was not entered.
-            ParaformerError: The recognition has failed.
-        """
-        self._require_begun()
-        result = self._outlet.get(timeout)
-        if result is not END:
-            return result  # type: ignore[no-any-return]
-        if self._failure is not None:
-            self._is_seen = True
-            raise self._failure
-        return None
-
     def __iter__(self) -> Iterator[RecognitionResult]:
         """Return an iterator over the results; without `with`, it owns the recognition."""
-        if self._is_entered:
-            return self
-        if not self._has_source:
+        if not self._has_source and not self._is_entered:
             raise UsageError(
                 "this stream has no source, and was not entered to send audio to it",
                 hint="stream(audio), or: with recognizer.stream() as stream: …",
             )
-        self._begin()
-        return self._owned()
-
-    def __next__(self) -> RecognitionResult:
-        """Return the next result, as `receive` does."""
-        result = self.receive()
-        if result is None:
-            raise StopIteration
-        return result
-
-    def close(self) -> None:
-        """End the recognition now, and wait, in bounded time, until it has ended."""
-        if not self._is_begun or self._process != os.getpid():
-            return
-        self._cancel()
-        if not PORTAL.is_here:  # where the garbage collector may run
-            with suppress(TimeoutError):
-                self._ended.result(_CLOSING)
-
-    def _owned(self) -> Generator[RecognitionResult, None, None]:
-        try:
-            yield from iter(self.receive, None)
-        finally:
-            self._cancel()
-
-    def _begin(self) -> None:
-        if not self._is_begun:
-            self._is_begun = True
-            PORTAL.start(self._serve())
-
-    def _cancel(self) -> None:
-        if not self._ended.done():
-            with suppress(RuntimeError):  # the loop is closed: the process is about to end
-                PORTAL.loop.call_soon_threadsafe(self._cancel_task)
-
-    def _cancel_task(self) -> None:
-        self._is_closing = True
-        if self._task is not None:
-            self._task.cancel()
+        return super().__iter__()
 
     def _call(self, call: Callable[[RecognitionStream], Coroutine[Any, Any, None]]) -> None:
         """Call a method of the stream, after all audio that was sent before."""
@@ -247,15 +159,6 @@ class BlockingStream:
             done.cancel()
             self._is_seen = self._is_seen or error is self._failure
             raise
-
-    def _require_begun(self) -> None:
-        if self._process != os.getpid():
-            raise UsageError(
-                "this stream belongs to the process that has forked this one",
-                hint="open streams after the fork",
-            )
-        if not self._is_begun:
-            raise UsageError("the stream is not open", hint="with recognizer.stream() as stream: …")
 
     def _require_push(self) -> None:
         if self._has_source:
@@ -271,26 +174,12 @@ class BlockingStream:
             raise self._failure
         raise UsageError(reason)
 
-    async def _serve(self) -> None:
-        """Run the recognition; in the loop."""
-        try:
-            self._task = asyncio.current_task()
-            if self._is_closing:  # before the task had begun
-                self._cancel_task()
-            async with self._stream as stream:
-                if self._has_source:
-                    await self._read(stream)
-                else:
-                    await self._exchange(stream)
-        except asyncio.CancelledError:
-            self._failure = UsageError("the stream was closed before the recognition was done")
-            raise
-        except BaseException as error:  # noqa: BLE001 - raised in the threads of the user
-            self._failure = error
-        finally:
-            for item in self._inlet.close():
-                self._refuse(item)
-            self._conclude()
+    async def _run(self) -> None:
+        async with self._stream as stream:
+            if self._has_source:
+                await self._read(stream)
+            else:
+                await self._exchange(stream)
 
     async def _exchange(self, stream: RecognitionStream) -> None:
         failure: BaseException | None = None
@@ -311,9 +200,9 @@ class BlockingStream:
             await self._outlet.put(result)
 
     def _conclude(self) -> None:
-        """Note that the recognition has ended, in the loop; all else is done."""
-        self._outlet.end()
-        self._ended.set_result(None)
+        for item in self._inlet.close():
+            self._refuse(item)
+        super()._conclude()
 
     async def _feed(self, stream: RecognitionStream) -> None:
         while True:
@@ -323,6 +212,8 @@ class BlockingStream:
                     await stream.send(item)
                 continue
             call, done = item
+            if done.cancelled():  # the wait was interrupted
+                continue
             try:
                 await call(stream)
             except asyncio.CancelledError:

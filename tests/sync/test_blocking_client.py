@@ -24,9 +24,10 @@ from paraformer_async import (
     Timeouts,
     UsageError,
 )
+from paraformer_async.batch import Batch
 from paraformer_async.options.options import Options
 from paraformer_async.server import LocalServer
-from paraformer_async.sync import BlockingStream, Recognizer
+from paraformer_async.sync import BlockingBatch, BlockingStream, Recognizer
 from paraformer_async.sync.recognizer import RecognizerOptions
 from paraformer_async.testing import (
     Drop,
@@ -306,7 +307,7 @@ def test_closing_wakes_all_that_wait(start_server: StartServer) -> None:
             thread.join(BOUND)
             assert not thread.is_alive()
         assert [str(outcomes.get_nowait()) for _ in threads] == [
-            "the stream was closed before the recognition was done"
+            "the stream was closed before it was done"
         ] * 2
 
 
@@ -361,6 +362,34 @@ def test_an_exception_of_a_callback(local_server: LocalServer) -> None:
         assert recognizer.statistics().recognitions == 0
 
 
+def test_many_files(local_server: LocalServer) -> None:
+    """Files are transcribed several at a time; one that fails spoils nothing; a loop may end."""
+    paths = [AUDIO / "goforward.wav", "missing.wav", *[AUDIO / "goforward.wav"] * 6]
+    done: list[int] = []
+    with Recognizer(endpoint=local_server.url, api_key="any") as recognizer:
+        outcomes = list(
+            recognizer.transcribe_many(
+                paths,
+                ordered=True,
+                concurrency=4,
+                on_progress=lambda progress: done.append(progress.done),
+            )
+        )
+        assert [outcome.path for outcome in outcomes] == paths
+        assert [type(outcome.error) for outcome in outcomes].count(FileNotFoundError) == 1
+        assert done == list(range(1, 9))
+        for outcome in recognizer.transcribe_many(paths):
+            assert outcome.path in paths
+            break
+        gc.collect()
+        with recognizer.transcribe_many(paths) as batch:
+            assert batch.receive(timeout=BOUND) is not None
+        deadline = time.monotonic() + BOUND
+        while recognizer.statistics().recognitions:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
 def test_unread_results_hold_nothing_up(start_server: StartServer) -> None:
     """Results that are not read at once are all there later."""
     server = start_server()
@@ -382,7 +411,7 @@ def test_all_options_are_taken() -> None:
 
 @pytest.mark.parametrize(
     ("asynchronous", "blocking"),
-    [(AsyncRecognizer, Recognizer), (RecognitionStream, BlockingStream)],
+    [(AsyncRecognizer, Recognizer), (RecognitionStream, BlockingStream), (Batch, BlockingBatch)],
 )
 def test_methods_are_the_same(asynchronous: type, blocking: type) -> None:
     """What the async client can do, the blocking one can do, too."""

@@ -1,0 +1,159 @@
+"""What runs in the event loop, and returns one thing after another to threads."""
+
+import asyncio
+import os
+from collections.abc import Generator, Iterator
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import Any, Generic, Self, TypeVar
+
+from paraformer_async._client.portal import PORTAL
+from paraformer_async.errors import UsageError
+from paraformer_async.sync.queues import END, Outlet
+
+__all__ = ["Served"]
+
+T = TypeVar("T")
+
+# What waits on its way out of the loop; what runs there has buffers of its own.
+_LIMIT = 16
+# Seconds that closing may take beyond what is running allows for.
+_CLOSING = 10.0
+
+
+class Served(Generic[T]):
+    """
+    An iterator and a context manager, in any thread, over what a coroutine passes on in the loop.
+
+    Args:
+        name: What it is, in errors.
+        maker: The call that makes another one, in errors.
+    """
+
+    def __init__(self, name: str, maker: str) -> None:
+        self._name = name
+        self._maker = maker
+        self._process = os.getpid()
+        self._outlet = Outlet(PORTAL.loop, _LIMIT)
+        self._ended: Future[None] = Future()
+        self._task: asyncio.Task[Any] | None = None
+        self._is_begun = self._is_entered = self._is_closing = False
+        self._failure: BaseException | None = None
+        self._is_seen = False
+
+    def __enter__(self) -> Self:
+        """Begin. Raises `UsageError` if it has begun before."""
+        if self._is_begun:
+            raise UsageError(
+                f"this {self._name} has been entered before",
+                hint=f"each needs a new {self._maker}",
+            )
+        self._begin()
+        self._is_entered = True
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """End it; raise its failure if that has not been raised yet."""
+        failure = self._failure
+        self.close()
+        if failure is not None and not self._is_seen and exception[0] is None:
+            raise failure
+
+    def __iter__(self) -> Iterator[T]:
+        """Return an iterator; without `with`, leaving its loop ends what is running."""
+        if self._is_entered:
+            return self
+        self._begin()
+        return self._owned()
+
+    def __next__(self) -> T:
+        """Return what `receive` returns, until it returns `None`."""
+        received = self.receive()
+        if received is None:
+            raise StopIteration
+        return received
+
+    def receive(self, timeout: float | None = None) -> T | None:
+        """
+        Return the next one; `None` when all have been returned.
+
+        Args:
+            timeout: Seconds to wait; `None` for as long as it takes.
+
+        Raises:
+            TimeoutError: There was none in time; what is running goes on.
+            UsageError: It has not begun.
+            ParaformerError: What was running has failed.
+        """
+        self._require_begun()
+        received: Any = self._outlet.get(timeout)
+        if received is not END:
+            return received  # type: ignore[no-any-return]
+        if self._failure is not None:
+            self._is_seen = True
+            raise self._failure
+        return None
+
+    def close(self) -> None:
+        """End it now, and wait, in bounded time, until it has ended."""
+        if not self._is_begun or self._process != os.getpid():
+            return
+        self._cancel()
+        if not PORTAL.is_here:  # where the garbage collector may run
+            with suppress(TimeoutError):
+                self._ended.result(_CLOSING)
+
+    async def _run(self) -> None:
+        """Do the work, and put what comes into the outlet; in the loop."""
+        raise NotImplementedError
+
+    def _conclude(self) -> None:
+        """Note that the work has ended; in the loop."""
+        self._outlet.end()
+        self._ended.set_result(None)
+
+    async def _serve(self) -> None:
+        try:
+            self._task = asyncio.current_task()
+            if self._is_closing:  # before the task had begun
+                self._cancel_task()
+            await self._run()
+        except asyncio.CancelledError:
+            self._failure = UsageError(f"the {self._name} was closed before it was done")
+            raise
+        except BaseException as error:  # noqa: BLE001 - raised in the threads of the user
+            self._failure = error
+        finally:
+            self._conclude()
+
+    def _begin(self) -> None:
+        if not self._is_begun:
+            self._is_begun = True
+            PORTAL.start(self._serve())
+
+    def _owned(self) -> Generator[T, None, None]:
+        try:
+            yield from iter(self.receive, None)
+        finally:
+            self._cancel()
+
+    def _cancel(self) -> None:
+        if not self._ended.done():
+            with suppress(RuntimeError):  # the loop is closed: the process is about to end
+                PORTAL.loop.call_soon_threadsafe(self._cancel_task)
+
+    def _cancel_task(self) -> None:
+        self._is_closing = True
+        if self._task is not None:
+            self._task.cancel()
+
+    def _require_begun(self) -> None:
+        if self._process != os.getpid():
+            raise UsageError(
+                f"this {self._name} belongs to the process that has forked this one",
+                hint=f"call {self._maker} after the fork",
+            )
+        if not self._is_begun:
+            raise UsageError(
+                f"the {self._name} is not open", hint=f"with recognizer.{self._maker} as …"
+            )
