@@ -9,7 +9,7 @@ import msgspec
 __all__ = ["Jsonable"]
 
 
-class Jsonable(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+class Jsonable(msgspec.Struct, frozen=True, gc=False):
     """
     A result that is plain data in one call.
 

@@ -544,3 +544,13 @@ def test_arbitrary_fields(
         task_id, read = decode_event(event(name, payload, **header))
         assert isinstance(task_id, str)
         assert name == name_of(read)
+
+
+def test_a_result_has_all_documented_fields() -> None:
+    """A sentence is sent with all fields of the documentation, as programs read them without get."""
+    sent = json.loads(encode(ResultGenerated(Sentence(words=(Word(),))), task_id=T))
+    sentence = sent["payload"]["output"]["sentence"]
+    documented = {"begin_time": 0, "end_time": None, "text": "", "heartbeat": False}
+    assert documented == {name: sentence[name] for name in documented}
+    word = {"begin_time": 0, "end_time": 0, "text": "", "punctuation": ""}
+    assert word == {name: sentence["words"][0][name] for name in word}
