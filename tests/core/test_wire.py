@@ -547,7 +547,7 @@ def test_arbitrary_fields(
 
 
 def test_a_result_has_all_documented_fields() -> None:
-    """A sentence is sent with all fields of the documentation, as programs read them without get."""
+    """A sentence is sent with all documented fields: programs read them without `get`."""
     sent = json.loads(encode(ResultGenerated(Sentence(words=(Word(),))), task_id=T))
     sentence = sent["payload"]["output"]["sentence"]
     documented = {"begin_time": 0, "end_time": None, "text": "", "heartbeat": False}
