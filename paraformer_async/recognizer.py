@@ -1,6 +1,7 @@
 """`AsyncRecognizer`, the client of the service."""
 
 import inspect
+import logging
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -13,6 +14,7 @@ from paraformer_async._client.hub import Hub, not_open
 from paraformer_async._client.quota import require_quota
 from paraformer_async._core.framing import FILE_FRAME_MS, FRAME_MS
 from paraformer_async._net.choose import TransportOption, factory_of, require_transport
+from paraformer_async.audio.decoded import Decoding, missing_extra
 from paraformer_async.audio.files import open_audio
 from paraformer_async.audio.given import AnyAudio, Declared, declared
 from paraformer_async.audio.source import Source, chunks, taker
@@ -21,7 +23,7 @@ from paraformer_async.batch.outcomes import BatchProgress
 from paraformer_async.batch.paths import AnyPath, Paths
 from paraformer_async.batch.records import options_that_matter
 from paraformer_async.batch.running import Batch
-from paraformer_async.errors import InvalidOptionError
+from paraformer_async.errors import InvalidOptionError, MissingExtraError
 from paraformer_async.finals import FinalSentences, FinalTranslations
 from paraformer_async.middleware import Heartbeat, LatencyMeter, Middleware, Stack
 from paraformer_async.observing import Observer, Statistics
@@ -47,6 +49,8 @@ if TYPE_CHECKING:
     from aiohttp import BaseConnector
 
 __all__ = ["AsyncRecognizer"]
+
+_log = logging.getLogger("paraformer_async")
 
 
 class AsyncRecognizer(Enterable):
@@ -176,6 +180,7 @@ class AsyncRecognizer(Enterable):
         quota: Quota | None = None,
         # Behavior
         encoding: str | None = None,
+        passthrough: bool = False,
         middleware: Sequence[Callable[[], Middleware]] = (),
         reconnect: Reconnect | None = Reconnect(),
         rollover: Rollover | None = None,
@@ -217,6 +222,7 @@ class AsyncRecognizer(Enterable):
             proxy=proxy,
             ssl=ssl,
             encoding=encoding,
+            passthrough=passthrough,
             middleware=middleware,
             reconnect=reconnect,
             rollover=rollover,
@@ -484,12 +490,16 @@ class AsyncRecognizer(Enterable):
             given.append(Heartbeat())
         latency = LatencyMeter()
         source = None if audio is None else chunks(audio, taker(options.encoding))
+        decoding = _decoding(options)
+        if decoding is not None:
+            options = replace(options, format="pcm")
         run = client.make_run(
             options,
             Stack([*given, latency]),
             source,
             frame_ms=frame_ms or options.frame_ms,
             first_id=first_id,
+            decoding=decoding,
         )
         return RecognitionStream(run, latency, client)
 
@@ -497,6 +507,23 @@ class AsyncRecognizer(Enterable):
         if self._client is None:
             raise not_open()
         return self._client
+
+
+def _decoding(options: Options) -> Decoding | None:
+    """Return how a compressed stream is decoded on the way in; `None` if it is not."""
+    if not options.is_decoded:
+        return None
+    extra = missing_extra(options.format)
+    if not extra:
+        return Decoding(options.format, options.sample_rate)
+    if options.heartbeat:
+        raise MissingExtraError(f"heartbeat in a stream of {options.format}", extra)
+    _log.info(
+        "the stream of %s is sent as with passthrough=True: decoding it needs the extra %s",
+        options.format,
+        extra,
+    )
+    return None
 
 
 def _made(factory: Callable[[], Middleware]) -> Middleware:

@@ -18,6 +18,7 @@ from paraformer_async._net.contract import TransportFactory
 from paraformer_async._net.dialer import Dialer
 from paraformer_async._net.identity import account_of
 from paraformer_async._net.pool import Pool
+from paraformer_async.audio.decoded import Decoding
 from paraformer_async.audio.source import Chunks
 from paraformer_async.errors import UsageError
 from paraformer_async.middleware import Stack
@@ -94,6 +95,7 @@ class Hub:
         *,
         frame_ms: int,
         first_id: str | None = None,
+        decoding: Decoding | None = None,
     ) -> Run:
         """Return a new recognition that sends its audio in frames of *frame_ms*."""
         self.require_open()
@@ -111,6 +113,7 @@ class Hub:
             slowdown=self._slowdown(account, options),
             timer=self._timer,
             source=source,
+            decoding=decoding,
             clock=time.monotonic,
             first_id=first_id,
         )

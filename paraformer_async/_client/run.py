@@ -20,16 +20,19 @@ import anyio
 
 from paraformer_async._client.failing import as_failure, is_ours
 from paraformer_async._client.inbox import Inbox, Signal
+from paraformer_async._client.inlet import Inlet
 from paraformer_async._client.quota import QuotaPlace
 from paraformer_async._client.reporter import Reporter
 from paraformer_async._client.sender import Sender
 from paraformer_async._client.slowdown import Slowdown, Turn
 from paraformer_async._client.timer import Timer
-from paraformer_async._core.protocol import Phase
+from paraformer_async._core.outgoing import COMPRESSED_BYTES_PER_SECOND
+from paraformer_async._core.protocol import ENDS, Phase
 from paraformer_async._core.recognition import Recognition
 from paraformer_async._core.verdict import Again, Over, Verdict
 from paraformer_async._net.pool import Pool, PooledConnection
 from paraformer_async._net.redaction import Hidden
+from paraformer_async.audio.decoded import Decoding
 from paraformer_async.audio.source import Chunks
 from paraformer_async.errors import ConnectionLostError, ServiceError, UsageError
 from paraformer_async.observing import AttemptStarted, Connected, PoolWaited, QuotaWaited
@@ -56,6 +59,7 @@ class Run:
         slowdown: Where attempts wait while the service throttles.
         timer: Calls `ring` when a deadline has passed.
         source: The user's audio; `None` if the user calls `send`.
+        decoding: How it is decoded on the way in; `None` for PCM, and for what is sent as it is.
         clock: Seconds, monotonic.
         first_id: Id of the first task; by default a new one.
 
@@ -79,6 +83,7 @@ class Run:
         slowdown: Slowdown,
         timer: Timer,
         source: Chunks | None,
+        decoding: Decoding | None = None,
         clock: Callable[[], float],
         first_id: str | None = None,
     ) -> None:
@@ -102,6 +107,8 @@ class Run:
         self.sender: Sender = Sender(
             machine, options, owner=self, reporter=self._reporter, timer=timer, clock=clock
         )
+        if decoding is not None:
+            self._source = decoding.of(source or self._inlet(options), self.sender.take)
         self._tasks: TaskGroup | None = None  # while it runs
         self._scope: anyio.CancelScope | None = None  # of the current attempt
         self._broken: BaseException | None = None  # what ended the current attempt
@@ -158,7 +165,13 @@ class Run:
             if self._tasks is not None:
                 self._tasks.cancel_scope.cancel()
         self.inbox.end()
-        self.sender.turns.pass_on()
+        self.sender.pass_on()
+
+    def _inlet(self, options: Options) -> Chunks:
+        """Return what the user sends, as a source."""
+        limit = max(1, int(options.buffer * COMPRESSED_BYTES_PER_SECOND))
+        self.sender.inlet = inlet = Inlet(limit, lambda: self.machine.phase in ENDS)
+        return Chunks(inlet.items())
 
     # The connection.
 
@@ -356,7 +369,7 @@ class Run:
     def _note_unread(self, are_too_many: bool) -> None:
         """Accept no audio while too many results are unread."""
         self.machine.is_paused = are_too_many
-        self.sender.turns.pass_on()
+        self.sender.pass_on()
 
     def writable(self) -> None:
         """Continue to write; see `Receiver`."""

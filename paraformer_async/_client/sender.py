@@ -21,6 +21,7 @@ from msgspec.structs import replace
 
 from paraformer_async._client.failing import as_failure, is_ours
 from paraformer_async._client.inbox import Signal
+from paraformer_async._client.inlet import Inlet, Marker
 from paraformer_async._client.reporter import Reporter
 from paraformer_async._client.timer import Timer, Watched
 from paraformer_async._client.turns import Turns
@@ -29,7 +30,12 @@ from paraformer_async._core.recognition import BATCH, Recognition
 from paraformer_async.audio.companding import expander
 from paraformer_async.audio.heading import Heading
 from paraformer_async.audio.source import Chunks, taker
-from paraformer_async.errors import AudioError, ConnectionLostError, InvalidOptionError
+from paraformer_async.errors import (
+    AudioError,
+    ConnectionLostError,
+    InvalidOptionError,
+    UsageError,
+)
 from paraformer_async.options.options import CHANGEABLE, CHANGEABLE_IN_TASK, Options, Overrides
 
 if TYPE_CHECKING:
@@ -74,6 +80,7 @@ class Sender:
     Attributes:
         transport: The current connection, while a task may be sent to it.
         turns: The calls that wait.
+        inlet: Where `send` leaves audio that is decoded before it is taken; `None` for none.
         take: Returns a chunk of the user as bytes, or raises.
     """
 
@@ -89,6 +96,7 @@ class Sender:
     ) -> None:
         self.transport: Transport | None = None
         self.turns: Turns = Turns(self._lets_pass)
+        self.inlet: Inlet | None = None
         self._machine = machine
         self._owner = owner
         self._reporter = reporter
@@ -114,6 +122,10 @@ class Sender:
         Raises:
             UsageError: The audio or the recognition has ended.
         """
+        if self.inlet is not None:
+            self._require_input("send")
+            await self.inlet.put(chunk)
+            return
         if self.turns.waiting or self._machine.is_full:
             await self.turns.wait()
         try:
@@ -122,12 +134,15 @@ class Sender:
             self.turns.pass_on()
 
     async def finish(self) -> None:
-        """Mark the end of the audio, after all waiting calls of `send`."""
-        await self._mark(self._machine.finish)
+        """Marker the end of the audio, after all waiting calls of `send`."""
+        if self.inlet is not None:
+            await self.inlet.end()
+        else:
+            await self._mark(self._machine.finish)
 
     async def flush_task(self) -> None:
         """End the task here; the next one continues with the same options."""
-        await self._mark(self._machine.flush)
+        await self._put(self._machine.flush, "flush")
 
     async def update(self, overrides: Overrides) -> None:
         """
@@ -142,7 +157,7 @@ class Sender:
                     name, "cannot change within a stream", hint="begin another stream for it"
                 )
         replace(self._options, **overrides)  # refuses what can never work before it waits
-        await self._mark(partial(self._mark_update, overrides))
+        await self._put(partial(self._mark_update, overrides), "update")
 
     def _mark_update(self, overrides: Overrides, now: float) -> None:
         options = replace(self._options, **overrides)
@@ -151,13 +166,28 @@ class Sender:
         change(options, now)
         self._options = options
 
-    async def _mark(self, mark: Callable[[float], None]) -> None:
+    def _require_input(self, what: str) -> None:
+        """Raise as the machine does: it receives this only when it was decoded."""
+        if self._machine.phase in ENDS or (self.inlet and self.inlet.is_ended):
+            raise UsageError(f"cannot {what} after finish(), or after the end")
+
+    async def _put(self, mark: Marker, what: str) -> None:
+        if self.inlet is None:
+            await self._mark(mark)
+        else:
+            self._require_input(what)
+            await self.inlet.put(mark)
+
+    async def _mark(self, mark: Marker) -> None:
         if self.turns.waiting:
             await self.turns.wait()
         try:
             now = self._clock()
             mark(now)
             self.flush(now)
+        except AudioError as error:
+            self._owner.end(error)
+            raise
         finally:
             self.turns.pass_on()
 
@@ -167,7 +197,11 @@ class Sender:
         if self._expand is not None:
             chunk = self._expand(chunk)
         now = self._clock()
-        self._machine.send(chunk, now)
+        try:
+            self._machine.send(chunk, now)
+        except AudioError as error:
+            self._owner.end(error)
+            raise
         if self._is_flush_due:
             return
         if now - self._flushed_at < _BURST:  # send a burst together
@@ -214,6 +248,9 @@ class Sender:
         unsent = machine.waiting
         async with aclosing(source):
             async for given in source:
+                if type(given) is not bytes and callable(given):
+                    await self._mark(given)
+                    continue
                 chunk = given if type(given) is bytes else self.take(given)
                 if self.turns.waiting or machine.is_paused or (unsent and machine.is_full):
                     await self.turns.wait()
@@ -224,7 +261,13 @@ class Sender:
                 if taken % _TURN == 0:
                     await asyncio.sleep(0)
         if self._rewind_to is None:  # otherwise the source has ended in the step of the rewind
-            await self.finish()
+            await self._mark(self._machine.finish)
+
+    def pass_on(self) -> None:
+        """Wake the calls that wait, as far as there is room."""
+        self.turns.pass_on()
+        if self.inlet is not None:
+            self.inlet.turns.pass_on()
 
     def rewind(self, position: int) -> None:
         """Read the source again from *position*, in bytes that were sent."""

@@ -6,6 +6,7 @@ from enum import Enum
 from typing import TypeAlias
 
 from paraformer_async._core.framing import SAMPLE_WIDTH, Framer, Splitter
+from paraformer_async._core.packets import PacketFramer, Packets
 from paraformer_async._core.wav import WavHeader
 from paraformer_async.options.options import Options
 
@@ -48,7 +49,7 @@ class NewInput:
         self.options = options
 
 
-Item: TypeAlias = Frame | Mark | Seam | NewInput
+Item: TypeAlias = Frame | Packets | Mark | Seam | NewInput
 
 
 class AudioBuffer:
@@ -73,7 +74,9 @@ class AudioBuffer:
         has_timer: Whether the items include `Mark.TIMER`.
     """
 
-    def __init__(self, framer: Framer | Splitter, limit: int, *, is_wav: bool = False) -> None:
+    def __init__(
+        self, framer: Framer | PacketFramer | Splitter, limit: int, *, is_wav: bool = False
+    ) -> None:
         self._framer = framer
         self.limit: int = limit
         self.items: deque[Item] = deque()
@@ -112,7 +115,7 @@ class AudioBuffer:
         self._framer.align(align)
         return samples
 
-    def _append(self, frame: Frame) -> None:
+    def _append(self, frame: Frame | Packets) -> None:
         self.items.append(frame)
         self.size += len(frame)
 

@@ -13,9 +13,16 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
 
-__all__ = ["Data", "Gap", "Gaps", "between"]
+from paraformer_async._core.packets import Packets
 
-Data: TypeAlias = bytes | memoryview
+__all__ = ["Data", "Gap", "Gaps", "between", "cut"]
+
+Data: TypeAlias = bytes | memoryview | Packets
+
+
+def cut(data: Data, begin: int, end: int | None = None) -> Data:
+    """Return a part of *data*, without copying it."""
+    return (data if isinstance(data, Packets) else memoryview(data))[begin:end]
 
 
 def between(begin: int, end: int, pieces: Iterable[Data], at: int) -> Iterator[Data]:
@@ -25,7 +32,7 @@ def between(begin: int, end: int, pieces: Iterable[Data], at: int) -> Iterator[D
         if begin <= at and after <= end:
             yield piece
         elif begin < after and at < end:
-            yield memoryview(piece)[max(0, begin - at) : end - at]
+            yield cut(piece, max(0, begin - at), end - at)
         elif at >= end:
             return
         at = after

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterator
 
-from paraformer_async._core.gaps import Data, between
+from paraformer_async._core.gaps import Data, between, cut
 from paraformer_async._core.messages import Audio
 
 __all__ = ["Kept"]
@@ -42,7 +42,7 @@ class Kept:
                 continue
             end = begin + len(first.data)
             if end > position:
-                pieces.appendleft(Audio(memoryview(first.data)[position - begin :]))
+                pieces.appendleft(Audio(cut(first.data, position - begin)))
                 end = position
             begin = end
         self.size -= begin - self.begin

@@ -10,9 +10,13 @@ nothing, a later begin passes over no sentence that is still open, and no time t
 beyond the user's audio.
 """
 
+from typing import cast
+
 from paraformer_async._core.coverage import Coverage, Span
 from paraformer_async._core.framing import SAMPLE_WIDTH
+from paraformer_async._core.gaps import Data, cut
 from paraformer_async._core.messages import Audio
+from paraformer_async._core.packets import Packets
 from paraformer_async._core.timeline import Timeline, end_of
 from paraformer_async._core.wav import WavHeader
 from paraformer_async.results import Overhead, Sentence, Translation
@@ -29,7 +33,7 @@ class Ledger(Coverage):
 
     Args:
         bytes_per_second: Of the audio; `None` for compressed audio, whose bytes cannot be converted
-            to time: it is not kept, and no silence is injected into it.
+            to time: until `measure`, it is not kept, and no silence is injected into it.
         keep: Seconds of audio that are kept at most; 0 to keep none.
         is_wav: Whether the audio begins with a WAV header. The header has no duration, and each new
             task receives it again.
@@ -128,6 +132,10 @@ class Ledger(Coverage):
         spans = (Span(round(begin / scale), round(end / scale)) for begin, end in self._lost())
         return tuple(span for span in spans if span.begin_time < span.end_time)
 
+    def measure(self, bytes_per_second: int, block: int) -> None:
+        """Set the rate of audio whose packets have *block* bytes; it was not known before."""
+        self._use(bytes_per_second, block)
+
     def record(self, audio: Audio) -> None:
         """Enter audio that is being sent."""
         size = len(audio.data)
@@ -176,9 +184,9 @@ class Ledger(Coverage):
             self.record(audio)
             return [audio]
         beyond = max(0, self.size + len(audio.data) - self._front)
-        data = memoryview(audio.data)
+        data = audio.data
         again: list[Audio] = []
-        for part in self._fill(data[: len(data) - beyond]):
+        for part in self._fill(cut(data, 0, len(data) - beyond)):
             self._timeline.jump(self._sent, part.begin)
             self._sent += part.end - part.begin
             self._replayed += part.end - part.begin
@@ -186,7 +194,7 @@ class Ledger(Coverage):
         if self.size == self._front:
             self._timeline.jump(self._sent, self._front)
         if beyond:
-            again += self.reread(Audio(data[len(data) - beyond :]))
+            again += self.reread(Audio(cut(data, len(data) - beyond)))
         return again
 
     def settle(self, sentence: Sentence, *, is_final: bool) -> Sentence:
@@ -271,9 +279,12 @@ class Ledger(Coverage):
         self._sent = 0
         for gap in self._gaps.in_order:
             timeline.jump(self._sent, gap.begin)
+            again += self._lead(gap.pieces[0], timeline)
             again += map(Audio, gap.pieces)
             self._sent += gap.end - gap.begin
         timeline.jump(self._sent, self.size if self._unread.gaps else self._kept.begin)
+        if self._kept.pieces:
+            again += self._lead(self._kept.pieces[0].data, timeline)
         for audio in self._kept.pieces:
             if audio.injected:
                 timeline.inject(self._sent, len(audio.data))
@@ -288,6 +299,15 @@ class Ledger(Coverage):
         if audio is not self._header_again:
             self._replayed += len(audio.data)
 
+    def _lead(self, data: Data, timeline: Timeline) -> list[Audio]:
+        """Return the silence that must precede audio that follows other audio than before."""
+        lead = data.lead if isinstance(data, Packets) else None
+        if lead is None:
+            return []
+        timeline.inject(self._sent, len(lead))
+        self._sent += len(lead)
+        return [Audio(lead, injected=True)]
+
     def _enter(self, sentence: Sentence, timeline: Timeline) -> None:
         """Enter what a final covers, in positions of the user's audio."""
         end = min(int(timeline.position(end_of(sentence), is_end=True)), self.size)
@@ -301,10 +321,11 @@ class Ledger(Coverage):
             timeline.forget_before(min(self._gaps.begin(begin), begin, oldest))
 
     def _without_header(self, header: WavHeader, audio: Audio) -> Audio:
-        data = header.feed(audio.data)
+        given = cast("bytes | memoryview", audio.data)  # packets are of no WAV stream
+        data = header.feed(given)
         if self._timeline is None and header.is_complete:
             self._use(header.bytes_per_second, header.block_align or SAMPLE_WIDTH)
-        return audio if data is audio.data else Audio(data)
+        return audio if data is given else Audio(data)
 
     def _use(self, bytes_per_second: int, align: int) -> None:
         self._bytes_per_ms = bytes_per_second / 1000

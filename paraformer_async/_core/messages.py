@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from msgspec import Struct
 
+from paraformer_async._core.packets.packet import Packets
 from paraformer_async.results import Sentence, Translation, Usage
 
 __all__ = [
@@ -58,11 +59,11 @@ class Audio(Struct, frozen=True, gc=False):
     Client: audio of the running task, a binary frame.
 
     Attributes:
-        data: The audio, in the task's format.
+        data: The audio, in the task's format; `Packets` if it is compressed, and can be resumed.
         injected: Whether middleware added it, so that it is not the user's audio.
     """
 
-    data: bytes | memoryview
+    data: bytes | memoryview | Packets
     injected: bool = False
 
 

@@ -7,6 +7,7 @@ After a reconnection, unsettled audio is sent again from the replay queue. Audio
 real time is held back while more is unsettled than is kept.
 """
 
+import logging
 from collections import deque
 from collections.abc import Iterable
 from math import inf
@@ -19,22 +20,31 @@ from paraformer_async._core.messages import Audio, Command, ContinueTask, Finish
 from paraformer_async._core.middleware import Stack, passed, through
 from paraformer_async._core.opening import Opening
 from paraformer_async._core.pace import Pace
+from paraformer_async._core.packets import Cutter, PacketFramer, Packets, cutter_of, joiner_of
 from paraformer_async._core.protocol import ClientProtocol, Phase
 from paraformer_async._core.rollover import Rollovers
-from paraformer_async.errors import UsageError
+from paraformer_async.errors import AudioError, UsageError
 from paraformer_async.options.options import Options
 from paraformer_async.options.service import UNCOMPRESSED
 
-__all__ = ["BATCH", "Outgoing"]
+__all__ = ["BATCH", "COMPRESSED_BYTES_PER_SECOND", "Outgoing"]
 
 _RUNNING = Phase.RUNNING  # an attribute of an enum costs a lookup for each frame
 # Frames that are sent at once; in between, the caller checks how much is unsent.
 BATCH = 16
 # The buffer for compressed audio is bounded as if a second had this many bytes (128 kbit/s).
-_COMPRESSED_BYTES_PER_SECOND = 16_000
+COMPRESSED_BYTES_PER_SECOND = 16_000
 # After the end of the audio, the service may go on sending for this many times `Timeouts.finish`,
 # plus this many times the duration of the unsettled audio.
 _RENEWALS, _SLOWEST = 10, 4
+
+_logger = logging.getLogger("paraformer_async.protocol")
+
+
+def _framer(options: Options, frame_ms: int) -> Framer | PacketFramer | Splitter:
+    if options.format in UNCOMPRESSED:
+        return Framer(options.sample_rate, frame_ms)
+    return PacketFramer(cutter_of(options.format)) if options.is_cut else Splitter()
 
 
 class Outgoing:
@@ -55,9 +65,12 @@ class Outgoing:
         self._options = options
         self._stack = stack
         self._protocol = ClientProtocol(Phase.NEW)
+        self._framer = _framer(options, frame_ms)
+        self._cutter = self._framer.cutter if isinstance(self._framer, PacketFramer) else None
+        self._joiner = joiner_of(self._cutter) if self._cutter else None
         self._buffer: AudioBuffer = AudioBuffer(
-            Framer(options.sample_rate, frame_ms) if is_raw else Splitter(),
-            limit=max(1, int(options.buffer * (rate or _COMPRESSED_BYTES_PER_SECOND))),
+            self._framer,
+            limit=max(1, int(options.buffer * (rate or COMPRESSED_BYTES_PER_SECOND))),
             is_wav=options.format == "wav",
         )
         self._ledger = Ledger(
@@ -93,7 +106,13 @@ class Outgoing:
         return not self.is_paused and self._buffer.has_room
 
     def send(self, chunk: bytes, now: float) -> None:
-        """Accept audio, even if `is_full`. Raises `UsageError` after `finish` or the end."""
+        """
+        Accept audio, even if `is_full`.
+
+        Raises:
+            UsageError: It is after `finish` or the end.
+            AudioError: The audio is not of the declared format.
+        """
         buffer, size = self._buffer, len(chunk)
         if buffer.is_ended:
             raise self._ended("send")
@@ -101,7 +120,11 @@ class Outgoing:
             buffer.items.append(chunk)
             buffer.size += size
         else:
+            before = buffer.size
             buffer.add(chunk)
+            if self._cutter is not None:
+                size = buffer.size - before
+                self._measure(self._cutter)
             if buffer.header is not None:
                 self._pace.use(buffer.header.bytes_per_second)
             self._tail_due = now + self._patience if buffer.rest else inf
@@ -138,8 +161,15 @@ class Outgoing:
         self._buffer.items.append(NewInput(options))
 
     def finish(self, now: float) -> None:
-        """Mark the end of the audio. May be called twice."""
+        """
+        Mark the end of the audio. May be called twice.
+
+        Raises:
+            AudioError: There was no audio of the declared format.
+        """
         del now
+        if self._cutter is not None and not self._buffer.is_ended:
+            self._check_end(self._cutter)
         self._buffer.mark_end()
 
     def data_to_send(self, now: float) -> list[OutgoingFrame]:
@@ -283,6 +313,8 @@ class Outgoing:
     def _put_first(self, frames: list[OutgoingFrame], now: float) -> None:
         """Put what precedes new audio: run-task, or what the task must receive again."""
         if self._protocol.phase is Phase.IDLE:
+            if self._joiner is not None:
+                self._joiner.begin()
             self._put(self._run_task(now), frames, now)
         if self._protocol.phase is _RUNNING:
             self._put_replay(frames, now)
@@ -290,7 +322,7 @@ class Outgoing:
     def _put_replay(self, frames: list[OutgoingFrame], now: float) -> None:
         while self._replay and len(frames) < BATCH:
             command = self._replay.popleft()
-            frames.append(self._protocol.send(command))
+            frames.append(self._framed(command))
             if isinstance(command, Audio):
                 self._ledger.replayed(command)
             else:  # what ends the task
@@ -321,15 +353,52 @@ class Outgoing:
         if audio.injected and header is not None:
             if not self._ledger.has_header:
                 return  # silence here would be read as the header
-            if not any(audio.data):
+            if not any(bytes(audio.data)):
                 ms = len(audio.data) * 1000 // bytes_per_second(self._options.sample_rate)
                 audio = Audio(header.silence(ms), injected=True)
-        frames += map(self._protocol.send, self._ledger.reread(audio))
+        frames += map(self._framed, self._ledger.reread(audio))
+
+    def _measure(self, cutter: Cutter) -> None:
+        """Measure compressed audio once its first packet was found."""
+        framer = self._framer
+        if isinstance(framer, PacketFramer) and framer.block and self._ledger.given is None:
+            rate = bytes_per_second(cutter.rate)
+            self._buffer.limit = max(1, int(self._options.buffer * rate))
+            self._pace.use(rate)
+            self._ledger.measure(rate, framer.block)
+
+    def _check_end(self, cutter: Cutter) -> None:
+        """Log what was left out of compressed audio; raise if that was all of it."""
+        format, left_out = self._options.format, cutter.skipped + len(cutter.rest)
+        if left_out and self._ledger.given is None:
+            raise AudioError(
+                f"the stream was declared as {format} and has no whole packet of it: "
+                f"{left_out} bytes were received"
+            )
+        if left_out:
+            _logger.warning(
+                "%d bytes of the %s stream are left out: they are no whole packet", left_out, format
+            )
+
+    def _framed(self, command: Command) -> OutgoingFrame:
+        """Return what is sent for a command that takes part in the running task."""
+        if self._joiner is not None and isinstance(command, Audio):
+            data = command.data
+            command = Audio(self._joiner.join(data) if isinstance(data, Packets) else data)
+        return self._protocol.send(command)
+
+    def _put_packets(self, packets: Packets, frames: list[OutgoingFrame], now: float) -> None:
+        self._buffer.size -= len(packets)
+        if self._ledger.is_fresh and (lead := packets.lead):
+            self._put_audio(Audio(lead, injected=True), frames)
+        self._put(self._stack.outgoing(Audio(packets), now), frames, now)
 
     def _put_mark(
-        self, mark: Mark | Seam | NewInput, frames: list[OutgoingFrame], now: float
+        self, mark: Packets | Mark | Seam | NewInput, frames: list[OutgoingFrame], now: float
     ) -> None:
-        if isinstance(mark, NewInput):
+        if isinstance(mark, Packets):
+            self._put_packets(mark, frames, now)
+        elif isinstance(mark, NewInput):
             self._opening.options = mark.options
             command = ContinueTask(mark.options.task_input())
             self._put(self._stack.outgoing(command, now), frames, now)

@@ -35,6 +35,7 @@ from paraformer_async._core.messages import (
     TaskStarted,
     name_of,
 )
+from paraformer_async._core.packets import Packets
 from paraformer_async._core.wire import UnknownEvent, decode_command, decode_event, encode
 from paraformer_async.errors import LocalProtocolError, RemoteProtocolError
 
@@ -172,7 +173,8 @@ class _Protocol(ABC, Generic[Sent, Received]):
             TypeError: A parameter or the input cannot be encoded as JSON. The phase is unchanged.
         """
         if self.phase is Phase.RUNNING and isinstance(message, Audio):
-            return message.data  # shortcut for the most frequent transition
+            data = message.data  # shortcut for the most frequent transition
+            return bytes(data) if isinstance(data, Packets) else data
         phase = TRANSITIONS.get((self.phase, type(message)))
         if phase is None:
             raise LocalProtocolError(f"cannot send {name_of(message)} while {self.phase.value}")

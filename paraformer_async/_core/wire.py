@@ -34,6 +34,7 @@ from paraformer_async._core.messages import (
     TaskStarted,
     name_of,
 )
+from paraformer_async._core.packets import Packets
 from paraformer_async.errors import RemoteProtocolError
 from paraformer_async.results import Sentence, Translation, Usage
 
@@ -68,7 +69,7 @@ def encode(message: Command | Event, task_id: str) -> str | bytes | memoryview:
     """Return the frame that carries *message*: binary for audio, text for all others."""
     match message:
         case Audio(data=data):
-            return data
+            return bytes(data) if isinstance(data, Packets) else data
         case RunTask() | ContinueTask() | FinishTask():
             return _encode_command(message, task_id)
         case _:

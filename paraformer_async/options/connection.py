@@ -126,6 +126,7 @@ CHECKS: Mapping[str, Callable[[str, object], None]] = {
     "proxy": _check_proxy,
     "ssl": _check_ssl,
     "encoding": _check_encoding,
+    "passthrough": require_flag,
     "middleware": _check_middleware,
     "reconnect": _check_reconnect,
     "rollover": _check_rollover,

@@ -29,7 +29,7 @@ from paraformer_async.options.endpoint import (
 from paraformer_async.options.models import MODELS, rate_of
 from paraformer_async.options.parameters import PARAMETERS, Place, check
 from paraformer_async.options.policies import Reconnect, Rollover, Timeouts
-from paraformer_async.options.service import FRAME_MS, TELEPHONY_RATE, UNCOMPRESSED
+from paraformer_async.options.service import COMPRESSED, FRAME_MS, TELEPHONY_RATE, UNCOMPRESSED
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -102,6 +102,7 @@ class Options(Struct, frozen=True, kw_only=True):
     ssl: "SSLContext | None" = None
     # Behavior
     encoding: str | None = None
+    passthrough: bool = False
     middleware: "Sequence[Callable[[], Middleware]]" = ()
     reconnect: Reconnect | None = Reconnect()
     rollover: Rollover | None = None
@@ -138,6 +139,18 @@ class Options(Struct, frozen=True, kw_only=True):
             for name in self.__struct_fields__
             if (value := getattr(self, name)) not in (None, {}, ())
         ]
+
+    @property
+    def is_decoded(self) -> bool:
+        """Whether a compressed stream is decoded on the way in, so that it can be resumed."""
+        is_compressed = self.format in COMPRESSED
+        return is_compressed and not self.passthrough and self.reconnect is not None
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether a compressed stream is cut at its packets, so that it can be resumed at one."""
+        is_compressed = self.format in COMPRESSED
+        return is_compressed and (self.passthrough or self.reconnect is not None)
 
     @property
     def emotion(self) -> bool:
@@ -196,22 +209,16 @@ class Options(Struct, frozen=True, kw_only=True):
         return {name: value for name, value in named.items() if value is not None}
 
     def _check_clashes(self, given: Mapping[str, Any]) -> None:
-        if self.heartbeat and self.format not in UNCOMPRESSED:
+        if self.heartbeat and self.format not in UNCOMPRESSED and not self.is_decoded:
             raise InvalidOptionError(
                 "heartbeat",
-                f"silence cannot be sent in a stream of {self.format}, only in pcm or wav",
-                hint="decode the audio to PCM first, or send your own silence with "
-                'parameters={"heartbeat": True}',
+                f"silence cannot be sent in a stream of {self.format} that is sent as it is",
+                hint="let it be decoded, with reconnect= and without passthrough=, or send your "
+                'own silence with parameters={"heartbeat": True}',
             )
         if self.encoding and self.format != "pcm":
             raise InvalidOptionError(
                 "encoding", f"{self.encoding} is for samples without a header, not {self.format}"
-            )
-        if self.rollover and self.format not in UNCOMPRESSED:
-            raise InvalidOptionError(
-                "rollover",
-                f"a stream of {self.format} cannot continue in another task, only pcm or wav",
-                hint="decode the audio to PCM first",
             )
         if self.rollover and not self.reconnect:
             raise InvalidOptionError(
@@ -267,6 +274,7 @@ class Overrides(TypedDict, total=False):
     proxy: str | None
     ssl: "SSLContext | None"
     encoding: str | None
+    passthrough: bool
     middleware: "Sequence[Callable[[], Middleware]]"
     reconnect: Reconnect | None
     rollover: Rollover | None

@@ -41,6 +41,7 @@ TASKS_PER_MINUTE: Final = 1200
 # Audio
 FORMATS: Final = ("pcm", "wav", "mp3", "opus", "speex", "aac", "amr")  # [API]
 UNCOMPRESSED: Final = ("pcm", "wav")  # those whose bytes can be converted to time
+COMPRESSED: Final = ("mp3", "opus", "speex", "aac", "amr")  # those whose packets are known here
 ENCODINGS: Final = ("mulaw", "alaw")  # not of the service: we convert them to pcm
 TELEPHONY_RATE: Final = 8000  # Hz, of these encodings (ITU-T G.711)
 SAMPLE_RATE: Final = 16000  # Hz, what is assumed when neither the user nor the model names one

@@ -285,11 +285,10 @@ async def test_only_the_beginning_is_right(magic: bytes) -> None:
         await decode(format, cut(magic + bytes(range(1, 200)) * 40, [1000]))
 
 
-@pytest.mark.parametrize("format", ["speex", "aac", "amr", "midi"])
-async def test_unsupported(format: str) -> None:
+async def test_unsupported() -> None:
     """Formats that cannot be decoded here are refused before anything is sent."""
     with pytest.raises(UnsupportedFormat):
-        StreamDecoder(format, RATE, RATE)
+        StreamDecoder("midi", RATE, RATE)
     with pytest.raises(UnsupportedFormat):
         StreamDecoder("pcm", 1, RATE)
 

@@ -153,20 +153,6 @@ async def test_three_connections_in_vain_end_it(open_stream: Open, peers: list[P
     assert not peers[3].received
 
 
-async def test_compressed_audio_says_why_it_is_not_taken_up_again(
-    open_stream: Open, peer: Peer
-) -> None:
-    """A stream that cannot be resumed is not retried, and the error has the reason."""
-    async with open_stream(b"mp3", format="mp3", reconnect=AGAIN) as stream:
-        await peer.wait_for(RunTask)
-        peer.start()
-        await peer.wait_for(FinishTask)
-        peer.drop()
-        with pytest.raises(ConnectionLostError, match="mp3 cannot be resumed"):
-            async for _ in stream:
-                pass
-
-
 async def test_what_is_not_kept_is_told(open_stream: Open, peers: list[Peer]) -> None:
     """When more was unsettled than is kept, the new task fails with the range that is gone."""
     first, second, *_ = peers

@@ -443,9 +443,9 @@ def test_policies_that_cannot_work(policy: dict[str, Any]) -> None:
         Rollover(**policy)
 
 
-@pytest.mark.parametrize("options", [{"format": "mp3"}, {"reconnect": None}, {}])
+@pytest.mark.parametrize("options", [{"format": "mp3", "reconnect": None}, {"reconnect": None}, {}])
 def test_options_that_cannot_roll_over(options: dict[str, Any]) -> None:
-    """Compressed audio cannot continue, and neither can audio that is not kept."""
+    """Audio that is not kept cannot continue in another task, compressed or not."""
     policy: Any = BRIEF if options else 600
     with pytest.raises(InvalidOptionError) as caught:
         Options(**options, rollover=policy)

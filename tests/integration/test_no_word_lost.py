@@ -251,19 +251,6 @@ async def test_reconnection_can_be_switched_off() -> None:
     assert caught.value.unsettled > 0.25
 
 
-async def test_compressed_audio_says_that_it_cannot_be_resumed() -> None:
-    """A lost stream of compressed audio raises the reason, and says what can be resumed."""
-    async with ScriptedServer(faults=[Drop(after_ms=2300)]) as server:
-        with pytest.raises(ConnectionLostError, match="mp3 cannot be resumed"):
-            await results_of(server, format="mp3")
-
-
-async def test_compressed_audio_is_tried_again_before_any_was_sent() -> None:
-    """Until audio has been sent, a compressed stream has all its attempts."""
-    async with ScriptedServer(faults=[Refuse(503), Throttle()]) as server:
-        assert_complete(await results_of(server, format="mp3"))
-
-
 async def live(audio: bytes) -> AsyncIterator[bytes]:
     """Yield audio in real time, 100 ms at a time: it cannot be read again, nor wait."""
     began = anyio.current_time()

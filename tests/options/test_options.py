@@ -169,8 +169,10 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
         for name, value in [("max_sentence_silence", 800), ("multi_threshold_mode_enabled", True)]
     ],
     # Clashes
-    ({"heartbeat": True, "format": "mp3"}, "heartbeat", "only in pcm or wav"),
-    ({"heartbeat": True, "format": "x", "model": UNKNOWN}, "heartbeat", "only in pcm or wav"),
+    ({"heartbeat": True, "format": "mp3", "reconnect": None}, "heartbeat", "sent as it is"),
+    ({"heartbeat": True, "format": "mp3", "passthrough": True}, "heartbeat", "sent as it is"),
+    ({"passthrough": "yes"}, "passthrough", "neither True nor False"),
+    ({"heartbeat": True, "format": "x", "model": UNKNOWN}, "heartbeat", "sent as it is"),
     ({"parameters": {"format": "wav"}}, "parameters", "given twice: here and as format="),
     ({"parameters": {"heartbeat": 1}, "heartbeat": True}, "parameters", "here and as heartbeat="),
     # Connection

@@ -123,6 +123,7 @@ def test_the_recognizer_hands_its_options_on() -> None:
         "proxy": "http://user:pass@proxy.example:3128",
         "ssl": ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
         "encoding": "mulaw",
+        "passthrough": True,
         "middleware": [LatencyMeter],
         "reconnect": Reconnect(attempts=3),
         "rollover": Rollover(seconds=600),

@@ -789,7 +789,6 @@ async def test_audio_after_the_end() -> None:
         ({"format": None}, "InvalidParameter", "format: "),
         ({"format": 7}, "InvalidParameter", "format: "),
         ({"format": "mp5"}, "UNSUPPORTED_FORMAT", "'mp5' cannot be decoded here"),
-        ({"format": "amr"}, "UNSUPPORTED_FORMAT", "'amr' cannot be decoded here"),
         ({"sample_rate": None}, "InvalidParameter", "sample_rate"),
         ({"sample_rate": "16000"}, "InvalidParameter", "sample_rate"),
         ({"sample_rate": True}, "InvalidParameter", "sample_rate"),

@@ -57,6 +57,7 @@ class ContainerStage:
         self._channels = 1
         self._dtype: Literal["int16", "float32"] | None = None  # None: not open yet
         self._decoded_any = False
+        self._samples = 0
         self._error: UndecodableAudio | None = None
 
     @property
@@ -129,6 +130,11 @@ class ContainerStage:
         return pcm
 
     def _undecodable(self) -> UndecodableAudio:
+        if self._samples:
+            seconds = self._samples / self.rate
+            return UndecodableAudio(
+                f"the {self._kind} stream is damaged after {seconds:.2f} s of audio"
+            )
         return UndecodableAudio(
             f"the stream was declared as {self._kind} and cannot be decoded as such"
         )
@@ -192,4 +198,5 @@ class ContainerStage:
             frames = file.buffer_read_into(block, dtype)
             if not frames:
                 return
+            self._samples += frames
             self._file.write(bytes(block[: frames * width]))

@@ -12,6 +12,7 @@ import anyio
 from anyio import to_thread
 
 from paraformer_async.audio.decoding.container import ContainerStage
+from paraformer_async.audio.decoding.packets import PacketStage
 from paraformer_async.audio.decoding.pcm import RawStage, Resampler
 from paraformer_async.audio.decoding.stage import RATES, Stage, UnsupportedFormat
 from paraformer_async.audio.decoding.wav import WavStage
@@ -20,6 +21,7 @@ __all__ = ["StreamDecoder"]
 
 _MAX_PCM: Final = 4 << 20  # bytes returned by one call, about, however much the stream expands
 _CONTAINERS: Final = {"mp3": "mp3", "ogg": "ogg", "opus": "ogg", "flac": "flac"}
+_PACKETS: Final = ("speex", "aac", "amr")
 
 
 class StreamDecoder:
@@ -27,7 +29,8 @@ class StreamDecoder:
     Decoder of one stream. Used by one task at a time.
 
     Args:
-        format: `pcm`, `wav`, `mp3`, `ogg`, `opus` (in Ogg) or `flac`.
+        format: `pcm`, `wav`, `mp3`, `ogg`, `opus` (in Ogg), `flac`, `speex` (in Ogg), `aac` (in
+            ADTS) or `amr` (AMR-NB).
         sample_rate: Rate in Hz that the client declared; a container's own rate takes precedence.
         target_rate: Rate in Hz of the PCM to return.
         limiter: Bounds the worker threads that decode. Each of them competes with the event loop
@@ -136,5 +139,7 @@ def _stage(format: str, rate: int) -> Stage:
         return WavStage(rate)
     if format in _CONTAINERS:
         return ContainerStage(_CONTAINERS[format], rate)
-    known = ", ".join(("pcm", "wav", *_CONTAINERS))
+    if format in _PACKETS:
+        return PacketStage(format, rate)
+    known = ", ".join(("pcm", "wav", *_CONTAINERS, *_PACKETS))
     raise UnsupportedFormat(f"{format!r} cannot be decoded here", hint=f"send one of: {known}")

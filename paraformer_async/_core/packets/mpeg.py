@@ -1,0 +1,123 @@
+"""
+MP3 by its frames.
+
+The header of a frame: http://www.mp3-tech.org/programmer/frame_header.html; the bit reservoir:
+ISO/IEC 11172-3, 2.4.2.7. A frame may use bytes of earlier ones, up to 511. Where these are missing,
+a silent frame that contains them precedes it: no sample is lost.
+"""
+
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+
+from paraformer_async._core.packets.packet import Packet
+from paraformer_async._core.packets.syncing import FrameHeader, Syncing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["MpegCutter", "MpegFrame", "is_tag", "parse_header"]
+
+_RATES: Final = (44100, 48000, 32000)
+_V1: Final = (
+    (0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
+    (0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
+    (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+)
+_V2: Final = (
+    (0, 32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256),
+    (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+    (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+)
+_HEADER: Final = 4  # bytes
+_CHECKSUM: Final = 2
+_LAYER_III: Final = 1
+_VERSION_1: Final = 3
+_RESERVOIR: Final = 511  # bytes at most
+
+
+class MpegFrame(Struct, frozen=True):
+    """What the header of a frame declares: bytes, samples, Hz, and whether it is mono."""
+
+    size: int
+    samples: int
+    rate: int
+    is_mono: bool
+
+
+def parse_header(header: bytes | bytearray) -> MpegFrame | None:
+    """Return what the header of a frame declares; `None` if it is none."""
+    if len(header) < _HEADER or header[0] != 0xFF or header[1] & 0xE0 != 0xE0:
+        return None
+    version, layer = header[1] >> 3 & 3, header[1] >> 1 & 3  # 3: version 1; 3: layer I
+    bitrate, rate = header[2] >> 4, header[2] >> 2 & 3
+    if version == 1 or layer == 0 or bitrate in (0, 15) or rate == 3:
+        return None
+    place = 3 - layer
+    kilobits = (_V1 if version == _VERSION_1 else _V2)[place][bitrate]
+    hertz = _RATES[rate] >> {3: 0, 2: 1, 0: 2}[version]
+    padding = header[2] >> 1 & 1
+    is_mono = header[3] >> 6 == 3
+    if place == 0:
+        return MpegFrame((12000 * kilobits // hertz + padding) * 4, 384, hertz, is_mono)
+    samples = 576 if place == 2 and version != _VERSION_1 else 1152
+    return MpegFrame(samples * 125 * kilobits // hertz + padding, samples, hertz, is_mono)
+
+
+def _side(frame: bytes | bytearray) -> tuple[int, int]:
+    """Return where the side information of a frame of layer III begins and ends."""
+    is_v1, is_mono = frame[1] >> 3 & 3 == _VERSION_1, frame[3] >> 6 == 3
+    begin = _HEADER + (0 if frame[1] & 1 else _CHECKSUM)
+    return begin, begin + ((17 if is_mono else 32) if is_v1 else (9 if is_mono else 17))
+
+
+def is_tag(frame: bytes) -> bool:
+    """Return whether a frame is the tag of an encoder, which contains no audio."""
+    _, end = _side(frame)
+    after_header = end if frame[1] & 1 else end - _CHECKSUM
+    return frame[after_header : after_header + 4] in (b"Xing", b"Info") or frame[36:40] == b"VBRI"
+
+
+class MpegCutter(Syncing):
+    """Cuts a stream of MP3, without the tags in it; see `Cutter`."""
+
+    name = "mp3"
+    wanted = "frames of MP3"
+    header_size = _HEADER
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head: Sequence[bytes] = ()
+        self._reservoir = b""  # the latest bytes that a frame may use
+
+    def parse(self, header: bytes | bytearray) -> FrameHeader | None:
+        """Return what a header declares; `None` if it is none."""
+        frame = parse_header(header)
+        return None if frame is None else FrameHeader(frame.size, frame.samples, frame.rate)
+
+    def packet(self, data: bytes, frame: FrameHeader) -> Packet | None:
+        """Return a frame as a packet, unless it is the tag of an encoder."""
+        if data[1] >> 1 & 3 != _LAYER_III:
+            return Packet(data, frame.samples)
+        if is_tag(data):
+            return None
+        begin, end = _side(data)
+        is_v1 = data[1] >> 3 & 3 == _VERSION_1
+        used = data[begin] << 1 | data[begin + 1] >> 7 if is_v1 else data[begin]
+        lead = _silent(data, self._reservoir[-used:]) if used and self._reservoir else b""
+        self._reservoir = (self._reservoir + data[end:])[-_RESERVOIR:]
+        return Packet(data, frame.samples, lead)
+
+
+def _silent(like: bytes, reservoir: bytes) -> bytes:
+    """Return a frame of silence of the kind of *like*, with *reservoir* for the one after it."""
+    header = bytearray(like[:_HEADER])
+    header[1] |= 1  # no checksum
+    header[2] &= 0x0D  # no bit rate yet, and no padding
+    room = 0
+    while room < len(reservoir):  # the largest frame of any kind has enough
+        header[2] += 1 << 4
+        frame = parse_header(header)
+        room = frame.size - _side(header)[1] if frame else 0
+    size = _side(header)[1] - _HEADER + room
+    return bytes(header) + bytes(size - len(reservoir)) + reservoir

@@ -1,0 +1,193 @@
+"""
+Opus and Speex in Ogg.
+
+RFC 3533 describes pages, RFC 7845 Opus in Ogg, and RFC 6716, section 3.1, the length of a packet.
+The pages of the stream are taken apart, and each task receives pages of its own: numbered from 0,
+with the two headers first, and times from 0.
+"""
+
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from paraformer_async._core.packets.packet import Packet, Packets
+from paraformer_async.errors import AudioError
+
+__all__ = ["OggCutter", "OggPages", "make_page"]
+
+_MAGIC: Final = b"OggS"
+_PAGE: Final = struct.Struct("<4sBBqIIIB")  # … flags, granule, serial, number, checksum, segments
+_CONTINUED, _FIRST = 1, 2
+_SEGMENTS: Final = 255
+_SERIAL: Final = 0x70617261
+_LONGEST_JUNK: Final = 1 << 16
+_MIRRORED: Final = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+_HEADERS: Final = 2  # packets: the head and the comment
+_OPUS_RATE: Final = 48_000
+# Samples of a frame of Opus by the configuration in the first byte.
+_OPUS_FRAMES: Final = (
+    *((480, 960, 1920, 2880) * 3),
+    *((480, 960) * 2),
+    *((120, 240, 480, 960) * 4),
+)
+_SPEEX: Final = struct.Struct("<36xi16xi4xi")  # rate, samples of a frame, frames of a packet
+_HEADS: Final = {"opus": b"OpusHead", "speex": b"Speex   "}
+_VENDOR: Final = b"\x10\0\0\0paraformer-async" + bytes(4)  # and no comments: they may be pictures
+_COMMENTS: Final = {"opus": b"OpusTags" + _VENDOR, "speex": _VENDOR}
+
+
+def _checksum(page: bytes) -> int:
+    """Return the checksum of a page whose own field is 0: CRC-32 of the bits in reverse order."""
+    mirrored = zlib.crc32(page.translate(_MIRRORED), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return int.from_bytes(mirrored.to_bytes(4, "little").translate(_MIRRORED), "big")
+
+
+def make_page(packets: Sequence[bytes], number: int, granule: int) -> bytes:
+    """Return a page with whole packets, of at most 255 segments together."""
+    lacing = b"".join(b"\xff" * (len(one) // 255) + bytes((len(one) % 255,)) for one in packets)
+    flags = 0 if number else _FIRST
+    head = [_MAGIC, 0, flags, granule, _SERIAL, number, 0, len(lacing)]
+    body = lacing + b"".join(packets)
+    head[6] = _checksum(_PAGE.pack(*head) + body)
+    return _PAGE.pack(*head) + body
+
+
+class OggCutter:
+    """Cuts a stream of Opus or Speex in Ogg, or several one after the other; see `Cutter`."""
+
+    def __init__(self, format: str) -> None:
+        self.rate: int = 0
+        self.head: Sequence[bytes] = ()
+        self.skipped: int = 0
+        self.rest: bytearray = bytearray()
+        self._format = format
+        self._serial: int | None = None
+        self._headers: list[bytes] = []
+        self._begun: bytes | None = b""  # packet that continues on the next page; None: its begin
+        self._speex_samples = 0
+
+    def feed(self, chunk: bytes | memoryview) -> list[Packet]:
+        """Return the packets that *chunk* completes."""
+        self.rest += chunk
+        packets: list[Packet] = []
+        while page := self._next_page():
+            for data in self._packets_of(page):
+                if len(self._headers) < _HEADERS:
+                    self._take_header(data)
+                elif samples := self._samples(data):
+                    packets.append(Packet(data, samples))
+        return packets
+
+    def _next_page(self) -> bytes:
+        """Return the next page that is whole; empty if there is none yet."""
+        rest = self.rest
+        while len(rest) >= _PAGE.size:
+            if not rest.startswith(_MAGIC):
+                self._skip()
+                continue
+            size = _PAGE.size + rest[26]
+            size += sum(rest[_PAGE.size : size])
+            if len(rest) < size or len(rest) < _PAGE.size + rest[26]:
+                return b""
+            page = bytes(rest[:size])
+            if _checksum(page[:22] + bytes(4) + page[26:]) != int.from_bytes(page[22:26], "little"):
+                self._skip()
+                continue
+            del rest[:size]
+            return page
+        return b""
+
+    def _skip(self) -> None:
+        """Pass over damage, up to where a page may begin."""
+        place = self.rest.find(_MAGIC, 1)
+        step = place if place > 0 else len(self.rest) - len(_MAGIC) + 1
+        del self.rest[:step]
+        self.skipped += step
+        self._begun = None
+        if not self.rate and self.skipped > _LONGEST_JUNK:
+            raise self._mistaken()
+
+    def _packets_of(self, page: bytes) -> Iterator[bytes]:
+        """Yield the packets that end on a page."""
+        flags, serial = page[5], int.from_bytes(page[14:18], "little")
+        if flags & _FIRST:
+            if self._serial is not None and len(self._headers) < _HEADERS:
+                return  # another stream beside this one
+            self._serial, self._headers, self._begun = serial, [], b""
+        if serial != self._serial:
+            return
+        table = page[_PAGE.size : _PAGE.size + page[26]]
+        at = _PAGE.size + len(table)
+        begun = self._begun if flags & _CONTINUED else b""
+        for size in table:
+            if begun is not None:
+                begun += page[at : at + size]
+            at += size
+            if size < _SEGMENTS:
+                if begun:
+                    yield begun
+                begun = b""
+        self._begun = begun if table.endswith(b"\xff") else b""
+
+    def _take_header(self, data: bytes) -> None:
+        if not self._headers and not data.startswith(_HEADS[self._format]):
+            raise self._mistaken()
+        self._headers.append(data)
+        if len(self._headers) == 1:
+            rate, samples = _OPUS_RATE, 0
+            if self._format == "speex":
+                rate, size, count = _SPEEX.unpack_from(data.ljust(_SPEEX.size, b"\0"))
+                samples = size * count
+            if self.rate and (rate, samples) != (self.rate, self._speex_samples):
+                raise AudioError(f"the {self._format} stream changes its format in the middle")
+            self.rate, self._speex_samples = rate, samples
+        elif not self.head:
+            self.head = self._headers[0], _COMMENTS[self._format]
+
+    def _samples(self, packet: bytes) -> int:
+        if self._format == "speex":
+            return self._speex_samples
+        frame, code = _OPUS_FRAMES[packet[0] >> 3], packet[0] & 3
+        if code == 3:
+            return frame * (packet[1] & 63) if len(packet) > 1 else 0
+        return frame * (1, 2, 2)[code]
+
+    def _mistaken(self) -> AudioError:
+        name = self._format.capitalize()
+        return AudioError(f"the stream was declared as {self._format} and is not {name} in Ogg")
+
+
+class OggPages:
+    """Pages of one stream after the other; see `Joiner`."""
+
+    def __init__(self, cutter: OggCutter) -> None:
+        self._cutter = cutter
+        self._number = self._granule = 0
+
+    def begin(self) -> None:
+        """Begin another stream."""
+        self._number = self._granule = 0
+
+    def join(self, packets: Packets) -> bytes:
+        """Return the next pages of the stream."""
+        pages: list[bytes] = []
+        if not self._number:
+            pages += [self._page([header], 0) for header in self._cutter.head]
+        together: list[bytes] = []
+        segments = 0
+        for packet in packets.packets:
+            needed = len(packet.data) // _SEGMENTS + 1
+            if segments + needed > _SEGMENTS:
+                pages.append(self._page(together, self._granule))
+                together, segments = [], 0
+            together.append(packet.data)
+            segments += needed
+            self._granule += packet.samples
+        pages.append(self._page(together, self._granule))
+        return b"".join(pages)
+
+    def _page(self, packets: Sequence[bytes], granule: int) -> bytes:
+        page = make_page(packets, self._number, granule)
+        self._number += 1
+        return page
