@@ -121,7 +121,8 @@ class RetryScheduled(Struct, frozen=True):
         failure: Why the last attempt ended, with all facts.
         failures: Consecutive failures so far.
         delay: Seconds until the next attempt.
-        unsettled: Seconds of audio that will be sent again; `None` for compressed audio.
+        unsettled: Seconds of audio that will be sent again; `None` if it is compressed, and
+            sent as it is.
     """
 
     recognition: str

@@ -122,11 +122,15 @@ class AsyncRecognizer(Enterable):
             `paraformer_async.quota`. Default: those of this process are counted.
         encoding: Encoding of streamed PCM: `"mulaw"` or `"alaw"` for the frames of telephony
             (G.711; by default at 8000 Hz), which are converted; `None` for s16le.
+        passthrough: Send compressed audio (mp3, opus, speex, aac, amr; streams and files) by its
+            own packets: less traffic. A task that takes over begins at a packet. Otherwise, such
+            streams are decoded on the way in, so that they can be resumed, to *sample_rate*; and
+            sent byte by byte as they are if *reconnect* is `None`.
         middleware: Factories of middleware, outermost first; the built-in ones are innermost. If
             one handles outgoing audio, no source is read again after a lost connection.
         reconnect: How lost connections are replaced; `None` to fail at once.
-        rollover: When a stream of PCM or WAV continues in a fresh task, for streams of hours;
-            `None` for never.
+        rollover: When a stream continues in a fresh task, for streams of hours; `None` for never.
+            It needs *reconnect*.
         timeouts: Time limits of all waits.
         buffer: Seconds of unsent audio beyond which `send` and sources wait.
         frame_ms: Length of the frames in which streamed PCM is sent, 20 to 200 ms. Shorter frames
@@ -289,6 +293,8 @@ class AsyncRecognizer(Enterable):
 
         Raises:
             InvalidOptionError: An option or the source cannot work.
+            MissingExtraError: A compressed stream with `heartbeat` has to be decoded, and the extra
+                `av` is not installed.
             UsageError: The recognizer is not open.
         """
         return self._open(audio, self._with(overrides))
@@ -306,7 +312,8 @@ class AsyncRecognizer(Enterable):
         Reads wav, flac, ogg (Vorbis, Opus), mp3, aiff and caf; with the extra `av` also m4a, mp4,
         webm, mkv, aac, amr, speex, wma, and more. The content decides, not the name. Channels are
         mixed to mono. Audio is sent at the rate of the file, or at the only one that the model
-        accepts. A file that was cut off is recognized as far as it goes, and a warning is logged.
+        accepts; with `passthrough=True`, compressed audio that the service can read is not decoded.
+        A file that was cut off is recognized as far as it goes, and a warning is logged.
 
             await recognizer.transcribe("call.wav")
             await recognizer.transcribe(upload)  # FastAPI's UploadFile
@@ -342,8 +349,12 @@ class AsyncRecognizer(Enterable):
             raise InvalidOptionError("on_result", "is called, not awaited: it must be a function")
         model = MODELS.get(options.model)
         rate = model.sample_rate if model else None
-        async with open_audio(audio, sample_rate=rate, declared=given) as file:
-            options = replace(options, format="pcm", sample_rate=file.sample_rate, encoding=None)
+        async with open_audio(
+            audio, sample_rate=rate, declared=given, passthrough=options.passthrough
+        ) as file:
+            options = replace(
+                options, format=file.sent_format, sample_rate=file.sent_rate, encoding=None
+            )
             stream = self._open(file, options, frame_ms=FILE_FRAME_MS)
             finals = FinalSentences()
             translations = FinalTranslations()

@@ -139,7 +139,7 @@ class Overhead(Jsonable, frozen=True, gc=False):
     """
     Audio that was sent, and is billed, in addition to the user's own.
 
-    0 for compressed audio, which is never sent again, and into which no silence is injected.
+    0 for compressed audio that is sent as it is, with `reconnect=None`.
 
     Attributes:
         replayed: Seconds of audio that was sent again to tasks that continued after a failure,

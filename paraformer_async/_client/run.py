@@ -20,12 +20,12 @@ import anyio
 
 from paraformer_async._client.failing import as_failure, is_ours
 from paraformer_async._client.inbox import Inbox, Signal
-from paraformer_async._client.inlet import Inlet
 from paraformer_async._client.quota import QuotaPlace
 from paraformer_async._client.reporter import Reporter
 from paraformer_async._client.sender import Sender
 from paraformer_async._client.slowdown import Slowdown, Turn
 from paraformer_async._client.timer import Timer
+from paraformer_async._client.undecoded import Undecoded
 from paraformer_async._core.outgoing import COMPRESSED_BYTES_PER_SECOND
 from paraformer_async._core.protocol import ENDS, Phase
 from paraformer_async._core.recognition import Recognition
@@ -108,7 +108,7 @@ class Run:
             machine, options, owner=self, reporter=self._reporter, timer=timer, clock=clock
         )
         if decoding is not None:
-            self._source = decoding.of(source or self._inlet(options), self.sender.take)
+            self._source = decoding.of(source or self._pushed(options), self.sender.take)
         self._tasks: TaskGroup | None = None  # while it runs
         self._scope: anyio.CancelScope | None = None  # of the current attempt
         self._broken: BaseException | None = None  # what ended the current attempt
@@ -167,11 +167,11 @@ class Run:
         self.inbox.end()
         self.sender.pass_on()
 
-    def _inlet(self, options: Options) -> Chunks:
+    def _pushed(self, options: Options) -> Chunks:
         """Return what the user sends, as a source."""
         limit = max(1, int(options.buffer * COMPRESSED_BYTES_PER_SECOND))
-        self.sender.inlet = inlet = Inlet(limit, lambda: self.machine.phase in ENDS)
-        return Chunks(inlet.items())
+        self.sender.undecoded = undecoded = Undecoded(limit, lambda: self.machine.phase in ENDS)
+        return Chunks(undecoded.items())
 
     # The connection.
 

@@ -21,10 +21,10 @@ from msgspec.structs import replace
 
 from paraformer_async._client.failing import as_failure, is_ours
 from paraformer_async._client.inbox import Signal
-from paraformer_async._client.inlet import Inlet, Marker
 from paraformer_async._client.reporter import Reporter
 from paraformer_async._client.timer import Timer, Watched
 from paraformer_async._client.turns import Turns
+from paraformer_async._client.undecoded import Marker, Undecoded
 from paraformer_async._core.protocol import ENDS
 from paraformer_async._core.recognition import BATCH, Recognition
 from paraformer_async.audio.companding import expander
@@ -80,7 +80,7 @@ class Sender:
     Attributes:
         transport: The current connection, while a task may be sent to it.
         turns: The calls that wait.
-        inlet: Where `send` leaves audio that is decoded before it is taken; `None` for none.
+        undecoded: Where `send` leaves audio that is decoded before it is taken; `None` for none.
         take: Returns a chunk of the user as bytes, or raises.
     """
 
@@ -96,7 +96,7 @@ class Sender:
     ) -> None:
         self.transport: Transport | None = None
         self.turns: Turns = Turns(self._lets_pass)
-        self.inlet: Inlet | None = None
+        self.undecoded: Undecoded | None = None
         self._machine = machine
         self._owner = owner
         self._reporter = reporter
@@ -122,9 +122,9 @@ class Sender:
         Raises:
             UsageError: The audio or the recognition has ended.
         """
-        if self.inlet is not None:
+        if self.undecoded is not None:
             self._require_input("send")
-            await self.inlet.put(chunk)
+            await self.undecoded.put(chunk)
             return
         if self.turns.waiting or self._machine.is_full:
             await self.turns.wait()
@@ -135,8 +135,8 @@ class Sender:
 
     async def finish(self) -> None:
         """Marker the end of the audio, after all waiting calls of `send`."""
-        if self.inlet is not None:
-            await self.inlet.end()
+        if self.undecoded is not None:
+            await self.undecoded.end()
         else:
             await self._mark(self._machine.finish)
 
@@ -168,15 +168,15 @@ class Sender:
 
     def _require_input(self, what: str) -> None:
         """Raise as the machine does: it receives this only when it was decoded."""
-        if self._machine.phase in ENDS or (self.inlet and self.inlet.is_ended):
+        if self._machine.phase in ENDS or (self.undecoded and self.undecoded.is_ended):
             raise UsageError(f"cannot {what} after finish(), or after the end")
 
     async def _put(self, mark: Marker, what: str) -> None:
-        if self.inlet is None:
+        if self.undecoded is None:
             await self._mark(mark)
         else:
             self._require_input(what)
-            await self.inlet.put(mark)
+            await self.undecoded.put(mark)
 
     async def _mark(self, mark: Marker) -> None:
         if self.turns.waiting:
@@ -266,8 +266,8 @@ class Sender:
     def pass_on(self) -> None:
         """Wake the calls that wait, as far as there is room."""
         self.turns.pass_on()
-        if self.inlet is not None:
-            self.inlet.turns.pass_on()
+        if self.undecoded is not None:
+            self.undecoded.turns.pass_on()
 
     def rewind(self, position: int) -> None:
         """Read the source again from *position*, in bytes that were sent."""

@@ -21,6 +21,7 @@ from paraformer_async.audio.given import (
     path_of,
     require_content,
 )
+from paraformer_async.audio.passing import PacketReader
 from paraformer_async.audio.readers import Reader, open_reader
 from paraformer_async.audio.source import chunks
 from paraformer_async.audio.spooling import being_read, spool
@@ -37,6 +38,7 @@ async def open_audio(
     chunk_ms: int = 1000,
     sample_rate: int | None = None,
     declared: Declared = Declared(),
+    passthrough: bool = False,
 ) -> AsyncGenerator["AudioFile", None]:
     """
     Open whatever holds audio for reading, and close on exit what was opened here.
@@ -50,6 +52,7 @@ async def open_audio(
         chunk_ms: Length of each chunk in ms.
         sample_rate: Rate in Hz to convert to; `None` for that of the audio.
         declared: What is known about samples without a header.
+        passthrough: Whether compressed audio is read as it is, if the service can read it.
 
     Raises:
         FileNotFoundError, IsADirectoryError, PermissionError: As raised by `open`.
@@ -66,7 +69,7 @@ async def open_audio(
     limiter = CapacityLimiter(1)
 
     def start(file: IO[bytes]) -> Reader:
-        reader = open_reader(file, path, sample_rate, take.samples)
+        reader = open_reader(file, path, sample_rate, take.samples, passthrough=passthrough)
         opened.callback(reader.close)
         return reader
 
@@ -99,6 +102,8 @@ class AudioFile:
         frames: Number of samples declared by the file, 0 if unknown; it may contain fewer or more.
         format: Container, for example `WAV`, `FLAC`, `OGG`, `MP4/M4A`.
         subtype: Codec, for example `PCM_16`, `OPUS`, `aac (LC)`.
+        sent_format: The service's name for what it yields: `pcm` unless it is passed through.
+        sent_rate: The sample rate in Hz to declare for that.
     """
 
     def __init__(self, reader: Reader, chunk_ms: int, limiter: CapacityLimiter) -> None:
@@ -111,6 +116,9 @@ class AudioFile:
         self.frames: int = reader.frames
         self.format: str = reader.format
         self.subtype: str = reader.subtype
+        passed = reader if isinstance(reader, PacketReader) else None
+        self.sent_format: str = passed.sent_format if passed else "pcm"
+        self.sent_rate: int = passed.sent_rate if passed else reader.rate
         self._chunk = max(1, self.sample_rate * chunk_ms // 1000)
 
     @property

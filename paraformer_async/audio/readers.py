@@ -9,6 +9,7 @@ from paraformer_async.audio.ffmpeg import FfmpegReader
 from paraformer_async.audio.given import Samples
 from paraformer_async.audio.hints import shown
 from paraformer_async.audio.opening import UndecodableFile, look_at
+from paraformer_async.audio.passing import packet_reader
 from paraformer_async.audio.raw import RawReader
 from paraformer_async.audio.reading import FileReader
 from paraformer_async.errors import MissingExtraError
@@ -73,7 +74,12 @@ class Reader(Protocol):
 
 
 def open_reader(
-    raw: IO[bytes], path: Path, rate: int | None = None, samples: Samples | None = None
+    raw: IO[bytes],
+    path: Path,
+    rate: int | None = None,
+    samples: Samples | None = None,
+    *,
+    passthrough: bool = False,
 ) -> Reader:
     """
     Return a reader of an open file, whatever its format.
@@ -83,6 +89,7 @@ def open_reader(
         path: Its path, for messages.
         rate: Sample rate in Hz to convert to; `None` for that of the file.
         samples: How to read a file without a header; `None` for a file with one.
+        passthrough: Whether a compressed file is read as it is, if the service can read it.
 
     Raises:
         OSError: The file cannot be read.
@@ -90,6 +97,11 @@ def open_reader(
         MissingExtraError: It needs a decoder or a resampler that is not installed.
     """
     try:
+        if passthrough and not samples:
+            passing = packet_reader(raw, path, look_at(raw), rate)
+            if passing is not None:
+                return passing
+            _log.info("%s is decoded: it cannot be sent as it is", shown(path))
         reader: Reader = RawReader(raw, path, *samples) if samples else _decoder(raw, path)
         return reader if rate in (None, reader.rate) else ResamplingReader(reader, rate)
     except BaseException:

@@ -43,7 +43,7 @@ class ServiceError(ParaformerError):
         retry_after: Seconds to wait before a retry, as requested by the service.
         recognized: What had been recognized for good, as one text.
         unsettled: Seconds of audio that were sent and are covered by no final result; `None` for
-            compressed audio.
+            compressed audio that is sent as it is, with `reconnect=None`.
     """
 
     _from_outside: ClassVar[tuple[str, ...]] = ()  # attributes whose text the peer has chosen

@@ -42,14 +42,17 @@ class ContainerStage:
     """
     Decodes one stream of `kind` (mp3, ogg, flac) to s16le mono, averaging its channels.
 
+    Errors call it `declared`.
+
     The thread starts with the first bytes, and ends with the stream, on an error, or on `close`.
     """
 
     cheap = False
 
-    def __init__(self, kind: str, rate: int) -> None:
+    def __init__(self, kind: str, rate: int, declared: str = "") -> None:
         self.rate: int = rate
         self._kind = kind
+        self._declared = declared or kind
         self._name, self._magic, length, hide = _KINDS[kind]
         self._file = GrowingFile(length=length, hide=hide, ahead=_AHEAD)
         self._thread = threading.Thread(target=self._run, name=f"decode-{kind}", daemon=True)
@@ -74,7 +77,7 @@ class ContainerStage:
         """Decode more bytes; raise `UndecodableAudio` for bytes of another format."""
         if data and self._dtype and self._file.backlog > _MAX_BACKLOG:
             raise UndecodableAudio(
-                f"the {self._kind} stream expands to more audio than is taken from it"
+                f"the {self._declared} stream expands to more audio than is taken from it"
             )
         if not self._thread.ident:
             self._head += data
@@ -133,10 +136,10 @@ class ContainerStage:
         if self._samples:
             seconds = self._samples / self.rate
             return UndecodableAudio(
-                f"the {self._kind} stream is damaged after {seconds:.2f} s of audio"
+                f"the {self._declared} stream is damaged after {seconds:.2f} s of audio"
             )
         return UndecodableAudio(
-            f"the stream was declared as {self._kind} and cannot be decoded as such"
+            f"the stream was declared as {self._declared} and cannot be decoded as such"
         )
 
     # In the thread.

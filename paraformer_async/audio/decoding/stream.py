@@ -138,7 +138,7 @@ def _stage(format: str, rate: int) -> Stage:
     if format == "wav":
         return WavStage(rate)
     if format in _CONTAINERS:
-        return ContainerStage(_CONTAINERS[format], rate)
+        return ContainerStage(_CONTAINERS[format], rate, format)
     if format in _PACKETS:
         return PacketStage(format, rate)
     known = ", ".join(("pcm", "wav", *_CONTAINERS, *_PACKETS))

@@ -7,13 +7,13 @@ from typing import TypeAlias
 from paraformer_async._client.inbox import Signal
 from paraformer_async._client.turns import Turns
 
-__all__ = ["Inlet", "Marker"]
+__all__ = ["Marker", "Undecoded"]
 
 Marker: TypeAlias = Callable[[float], None]
 """Marks a position in the audio of the machine; the argument is the time."""
 
 
-class Inlet:
+class Undecoded:
     """
     A queue between the user, who sends encoded audio, and what decodes it.
 
