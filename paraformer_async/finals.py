@@ -7,7 +7,7 @@ __all__ = ["FinalSentences", "FinalTranslations"]
 
 class FinalSentences:
     """
-    Collects final sentences; a correction takes the place of what it corrects.
+    Collects final sentences of one channel or several; a correction replaces what it corrects.
 
     Attributes:
         sentences: The sentences, in the order of their first results.
@@ -16,9 +16,25 @@ class FinalSentences:
     def __init__(self) -> None:
         self.sentences: list[Sentence] = []
         self._places: dict[tuple[str, int | str | None], int] = {}
+        self._unsettled: dict[int | str | None, Sentence] = {}
+
+    def with_unsettled(self) -> tuple[Sentence, ...]:
+        """Return the sentences, and those in progress; those of several channels by time."""
+        sentences = [*self.sentences, *self._unsettled.values()]
+        if len({sentence.channel_id for sentence in sentences}) > 1:
+            sentences.sort(key=lambda sentence: sentence.begin_time)
+        return tuple(sentences)
 
     def add(self, result: RecognitionResult) -> None:
-        """Add a final result."""
+        """Add a result; of those that are not final, the latest of each channel is kept."""
+        if not result.replaces:
+            self._unsettled.pop(result.channel_id, None)
+        if result.is_final:
+            self._add_final(result)
+        elif not result.replaces:
+            self._unsettled[result.channel_id] = result.sentence
+
+    def _add_final(self, result: RecognitionResult) -> None:
         key = (result.request_id, result.sentence.sentence_id)
         if result.replaces and key in self._places:
             self.sentences[self._places[key]] = result.sentence

@@ -11,13 +11,18 @@ from msgspec.structs import replace
 
 from paraformer_async._client.entering import Enterable
 from paraformer_async._client.hub import Hub, not_open
+from paraformer_async._client.inbox import Inbox
+from paraformer_async._client.merged import MergedLatency, MergedRun
+from paraformer_async._client.merging import labeled_sources, merge_channels, merge_sources
 from paraformer_async._client.quota import require_quota
+from paraformer_async._client.run import Run
 from paraformer_async._core.framing import FILE_FRAME_MS, FRAME_MS
 from paraformer_async._net.choose import TransportOption, factory_of, require_transport
 from paraformer_async.audio.decoded import Decoding, missing_extra
+from paraformer_async.audio.dividing import channels_to_divide
 from paraformer_async.audio.files import open_audio
 from paraformer_async.audio.given import AnyAudio, Declared, declared
-from paraformer_async.audio.source import Source, chunks, taker
+from paraformer_async.audio.source import Chunks, Source, chunks, taker
 from paraformer_async.batch.checkpoint import Checkpoint
 from paraformer_async.batch.outcomes import BatchProgress
 from paraformer_async.batch.paths import AnyPath, Paths
@@ -33,13 +38,14 @@ from paraformer_async.options.options import (
     ABOUT_SAMPLES,
     RATE_OF_MODEL,
     ApiKey,
+    Channels,
     Options,
     Overrides,
     is_of_model,
 )
 from paraformer_async.options.policies import PoolLimits, Reconnect, Rollover, Timeouts
 from paraformer_async.quota import Quota
-from paraformer_async.results import RecognitionResult, Sentence
+from paraformer_async.results import RecognitionResult
 from paraformer_async.stream import RecognitionStream
 from paraformer_async.transcript import Transcript
 
@@ -126,6 +132,11 @@ class AsyncRecognizer(Enterable):
             own packets: less traffic. A task that takes over begins at a packet. Otherwise, such
             streams are decoded on the way in, so that they can be resumed, to *sample_rate*; and
             sent byte by byte as they are if *reconnect* is `None`.
+        channels: What becomes of the channels of a file, or of a stream with *input_channels*:
+            `"mix"` them to mono, `"split"` them into one recognition each, whose results are
+            merged and carry their `channel_id`, or recognize one alone, by its number from 0.
+        input_channels: Number of interleaved channels of streamed PCM, WAV or *encoding*.
+            Default: 1, or those of an array of shape [samples, channels].
         middleware: Factories of middleware, outermost first; the built-in ones are innermost. If
             one handles outgoing audio, no source is read again after a lost connection.
         reconnect: How lost connections are replaced; `None` to fail at once.
@@ -185,6 +196,8 @@ class AsyncRecognizer(Enterable):
         # Behavior
         encoding: str | None = None,
         passthrough: bool = False,
+        channels: Channels = "mix",
+        input_channels: int | None = None,
         middleware: Sequence[Callable[[], Middleware]] = (),
         reconnect: Reconnect | None = Reconnect(),
         rollover: Rollover | None = None,
@@ -227,6 +240,8 @@ class AsyncRecognizer(Enterable):
             ssl=ssl,
             encoding=encoding,
             passthrough=passthrough,
+            channels=channels,
+            input_channels=input_channels,
             middleware=middleware,
             reconnect=reconnect,
             rollover=rollover,
@@ -299,6 +314,41 @@ class AsyncRecognizer(Enterable):
         """
         return self._open(audio, self._with(overrides))
 
+    def stream_many(
+        self,
+        sources: Mapping[str, Source] | Sequence[Source],
+        **overrides: Unpack[Overrides],
+    ) -> RecognitionStream:
+        """
+        Recognize several sources at once, such as the two parties of a call.
+
+            sources = {"agent": agent, "customer": customer}
+            async for result in recognizer.stream_many(sources):
+                print(result.channel_id, result.text)
+
+        Each source is a recognition of its own; their results are merged in the order of arrival.
+        `channel_id` of a result and its sentence is the label of the source, or its number.
+
+        All times are on one timeline, that begins when the first source does. Audio in memory and
+        files on disk begin with the stream; any other source begins when its first audio arrives,
+        so that what was said at the same time has the same time.
+
+        The first failure is raised, after all recognitions have ended. All other properties are as
+        for `stream` with `channels="split"`.
+
+        Args:
+            sources: The sources by their labels, or without labels; each as for `stream`.
+            overrides: Options that differ for these recognitions.
+
+        Raises:
+            InvalidOptionError: An option or a source cannot work.
+            UsageError: The recognizer is not open.
+        """
+        self._opened().require_open()
+        options = self._with(overrides)
+        labeled = labeled_sources(sources, options)
+        return self._merged(*merge_sources(self._make_run, labeled, options))
+
     async def transcribe(
         self,
         audio: AnyAudio,
@@ -349,16 +399,24 @@ class AsyncRecognizer(Enterable):
             raise InvalidOptionError("on_result", "is called, not awaited: it must be a function")
         model = MODELS.get(options.model)
         rate = model.sample_rate if model else None
+        is_mixed = options.channels == "mix"
         async with open_audio(
-            audio, sample_rate=rate, declared=given, passthrough=options.passthrough
+            audio,
+            sample_rate=rate,
+            declared=given,
+            passthrough=options.passthrough and is_mixed,
+            is_mixed=is_mixed,
         ) as file:
             options = replace(
-                options, format=file.sent_format, sample_rate=file.sent_rate, encoding=None
+                options,
+                format=file.sent_format,
+                sample_rate=file.sent_rate,
+                encoding=None,
+                input_channels=file.lanes,
             )
             stream = self._open(file, options, frame_ms=FILE_FRAME_MS)
             finals = FinalSentences()
             translations = FinalTranslations()
-            unsettled: Sentence | None = None
             async with stream:
                 async for result in stream:
                     if on_result is not None:
@@ -366,19 +424,16 @@ class AsyncRecognizer(Enterable):
                     translations.add(result)
                     if result.translations and not result.text:
                         continue  # translations alone: the sentence has only their times
-                    if result.is_final:
-                        finals.add(result)
-                    if not result.replaces:
-                        unsettled = None if result.is_final else result.sentence
-        sentences = (*finals.sentences, *([unsettled] if unsettled else ()))
+                    finals.add(result)
         return Transcript(
-            sentences,
+            finals.with_unsettled(),
             file.duration,
             stream.latency,
             stream.request_id,
             stream.usage,
             stream.overhead,
             translations.in_order,
+            stream.request_ids,
         )
 
     def transcribe_many(
@@ -481,6 +536,7 @@ class AsyncRecognizer(Enterable):
             overrides.get("sample_rate"),
             overrides.get("encoding"),
             array_rate=None if is_of_model(default) else default,
+            channels=overrides.get("input_channels"),
         )
         others: Any = {name: one for name, one in overrides.items() if name not in ABOUT_SAMPLES}
         return self._with(others), given
@@ -493,26 +549,51 @@ class AsyncRecognizer(Enterable):
         frame_ms: int | None = None,
         first_id: str | None = None,
     ) -> RecognitionStream:
-        client = self._opened()
+        count = channels_to_divide(audio, options)
+        if count is not None:
+            make_run = partial(self._make_run, frame_ms=frame_ms)
+            return self._merged(*merge_channels(make_run, audio, options, count))
+        source = None if audio is None else chunks(audio, taker(options.encoding))
+        made = self._make_run(options, source, frame_ms=frame_ms, first_id=first_id)
+        return RecognitionStream(*made, self._opened())
+
+    def _merged(self, run: MergedRun, latency: MergedLatency) -> RecognitionStream:
+        if len(run) > self._limits.connections:
+            raise InvalidOptionError(
+                "channels",
+                f"{len(run)} recognitions at once need as many connections, and pool= allows "
+                f"{self._limits.connections}",
+            )
+        return RecognitionStream(run, latency, self._opened())
+
+    def _make_run(
+        self,
+        options: Options,
+        source: Chunks | None,
+        make_inbox: Callable[[Callable[[bool], object]], Inbox] = Inbox,
+        *,
+        frame_ms: int | None = None,
+        first_id: str | None = None,
+    ) -> tuple[Run, LatencyMeter]:
         given = [_made(factory) for factory in options.middleware]
         if any(isinstance(one, Heartbeat) for one in given):
             options = replace(options, heartbeat=True)
         elif options.heartbeat:
             given.append(Heartbeat())
         latency = LatencyMeter()
-        source = None if audio is None else chunks(audio, taker(options.encoding))
         decoding = _decoding(options)
         if decoding is not None:
             options = replace(options, format="pcm")
-        run = client.make_run(
+        run = self._opened().make_run(
             options,
             Stack([*given, latency]),
             source,
             frame_ms=frame_ms or options.frame_ms,
             first_id=first_id,
             decoding=decoding,
+            make_inbox=make_inbox,
         )
-        return RecognitionStream(run, latency, client)
+        return run, latency
 
     def _opened(self) -> Hub:
         if self._client is None:

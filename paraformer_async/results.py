@@ -57,7 +57,9 @@ class Sentence(Jsonable, frozen=True, gc=False):
         emo_confidence: Confidence of `emo_tag`, from 0.0 to 1.0.
         sentence_id: The service's identifier of the sentence.
         speaker_id: The speaker, if the service distinguishes speakers.
-        channel_id: The audio channel, if the service reports it.
+        channel_id: The audio channel: its number, from 0, in audio that is not mixed
+            (`channels=`), or the label of its source (`stream_many`); otherwise that of the
+            service, if it reports one.
         stash: The start of the next sentence, not yet final, after a semantic sentence break.
         sentence_begin: Whether it is the first result of the sentence, on models that mark it; see
             `RecognitionResult.begins`.
@@ -79,7 +81,7 @@ class Sentence(Jsonable, frozen=True, gc=False):
     emo_confidence: float | None = None
     sentence_id: int | str | None = None
     speaker_id: int | str | None = None
-    channel_id: int | None = None
+    channel_id: int | str | None = None
     stash: "Sentence | None" = None
     sentence_begin: bool | None = None
     vad_pre_end: bool | None = None
@@ -199,6 +201,11 @@ class RecognitionResult(Jsonable, frozen=True, gc=False):
     def text(self) -> str:
         """The text of the sentence so far."""
         return self.sentence.text
+
+    @property
+    def channel_id(self) -> int | str | None:
+        """The channel of the sentence."""
+        return self.sentence.channel_id
 
     @property
     def is_final(self) -> bool:

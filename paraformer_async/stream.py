@@ -10,6 +10,7 @@ from paraformer_async import results
 from paraformer_async._client.entering import Enterable
 from paraformer_async._client.hub import Hub
 from paraformer_async._client.iteration import OwningIterator
+from paraformer_async._client.merged import MergedLatency, MergedRun
 from paraformer_async._client.run import Run
 from paraformer_async.audio.source import Chunk
 from paraformer_async.errors import UsageError
@@ -48,7 +49,9 @@ class RecognitionStream(Enterable):
     the event loop of the recognizer, by any number of tasks.
     """
 
-    def __init__(self, run: Run, latency: LatencyMeter, hub: Hub) -> None:
+    def __init__(
+        self, run: Run | MergedRun, latency: LatencyMeter | MergedLatency, hub: Hub
+    ) -> None:
         self._run = run
         self._latency = latency
         self._hub = hub
@@ -74,12 +77,12 @@ class RecognitionStream(Enterable):
     @property
     def usage(self) -> Usage | None:
         """What the service bills so far for all tasks; `None` until it has reported any usage."""
-        return self._run.machine.usage
+        return self._run.usage
 
     @property
     def overhead(self) -> Overhead:
         """Audio that was sent, and is billed, in addition to your own: repetitions and silence."""
-        return self._run.machine.overhead
+        return self._run.overhead
 
     @asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncGenerator[Self, None]:

@@ -1,6 +1,8 @@
 """The complete result of one recognition."""
 
 import unicodedata
+from collections.abc import Sequence
+from itertools import groupby
 from typing import ClassVar
 
 from paraformer_async.captions import to_srt
@@ -8,7 +10,7 @@ from paraformer_async.jsonable import Jsonable
 from paraformer_async.results import Latency, Overhead, Sentence, Translation, Usage, Word
 from paraformer_async.text import is_wide
 
-__all__ = ["Transcript", "join"]
+__all__ = ["Transcript", "join", "lines_of"]
 
 
 class Transcript(Jsonable, frozen=True):
@@ -17,14 +19,17 @@ class Transcript(Jsonable, frozen=True):
 
     Attributes:
         sentences: The final sentences, with times in ms from the start of the file; the last one is
-            partial if the service never finalized it.
+            partial if the service never finalized it. Those of several channels are in order of
+            their begin, each with its `channel_id`.
         duration: Length of the audio in seconds, as it was decoded.
-        latency: First-packet and last-packet latency, in seconds.
+        latency: First-packet and last-packet latency, in seconds; of several channels, to the first
+            result of any, and to the last.
         request_id: Id of the task; include it when contacting the service's support.
         usage: What the service bills for all tasks; `None` if it did not report it.
         overhead: Audio that was sent, and is billed, in addition to the file.
         translations: The final translations in all languages, by models that translate. A task that
             only translates has no sentences.
+        request_ids: Ids of all tasks: of all channels, and those after lost connections.
     """
 
     _derived: ClassVar[tuple[str, ...]] = ("text", "billed")
@@ -36,11 +41,12 @@ class Transcript(Jsonable, frozen=True):
     usage: Usage | None = None
     overhead: Overhead = Overhead()
     translations: tuple[Translation, ...] = ()
+    request_ids: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
-        """The text of all sentences."""
-        return join([sentence.text for sentence in self.sentences])
+        """The text of all sentences; of several channels, a line for each turn, `[0] Hello.`."""
+        return "\n".join(lines_of(self.sentences))
 
     @property
     def billed(self) -> int | float | None:
@@ -53,8 +59,18 @@ class Transcript(Jsonable, frozen=True):
         return tuple(word for sentence in self.sentences for word in sentence.words)
 
     def to_srt(self) -> str:
-        """Return the sentences as SubRip (.srt) captions."""
+        """Return the sentences as SubRip (.srt) captions; see `text` for several channels."""
         return to_srt(self.sentences)
+
+
+def lines_of(sentences: Sequence[Sentence]) -> list[str]:
+    """Return the text: one line, or a labeled one for each turn of several channels."""
+    if len({sentence.channel_id for sentence in sentences}) < 2:
+        text = join([sentence.text for sentence in sentences])
+        return [text] if text else []
+    turns = groupby(sentences, lambda sentence: sentence.channel_id)
+    texts = [(channel, join([sentence.text for sentence in turn])) for channel, turn in turns]
+    return [f"[{channel}] {text}" for channel, text in texts if text]
 
 
 def join(texts: list[str]) -> str:

@@ -54,3 +54,19 @@ def test_another_version_of_a_translation_takes_its_place() -> None:
         sentence = Sentence(sentence_id=number)
         translations.add(RecognitionResult(sentence, "t", translations=(one,)))
     assert ["One", "eins", "x", "x"] == [one.text for one in translations.in_order]
+
+
+def test_channels() -> None:
+    """Sentences of several channels are in order of time, with the one in progress of each."""
+    results = [
+        RecognitionResult(Sentence(5, 9, "b", channel_id=1), "t1"),
+        RecognitionResult(Sentence(6, None, "d", channel_id=1), "t1"),
+        RecognitionResult(Sentence(0, None, "x", channel_id=0), "t0"),
+        RecognitionResult(Sentence(0, 4, "a", channel_id=0), "t0"),
+        RecognitionResult(Sentence(5, None, "c", channel_id=0), "t0"),
+    ]
+    finals = FinalSentences()
+    for result in results:
+        finals.add(result)
+    assert ["a", "b", "c", "d"] == [sentence.text for sentence in finals.with_unsettled()]
+    assert ["b", "a"] == [sentence.text for sentence in finals.sentences]

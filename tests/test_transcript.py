@@ -82,3 +82,16 @@ def test_transcript_as_data() -> None:
     assert ["One.", "Two."] == [sentence["text"] for sentence in data["sentences"]]
     assert {"first_packet": 0.5, "last_packet": 1.0, "utterance": None} == data["latency"]
     assert whole == msgspec.json.decode(whole.to_json(), type=Transcript)
+
+
+def test_text_of_several_channels() -> None:
+    """The text of several channels has a labeled line for each turn; one channel has no label."""
+    hello = Sentence(0, 500, "Hello.", channel_id=0)
+    there = Sentence(500, 900, "Who is there?", channel_id=0)
+    silent = Sentence(900, 950, "", channel_id=1)
+    answer = Sentence(950, 2000, "你好。", channel_id=1)
+    assert "[0] Hello. Who is there?\n[1] 你好。" == transcript(hello, there, silent, answer).text
+    assert "Hello. Who is there?" == transcript(hello, there).text
+    labeled = Sentence(950, 2000, "Yes.", channel_id="customer")
+    assert "[0] Hello.\n[customer] Yes." == transcript(hello, labeled).text
+    assert "customer" == transcript(labeled).to_dict()["sentences"][0]["channel_id"]

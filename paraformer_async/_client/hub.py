@@ -8,6 +8,7 @@ from weakref import WeakValueDictionary
 
 import anyio
 
+from paraformer_async._client.inbox import Inbox
 from paraformer_async._client.quota import ProcessQuota, QuotaOfRecognizer, QuotaPlace
 from paraformer_async._client.run import Run
 from paraformer_async._client.slowdown import Slowdown
@@ -96,6 +97,7 @@ class Hub:
         frame_ms: int,
         first_id: str | None = None,
         decoding: Decoding | None = None,
+        make_inbox: Callable[[Callable[[bool], object]], Inbox] = Inbox,
     ) -> Run:
         """Return a new recognition that sends its audio in frames of *frame_ms*."""
         self.require_open()
@@ -116,6 +118,7 @@ class Hub:
             decoding=decoding,
             clock=time.monotonic,
             first_id=first_id,
+            make_inbox=make_inbox,
         )
 
     def _slowdown(self, account: int, options: Options) -> Slowdown:

@@ -37,6 +37,7 @@ from paraformer_async.audio.source import Chunks
 from paraformer_async.errors import ConnectionLostError, ServiceError, UsageError
 from paraformer_async.observing import AttemptStarted, Connected, PoolWaited, QuotaWaited
 from paraformer_async.options.options import Options
+from paraformer_async.results import Overhead, Usage
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
@@ -62,6 +63,7 @@ class Run:
         decoding: How it is decoded on the way in; `None` for PCM, and for what is sent as it is.
         clock: Seconds, monotonic.
         first_id: Id of the first task; by default a new one.
+        make_inbox: Makes the inbox; see `Inbox` for its argument.
 
     Attributes:
         machine: The recognition.
@@ -86,9 +88,10 @@ class Run:
         decoding: Decoding | None = None,
         clock: Callable[[], float],
         first_id: str | None = None,
+        make_inbox: Callable[[Callable[[bool], object]], Inbox] = Inbox,
     ) -> None:
         self.machine = machine
-        self.inbox: Inbox = Inbox(self._note_unread)
+        self.inbox: Inbox = make_inbox(self._note_unread)
         self.has_source: bool = source is not None
         self.close_timeout: float = options.timeouts.close
         self.period: float = options.timeouts.send
@@ -128,6 +131,16 @@ class Run:
     def is_ended(self) -> bool:
         """Whether no further results follow; unread ones can still be read."""
         return self.inbox.is_ended
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the service bills so far for all tasks; `None` until it has reported any usage."""
+        return self.machine.usage
+
+    @property
+    def overhead(self) -> Overhead:
+        """Audio that was sent in addition to the user's own."""
+        return self.machine.overhead
 
     async def run(self) -> None:
         """Recognize. Raise nothing but cancellation; `failure` is set to any other error."""

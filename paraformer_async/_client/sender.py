@@ -129,8 +129,19 @@ class Sender:
         if self.turns.waiting or self._machine.is_full:
             await self.turns.wait()
         try:
-            self._take(chunk)
+            self.accept(chunk)
         finally:
+            self.turns.pass_on()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the recognition has not ended."""
+        return self._machine.phase not in ENDS
+
+    async def wait_for_room(self) -> None:
+        """Wait while the machine is full, in the order of the calls. Cancellation is safe."""
+        if self.turns.waiting or self._machine.is_full:
+            await self.turns.wait()
             self.turns.pass_on()
 
     async def finish(self) -> None:
@@ -191,7 +202,14 @@ class Sender:
         finally:
             self.turns.pass_on()
 
-    def _take(self, chunk: bytes) -> None:
+    def accept(self, chunk: bytes) -> None:
+        """
+        Accept audio now, even if the machine is full.
+
+        Raises:
+            AudioError: The stream is not of its declared format.
+            UsageError: The audio or the recognition has ended.
+        """
         if self._heading is not None:
             self._check_heading(chunk)
         if self._expand is not None:
@@ -256,7 +274,7 @@ class Sender:
                     await self.turns.wait()
                 if self._rewind_to is not None:
                     return
-                self._take(chunk)  # raises after the end: a source may never wait
+                self.accept(chunk)  # raises after the end: a source may never wait
                 taken += 1
                 if taken % _TURN == 0:
                     await asyncio.sleep(0)

@@ -185,7 +185,7 @@ _SENTENCE: Mapping[str, Callable[[Any], Any]] = {
     "emo_confidence": _number,
     "sentence_id": _id,
     "speaker_id": _id,
-    "channel_id": _whole,
+    "channel_id": _id,
     "sentence_begin": _flag,
     "vad_pre_end": _flag,
     "pre_end_failed": _flag,

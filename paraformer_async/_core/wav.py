@@ -93,7 +93,7 @@ class WavHeader:
             at += self._advance(view[at:])
         if self._limit is not None:
             self._kept += view[: at if self.is_complete else None]
-            if len(self._kept) > self._limit:
+            if len(self._kept) > self._limit and not self.problem:
                 self._refuse(f"the WAV header is longer than {self._limit} bytes")
         return piece[at:] if self.is_complete else b""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from paraformer_async.audio._sniffing import Guess
-from paraformer_async.audio.decoding.mixing import Downmix
+from paraformer_async.audio.decoding.mixing import Downmix, Interleave, Mixer
 from paraformer_async.audio.decoding.pyav import open_container, to_pcm
 from paraformer_async.audio.hints import shown
 from paraformer_async.audio.opening import undecodable
@@ -33,14 +33,15 @@ _DECLARING = ("mov", "matroska", "asf", "caf", "aiff", "wav", "avi", "ape", "wv"
 
 class FfmpegReader:
     """
-    Decodes a file to s16le mono. Used by one thread at a time.
+    Decodes a file to s16le. Used by one thread at a time.
 
     Packets that cannot be decoded are skipped; `remark` says how much audio that was.
 
     Attributes:
         path: The file, for messages.
         rate: Sample rate in Hz: that of the first samples, which may not be the declared one.
-        channels: Number of channels in the file; they are mixed.
+        channels: Number of channels in the file.
+        lanes: Number of interleaved channels in what it returns.
         format: Container.
         subtype: Codec and its profile.
         frames: Number of samples declared; 0 if unknown.
@@ -50,17 +51,19 @@ class FfmpegReader:
         raw: The open file; it can seek. Closed with the reader.
         path: Its path, for messages.
         guess: What the file looks like.
+        is_mixed: Whether the channels are mixed to one.
 
     Raises:
         MissingExtraError: PyAV is not installed.
         AudioError: The file cannot be decoded, or contains no audio.
     """
 
-    def __init__(self, raw: IO[bytes], path: Path, guess: Guess) -> None:
+    def __init__(self, raw: IO[bytes], path: Path, guess: Guess, *, is_mixed: bool = True) -> None:
         self.path: str = shown(path)
         self._path = path
         self._raw = raw
         self._guess = guess
+        self._is_mixed = is_mixed
         self._failure: OSError | None = None
         self._status = status_of(raw)
         require_playable(raw, path, guess.demuxer)
@@ -78,16 +81,17 @@ class FfmpegReader:
         Raises:
             AudioError: The file cannot be read on. What was read before that is returned first.
         """
+        size = self._width * count
         try:
-            while len(self._left) < 2 * count and (more := next(self._pcm, None)) is not None:
+            while len(self._left) < size and (more := next(self._pcm, None)) is not None:
                 self._left += more
         except OSError as error:
             self._failure = error
         if self._failure and not self._left:
             raise self._failed(self._failure)
-        pcm = bytes(self._left[: 2 * count])
-        del self._left[: 2 * count]
-        self.done += len(pcm) // 2
+        pcm = bytes(self._left[:size])
+        del self._left[:size]
+        self.done += len(pcm) // self._width
         return pcm
 
     def rewind(self, frame: int) -> None:
@@ -123,7 +127,7 @@ class FfmpegReader:
         """Go to the beginning; return the first frame."""
         self._container = self._open()
         self._stream = self._audio_stream()
-        self._mixer = Downmix()
+        self._mixer: Mixer = Downmix() if self._is_mixed else Interleave()
         self._left = bytearray()
         self.done: int = 0
         self._failure = None
@@ -134,7 +138,9 @@ class FfmpegReader:
         if first is None:
             self._container.close()
             raise undecodable(self._raw, self._path)
-        self._pcm = to_pcm(chain((first,), frames), first.sample_rate, self._mixer)
+        self.lanes: int = 1 if self._is_mixed else first.layout.nb_channels
+        self._width = 2 * self.lanes
+        self._pcm = to_pcm(chain((first,), frames), first.sample_rate, self._mixer, self.lanes)
         return first
 
     def _open(self) -> "InputContainer":

@@ -6,8 +6,10 @@ What can be read only once is copied first.
 """
 
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
+from functools import partial
+from pathlib import Path
 from typing import IO
 
 from anyio import CapacityLimiter, to_thread
@@ -21,10 +23,13 @@ from paraformer_async.audio.given import (
     path_of,
     require_content,
 )
+from paraformer_async.audio.hints import shown
 from paraformer_async.audio.passing import PacketReader
 from paraformer_async.audio.readers import Reader, open_reader
+from paraformer_async.audio.seekable import another, status_of
 from paraformer_async.audio.source import chunks
 from paraformer_async.audio.spooling import being_read, spool
+from paraformer_async.errors import AudioError
 
 __all__ = ["AudioFile", "open_audio"]
 
@@ -39,13 +44,14 @@ async def open_audio(
     sample_rate: int | None = None,
     declared: Declared = Declared(),
     passthrough: bool = False,
+    is_mixed: bool = True,
 ) -> AsyncGenerator["AudioFile", None]:
     """
     Open whatever holds audio for reading, and close on exit what was opened here.
 
     Bytes in memory and files on disk are read as they are; an open file, from its position on. What
     can be read only once is copied first, to its end: to memory, or from 1 MiB on to a temporary
-    file. Several channels are mixed.
+    file.
 
     Args:
         audio: A path, `-` for standard input, or a source; see `AnyAudio`.
@@ -53,6 +59,8 @@ async def open_audio(
         sample_rate: Rate in Hz to convert to; `None` for that of the audio.
         declared: What is known about samples without a header.
         passthrough: Whether compressed audio is read as it is, if the service can read it.
+        is_mixed: Whether several channels are mixed to one; otherwise they are interleaved, and the
+            file can be read from several positions at once.
 
     Raises:
         FileNotFoundError, IsADirectoryError, PermissionError: As raised by `open`.
@@ -64,19 +72,24 @@ async def open_audio(
     Can be canceled between disk reads, and while a source is silent; the file is closed then, too.
     """
     path = path_of(audio)
-    take = Taker(declared)
+    take = Taker(declared, is_mixed=is_mixed)
     # A limiter for each file, not the shared one: a file on a slow disk makes no other file wait.
     limiter = CapacityLimiter(1)
 
     def start(file: IO[bytes]) -> Reader:
-        reader = open_reader(file, path, sample_rate, take.samples, passthrough=passthrough)
+        reader = open_reader(
+            file, path, sample_rate, take.samples, passthrough=passthrough, is_mixed=is_mixed
+        )
         opened.callback(reader.close)
+        if not is_mixed:
+            again.append(partial(_start_again, file, status_of(file), start, path))
         return reader
 
     def open_at_once() -> Reader | ReadOnce:  # in one visit of a thread, if that is possible
         file = open_given(audio, path, take, opened)
         return file if isinstance(file, ReadOnce) else start(file)
 
+    again: list[Callable[[], Reader]] = []
     with ExitStack() as opened:  # filled by threads: a canceled call returns nothing
         reader = await to_thread.run_sync(open_at_once, limiter=limiter)
         if isinstance(reader, ReadOnce):
@@ -85,12 +98,22 @@ async def open_audio(
             opened.callback(copied.close)
             require_content(copied, path, audio)
             reader = await to_thread.run_sync(start, copied, limiter=limiter)
-        yield AudioFile(reader, chunk_ms, limiter)
+        yield AudioFile(reader, chunk_ms, limiter, again[0] if again else None)
+
+
+def _start_again(
+    file: IO[bytes], was: tuple[int, int], start: Callable[[IO[bytes]], Reader], path: Path
+) -> Reader:
+    """Return another reader of the same file."""
+    size, changed = status_of(file)
+    if size < was[0] or (size == was[0] and changed != was[1]):
+        raise AudioError(f"{shown(path)} has changed while it was being read")
+    return start(another(file))
 
 
 class AudioFile:
     """
-    An open audio file: `async for chunk in audio` yields its audio, as s16le mono bytes.
+    An open audio file: `async for chunk in audio` yields its audio, as s16le bytes.
 
     If the file is damaged, iterating raises `AudioError` after yielding the intact audio before the
     damage. If the file is shorter than it declares, or its header was never completed, a warning is
@@ -98,7 +121,8 @@ class AudioFile:
 
     Attributes:
         sample_rate: Sample rate in Hz of what it yields.
-        channels: Number of channels in the file; they are mixed to mono.
+        channels: Number of channels in the file.
+        lanes: Number of interleaved channels in what it yields: 1 if they are mixed.
         frames: Number of samples declared by the file, 0 if unknown; it may contain fewer or more.
         format: Container, for example `WAV`, `FLAC`, `OGG`, `MP4/M4A`.
         subtype: Codec, for example `PCM_16`, `OPUS`, `aac (LC)`.
@@ -106,13 +130,22 @@ class AudioFile:
         sent_rate: The sample rate in Hz to declare for that.
     """
 
-    def __init__(self, reader: Reader, chunk_ms: int, limiter: CapacityLimiter) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        chunk_ms: int,
+        limiter: CapacityLimiter,
+        start_again: Callable[[], Reader] | None = None,
+    ) -> None:
         self._reader = reader
+        self._start_again = start_again
         self._limiter = limiter
         self._is_used = self._is_read = False
         self._decoded = 0
         self.sample_rate: int = reader.rate
         self.channels: int = reader.channels
+        self.lanes: int = reader.lanes
+        self._width = 2 * self.lanes
         self.frames: int = reader.frames
         self.format: str = reader.format
         self.subtype: str = reader.subtype
@@ -132,19 +165,31 @@ class AudioFile:
 
     async def read_from(self, position: int) -> AsyncGenerator[bytes, None]:
         """
-        Yield the audio from *position* on, in bytes of s16le mono PCM.
+        Yield the audio from *position* on, in bytes of what it yields.
 
-        May be called again while no other iterator is in use: the file is then read anew.
+        May be called again, if channels are mixed only while no other iterator is in use: the file
+        is then read anew.
 
         Raises:
             AudioError: The file is damaged, or has changed since it was opened.
         """
-        reader = self._reader
-        if self._is_used:
-            await to_thread.run_sync(reader.rewind, position // 2, limiter=self._limiter)
+        reader, is_again = self._reader, self._is_used
         self._is_used = True
+        if is_again and self._start_again is not None:
+            reader = await to_thread.run_sync(self._start_again, limiter=self._limiter)
+        try:
+            if is_again:
+                frame = position // self._width
+                await to_thread.run_sync(reader.rewind, frame, limiter=self._limiter)
+            async for pcm in self._read_on(reader, position):
+                yield pcm
+        finally:
+            if reader is not self._reader:
+                reader.close()
+
+    async def _read_on(self, reader: Reader, position: int) -> AsyncGenerator[bytes, None]:
         while True:
-            begin = max(0, position - 2 * reader.done)
+            begin = max(0, position - self._width * reader.done)
             pcm = await to_thread.run_sync(reader.read, self._chunk, limiter=self._limiter)
             if not pcm:
                 break

@@ -11,7 +11,7 @@ from msgspec import Struct
 from paraformer_async.audio.descriptors import is_on_disk
 from paraformer_async.audio.hints import SOURCE, STANDARD_INPUT, shown
 from paraformer_async.audio.opening import open_file
-from paraformer_async.audio.samples import has_samples, is_buffer, taker
+from paraformer_async.audio.samples import channels_in, has_samples, is_buffer, taker
 from paraformer_async.audio.seekable import as_seekable, status_of
 from paraformer_async.audio.source import Source
 from paraformer_async.errors import AudioError, InvalidOptionError
@@ -42,10 +42,12 @@ class Samples(NamedTuple):
     Attributes:
         sample_rate: In Hz.
         encoding: `mulaw`, `alaw`, or `None` for s16le.
+        channels: Number of interleaved channels.
     """
 
     sample_rate: int
     encoding: str | None = None
+    channels: int = 1
 
 
 class Declared(Struct, frozen=True):
@@ -62,7 +64,12 @@ class Declared(Struct, frozen=True):
 
 
 def declared(
-    format: str | None, sample_rate: int | None, encoding: str | None, *, array_rate: int | None
+    format: str | None,
+    sample_rate: int | None,
+    encoding: str | None,
+    *,
+    array_rate: int | None,
+    channels: int | None = None,
 ) -> Declared:
     """
     Return what is declared, checked.
@@ -72,6 +79,7 @@ def declared(
         sample_rate: In Hz, of samples without a header, and of arrays.
         encoding: Encoding of samples without a header.
         array_rate: Rate of arrays if *sample_rate* is `None`.
+        channels: Number of interleaved channels of samples without a header.
 
     Raises:
         InvalidOptionError: One of them cannot be, or the rate of samples is not given.
@@ -92,21 +100,28 @@ def declared(
             "samples without a header do not tell their rate",
             hint='give it together with the format: format="pcm", sample_rate=16000',
         )
-    return Declared(Samples(rate, encoding), arrays)
+    return Declared(Samples(rate, encoding, channels or 1), arrays)
 
 
 class Taker:
     """
     Takes the chunks of one source: bytes, or arrays of samples.
 
+    Args:
+        declared: What is declared about them.
+        is_mixed: Whether arrays of several channels are mixed; otherwise they are interleaved.
+
     Attributes:
         samples: How to read what was taken if it has no header; `None` if it has one.
     """
 
-    def __init__(self, declared: Declared) -> None:
+    def __init__(self, declared: Declared, *, is_mixed: bool = True) -> None:
         self.samples: Samples | None = declared.samples
         self._declared = declared
-        self._take = taker(declared.samples.encoding if declared.samples else None)
+        self._is_mixed = is_mixed
+        samples = declared.samples
+        several = samples.channels if samples and samples.channels > 1 else None
+        self._take = taker(samples.encoding if samples else None, several)
         self._are_arrays: bool | None = None
 
     def __call__(self, chunk: object) -> bytes:
@@ -117,10 +132,10 @@ class Taker:
             InvalidOptionError: It is no audio, of unknown rate, or of another kind than before.
         """
         if self._declared.samples is None:
-            self._note_kind(is_array=has_samples(chunk))
+            self._note_kind(chunk, is_array=has_samples(chunk))
         return self._take(chunk)
 
-    def _note_kind(self, *, is_array: bool) -> None:
+    def _note_kind(self, chunk: object, *, is_array: bool) -> None:
         if self._are_arrays not in (None, is_array):
             raise InvalidOptionError("audio", "mixes bytes of a file with arrays of samples")
         if is_array and self._declared.array_rate is None:
@@ -129,9 +144,12 @@ class Taker:
                 "an array of samples does not tell its rate",
                 hint="give it together with the array: sample_rate=16000",
             )
+        if is_array and self._declared.array_rate and self._are_arrays is None:
+            channels = 1 if self._is_mixed else channels_in(chunk) or 1
+            self.samples = Samples(self._declared.array_rate, channels=channels)
+            if not self._is_mixed:
+                self._take = taker(None, channels)
         self._are_arrays = is_array
-        if is_array and self._declared.array_rate:
-            self.samples = Samples(self._declared.array_rate)
 
 
 class ReadOnce(NamedTuple):

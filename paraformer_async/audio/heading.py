@@ -83,7 +83,9 @@ class Heading:
             if name == b"fmt ":
                 if channels != 1:
                     raise AudioError(
-                        f"the stream has {channels} channels; recognition needs mono audio"
+                        f"the stream has {channels} channels; recognition needs mono audio",
+                        hint=f"set input_channels={channels}: they are mixed, or with channels= "
+                        "split, or one is used",
                     )
                 return False
             position += 8 + size + size % 2

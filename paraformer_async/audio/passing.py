@@ -32,6 +32,7 @@ class PacketReader:
         self.format: str = format.upper()
         self.subtype: str = format.upper()
         self.channels: int = 1
+        self.lanes: int = 1
         self.frames: int = 0
         self.done: int = 0
         self.sent_format: str = format

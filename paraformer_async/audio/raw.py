@@ -5,6 +5,9 @@ from typing import IO
 
 from paraformer_async.audio._sniffing import guess_container
 from paraformer_async.audio.companding import expander
+from paraformer_async.audio.decoding.mixing import Downmix
+from paraformer_async.audio.decoding.samples import float_to_s16le
+from paraformer_async.audio.given import Samples
 from paraformer_async.audio.hints import shown
 from paraformer_async.audio.sections import read_at
 from paraformer_async.audio.seekable import status_of
@@ -17,29 +20,34 @@ _HEAD = 64  # bytes
 
 class RawReader:
     """
-    Reads s16le mono, or the codes of G.711, as s16le mono; see `Reader`.
+    Reads s16le, or the codes of G.711, as s16le; see `Reader`.
 
     Args:
         raw: The open file; it can seek. Closed with the reader.
         path: Its path, for messages.
-        rate: Sample rate in Hz.
-        encoding: `mulaw`, `alaw`, or `None` for s16le.
+        samples: What is in it.
+        is_mixed: Whether the channels are mixed to one.
 
     Raises:
         AudioError: It begins with the header of a container, or is empty.
     """
 
-    channels: int = 1
     format: str = "RAW"
 
-    def __init__(self, raw: IO[bytes], path: Path, rate: int, encoding: str | None = None) -> None:
+    def __init__(
+        self, raw: IO[bytes], path: Path, samples: Samples, *, is_mixed: bool = True
+    ) -> None:
+        encoding = samples.encoding
         self.path: str = shown(path)
-        self.rate: int = rate
+        self.rate: int = samples.sample_rate
+        self.channels: int = samples.channels
+        self.lanes: int = 1 if is_mixed else self.channels
         self.subtype: str = {"mulaw": "ULAW", "alaw": "ALAW"}.get(encoding or "", "PCM_16")
         self.done: int = 0
         self._raw = raw
         self._expand = expander(encoding) if encoding else bytes
-        self._width = 1 if encoding else 2
+        self._width = (1 if encoding else 2) * self.channels
+        self._mixer: Downmix | None = Downmix() if self.lanes < self.channels else None
         size = status_of(raw)[0]
         self.frames: int = size // self._width
         self._surplus = size % self._width
@@ -59,16 +67,28 @@ class RawReader:
             raise AudioError(f"{self.path} was cut while it was being read")
         data = data[: len(data) - len(data) % self._width]
         self.done += len(data) // self._width
-        return self._expand(data)
+        return self._mixed(self._expand(data))
+
+    def _mixed(self, pcm: bytes) -> bytes:
+        if self._mixer is None or not pcm:
+            return pcm
+        import numpy as np
+
+        floats = np.frombuffer(pcm, "<i2").reshape(-1, self.channels).astype(
+            np.float32
+        ) * np.float32(1 / 32768)
+        return float_to_s16le(self._mixer.mix(floats, self.rate))
 
     def rewind(self, frame: int) -> None:
-        """Read on from a sample; `done` is its position."""
-        self.done = min(frame, self.frames)
+        """Read on from a sample at or before *frame*; `done` is its position."""
+        # A mix depends on the blocks: the same ones give the same samples.
+        self.done = 0 if self._mixer else min(frame, self.frames)
         self._raw.seek(self.done * self._width)
 
     def remark(self) -> str:
         """Return what is wrong with the file; empty if nothing is."""
-        return "ends within a sample: its last byte is left out" if self._surplus else ""
+        cut = "ends within a sample: its last byte is left out" if self._surplus else ""
+        return "; ".join(filter(None, (cut, self._mixer.remark() if self._mixer else "")))
 
     def close(self) -> None:
         """Close the file; idempotent."""

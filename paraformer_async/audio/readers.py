@@ -36,12 +36,13 @@ _CONTAINER_OF_NAME = {
 
 class Reader(Protocol):
     """
-    Decodes a file to s16le mono. Used by one thread at a time.
+    Decodes a file to s16le. Used by one thread at a time.
 
     Attributes:
         path: The file, for messages.
         rate: Sample rate in Hz of what it returns.
         channels: Number of channels in the file.
+        lanes: Number of interleaved channels in what it returns: 1 if they are mixed.
         format: Container.
         subtype: Codec.
         frames: Number of samples declared, at `rate`; 0 if unknown.
@@ -51,6 +52,7 @@ class Reader(Protocol):
     path: str
     rate: int
     channels: int
+    lanes: int
     format: str
     subtype: str
     frames: int
@@ -80,6 +82,7 @@ def open_reader(
     samples: Samples | None = None,
     *,
     passthrough: bool = False,
+    is_mixed: bool = True,
 ) -> Reader:
     """
     Return a reader of an open file, whatever its format.
@@ -90,6 +93,7 @@ def open_reader(
         rate: Sample rate in Hz to convert to; `None` for that of the file.
         samples: How to read a file without a header; `None` for a file with one.
         passthrough: Whether a compressed file is read as it is, if the service can read it.
+        is_mixed: Whether several channels are mixed to one.
 
     Raises:
         OSError: The file cannot be read.
@@ -102,27 +106,31 @@ def open_reader(
             if passing is not None:
                 return passing
             _log.info("%s is decoded: it cannot be sent as it is", shown(path))
-        reader: Reader = RawReader(raw, path, *samples) if samples else _decoder(raw, path)
+        reader: Reader
+        if samples:
+            reader = RawReader(raw, path, samples, is_mixed=is_mixed)
+        else:
+            reader = _decoder(raw, path, is_mixed=is_mixed)
         return reader if rate in (None, reader.rate) else ResamplingReader(reader, rate)
     except BaseException:
         raw.close()
         raise
 
 
-def _decoder(raw: IO[bytes], path: Path) -> Reader:
+def _decoder(raw: IO[bytes], path: Path, *, is_mixed: bool) -> Reader:
     guess = look_at(raw)
     named = _CONTAINER_OF_NAME.get(path.suffix.lower())
     if guess.demuxer and named and named != guess.demuxer:
         _log.info("%s is %s, whatever its name", shown(path), guess.name)
     if guess.demuxer not in _LIBSNDFILE or guess.name == _SPEEX:
-        return FfmpegReader(raw, path, guess)
+        return FfmpegReader(raw, path, guess, is_mixed=is_mixed)
     try:
-        return FileReader(raw, path)
+        return FileReader(raw, path, is_mixed=is_mixed)
     except UndecodableFile as error:
         if not guess.demuxer:
             raise
         try:
-            return FfmpegReader(raw, path, guess)
+            return FfmpegReader(raw, path, guess, is_mixed=is_mixed)
         except MissingExtraError as missing:
             hint = f"{missing.hint}, or {error.hint}"
             raise UndecodableFile(error.message, hint=hint) from None
@@ -135,6 +143,7 @@ class ResamplingReader:
         self.path: str = reader.path
         self.rate: int = rate
         self.channels: int = reader.channels
+        self.lanes: int = reader.lanes
         self.format: str = reader.format
         self.subtype: str = reader.subtype
         self.frames: int = round(reader.frames * rate / reader.rate)
@@ -142,20 +151,21 @@ class ResamplingReader:
         self._start()
 
     def _start(self) -> None:
-        self._resampler = Resampler(self._reader.rate, self.rate, extra="av")
+        self._resampler = Resampler(self._reader.rate, self.rate, channels=self.lanes, extra="av")
         self._is_ended = False
         self._left = bytearray()
         self.done: int = 0
 
     def read(self, count: int) -> bytes:
         """Return up to *count* samples; none at the end; raise `AudioError` on damage."""
-        while len(self._left) < 2 * count and not self._is_ended:
+        size = 2 * self.lanes * count
+        while len(self._left) < size and not self._is_ended:
             pcm = self._reader.read(self._reader.rate)
             self._is_ended = not pcm
             self._left += self._resampler.resample(pcm, last=self._is_ended)
-        pcm = bytes(self._left[: 2 * count])
-        del self._left[: 2 * count]
-        self.done += len(pcm) // 2
+        pcm = bytes(self._left[:size])
+        del self._left[:size]
+        self.done += len(pcm) // (2 * self.lanes)
         return pcm
 
     def rewind(self, frame: int) -> None:

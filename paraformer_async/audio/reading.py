@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Literal
 
-from paraformer_async.audio.decoding.mixing import Downmix
+from paraformer_async.audio.decoding.mixing import Downmix, Interleave, Mixer
 from paraformer_async.audio.decoding.samples import float_to_s16le, native_dtype, open_sequential
 from paraformer_async.audio.decoding.scale import full_scale
 from paraformer_async.audio.hints import shown, to_convert
@@ -30,12 +30,13 @@ _TOLERANCE = 0.1  # seconds; codecs delay, and declare what they cut off at the 
 
 class FileReader:
     """
-    Decodes a file to s16le mono, section after section. Used by one thread at a time.
+    Decodes a file to s16le, section after section. Used by one thread at a time.
 
     Attributes:
         path: The file, for messages.
         rate: Sample rate in Hz.
-        channels: Number of channels in the file; they are mixed.
+        channels: Number of channels in the file.
+        lanes: Number of interleaved channels in what it returns.
         format: Container as named by libsndfile.
         subtype: Encoding as named by libsndfile.
         frames: Number of samples declared; 0 if unknown.
@@ -44,16 +45,18 @@ class FileReader:
     Args:
         raw: The open file, or a copy of it; it can seek. Closed with the reader.
         path: Its path, for messages.
+        is_mixed: Whether the channels are mixed to one.
 
     Raises:
         OSError: The file cannot be read.
-        AudioError: The file cannot be decoded, contains no audio, or has more than one channel.
+        AudioError: The file cannot be decoded, or contains no audio.
     """
 
-    def __init__(self, raw: IO[bytes], path: Path) -> None:
+    def __init__(self, raw: IO[bytes], path: Path, *, is_mixed: bool = True) -> None:
         self.path: str = shown(path)
         self._path = path
         self._raw = raw
+        self._is_mixed = is_mixed
         self._damage: Exception | None = None
         self.done: int = 0
         self._status = status_of(raw)
@@ -80,7 +83,7 @@ class FileReader:
             pcm = self._read_block(left)
             if pcm:
                 parts.append(pcm)
-                left -= len(pcm) // 2
+                left -= len(pcm) // self._width
             elif not self._damage:
                 if self._number + 1 == len(self._sections):
                     break
@@ -89,7 +92,7 @@ class FileReader:
         pcm = b"".join(parts)
         if self._damage and not pcm:
             raise self._failed(self._damage)
-        self.done += len(pcm) // 2
+        self.done += len(pcm) // self._width
         return pcm
 
     def rewind(self, frame: int) -> None:
@@ -106,7 +109,8 @@ class FileReader:
         self.done = 0
         self._sound.close()
         self._start(0)
-        if len(self._sections) == 1 and self._is_exact() and self.channels == 1:
+        # A mix depends on the blocks: the same ones give the same samples.
+        if len(self._sections) == 1 and self._is_exact() and self.lanes == self.channels:
             self.done = min(frame, self._sound.frames)
             self._sound.seek(self.done)
 
@@ -171,7 +175,9 @@ class FileReader:
         if self.channels > 1:
             self._dtype = "float32"
         if number == 0:
-            self._mixer = Downmix()
+            self._mixer: Mixer = Downmix() if self._is_mixed else Interleave()
+            self.lanes: int = 1 if self._is_mixed else self.channels
+            self._width = 2 * self.lanes
 
     def _declared_frames(self, scan: Scan) -> int:
         if scan.declared is not None:

@@ -8,15 +8,15 @@ from typing import Any
 from paraformer_async.audio.decoding.mixing import Downmix
 from paraformer_async.audio.decoding.samples import float_to_s16le
 from paraformer_async.errors import InvalidOptionError
+from paraformer_async.options.service import MOST_CHANNELS
 
-__all__ = ["has_samples", "immutable", "is_buffer", "taker"]
+__all__ = ["channels_in", "has_samples", "immutable", "is_buffer", "taker"]
 
 # Element types of buffers: bytes, signed 16-bit samples, and floats.
 _BYTES = ("B", "b", "c", "<B", "<b", "<c")
 _SAMPLES = ("<h", "h", "=h", "@h") if sys.byteorder == "little" else ("<h",)
 _FLOATS = ("f", "d", "e", "<f", "<d", "<e")
 _HINT = "audio is 16-bit little-endian PCM, or an array of int16 or of floats in [-1, 1]"
-_MOST_CHANNELS = 64
 _LOUDEST = 2.0  # of full scale: louder floats are of another scale
 
 
@@ -34,14 +34,25 @@ def has_samples(chunk: object) -> bool:
     return type(chunk) is not bytes and _view_of(chunk).format not in _BYTES
 
 
-def taker(encoding: str | None) -> Callable[[object], bytes]:
+def taker(encoding: str | None, channels: int | None = None) -> Callable[[object], bytes]:
     """
     Return the function that takes chunks of audio of *encoding*: `immutable`, if it is `None`.
 
     With an encoding, it takes buffers whose elements are bytes, and raises `InvalidOptionError` for
-    all others: int16 and floats are decoded already.
+    all others: int16 and floats are decoded already. With a number of channels, what it returns is
+    interleaved, and not mixed; arrays are of shape [samples, channels], or interleaved.
     """
+    if channels is not None:
+        return partial(_interleaved, encoding, channels)
     return immutable if encoding is None else partial(_codes, encoding)
+
+
+def channels_in(source: object) -> int | None:
+    """Return the channels of an array of shape [samples, channels]; `None` for all else."""
+    if not is_buffer(source):
+        return None
+    shape: tuple[int, ...] = memoryview(source).shape or ()  # type: ignore[arg-type]
+    return shape[1] if _has_channels(shape) else None
 
 
 def immutable(chunk: object) -> bytes:
@@ -74,6 +85,31 @@ def immutable(chunk: object) -> bytes:
 
 
 def _codes(encoding: str, chunk: object) -> bytes:
+    _require_codes(encoding, chunk)
+    return immutable(chunk)
+
+
+def _interleaved(encoding: str | None, channels: int, chunk: object) -> bytes:
+    if type(chunk) is bytes:
+        return chunk
+    view = _view_of(chunk)
+    shape: tuple[int, ...] = view.shape or ()
+    if encoding is not None:
+        _require_codes(encoding, chunk)
+    if len(shape) > 1 and shape[1:] != (channels,):
+        raise InvalidOptionError(
+            "audio",
+            f"a {type(chunk).__name__} of shape {shape} is not of shape [samples, {channels}]",
+            hint="pass its transpose, or set input_channels= to the number of its channels",
+        )
+    if view.format not in _FLOATS:
+        return view.tobytes()
+    import numpy as np
+
+    return float_to_s16le(_scaled(np.asarray(view)).reshape(-1))
+
+
+def _require_codes(encoding: str, chunk: object) -> None:
     if has_samples(chunk):
         raise InvalidOptionError(
             "audio",
@@ -81,7 +117,6 @@ def _codes(encoding: str, chunk: object) -> bytes:
             "decoded already",
             hint="pass the bytes of the frames, or decoded samples without encoding=",
         )
-    return immutable(chunk)
 
 
 def _view_of(chunk: object) -> "memoryview[Any]":
@@ -103,7 +138,7 @@ def _view_of(chunk: object) -> "memoryview[Any]":
 
 
 def _has_channels(shape: tuple[int, ...]) -> bool:
-    return len(shape) == 2 and 1 <= shape[1] <= min(_MOST_CHANNELS, max(shape[0], 2))
+    return len(shape) == 2 and 1 <= shape[1] <= min(MOST_CHANNELS, max(shape[0], 2))
 
 
 def _mono(view: "memoryview[Any]", *, is_mono: bool) -> bytes:
@@ -113,15 +148,20 @@ def _mono(view: "memoryview[Any]", *, is_mono: bool) -> bytes:
     samples: Any = np.asarray(view)
     if is_mono:
         samples = samples.reshape(-1, 1)
-    if view.format in _FLOATS:
-        loudest = np.abs(samples[np.isfinite(samples)]).max(initial=0)
-        if loudest > _LOUDEST:
-            raise InvalidOptionError(
-                "audio",
-                f"floats must be in [-1, 1], and one is {loudest:g}",
-                hint="divide samples of the scale of int16 by 32768",
-            )
-        samples = samples.astype(np.float32)
-    else:
-        samples = samples.astype(np.float32) / 32768
+    is_float = view.format in _FLOATS
+    samples = _scaled(samples) if is_float else samples.astype(np.float32) / 32768
     return float_to_s16le(Downmix().mix(samples, 1))
+
+
+def _scaled(samples: Any) -> Any:
+    """Return floats as float32, or raise if they are of another scale."""
+    import numpy as np
+
+    loudest = np.abs(samples[np.isfinite(samples)]).max(initial=0)
+    if loudest > _LOUDEST:
+        raise InvalidOptionError(
+            "audio",
+            f"floats must be in [-1, 1], and one is {loudest:g}",
+            hint="divide samples of the scale of int16 by 32768",
+        )
+    return samples.astype(np.float32)

@@ -2,11 +2,12 @@
 
 import io
 import os
+from pathlib import Path
 from typing import IO, Any
 
 from paraformer_async.audio.descriptors import is_on_disk
 
-__all__ = ["as_seekable", "status_of"]
+__all__ = ["another", "as_seekable", "status_of"]
 
 
 class FileView(io.RawIOBase):
@@ -19,9 +20,9 @@ class FileView(io.RawIOBase):
         start: Where it begins in the file, in bytes.
     """
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes], start: int) -> None:
         super().__init__()
-        self.start: int = file.tell()
+        self.start = start
         self._descriptor = os.dup(file.fileno())
         self._position = 0
 
@@ -67,9 +68,19 @@ def as_seekable(file: Any) -> IO[bytes] | None:
         data = file.getvalue()  # not a copy, until somebody writes to *file*
         return io.BytesIO(data[file.tell() :] if file.tell() else data)
     if is_on_disk(file) and hasattr(os, "pread"):  # not on Windows
-        view: Any = FileView(file)
+        view: Any = FileView(file, file.tell())
         return view  # type: ignore[no-any-return]
     return None
+
+
+def another(file: IO[bytes]) -> IO[bytes]:
+    """Return the same content as a file with a position of its own; it stays when *file* closes."""
+    if isinstance(file, io.BytesIO):
+        return io.BytesIO(file.getvalue())
+    if not hasattr(os, "pread"):  # on Windows
+        return Path(file.name).open("rb", buffering=0)
+    view: Any = FileView(file, getattr(file, "start", 0))
+    return view  # type: ignore[no-any-return]
 
 
 def status_of(file: IO[bytes]) -> tuple[int, int]:

@@ -15,6 +15,7 @@ from collections.abc import (
 )
 from functools import partial
 from os import PathLike
+from threading import Lock
 from time import sleep
 from typing import IO, Any, Protocol, cast
 
@@ -120,7 +121,7 @@ def chunks(source: Source, take: Callable[[object], bytes] = immutable) -> Chunk
     if hasattr(source, "read_from"):  # to check against the protocol is slow
         return _rewindable(cast("Rewindable", source))
     if is_on_disk(source):
-        return _on_disk(source, source.tell())  # type: ignore[union-attr]
+        return _on_disk(Lock(), source, source.tell())  # type: ignore[union-attr]
     return Chunks(_once(source, take))
 
 
@@ -172,9 +173,19 @@ def _rewindable(source: Rewindable, position: int = 0) -> Chunks:
     return Chunks(source.read_from(position), partial(_rewindable, source))
 
 
-def _on_disk(file: Any, start: int, position: int = 0) -> Chunks:
-    blocks = _from_file(file.read, lambda: file.seek(start + position))
-    return Chunks(read_in_thread(blocks, immutable), partial(_on_disk, file, start))
+def _on_disk(lock: Lock, file: Any, start: int, position: int = 0) -> Chunks:
+    """Return the chunks of a file; it can be read from several positions at once."""
+    at = start + position
+
+    def read(size: int) -> Any:
+        nonlocal at
+        with lock:
+            file.seek(at)
+            block = file.read(size)
+        at += len(block)
+        return block
+
+    return Chunks(read_in_thread(_from_file(read), immutable), partial(_on_disk, lock, file, start))
 
 
 async def _from_reader(read: Callable[[int], Awaitable[Any]]) -> AsyncGenerator[Any, None]:
@@ -195,9 +206,8 @@ def _is_end(block: Any) -> bool:
     return hasattr(block, "__len__") and len(block) == 0
 
 
-def _from_file(read: Callable[[int], Any], begin: Callable[[], object] = int) -> Iterator[Any]:
+def _from_file(read: Callable[[int], Any]) -> Iterator[Any]:
     """Yield blocks of a file until its end; in a thread."""
-    begin()
     while not _is_end(block := read(_BLOCK)):
         if block is None:  # a non-blocking file has nothing to read yet
             sleep(_NOTHING_YET)

@@ -101,6 +101,7 @@ def identity_of(path: AnyPath) -> Identity | None:
 def options_that_matter(options: Options, overrides: Overrides) -> dict[str, Any]:
     """Return the options on which transcripts depend: what the service receives for each file."""
     matter = {"model": options.model, "phrase_id": options.phrase_id, **options.task_parameters()}
+    matter["channels"] = None if options.channels == "mix" else options.channels
     matter["input"] = options.task_input() or None
     matter |= dict.fromkeys(ABOUT_SAMPLES) | {
         name: one for name, one in overrides.items() if name in ABOUT_SAMPLES

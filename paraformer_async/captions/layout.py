@@ -42,13 +42,15 @@ def lay_out(sentences: Iterable[Sentence]) -> list[Caption]:
 
     Each sentence becomes one caption, or several if it is too long for the screen: it is split
     between words, at their times, or in proportion if there are none. Sentences without text are
-    left out.
+    left out. If there are several channels, each caption begins with its own: `[0] Hello.`
     """
+    in_order = sorted(sentences, key=lambda sentence: sentence.begin_time)
+    has_channels = len({sentence.channel_id for sentence in in_order}) > 1
     parts = [
         screen
-        for sentence in sorted(sentences, key=lambda sentence: sentence.begin_time)
-        for part in _parts(sentence)
-        for screen in _screens(*part)
+        for sentence in in_order
+        for begin, end, text in _parts(sentence)
+        for screen in _screens(begin, end, text, _label(sentence) if has_channels else "")
     ]
     parts.sort(key=lambda part: part[0])
     captions: list[Caption] = []
@@ -100,25 +102,29 @@ def _split(text: str, words: Sequence[Word]) -> Iterator[tuple[list[Word], str]]
     yield part, text[begin:].strip()
 
 
-def _screens(begin: int, end: int, text: str) -> Iterator[tuple[int, int, str]]:
+def _label(sentence: Sentence) -> str:
+    return clean(f"[{sentence.channel_id}]") + " "
+
+
+def _screens(begin: int, end: int, text: str, label: str) -> Iterator[tuple[int, int, str]]:
     """Yield two lines at a time; each pair has a share of the time according to its width."""
-    lines = _wrap(text)
+    lines = _wrap(text, max(_LINE - width(label), _LINE // 2))
     total = sum(map(width, lines)) or 1
     start, shown = begin, 0
     for place in range(0, len(lines), 2):
         pair = lines[place : place + 2]
         shown += sum(map(width, pair))
         stop = begin + (end - begin) * shown // total
-        yield start, stop, "\n".join(pair)
+        yield start, stop, label + "\n".join(pair)
         start = stop
 
 
-def _wrap(text: str) -> list[str]:
-    """Break *text* into lines of up to 42 columns, at spaces and between full-width characters."""
+def _wrap(text: str, columns: int) -> list[str]:
+    """Break *text* into lines of so many columns, at spaces and between full-width characters."""
     lines: list[str] = []
     line = ""
     for piece in _pieces(text):
-        if line.strip() and width((line + piece).rstrip()) > _LINE:
+        if line.strip() and width((line + piece).rstrip()) > columns:
             lines.append(line.strip())
             line = ""
         line += piece

@@ -99,6 +99,14 @@ def transcribe(
         list[str] | None,
         typer.Option(metavar="CODE", help="Language spoken: zh, en...; repeatable."),
     ] = None,
+    channels: Annotated[
+        str,
+        typer.Option(
+            metavar="CHANNELS",
+            help="What becomes of several channels: mix (to one), split (each is recognized by"
+            " itself, and labeled), or the number of one, from 0.",
+        ),
+    ] = "mix",
     region: RegionOption = None,
     workspace: WorkspaceOption = None,
     engine: EngineOption = None,
@@ -126,6 +134,7 @@ def transcribe(
                 "region": region,
                 "workspace": workspace,
                 "language_hints": language or None,
+                "channels": int(channels) if channels.isdecimal() else channels,
             },
             format=format,
             output_dir=output_dir,

@@ -18,7 +18,7 @@ from paraformer_async.errors import InvalidOptionError
 from paraformer_async.observing import Observation, RetryScheduled
 from paraformer_async.results import RecognitionResult
 from paraformer_async.text import clean
-from paraformer_async.transcript import Transcript
+from paraformer_async.transcript import Transcript, lines_of
 
 __all__ = [
     "OutputFormat",
@@ -36,6 +36,7 @@ __all__ = [
 
 # Options of the library and their flags on the command line.
 _FLAGS = {
+    "channels": "--channels",
     "endpoint": "--endpoint",
     "engine": "--engine",
     "expires_in": "--expires-in",
@@ -104,7 +105,7 @@ def render(transcript: Transcript, format: OutputFormat, path: Path) -> str:
     """Return *transcript* of the file *path* as a complete document."""
     match format:
         case OutputFormat.TXT:
-            return f"{clean(transcript.text)}\n"
+            return "".join(f"{clean(line)}\n" for line in lines_of(transcript.sentences) or [""])
         case OutputFormat.SRT:
             return transcript.to_srt()
         case OutputFormat.JSON:

@@ -71,7 +71,8 @@ async def transcribe_files(
                 report_error(outcome, path)
             elif target is None and format is not OutputFormat.JSON:
                 label = f"{printable(path)}: " if len(files) > 1 else ""
-                write_result(label + render(outcome, format, path))
+                lines = render(outcome, format, path).splitlines(keepends=True)
+                write_result("".join(label + line for line in lines))
             outcomes.append((path, outcome))
     if format is OutputFormat.JSON and output_dir is None:
         write_result(render_json([describe(path, outcome) for path, outcome in outcomes]))

@@ -24,7 +24,7 @@ from paraformer_async.options.checks import (
 )
 from paraformer_async.options.endpoint import check_region, check_workspace
 from paraformer_async.options.policies import Reconnect, Rollover, Timeouts
-from paraformer_async.options.service import ENCODINGS, FRAME_MS_ALLOWED
+from paraformer_async.options.service import ENCODINGS, FRAME_MS_ALLOWED, MOST_CHANNELS
 
 __all__ = ["CHECKS"]
 
@@ -78,6 +78,20 @@ def _check_encoding(name: str, value: object) -> None:
         require_choice(name, value, ENCODINGS)
 
 
+def _check_channels(name: str, value: object) -> None:
+    if value not in ("mix", "split") and not (is_whole(value) and value in range(MOST_CHANNELS)):
+        raise InvalidOptionError(
+            name, f"{shown(value)} is neither 'mix', 'split' nor the number of a channel, from 0"
+        )
+
+
+def _check_input_channels(name: str, value: object) -> None:
+    if value is not None and not (is_whole(value) and 1 <= value <= MOST_CHANNELS):
+        raise InvalidOptionError(
+            name, f"{shown(value)} is not a number of channels, 1 to {MOST_CHANNELS}"
+        )
+
+
 def _check_middleware(name: str, value: object) -> None:
     for factory in require_sequence(name, value, "a list of factories, like [Heartbeat]"):
         if not callable(factory):
@@ -127,6 +141,8 @@ CHECKS: Mapping[str, Callable[[str, object], None]] = {
     "ssl": _check_ssl,
     "encoding": _check_encoding,
     "passthrough": require_flag,
+    "channels": _check_channels,
+    "input_channels": _check_input_channels,
     "middleware": _check_middleware,
     "reconnect": _check_reconnect,
     "rollover": _check_rollover,

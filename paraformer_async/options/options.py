@@ -9,7 +9,7 @@ Imports only tables, checks and policies of this package.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypedDict
+from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict
 
 from msgspec import Struct
 from msgspec.structs import force_setattr
@@ -36,9 +36,11 @@ if TYPE_CHECKING:
 
     from paraformer_async.middleware import Middleware
 
-__all__ = ["RATE_OF_MODEL", "ApiKey", "Options", "Overrides", "is_of_model"]
+__all__ = ["RATE_OF_MODEL", "ApiKey", "Channels", "Options", "Overrides", "is_of_model"]
 
 ApiKey = str | Callable[[], str | Awaitable[str]]
+Channels = Literal["mix", "split"] | int
+"""What becomes of several channels: one mix, a recognition of each, or of one alone."""
 
 
 class _RateOfModel(int):
@@ -103,6 +105,8 @@ class Options(Struct, frozen=True, kw_only=True):
     # Behavior
     encoding: str | None = None
     passthrough: bool = False
+    channels: Channels = "mix"
+    input_channels: int | None = None
     middleware: "Sequence[Callable[[], Middleware]]" = ()
     reconnect: Reconnect | None = Reconnect()
     rollover: Rollover | None = None
@@ -220,6 +224,13 @@ class Options(Struct, frozen=True, kw_only=True):
             raise InvalidOptionError(
                 "encoding", f"{self.encoding} is for samples without a header, not {self.format}"
             )
+        if self.input_channels not in (None, 1) and self.format not in UNCOMPRESSED:
+            raise InvalidOptionError(
+                "input_channels",
+                f"the channels of a stream of {self.format} cannot be told apart, only of pcm or "
+                "wav",
+                hint="decode the audio to PCM first; for files, use transcribe(path)",
+            )
         if self.rollover and not self.reconnect:
             raise InvalidOptionError(
                 "rollover", "needs audio that is kept: set reconnect=, see Reconnect.keep"
@@ -235,7 +246,7 @@ class Options(Struct, frozen=True, kw_only=True):
 # What may change within a stream: the model and its parameters, but not the audio.
 CHANGEABLE = frozenset({"model", "parameters", "input", *PARAMETERS}) - {"format", "sample_rate"}
 # What tells samples without a header apart; that of a file is in the file.
-ABOUT_SAMPLES = frozenset({"format", "sample_rate", "encoding"})
+ABOUT_SAMPLES = frozenset({"format", "sample_rate", "encoding", "input_channels"})
 # What may change within a task, if the model takes it.
 CHANGEABLE_IN_TASK = frozenset({"context", "input"})
 
@@ -275,6 +286,8 @@ class Overrides(TypedDict, total=False):
     ssl: "SSLContext | None"
     encoding: str | None
     passthrough: bool
+    channels: Channels
+    input_channels: int | None
     middleware: "Sequence[Callable[[], Middleware]]"
     reconnect: Reconnect | None
     rollover: Rollover | None

@@ -44,6 +44,7 @@ UNCOMPRESSED: Final = ("pcm", "wav")  # those whose bytes can be converted to ti
 COMPRESSED: Final = ("mp3", "opus", "speex", "aac", "amr")  # those whose packets are known here
 ENCODINGS: Final = ("mulaw", "alaw")  # not of the service: we convert them to pcm
 TELEPHONY_RATE: Final = 8000  # Hz, of these encodings (ITU-T G.711)
+MOST_CHANNELS: Final = 64  # that we take apart or mix; the service takes mono [API]
 SAMPLE_RATE: Final = 16000  # Hz, what is assumed when neither the user nor the model names one
 # Hz. "Any rate" [API]; outside of this no audio format has one, and no decoder of ours works.
 SAMPLE_RATES: Final = range(1000, 384_001)
@@ -60,6 +61,9 @@ SEMANTIC_SENTENCE_SILENCE: Final = 2000  # ends a sentence despite semantic punc
 # Conversation context, `payload.input.context` [CONTEXT]
 CONTEXT_MESSAGES: Final = 5  # the latest ones that count, for each role
 CONTEXT_CHARACTERS: Final = 400  # for each round; the service cuts the rest off
+
+# Codes with which a task fails that received no speech [SEEN]
+NO_SPEECH: Final = ("NO_VALID_AUDIO_ERROR", "NO_INPUT_AUDIO_ERROR")
 
 # Hot words of the call, `vocabulary` [CONTEXT]
 VOCABULARY_WORDS: Final = 2000

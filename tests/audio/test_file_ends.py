@@ -322,10 +322,10 @@ async def test_slow_disks_starve_nobody(tmp_path: Path, monkeypatch: pytest.Monk
     released = threading.Event()
     open_file = files.open_reader
 
-    def open_slowly(file: IO[bytes], path: Path, *others: object) -> object:
+    def open_slowly(file: IO[bytes], path: Path, *others: object, **named: object) -> object:
         if path == slow:
             released.wait(10)
-        return open_file(file, path, *others)  # type: ignore[arg-type]
+        return open_file(file, path, *others, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(files, "open_reader", open_slowly)
     async with anyio.create_task_group() as tasks:

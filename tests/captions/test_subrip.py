@@ -5,6 +5,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from paraformer_async import Sentence, Word
 from paraformer_async.captions import to_srt
@@ -238,3 +239,15 @@ def test_arbitrary_times(
     assert sorted(expected) == sorted(
         "".join(part for _, _, part in captions if part != "\n").replace(" ", "").replace("\n", "")
     )
+
+
+def test_channels() -> None:
+    """If there are several channels, each caption begins with its own, on at most two lines."""
+    long = replace(sentence_of("word " * 40), channel_id="agent")
+    answer = Sentence(20_000, 20_900, "Yes.", channel_id="customer")
+    captions = parse_srt(to_srt([answer, long]))
+    assert "[customer] Yes." == captions[-1][2]
+    assert all(text.startswith("[agent] word") for *_, text in captions[:-1])
+    assert all(len(line) <= 42 for *_, text in captions for line in text.split("\n"))
+    assert 40 == sum(text.count("word") for *_, text in captions)
+    assert "Yes." == parse_srt(to_srt([answer]))[0][2]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from anyio.from_thread import BlockingPortal
 
 from paraformer_async import AsyncRecognizer, Reconnect
@@ -322,3 +323,39 @@ def test_color_is_not_a_terminal(run: Run, one_second: Path) -> None:
     done = run(*SCRIPTED, one_second, FORCE_COLOR="1", TTY_COMPATIBLE="1")
 
     assert (0, "") == (done.returncode, done.stderr)
+
+
+def test_channels(run: Run, tmp_path: Path) -> None:
+    """`--channels` splits a file, with labels in each format, or picks one of its channels."""
+    path = tmp_path / "call.wav"
+    soundfile.write(path, np.zeros((16_000, 2), np.int16), 16_000)
+    split = ("--channels", "split")
+
+    done = run(*SCRIPTED, *split, path)
+    assert (0, "") == (done.returncode, done.stderr)
+    assert [f"[0] {WORDS}", f"[1] {WORDS}"] == sorted(done.stdout.splitlines())
+    done = run(*SCRIPTED, *split, path, path)
+    assert sorted(f"{path}: [{n}] {WORDS}" for n in (0, 0, 1, 1)) == sorted(
+        done.stdout.splitlines()
+    )
+    assert "[1] word-0001" in run(*SCRIPTED, *split, "--format", "srt", path).stdout
+    (found,) = json.loads(run(*SCRIPTED, *split, "--format", "json", path).stdout)
+    assert [0, 1] == sorted(one["channel_id"] for one in found["sentences"])
+    assert WORDS + "\n" == run(*SCRIPTED, "--channels", "1", path).stdout
+
+
+@pytest.mark.parametrize(
+    ("channels", "code", "message"),
+    [
+        ("left", 2, "--channels: 'left' is neither 'mix', 'split' nor the number of a channel"),
+        ("1", 1, "--channels: there is no channel 1, only channel 0"),
+    ],
+)
+def test_channels_that_cannot_be(
+    run: Run, one_second: Path, channels: str, code: int, message: str
+) -> None:
+    """Wrong channels are one line, which names the option."""
+    done = run(*SCRIPTED, "--channels", channels, one_second)
+
+    assert code == done.returncode
+    assert_one_line(done.stderr, message)

@@ -195,7 +195,9 @@ def test_documented_result() -> None:
             Sentence(text="a.b", words=(Word(text="a", punctuation="."), Word(text="b"))),
             id="text of another type, and words",
         ),
-        pytest.param({"channel_id": "left", "text": "x"}, Sentence(text="x"), id="a name"),
+        pytest.param(
+            {"channel_id": "left", "text": "x"}, Sentence(text="x", channel_id="left"), id="a name"
+        ),
         pytest.param({"speaker_id": 1.5}, Sentence(), id="a fraction of a speaker"),
         pytest.param({"sentence_id": 2.0}, Sentence(sentence_id=2), id="an id that is a float"),
         pytest.param(

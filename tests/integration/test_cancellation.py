@@ -45,6 +45,28 @@ async def pull_slowly(recognizer: AsyncRecognizer) -> None:
             pass
 
 
+async def split(recognizer: AsyncRecognizer) -> None:
+    """Read the channels of a stream to their ends."""
+    async for _ in recognizer.stream(AUDIO, channels="split", input_channels=2):
+        pass
+
+
+async def push_split(recognizer: AsyncRecognizer) -> None:
+    """Push all audio of two channels, then read the results."""
+    async with recognizer.stream(channels="split", input_channels=2) as stream:
+        for start in range(0, len(AUDIO), 6400):
+            await stream.send(AUDIO[start : start + 6400])
+        await stream.finish()
+        async for _ in stream:
+            pass
+
+
+async def pull_many(recognizer: AsyncRecognizer) -> None:
+    """Read two sources to their ends."""
+    async for _ in recognizer.stream_many({"a": AUDIO, "b": iter([AUDIO])}):
+        pass
+
+
 async def recognize_once(server: ScriptedServer, recognize: Recognize) -> None:
     """Create a recognizer, use it, and close it."""
     async with AsyncRecognizer(
@@ -121,7 +143,7 @@ async def run_canceled_after(work: Coroutine[Any, Any, None], turns: int) -> boo
     return False
 
 
-@pytest.mark.parametrize("recognize", [pull, push, pull_slowly])
+@pytest.mark.parametrize("recognize", [pull, push, pull_slowly, split, push_split, pull_many])
 async def test_canceled_at_every_await(recognize: Recognize) -> None:
     """Canceling at the n-th await of the user's task, for every n, leaves nothing open."""
     async with ScriptedServer() as server:
@@ -135,7 +157,7 @@ async def test_canceled_at_every_await(recognize: Recognize) -> None:
 
 
 @pytest.mark.parametrize("fault", [None, Drop(after_ms=700)], ids=["good", "drop"])
-@pytest.mark.parametrize("recognize", [pull, push])
+@pytest.mark.parametrize("recognize", [pull, push, split, push_split])
 async def test_canceled_at_every_turn_of_the_loop(recognize: Recognize, fault: Drop | None) -> None:
     """Canceling at any moment, whatever the inner tasks are doing, leaves nothing open."""
     turns = ended = 0

@@ -124,6 +124,8 @@ def test_the_recognizer_hands_its_options_on() -> None:
         "ssl": ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
         "encoding": "mulaw",
         "passthrough": True,
+        "channels": "split",
+        "input_channels": 2,
         "middleware": [LatencyMeter],
         "reconnect": Reconnect(attempts=3),
         "rollover": Rollover(seconds=600),

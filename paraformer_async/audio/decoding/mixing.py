@@ -1,17 +1,55 @@
-"""Several channels to one, without the words that a plain mean would cancel out."""
+"""Several channels to one, without the words that a plain mean would cancel out; or kept apart."""
 
 from functools import reduce
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Downmix"]
+__all__ = ["Downmix", "Interleave", "Mixer"]
 
 _CANCELED = 0.01  # of the power of the channels: a mean of up to 100 of them keeps more
 _AUDIBLE = 1e-8  # power, of full scale: -80 dBFS
 _TOO_LITTLE = 0.1  # seconds of canceling that are not worth a remark
+
+
+class Mixer(Protocol):
+    """What becomes of the channels of one file."""
+
+    def mix(self, samples: "NDArray[np.float32]", rate: int) -> "NDArray[np.float32]":
+        """Return one block; see `Downmix.mix`."""
+        ...
+
+    def remark(self) -> str:
+        """Return what was noticed in all blocks; empty if nothing was."""
+        ...
+
+
+class Interleave:
+    """
+    Keeps the channels of one file apart: sample by sample, in turn.
+
+    Where the number of channels changes in the middle, their mean is on all of those there were.
+    """
+
+    def __init__(self) -> None:
+        self._channels = 0
+
+    def mix(self, samples: "NDArray[np.float32]", rate: int) -> "NDArray[np.float32]":
+        """Return one block, of shape [samples * channels]; see `Downmix.mix`."""
+        import numpy as np
+
+        del rate
+        self._channels = self._channels or samples.shape[1]
+        if samples.shape[1] != self._channels:
+            mean = samples.mean(axis=1, dtype=np.float32)
+            samples = np.repeat(mean[:, np.newaxis], self._channels, axis=1)
+        return np.ascontiguousarray(samples).reshape(-1)
+
+    def remark(self) -> str:
+        """Return nothing: no channel is left out."""
+        return ""
 
 
 class Downmix:

@@ -40,7 +40,7 @@ class RawStage:
 
 class Resampler:
     """
-    Converts s16le mono from one rate to another, by `soxr.ResampleStream`.
+    Converts s16le from one rate to another, by `soxr.ResampleStream`.
 
     In float, which soxr does not dither: the same samples give the same samples, however they are
     divided.
@@ -48,22 +48,26 @@ class Resampler:
     Args:
         from_rate: Rate in Hz of what is given.
         to_rate: Rate in Hz of what is returned.
+        channels: Number of interleaved channels.
         extra: The extra to name if soxr is missing.
 
     Raises:
         MissingExtraError: soxr is not installed.
     """
 
-    def __init__(self, from_rate: int, to_rate: int, *, extra: str = "local") -> None:
+    def __init__(
+        self, from_rate: int, to_rate: int, *, channels: int = 1, extra: str = "local"
+    ) -> None:
         try:
             import soxr
         except ImportError as error:
             raise MissingExtraError("resampling", extra) from error
-        self._stream = soxr.ResampleStream(from_rate, to_rate, 1, dtype="float32")
+        self._shape = (-1,) if channels == 1 else (-1, channels)
+        self._stream = soxr.ResampleStream(from_rate, to_rate, channels, dtype="float32")
 
     def resample(self, pcm: bytes, *, last: bool = False) -> bytes:
         """Resample more PCM, and return what is available; with *last*, the entire rest."""
         import numpy as np
 
-        samples = np.frombuffer(pcm, "<i2").astype(np.float32) / 32768
-        return float_to_s16le(self._stream.resample_chunk(samples, last=last))
+        samples = np.frombuffer(pcm, "<i2").astype(np.float32).reshape(self._shape) / 32768
+        return float_to_s16le(self._stream.resample_chunk(samples, last=last).reshape(-1))

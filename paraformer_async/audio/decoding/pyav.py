@@ -9,7 +9,7 @@ from errno import EINVAL
 from itertools import groupby, islice
 from typing import IO, TYPE_CHECKING, Any
 
-from paraformer_async.audio.decoding.mixing import Downmix
+from paraformer_async.audio.decoding.mixing import Mixer
 from paraformer_async.audio.decoding.pcm import Resampler
 from paraformer_async.audio.decoding.samples import float_to_s16le
 
@@ -41,14 +41,17 @@ def open_container(file: IO[bytes], demuxer: str) -> "InputContainer":
     return open_file(_Input(file), format=demuxer, io_open=_refuse, **lenient)
 
 
-def to_pcm(frames: "Iterable[AudioFrame]", rate: int, mixer: Downmix) -> Iterator[bytes]:
+def to_pcm(
+    frames: "Iterable[AudioFrame]", rate: int, mixer: Mixer, channels: int = 1
+) -> Iterator[bytes]:
     """
-    Yield the samples of *frames* as s16le mono.
+    Yield the samples of *frames* as s16le.
 
     Args:
         frames: Frames of any format, whose rate may change.
         rate: Sample rate in Hz to yield.
-        mixer: Mixes their channels.
+        mixer: Mixes their channels, or interleaves them.
+        channels: Number of channels that *mixer* returns.
 
     Raises:
         MissingExtraError: The rate changes, and soxr is not installed.
@@ -60,11 +63,15 @@ def to_pcm(frames: "Iterable[AudioFrame]", rate: int, mixer: Downmix) -> Iterato
             if resampler:
                 yield resampler.resample(b"", last=True)
             current = block_rate
-            resampler = None if current == rate else Resampler(current, rate, extra="av")
+            resampler = None if current == rate else _resampler(current, rate, channels)
         pcm = float_to_s16le(mixer.mix(block, current))
         yield resampler.resample(pcm) if resampler else pcm
     if resampler:
         yield resampler.resample(b"", last=True)
+
+
+def _resampler(from_rate: int, to_rate: int, channels: int) -> Resampler:
+    return Resampler(from_rate, to_rate, channels=channels, extra="av")
 
 
 def _blocks(frames: "Iterable[AudioFrame]") -> "Iterator[tuple[NDArray[np.float32], int]]":

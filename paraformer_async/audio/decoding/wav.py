@@ -1,10 +1,16 @@
 """WAV as it streams, to s16le mono; the header is read by `paraformer_async._core.wav`."""
 
+from typing import TYPE_CHECKING
+
 from paraformer_async._core.wav import IEEE_FLOAT, PCM, WavHeader
 from paraformer_async.audio.decoding.samples import float_to_s16le
 from paraformer_async.audio.decoding.stage import RATES, UndecodableAudio
 
-__all__ = ["WavStage"]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["WavStage", "samples_of"]
 
 _ENCODINGS = {
     *((PCM, 8), (PCM, 16), (PCM, 24), (PCM, 32)),
@@ -90,14 +96,29 @@ class WavStage:
             return data
         import numpy as np
 
+        samples = samples_of(data, header.codec, header.bits // 8)
         if header.codec == IEEE_FLOAT:
-            floats = np.frombuffer(data, f"<f{header.bits // 8}").astype("f4")
-            return float_to_s16le(floats, header.channels)
-        if header.bits == 8:
-            samples = (np.frombuffer(data, np.uint8).astype(np.int16) - 128) << 8
-        else:  # the upper 16 bits, as libsndfile does it
-            pairs = np.frombuffer(data, np.uint8).reshape(-1, header.bits // 8)[:, -2:]
-            samples = np.ascontiguousarray(pairs).view("<i2")
+            return float_to_s16le(samples, header.channels)
         mono = np.rint(samples.reshape(-1, header.channels).mean(axis=1))
         pcm: bytes = mono.astype("<i2").tobytes()
         return pcm
+
+
+def samples_of(data: bytes, codec: int, width: int) -> "NDArray[np.int16] | NDArray[np.float32]":
+    """
+    Return the samples of WAV as int16, or as float32 if they are floats.
+
+    Args:
+        data: Whole samples.
+        codec: `PCM` or `IEEE_FLOAT`.
+        width: Bytes of a sample.
+    """
+    import numpy as np
+
+    if codec == IEEE_FLOAT:
+        return np.frombuffer(data, f"<f{width}").astype(np.float32)
+    if width == 1:
+        return (np.frombuffer(data, np.uint8).astype(np.int16) - 128) << 8
+    # The upper 16 bits, as libsndfile does it.
+    pairs = np.frombuffer(data, np.uint8).reshape(-1, width)[:, -2:]
+    return np.ascontiguousarray(pairs).view("<i2")
