@@ -173,32 +173,33 @@ class AudioFile:
         Raises:
             AudioError: The file is damaged, or has changed since it was opened.
         """
-        reader, is_again = self._reader, self._is_used
-        self._is_used = True
-        if is_again and self._start_again is not None:
-            reader = await to_thread.run_sync(self._start_again, limiter=self._limiter)
+        reader = await self._reader_at(position)
         try:
-            if is_again:
-                frame = position // self._width
-                await to_thread.run_sync(reader.rewind, frame, limiter=self._limiter)
-            async for pcm in self._read_on(reader, position):
-                yield pcm
+            while True:
+                begin = max(0, position - self._width * reader.done)
+                pcm = await to_thread.run_sync(reader.read, self._chunk, limiter=self._limiter)
+                if not pcm:
+                    break
+                self._decoded = max(self._decoded, reader.done)
+                if begin < len(pcm):
+                    yield pcm[begin:] if begin else pcm
         finally:
             if reader is not self._reader:
                 reader.close()
-
-    async def _read_on(self, reader: Reader, position: int) -> AsyncGenerator[bytes, None]:
-        while True:
-            begin = max(0, position - self._width * reader.done)
-            pcm = await to_thread.run_sync(reader.read, self._chunk, limiter=self._limiter)
-            if not pcm:
-                break
-            self._decoded = max(self._decoded, reader.done)
-            if begin < len(pcm):
-                yield pcm[begin:] if begin else pcm
         if not self._is_read and (remark := reader.remark()):
             _log.warning("%s %s", reader.path, remark)
         self._is_read = True
+
+    async def _reader_at(self, position: int) -> Reader:
+        """Return a reader that reads on from *position*, or a little before it."""
+        reader, is_again = self._reader, self._is_used
+        self._is_used = True
+        if is_again:
+            if self._start_again is not None:
+                reader = await to_thread.run_sync(self._start_again, limiter=self._limiter)
+            frame = position // self._width
+            await to_thread.run_sync(reader.rewind, frame, limiter=self._limiter)
+        return reader
 
     async def measure(self) -> str:
         """

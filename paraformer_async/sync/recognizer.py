@@ -2,12 +2,13 @@
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Self, Unpack
 
 from paraformer_async._client.portal import PORTAL
 from paraformer_async._net.choose import TransportOption
+from paraformer_async.audio.dividing import channels_to_divide
 from paraformer_async.audio.given import AnyAudio
 from paraformer_async.audio.source import Source
 from paraformer_async.batch.outcomes import BatchProgress
@@ -115,9 +116,34 @@ class Recognizer:
             UsageError: The recognizer is closed.
             InvalidOptionError: An option cannot work.
         """
-        encoding = overrides.get("encoding", self.options.encoding)
         stream = self._open_stream(audio, overrides)
-        return BlockingStream(stream, encoding, has_source=audio is not None)
+        options = self._recognizer._with(overrides)  # noqa: SLF001 - both classes are one client
+        return BlockingStream(
+            stream,
+            options.encoding,
+            has_source=audio is not None,
+            channels=channels_to_divide(audio, options),
+        )
+
+    def stream_many(
+        self, sources: Mapping[str, Source] | Sequence[Source], **overrides: Unpack[Overrides]
+    ) -> BlockingStream:
+        """
+        Recognize several sources at once; see `AsyncRecognizer.stream_many`.
+
+        Args:
+            sources: The sources by their labels, or without labels; each as for `stream`.
+            overrides: Options that differ for these recognitions.
+
+        Raises:
+            UsageError: The recognizer is closed.
+            InvalidOptionError: An option or a source cannot work.
+        """
+
+        async def make() -> RecognitionStream:
+            return (await self._opened()).stream_many(sources, **overrides)
+
+        return BlockingStream(PORTAL.run(make()), None, has_source=True)
 
     def _open_stream(
         self, audio: Source | None, overrides: Overrides, request_id: str | None = None

@@ -49,12 +49,17 @@ class BlockingStream(Served[RecognitionResult]):
     """
 
     def __init__(
-        self, stream: RecognitionStream, encoding: str | None, *, has_source: bool
+        self,
+        stream: RecognitionStream,
+        encoding: str | None,
+        *,
+        has_source: bool,
+        channels: int | None = None,
     ) -> None:
         super().__init__("stream", "stream()")
         self._stream = stream
         self._has_source = has_source
-        self._take = taker(encoding)
+        self._take = taker(encoding, channels)
         self._inlet = Inlet(PORTAL.loop, _BYTES)
         self._is_finished = False
 

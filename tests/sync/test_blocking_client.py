@@ -36,6 +36,7 @@ from paraformer_async.testing import (
     Refuse,
     ScriptedServer,
     marked,
+    marks,
     marks_of,
 )
 from tests.sync.conftest import AUDIO, StartServer
@@ -420,3 +421,22 @@ def test_methods_are_the_same(asynchronous: type, blocking: type) -> None:
         return {name for name in dir(kind) if name[0] != "_"}
 
     assert public(asynchronous) - {"aclose"} <= public(blocking)
+
+
+def test_channels(start_server: StartServer) -> None:
+    """The channels of a stream, pulled or pushed, and of several sources are those of the async."""
+    mono = np.frombuffer(marked(LENGTH), np.int16)
+    both = np.stack([mono, mono], axis=1)
+    server = start_server(marks(sentence_ms=1000), faults=[Drop(after_ms=2000)])
+    with recognizer_for(server, channels="split", input_channels=2) as recognizer:
+        results = [list(recognizer.stream(iter([both[:999], both[999:]])))]
+        with recognizer.stream() as stream:
+            stream.send(both[:5000])
+            stream.send(both[5000:].tobytes())
+            stream.finish()
+            results.append(list(stream))
+    with recognizer_for(server) as recognizer:
+        results.append(list(recognizer.stream_many([mono, iter([mono])])))
+    for each in results:
+        for channel in (0, 1):
+            assert BLOCKS == marks_of([one for one in each if one.channel_id == channel])
