@@ -46,7 +46,7 @@ class FacadeRun(BlockingStream):
             "observe": events.observe,
             "observe_messages": True,
         }
-        stream = settings.RECOGNIZER._open_stream(source, given, request_id)  # noqa: SLF001
+        stream = settings.recognizer()._open_stream(source, given, request_id)  # noqa: SLF001
         super().__init__(stream, None, has_source=source is not None)
 
     def begin(self) -> None:

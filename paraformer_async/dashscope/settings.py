@@ -2,24 +2,36 @@
 
 import sys
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
 from paraformer_async.middleware import Heartbeat
 from paraformer_async.options.options import Overrides
 from paraformer_async.sync import Recognizer
+from paraformer_async.sync.recognizer import RecognizerOptions
 
-__all__ = ["RECOGNIZER", "access_of", "options_of"]
-
-RECOGNIZER = Recognizer()
-"""Opened with the first recognition of the process."""
+__all__ = ["access_of", "options_of", "recognizer"]
 
 _PACKAGE = "paraformer_async.dashscope"
 _WITH_SILENCE = frozenset({"pcm", "wav"})
+# Options that concern all recognitions together.
+_SHARED = tuple(RecognizerOptions.__optional_keys__ - Overrides.__optional_keys__)
 # Arguments of the vendor's calls that are options here.
 _RENAMED = {"api_key": "api_key", "base_address": "endpoint", "headers": "headers"}
 # Arguments that concern the vendor's HTTP client; the time limits here are those of `Timeouts`.
 _WITHOUT_MEANING = frozenset({"request_timeout", "user_agent"})
+
+
+def recognizer() -> Recognizer:
+    """Return the client of all recognitions, which opens with the first of each process."""
+    given = vars(sys.modules[_PACKAGE])["options"]
+    return _recognizer_with(tuple(sorted((name, given[name]) for name in _SHARED if name in given)))
+
+
+@lru_cache(maxsize=1)
+def _recognizer_with(shared: tuple[tuple[str, Any], ...]) -> Recognizer:
+    return Recognizer(**dict(shared))
 
 
 def access_of(api_key: str | None, address: str | None) -> dict[str, Any]:
@@ -49,7 +61,8 @@ def options_of(params: Mapping[str, Any], **task: Any) -> Overrides:
     """
     parameters = {name: value for name, value in params.items() if name not in _WITHOUT_MEANING}
     options = access_of(parameters.pop("api_key", None), "base_websocket_api_url")
-    options |= vars(sys.modules[_PACKAGE])["options"]
+    given = vars(sys.modules[_PACKAGE])["options"]
+    options |= {name: value for name, value in given.items() if name not in _SHARED}
     options |= {ours: parameters.pop(name) for name, ours in _RENAMED.items() if name in parameters}
     if "raw_input" in parameters:
         options["input"] = parameters.pop("raw_input")

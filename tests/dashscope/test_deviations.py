@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import paraformer_async.dashscope as facade
-from paraformer_async import InvalidOptionError, Reconnect, Timeouts
+from paraformer_async import InvalidOptionError, PoolLimits, Reconnect, Timeouts
 from paraformer_async.dashscope import Recognition, RecognitionCallback, RecognitionResult
 from paraformer_async.dashscope.error import InvalidParameter
 from paraformer_async.testing import (
@@ -334,6 +334,25 @@ def test_an_option_that_cannot_work() -> None:
         stream.start()
     with pytest.raises(InvalidParameter, match="stopped"):
         stream.stop()
+
+
+def test_options_of_all_recognitions(
+    start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`options` takes what concerns all recognitions together, too, such as limits."""
+    use(monkeypatch, start_server())
+    monkeypatch.setattr(facade, "options", {"pool": PoolLimits(connections=1, wait=0.2)})
+    first, second = Notes(), Notes()
+    streams = [recognition(first), recognition(second)]
+    streams[0].start()
+    streams[0].send_audio_frame(marked(400))
+    streams[1].start()
+    assert second.is_closed.wait(BOUND)
+    streams[0].stop()
+    assert (first.calls, second.calls) == (
+        ["open", "complete", "close"],
+        ["open", "error", "close"],
+    )
 
 
 def test_names() -> None:
