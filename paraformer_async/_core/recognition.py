@@ -406,7 +406,7 @@ class Recognition(Incoming):
         """Add the facts of the recognition to a failure."""
         why = ""
         if failure.retryable and self._options.reconnect and not self._ledger.is_resumable:
-            why = "the stream cannot be resumed: its header was not sent yet"
+            why = f"a stream of {self._options.format} cannot be resumed; decode it to pcm"
         elif self.has_binary:
             why = "the service sends its messages in binary frames; check the address in endpoint="
         failure.with_facts(

@@ -10,6 +10,8 @@ from typing import IO
 
 from msgspec import Struct
 
+from paraformer_async._core.packets.mpeg import MpegFrame, parse_header
+from paraformer_async._core.packets.syncing import id3_size
 from paraformer_async.audio.sections import Scan, Section, ends_early, read_at
 
 __all__ = ["id3_size", "is_frame", "scan_mpeg"]
@@ -20,26 +22,6 @@ _BLOCK = 1 << 18
 _ENOUGH = 1 << 12  # bytes: the largest frame has 2881, and the next header follows
 _TOLERANCE = 0.1  # seconds
 _TAGS = (b"ID3", b"TAG", b"APETAGEX", b"LYRICSBEGIN")
-_RATES = (44100, 48000, 32000)
-_V1 = (
-    (0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
-    (0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
-    (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
-)
-_V2 = (
-    (0, 32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256),
-    (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
-    (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
-)
-
-
-class _Frame(Struct, frozen=True):
-    """What the header of a frame declares: bytes, samples, Hz, and whether it is mono."""
-
-    size: int
-    samples: int
-    rate: int
-    is_mono: bool
 
 
 class _Part(Struct):
@@ -122,24 +104,14 @@ def _is_damage(gap: bytes) -> bool:
 
 def is_frame(head: bytes) -> bool:
     """Return whether *head* begins with the header of a frame."""
-    return _parse(head[:4]) is not None
+    return parse_header(head[:4]) is not None
 
 
-def id3_size(head: bytes) -> int:
-    """Return the size of the ID3v2 tag with which *head* begins; 0 if there is none."""
-    if not head.startswith(b"ID3") or len(head) < 10:
-        return 0
-    size = 0
-    for byte in head[6:10]:
-        size = size << 7 | byte & 0x7F
-    return 10 + size + (10 if head[5] & 0x10 else 0)
-
-
-def _frames(file: IO[bytes]) -> Iterator[tuple[int, _Frame, int | None]]:
+def _frames(file: IO[bytes]) -> Iterator[tuple[int, MpegFrame, int | None]]:
     """Yield the position of each frame, its header, and the count of its tag, if it is one."""
-    known: dict[bytes, _Frame | None] = {}
+    known: dict[bytes, MpegFrame | None] = {}
     data, base, place = b"", 0, 0
-    previous: _Frame | None = None
+    previous: MpegFrame | None = None
     is_last = False
     while True:
         if place + _ENOUGH > len(data) and not is_last:
@@ -151,7 +123,7 @@ def _frames(file: IO[bytes]) -> Iterator[tuple[int, _Frame, int | None]]:
         if len(header) < 4:
             return
         if header not in known:
-            known[header] = _parse(header)
+            known[header] = parse_header(header)
         frame = known[header]
         if frame is None or not (_follows(frame, previous) or _is_run(data, place, frame)):
             step = _junk(data, place)
@@ -164,7 +136,7 @@ def _frames(file: IO[bytes]) -> Iterator[tuple[int, _Frame, int | None]]:
         place += frame.size
 
 
-def _follows(frame: _Frame, previous: _Frame | None) -> bool:
+def _follows(frame: MpegFrame, previous: MpegFrame | None) -> bool:
     return previous is not None and (frame.rate, frame.samples, frame.is_mono) == (
         previous.rate,
         previous.samples,
@@ -172,12 +144,12 @@ def _follows(frame: _Frame, previous: _Frame | None) -> bool:
     )
 
 
-def _is_run(data: bytes, place: int, frame: _Frame) -> bool:
+def _is_run(data: bytes, place: int, frame: MpegFrame) -> bool:
     """Return whether another frame of the same kind follows, or the end."""
     after = data[place + frame.size : place + frame.size + 4]
     if len(after) < 4:
         return place + frame.size <= len(data)
-    following = _parse(after)
+    following = parse_header(after)
     return following is not None and _follows(following, frame)
 
 
@@ -193,7 +165,7 @@ def _junk(data: bytes, place: int) -> int:
     return (found if found >= 0 else len(data)) - place
 
 
-def _tag(data: bytes, frame: _Frame) -> int | None:
+def _tag(data: bytes, frame: MpegFrame) -> int | None:
     """Return the number of frames that the tag of an encoder declares, 0 if it declares none."""
     is_v1 = frame.samples == 1152
     side = (17 if frame.is_mono else 32) if is_v1 else (9 if frame.is_mono else 17)
@@ -204,21 +176,3 @@ def _tag(data: bytes, frame: _Frame) -> int | None:
     if data[36:40] == b"VBRI":
         return int.from_bytes(data[50:54], "big")
     return None
-
-
-def _parse(header: bytes) -> _Frame | None:
-    if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE0 != 0xE0:
-        return None
-    version, layer = header[1] >> 3 & 3, header[1] >> 1 & 3  # 3: version 1; 3: layer I
-    bitrate, rate = header[2] >> 4, header[2] >> 2 & 3
-    if version == 1 or layer == 0 or bitrate in (0, 15) or rate == 3:
-        return None
-    place = 3 - layer
-    kilobits = (_V1 if version == 3 else _V2)[place][bitrate]
-    hertz = _RATES[rate] >> {3: 0, 2: 1, 0: 2}[version]
-    padding = header[2] >> 1 & 1
-    is_mono = header[3] >> 6 == 3
-    if place == 0:
-        return _Frame((12000 * kilobits // hertz + padding) * 4, 384, hertz, is_mono)
-    samples = 576 if place == 2 and version != 3 else 1152
-    return _Frame(samples * 125 * kilobits // hertz + padding, samples, hertz, is_mono)

@@ -19,6 +19,7 @@ from paraformer_async._core.messages import (
     TaskStarted,
 )
 from paraformer_async._core.middleware import Middleware, Stack
+from paraformer_async._core.packets import Packet, Packets
 from paraformer_async.middleware.heartbeat import Heartbeat
 from paraformer_async.middleware.latency import LatencyMeter
 
@@ -31,6 +32,8 @@ __all__ = [
     "Heartbeat",
     "LatencyMeter",
     "Middleware",
+    "Packet",
+    "Packets",
     "ResultGenerated",
     "RunTask",
     "Stack",

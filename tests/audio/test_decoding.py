@@ -6,8 +6,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 
 import anyio
+import av
 import numpy as np
 import pytest
 import soundfile
@@ -15,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paraformer_async.audio.decoding import StreamDecoder, UndecodableAudio, UnsupportedFormat
+from tests.audio.making import make
 
 pytestmark = pytest.mark.anyio
 
@@ -101,6 +105,68 @@ def test_chunkings(format: str, subtype: str, sizes: list[int]) -> None:
     """However a stream is cut, its samples are those of the whole file."""
     data = FILES[format, subtype]
     check(anyio.run(decode, format, cut(data, sizes)), format, subtype)
+
+
+RECORDED = Path(__file__).parent / "speech"
+
+
+def packets_of(format: str, folder: Path) -> bytes:
+    """Return a stream of a format that is decoded packet by packet."""
+    if format != "aac":
+        suffix = {"speex": "spx"}.get(format, format)
+        return (RECORDED / f"speech.{suffix}").read_bytes()
+    return make(folder / "speech.aac", SPEECHLIKE, "adts", "aac").read_bytes()
+
+
+def by_ffmpeg(path: Path) -> tuple[bytes, int]:
+    """Return what FFmpeg makes of a whole file, as s16le mono, and its rate."""
+    with av.open(str(path)) as file:
+        frames = [frame.to_ndarray()[0] for frame in file.decode(audio=0)]
+        rate = file.streams.audio[0].rate
+    samples = np.concatenate(frames).astype(np.float64)
+    return np.clip(np.rint(samples * 32768.0), -32768, 32767).astype("<i2").tobytes(), rate
+
+
+@pytest.mark.parametrize("format", ["aac", "amr", "speex"])
+@settings(max_examples=8, deadline=None)
+@given(sizes=st.lists(st.integers(1, 900), min_size=1, max_size=8))
+def test_packets_in_any_chunks(
+    format: str, sizes: list[int], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """However a stream of packets is cut, its samples are those that FFmpeg decodes of the file."""
+    folder = tmp_path_factory.mktemp("packets")
+    data = packets_of(format, folder)
+    path = folder / f"a.{format}"
+    path.write_bytes(data)
+    expected, rate = by_ffmpeg(path)
+    pieces = cut(data, sizes)
+    pcm = anyio.run(partial(decode, format, pieces, rate=rate, target=rate))
+    one, other = (np.frombuffer(each, "<i2").astype(int) for each in (pcm, expected))
+    assert len(one) == len(other)
+    assert abs(one - other).max() <= 1
+
+
+@pytest.mark.parametrize(("format", "lost"), [("aac", 0.15), ("speex", 0.4)])
+async def test_damage_in_packets(
+    format: str, lost: float, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A damaged packet, or page, is passed over: what follows is decoded, and the log says so."""
+    data = bytearray(packets_of(format, tmp_path))
+    expected = await decode(format, [bytes(data)])
+    middle = len(data) // 2
+    data[middle : middle + 40] = b"\xff" * 40
+    pcm = await decode(format, cut(bytes(data), [500]))
+    assert (1 - lost) * len(expected) < len(pcm) < 1.02 * len(expected)
+    (message,) = caplog.messages
+    assert f"the {format} stream is damaged" in message
+
+
+async def test_packets_without_audio() -> None:
+    """Packets of which none can be decoded are no audio, and the error names the format."""
+    head = bytes((0xFF, 0xF1, 1 << 6 | 8 << 2, 1 << 6, 8, 0x1F, 0xFC))
+    for count in (3, 200):
+        with pytest.raises(UndecodableAudio, match="declared as aac and cannot be decoded"):
+            await decode("aac", [(head + b"\xff" * 57) * count])
 
 
 @pytest.mark.parametrize(("format", "subtype"), CASES)
@@ -293,7 +359,7 @@ async def test_unsupported() -> None:
         StreamDecoder("pcm", 1, RATE)
 
 
-@pytest.mark.parametrize("format", ["pcm", "wav", "mp3", "ogg", "flac"])
+@pytest.mark.parametrize("format", ["pcm", "wav", "mp3", "ogg", "flac", "speex", "aac", "amr"])
 async def test_nothing_fed(format: str) -> None:
     """A stream without bytes ends without audio and without an error."""
     assert await decode(format, []) == b""

@@ -948,6 +948,18 @@ class TestTakingOver:
         assert isinstance(verdict, Again)
         assert verdict.rewind_to is None
 
+    def test_what_has_no_packets_is_not_tried_again(self) -> None:
+        """A format that is not known here can be taken over only before any of it was sent."""
+        table = Table(format="x", model="unknown")
+        table.start()
+        assert isinstance(table.lose(), Again)
+        table.start()
+        table.machine.send(bytes(3200), 0.0)
+        table.flush()
+        error = ConnectionLostError(1006)
+        assert Over(error) == table.lose(error)
+        assert "a stream of x cannot be resumed; decode it to pcm" == error.hint
+
     @pytest.mark.parametrize("kind", ["mp3", "pcm"])
     def test_without_a_policy_nothing_is_tried_again(self, kind: str) -> None:
         """Without a policy, a lost connection is the end, whether the audio has times or not."""

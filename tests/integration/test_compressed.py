@@ -9,7 +9,7 @@ import anyio.lowlevel
 import numpy as np
 import pytest
 
-from paraformer_async import AsyncRecognizer, RecognitionResult, Timeouts
+from paraformer_async import AsyncRecognizer, RecognitionResult, Reconnect, Timeouts
 from paraformer_async._core.packets import cutter_of
 from paraformer_async.audio import decoded as decoding
 from paraformer_async.errors import AudioError, UsageError
@@ -241,6 +241,58 @@ async def test_marks_keep_their_place_in_a_stream_that_is_decoded(tmp_path: Path
     assert pcm == b"".join(audio)
     assert 2 == len(audio)
     assert abs(len(audio[0]) - len(pcm) // 2) < 3200
+
+
+@pytest.mark.parametrize("passthrough", [False, True])
+@pytest.mark.parametrize("format", FORMATS)
+async def test_a_live_stream_waits_for_nothing(
+    format: str, passthrough: bool, tmp_path: Path
+) -> None:
+    """What has arrived of a live stream is sent at once, but for a tenth of a second."""
+    data = recorded(format, tmp_path)
+    half = data[: len(data) // 2]
+    expected = await decoded(format, half)
+    async with ScriptedServer() as server, recognizer_for(server) as recognizer:
+        async with recognizer.stream(format=format, passthrough=passthrough) as stream:
+            for at in range(0, len(half), 100):
+                await stream.send(half[at : at + 100])
+            with anyio.fail_after(10):
+                size = len(expected) - 3200
+                while not is_sent(server, format, passthrough, size):  # noqa: ASYNC110
+                    await anyio.sleep(0.01)
+            await stream.finish()
+
+
+def is_sent(server: ScriptedServer, format: str, passthrough: bool, size: int) -> bool:
+    """Return whether so many bytes of PCM have arrived, or packets that are decoded to them."""
+    audio = server.received[0].audio if server.received else b""
+    if not passthrough:
+        return len(audio) >= size
+    cutter = cutter_of(format)
+    samples = sum(packet.samples for packet in cutter.feed(audio))
+    return samples * 32_000 >= size * (cutter.rate or 1)
+
+
+@pytest.mark.parametrize("way", ["in memory", "on disk"])
+@pytest.mark.parametrize("format", FORMATS)
+async def test_what_can_be_read_again_is_decoded_again(
+    format: str, way: str, tmp_path: Path
+) -> None:
+    """However little is kept, audio that is decoded is taken from where it was not final."""
+    data = recorded(format, tmp_path)
+    pcm = await decoded(format, data)
+    little = Reconnect(backoff=lambda _: 0.01, keep=0.2)
+    with (tmp_path / f"speech.{format}").open("rb") as file:
+        source = data if way == "in memory" else file
+        drops = [Drop(after_ms=700), Drop(after_ms=900)]
+        async with (
+            ScriptedServer(script=PcmPieces, faults=drops) as server,
+            recognizer_for(server, reconnect=little) as recognizer,
+        ):
+            stream = recognizer.stream(source, format=format)
+            results = [result async for result in stream if result.is_final]
+            assert drops == server.happened
+    assert names_of(pcm) == [result.text for result in results]
 
 
 async def test_a_buffer_that_is_full_makes_the_sender_wait(tmp_path: Path) -> None:

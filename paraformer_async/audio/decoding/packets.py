@@ -1,5 +1,6 @@
 """AAC, AMR and Speex as they stream: cut into packets here, decoded by FFmpeg with PyAV."""
 
+import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from paraformer_async._core.packets import Packet, cutter_of
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from av import AudioCodecContext
 
 __all__ = ["PacketStage"]
+
+_log = logging.getLogger("paraformer_async")
 
 _DECODERS: Final = {"aac": "aac", "amr": "amrnb", "speex": "speex"}
 _PATIENCE: Final = 50  # packets: none of the first ones can be decoded
@@ -49,6 +52,11 @@ class PacketStage:
         pcm = self._pcm(decoder.decode(None)) if decoder is not None else b""
         if self._received and not self._decoded:
             raise self._undecodable()
+        if decoder is not None and (self._failed or self._cutter.skipped):
+            _log.warning(
+                "the %s stream is damaged: %d bytes and %d packets could not be decoded",
+                *(self._format, self._cutter.skipped, self._failed),
+            )
         return pcm
 
     def close(self) -> None:
