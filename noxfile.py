@@ -167,6 +167,13 @@ def measure(session: nox.Session, data: Path, *selection: str, room: str = "") -
 
 
 @nox.session
+def frameworks(session: nox.Session) -> None:
+    """Use the blocking client in Flask under gunicorn, in Celery, in a notebook, and in asgiref."""
+    install(session, "-e", ".[dev]", groups=("frameworks",))
+    session.run("python", "-m", "pytest", "tests/frameworks", *session.posargs)
+
+
+@nox.session
 def examples(session: nox.Session) -> None:
     """Run every program in examples/ against the local service."""
     install(session, "-e", ".[dev]")
