@@ -136,6 +136,23 @@ class Ledger(Coverage):
         """Set the rate of audio whose packets have *block* bytes; it was not known before."""
         self._use(bytes_per_second, block)
 
+    def open_span(self, waiting: int) -> Span | None:
+        """
+        Return from where to where no final covers the user's audio, except what was passed over.
+
+        Args:
+            waiting: Bytes of further audio, which were not sent.
+
+        Returns:
+            The range; `None` if there is none, or the audio is compressed.
+        """
+        scale = self._bytes_per_ms
+        if scale is None:
+            return None
+        begin = self._gaps.begin(self._unread.begin(max(self._front, self._passed)))
+        span = Span(round(begin / scale), round((self.size + waiting) / scale))
+        return span if span.begin_time < span.end_time else None
+
     def record(self, audio: Audio) -> None:
         """Enter audio that is being sent."""
         size = len(audio.data)

@@ -218,7 +218,7 @@ class Recognition(Incoming):
             return self._complete(now)
         delay = self._retries.delay(self._setback(failure, attempt, now), now)
         if delay is None or not self._ledger.is_resumable:
-            return self._give_up(failure)
+            return self._give_up(self._lost_audio(failure) or failure)
         self._describe(failure)
         self._protocol.move(Move.AGAIN)
         return Again(delay, failure, self._retries.failures, self._rewind())
@@ -394,6 +394,17 @@ class Recognition(Incoming):
             ran_for=0.0 if started_at is None else now - started_at,
             gained=max(0, self._reach - attempt.reach),
         )
+
+    def _lost_audio(self, failure: ServiceError) -> AudioLostError | None:
+        """Return the error for an outage that has outlasted what is kept of live audio."""
+        if self._can_rewind or not self._retries.is_outlasted:
+            return None
+        span = self._ledger.open_span(self._buffer.size + len(self._buffer.rest))
+        if span is None:
+            return None
+        lost = AudioLostError(*span, outage=failure.message)
+        lost.__cause__ = failure
+        return lost
 
     def _give_up(self, failure: BaseException) -> Over:
         if isinstance(failure, ServiceError):

@@ -63,6 +63,7 @@ class Retries:
 
     Attributes:
         failures: Consecutive failures so far.
+        is_outlasted: Whether the last failure ended an outage as long as audio is kept.
     """
 
     def __init__(self, policy: Reconnect | None) -> None:
@@ -75,6 +76,7 @@ class Retries:
         self._throttled_since: float | None = None
         self._throttled = 0
         self.failures = 0
+        self.is_outlasted = False
 
     def delay(self, setback: Setback, now: float) -> float | None:
         """
@@ -128,9 +130,12 @@ class Retries:
     def _is_spent(self, policy: Reconnect, outage: float, *, is_silence: bool) -> bool:
         if self._barren > policy.attempts * _PATIENCE:
             return True
-        if self._has_held and outage < policy.keep and not is_silence:
+        is_outage = self._has_held and not is_silence
+        if is_outage and outage < policy.keep:
             return False
-        return self.failures > policy.attempts or self._fruitless >= _FRUITLESS
+        is_spent = self.failures > policy.attempts or self._fruitless >= _FRUITLESS
+        self.is_outlasted = is_outage and is_spent
+        return is_spent
 
     def _wait_for_turn(self, failure: ServiceError, policy: Reconnect, now: float) -> float | None:
         if self._throttled_since is None:

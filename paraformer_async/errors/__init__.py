@@ -15,7 +15,7 @@ Everything this library raises, as one tree.
         ├── ConnectionLostError             an open connection was lost during the task
         ├── DeadlineError (TimeoutError)    a bounded wait ran out (see `Timeouts`)
         ├── TaskFailedError                 the service ended the task with an error
-        ├── AudioLostError                  more audio was unsettled than is kept for a reconnection
+        ├── AudioLostError                  the connection was lost for longer than audio is kept
         └── ProtocolError
             ├── LocalProtocolError          this side was about to break it: a bug of this library
             └── RemoteProtocolError         the peer broke the protocol

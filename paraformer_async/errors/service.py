@@ -274,25 +274,34 @@ class TaskFailedError(ServiceError):
 
 class AudioLostError(ServiceError):
     """
-    The connection was lost while more live audio was unsettled than is kept (`Reconnect.keep`).
+    The connection was lost for longer than live audio is kept (`Reconnect.keep`).
+
+    Either it was lost while more audio was unsettled than is kept, or attempts have failed for as
+    long as audio is kept.
 
     Attributes:
-        begin_time: Start of the audio that cannot be sent again, in ms of the user's audio.
+        begin_time: Start of the audio that was lost, in ms of the user's audio.
         end_time: Its end in ms.
+        outage: What happened in the last attempt, if attempts failed until the end; the error
+            itself is the `__cause__`. Empty if there was a connection again.
     """
 
-    def __init__(self, begin_time: int, end_time: int) -> None:
+    _from_outside = ("outage",)
+
+    def __init__(self, begin_time: int, end_time: int, *, outage: str = "") -> None:
         self.begin_time: int = begin_time
         self.end_time: int = end_time
-        super().__init__(
-            hint='see Reconnect(keep=…), or continue with a gap: Reconnect(lost="gap")'
-        )
+        self.outage: str = outage
+        gap = ', or continue with a gap: Reconnect(lost="gap")'
+        super().__init__(hint=f"see Reconnect(keep=…){'' if outage else gap}")
 
     @property
     def message(self) -> str:
         """What happened, without the hint and ids."""
-        lost = f"the audio from {self.begin_time} to {self.end_time} ms is no longer kept"
-        return f"the connection was lost, and {lost}"
+        audio = f"the audio from {self.begin_time} to {self.end_time} ms"
+        if not self.outage:
+            return f"the connection was lost, and {audio} is no longer kept"
+        return f"attempts failed for longer than audio is kept, and {audio} is lost: {self.outage}"
 
 
 class ProtocolError(ServiceError):

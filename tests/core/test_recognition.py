@@ -1603,6 +1603,37 @@ class TestFailures:
         table.connect()
         assert isinstance(table.lose(), Over)
 
+    def test_an_outage_that_outlasts_what_is_kept_names_the_audio(self) -> None:
+        """The error has the range without a final, what waits included, and why attempts failed."""
+        table = Table(reconnect=Reconnect(attempts=1, keep=5.0, backoff=at_once))
+        table.start(10)
+        table.deliver(final(300), partial(600))
+        assert isinstance(table.lose(), Again)
+        table.machine.send(FRAME * 4 + FRAME[:1600], 0.0)
+        table.now = 5.0
+        reason = HandshakeError(503)
+        verdict = table.lose(reason)
+        assert isinstance(verdict, Over)
+        error = verdict.error
+        assert isinstance(error, AudioLostError)
+        assert (600, 1450) == (error.begin_time, error.end_time)
+        assert reason is error.__cause__
+        assert reason.message == error.outage
+        assert tuple(table.machine.request_ids) == error.request_ids
+
+    @pytest.mark.parametrize("failure", [ConnectError("no route"), HandshakeError(503)])
+    def test_an_outage_that_costs_nothing_is_raised_as_itself(self, failure: ConnectError) -> None:
+        """A source that can be read again loses nothing, and neither does one that was settled."""
+        failure.retryable = True
+        policy = Reconnect(attempts=1, keep=5.0, backoff=at_once)
+        for can_rewind, end in ((True, 600), (False, 1000)):
+            table = Table(reconnect=policy, can_rewind=can_rewind)
+            table.start(10)
+            table.deliver(final(end))
+            assert isinstance(table.lose(), Again)
+            table.now = 5.0
+            assert Over(failure) == table.lose(failure)
+
     def test_a_stale_connection_costs_nothing(self) -> None:
         """One that waited and breaks, or is silent, before the task starts is no failure."""
         table = Table(reconnect=Reconnect(attempts=1, backoff=lambda _: 5.0))

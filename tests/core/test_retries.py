@@ -166,7 +166,9 @@ def test_an_outage_is_survived_for_as_long_as_the_audio_is_kept() -> None:
     assert retries.delay(dropped_after_words, 100.0) is not None
     for now in range(101, 130):
         assert retries.delay(refused if now % 2 else dropped, float(now)) is not None
+    assert not retries.is_outlasted
     assert retries.delay(refused, 130.0) is None
+    assert retries.is_outlasted
 
 
 def test_an_outage_ends_with_progress() -> None:

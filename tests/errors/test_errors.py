@@ -78,6 +78,13 @@ TEXTS: list[tuple[ParaformerError, str]] = [
             '(see Reconnect(keep=…), or continue with a gap: Reconnect(lost="gap"))'
         ),
     ),
+    (
+        AudioLostError(1200, 3400, outage="HTTP 503"),
+        (
+            "attempts failed for longer than audio is kept, and the audio from 1200 to 3400 ms is "
+            "lost: HTTP 503 (see Reconnect(keep=…))"
+        ),
+    ),
     (AudioError("no audio"), "no audio"),
     (ServiceError("it failed"), "it failed"),
     (ServiceError("it failed", request_id="t"), "it failed [request id t]"),
