@@ -137,6 +137,11 @@ class AsyncRecognizer(Enterable):
             merged and carry their `channel_id`, or recognize one alone, by its number from 0.
         input_channels: Number of interleaved channels of streamed PCM, WAV or *encoding*.
             Default: 1, or those of an array of shape [samples, channels].
+        resample_from: Rate in Hz of streamed PCM that is converted to `sample_rate`, for models
+            that do not take it (extra `av`). Files are converted without this.
+        pace: Send sources and files at this multiple of real time (1.0, like a microphone), from a
+            schedule without drift; `None` for as fast as the service takes them. What is slower is
+            not delayed, and `send` is not.
         middleware: Factories of middleware, outermost first; the built-in ones are innermost. If
             one handles outgoing audio, no source is read again after a lost connection.
         reconnect: How lost connections are replaced; `None` to fail at once.
@@ -198,6 +203,8 @@ class AsyncRecognizer(Enterable):
         passthrough: bool = False,
         channels: Channels = "mix",
         input_channels: int | None = None,
+        resample_from: int | None = None,
+        pace: float | None = None,
         middleware: Sequence[Callable[[], Middleware]] = (),
         reconnect: Reconnect | None = Reconnect(),
         rollover: Rollover | None = None,
@@ -242,6 +249,8 @@ class AsyncRecognizer(Enterable):
             passthrough=passthrough,
             channels=channels,
             input_channels=input_channels,
+            resample_from=resample_from,
+            pace=pace,
             middleware=middleware,
             reconnect=reconnect,
             rollover=rollover,
@@ -413,8 +422,9 @@ class AsyncRecognizer(Enterable):
                 sample_rate=file.sent_rate,
                 encoding=None,
                 input_channels=file.lanes,
+                resample_from=None,
             )
-            stream = self._open(file, options, frame_ms=FILE_FRAME_MS)
+            stream = self._open(file, options, frame_ms=None if options.pace else FILE_FRAME_MS)
             finals = FinalSentences()
             translations = FinalTranslations()
             async with stream:
@@ -530,12 +540,18 @@ class AsyncRecognizer(Enterable):
 
     def _of_file(self, overrides: Overrides) -> tuple[Options, Declared]:
         """Return the options of a file, and what is declared about samples without a header."""
+        if overrides.get("resample_from") is not None:
+            raise InvalidOptionError(
+                "resample_from",
+                "is for streams: files are converted without it",
+                hint="for samples without a header, sample_rate is their own rate",
+            )
         default = self._options.sample_rate
         given = declared(
             overrides.get("format"),
             overrides.get("sample_rate"),
             overrides.get("encoding"),
-            array_rate=None if is_of_model(default) else default,
+            array_rate=self._options.resample_from or (None if is_of_model(default) else default),
             channels=overrides.get("input_channels"),
         )
         others: Any = {name: one for name, one in overrides.items() if name not in ABOUT_SAMPLES}

@@ -27,8 +27,9 @@ from paraformer_async._client.turns import Turns
 from paraformer_async._client.undecoded import Marker, Undecoded
 from paraformer_async._core.protocol import ENDS
 from paraformer_async._core.recognition import BATCH, Recognition
-from paraformer_async.audio.companding import expander
+from paraformer_async.audio.converting import converter
 from paraformer_async.audio.heading import Heading
+from paraformer_async.audio.pacing import feeder
 from paraformer_async.audio.source import Chunks, taker
 from paraformer_async.errors import (
     AudioError,
@@ -103,9 +104,10 @@ class Sender:
         self._timer = timer
         self._clock = clock
         self._options = options  # as of the latest update
-        encoding = options.encoding
+        encoding, rate = options.encoding, options.sample_rate
         self.take: Callable[[object], bytes] = taker(encoding)
-        self._expand = expander(encoding) if encoding else None
+        self._converter = converter(encoding, options.resample_from or rate, rate)
+        self._feeder = feeder(options, self.take)
         self._heading: Heading | None = Heading(encoding or options.format)
         self._reading: anyio.CancelScope | None = None
         self._rewind_to: int | None = None
@@ -145,15 +147,15 @@ class Sender:
             self.turns.pass_on()
 
     async def finish(self) -> None:
-        """Marker the end of the audio, after all waiting calls of `send`."""
+        """Mark the end of the audio, after all waiting calls of `send`."""
         if self.undecoded is not None:
             await self.undecoded.end()
         else:
-            await self._mark(self._machine.finish)
+            await self._mark(self._mark_end)
 
     async def flush_task(self) -> None:
         """End the task here; the next one continues with the same options."""
-        await self._put(self._machine.flush, "flush")
+        await self._put(self._mark_seam, "flush")
 
     async def update(self, overrides: Overrides) -> None:
         """
@@ -173,9 +175,26 @@ class Sender:
     def _mark_update(self, overrides: Overrides, now: float) -> None:
         options = replace(self._options, **overrides)
         is_input = CHANGEABLE_IN_TASK.issuperset(overrides) and options.can_continue_task
+        if not is_input and self._converter is not None:
+            self._add(self._converter.drain(), now)
         change = self._machine.continue_task if is_input else self._machine.update
         change(options, now)
         self._options = options
+
+    def _mark_seam(self, now: float) -> None:
+        if self._converter is not None:
+            self._add(self._converter.drain(), now)
+        self._machine.flush(now)
+
+    def _mark_end(self, now: float) -> None:
+        if self._converter is not None:
+            self._add(self._converter.end(), now)
+        self._machine.finish(now)
+
+    def _add(self, rest: bytes, now: float) -> None:
+        """Add what a conversion has held back."""
+        if rest:
+            self._machine.send(rest, now)
 
     def _require_input(self, what: str) -> None:
         """Raise as the machine does: it receives this only when it was decoded."""
@@ -212,8 +231,8 @@ class Sender:
         """
         if self._heading is not None:
             self._check_heading(chunk)
-        if self._expand is not None:
-            chunk = self._expand(chunk)
+        if self._converter is not None:
+            chunk = self._converter.convert(chunk)
         now = self._clock()
         try:
             self._machine.send(chunk, now)
@@ -264,8 +283,9 @@ class Sender:
         taken = 0
         machine = self._machine
         unsent = machine.waiting
-        async with aclosing(source):
-            async for given in source:
+        audio = source if self._feeder is None else self._feeder.feed(source)
+        async with aclosing(audio):
+            async for given in audio:
                 if type(given) is not bytes and callable(given):
                     await self._mark(given)
                     continue
@@ -279,7 +299,7 @@ class Sender:
                 if taken % _TURN == 0:
                     await asyncio.sleep(0)
         if self._rewind_to is None:  # otherwise the source has ended in the step of the rewind
-            await self._mark(self._machine.finish)
+            await self._mark(self._mark_end)
 
     def pass_on(self) -> None:
         """Wake the calls that wait, as far as there is room."""
@@ -289,7 +309,11 @@ class Sender:
 
     def rewind(self, position: int) -> None:
         """Read the source again from *position*, in bytes that were sent."""
-        self._rewind_to = position if self._expand is None else position // 2  # two for each code
+        if self._converter is not None:
+            position = self._converter.restart(position)
+        if self._feeder is not None:
+            self._feeder.restart(position)
+        self._rewind_to = position
         if self._reading is not None:
             self._reading.cancel()
         self._rewound.notify()

@@ -45,7 +45,7 @@ class Undecoded:
         self.turns.pass_on()
 
     async def end(self) -> None:
-        """Marker the end of the audio. May be called twice."""
+        """Mark the end of the audio. May be called twice."""
         if self.turns.waiting:
             await self.turns.wait()
         self.is_ended = True

@@ -17,12 +17,14 @@ from paraformer_async.options.checks import (
     require_json,
     require_kind,
     require_mapping,
+    require_number,
     require_seconds,
     require_sequence,
     require_text,
     shown,
 )
 from paraformer_async.options.endpoint import check_region, check_workspace
+from paraformer_async.options.kinds import Rate
 from paraformer_async.options.policies import Reconnect, Rollover, Timeouts
 from paraformer_async.options.service import ENCODINGS, FRAME_MS_ALLOWED, MOST_CHANNELS
 
@@ -92,6 +94,17 @@ def _check_input_channels(name: str, value: object) -> None:
         )
 
 
+def _check_resampled(name: str, value: object) -> None:
+    if value is not None:
+        Rate().check_type(name, value)
+
+
+def _check_pace(name: str, value: object) -> None:
+    allowed = "a multiple of real time from 0.01 to 1000, or None"
+    if value is not None and not 0.01 <= require_number(name, value, allowed) <= 1000:
+        raise InvalidOptionError(name, f"{shown(value)} is not {allowed}")
+
+
 def _check_middleware(name: str, value: object) -> None:
     for factory in require_sequence(name, value, "a list of factories, like [Heartbeat]"):
         if not callable(factory):
@@ -143,6 +156,8 @@ CHECKS: Mapping[str, Callable[[str, object], None]] = {
     "passthrough": require_flag,
     "channels": _check_channels,
     "input_channels": _check_input_channels,
+    "resample_from": _check_resampled,
+    "pace": _check_pace,
     "middleware": _check_middleware,
     "reconnect": _check_reconnect,
     "rollover": _check_rollover,

@@ -107,6 +107,8 @@ class Options(Struct, frozen=True, kw_only=True):
     passthrough: bool = False
     channels: Channels = "mix"
     input_channels: int | None = None
+    resample_from: int | None = None
+    pace: float | None = None
     middleware: "Sequence[Callable[[], Middleware]]" = ()
     reconnect: Reconnect | None = Reconnect()
     rollover: Rollover | None = None
@@ -121,7 +123,8 @@ class Options(Struct, frozen=True, kw_only=True):
             check_option(name, getattr(self, name))
         rate: object = self.sample_rate
         if rate is None or isinstance(rate, _RateOfModel):
-            default = TELEPHONY_RATE if self.encoding else rate_of(self.model)
+            is_telephony = self.encoding and not self.resample_from
+            default = TELEPHONY_RATE if is_telephony else rate_of(self.model)
             force_setattr(self, "sample_rate", _RateOfModel(default))
         given = self._given()
         check(self.model, given)
@@ -231,6 +234,16 @@ class Options(Struct, frozen=True, kw_only=True):
                 "wav",
                 hint="decode the audio to PCM first; for files, use transcribe(path)",
             )
+        if self.resample_from and self.format != "pcm":
+            raise InvalidOptionError(
+                "resample_from", f"is for samples without a header, not {self.format}"
+            )
+        if self.pace and self.format not in UNCOMPRESSED:
+            raise InvalidOptionError(
+                "pace",
+                f"the duration of a stream of {self.format} is not known, only of pcm or wav",
+                hint="decode the audio to PCM first",
+            )
         if self.rollover and not self.reconnect:
             raise InvalidOptionError(
                 "rollover", "needs audio that is kept: set reconnect=, see Reconnect.keep"
@@ -288,6 +301,8 @@ class Overrides(TypedDict, total=False):
     passthrough: bool
     channels: Channels
     input_channels: int | None
+    resample_from: int | None
+    pace: float | None
     middleware: "Sequence[Callable[[], Middleware]]"
     reconnect: Reconnect | None
     rollover: Rollover | None

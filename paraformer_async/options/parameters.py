@@ -198,6 +198,7 @@ def _check_against(model: Model, given: Mapping[str, Any]) -> None:
         raise InvalidOptionError(
             "sample_rate",
             f"{model.name} takes {model.sample_rate} Hz only, not {given['sample_rate']}",
+            hint=f"resample_from={given['sample_rate']} converts a stream of that rate",
         )
     _check_languages(model, given.get("language_hints", ()))
     if given.get("semantic_punctuation_enabled"):

@@ -126,6 +126,8 @@ def test_the_recognizer_hands_its_options_on() -> None:
         "passthrough": True,
         "channels": "split",
         "input_channels": 2,
+        "resample_from": 48_000,
+        "pace": 1.5,
         "middleware": [LatencyMeter],
         "reconnect": Reconnect(attempts=3),
         "rollover": Rollover(seconds=600),
