@@ -168,6 +168,20 @@ async def test_program_of_a_page(program: str, monkeypatch: pytest.MonkeyPatch) 
         await execute(program)
 
 
+@pytest.mark.parametrize("name", [name for name in PAGES if name.endswith(".zh.md")])
+def test_a_translation_is_in_step(name: str) -> None:
+    """A Chinese page has the headings, tables and programs of the English one, comments apart."""
+
+    def shape(page: str) -> list[str]:
+        program = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+        code = [re.sub(r"  # .*", "", block) for block in program.findall(page)]
+        rest = program.sub("```", page).splitlines()
+        marks = [re.match(r"#+ |\||```", line) for line in rest]
+        return code + [mark[0] for mark in marks if mark]
+
+    assert shape(PAGES[name]) == shape(PAGES[name.replace(".zh.md", ".md")])
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_commands_and_links_of_a_page(name: str) -> None:
     """Every command, flag and link of a page exists."""

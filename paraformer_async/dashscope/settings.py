@@ -15,6 +15,12 @@ __all__ = ["access_of", "options_of", "recognizer"]
 
 _PACKAGE = "paraformer_async.dashscope"
 _WITH_SILENCE = frozenset({"pcm", "wav"})
+# What the vendor's package has set by itself; the client has defaults of its own, which know more.
+_DEFAULTS = (
+    None,
+    "https://dashscope.aliyuncs.com/api/v1",
+    "wss://dashscope.aliyuncs.com/api-ws/v1/inference",
+)
 # Options that concern all recognitions together.
 _SHARED = tuple(RecognizerOptions.__optional_keys__ - Overrides.__optional_keys__)
 # Arguments of the vendor's calls that are options here.
@@ -42,13 +48,20 @@ def access_of(api_key: str | None, address: str | None) -> dict[str, Any]:
         api_key: The key of one call, which goes first.
         address: Name of the attribute of the package with the address to use.
     """
-    package = vars(sys.modules[_PACKAGE])
     found: dict[str, Any] = {}
-    if key := api_key or package["api_key"] or _read(package["api_key_file_path"]):
+    if key := api_key or _set("api_key") or _read(_set("api_key_file_path")):
         found["api_key"] = key
-    if address and package[address]:
-        found["endpoint"] = package[address]
+    if address and (endpoint := _set(address)):
+        found["endpoint"] = endpoint
     return found
+
+
+def _set(name: str) -> Any:
+    """Return an attribute that the program has set: on this package, or on the vendor's."""
+    if value := vars(sys.modules[_PACKAGE])[name]:
+        return value
+    vendor = getattr(sys.modules.get("dashscope"), name, None)
+    return None if vendor in _DEFAULTS else vendor
 
 
 def options_of(params: Mapping[str, Any], **task: Any) -> Overrides:

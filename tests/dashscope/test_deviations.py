@@ -24,6 +24,8 @@ from paraformer_async.testing import (
 )
 from tests.sync.conftest import StartServer
 
+vendor = pytest.importorskip("dashscope")
+
 BOUND = 10.0
 
 
@@ -133,6 +135,22 @@ def test_a_service_that_does_not_answer(
     assert "DeadlineError" in notes.error.message
 
 
+@pytest.mark.parametrize("moment", ["finish", "finished"])
+def test_a_failure_while_stop_waits(
+    start_server: StartServer, monkeypatch: pytest.MonkeyPatch, moment: Any
+) -> None:
+    """`on_close` is called once, after `on_error`, when the task fails at its end."""
+    use(monkeypatch, start_server(faults=[FailTask("InvalidParameter", "no", at=moment)]))
+    notes = Notes()
+    stream = recognition(notes)
+    stream.start()
+    stream.send_audio_frame(marked(1000))
+    stream.stop()
+    assert notes.calls == ["open", "error", "close"]
+    assert notes.error is not None
+    assert (notes.error.status_code, notes.error.code) == (44, "InvalidParameter")
+
+
 def test_a_refused_handshake_that_may_pass(
     start_server: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,16 +194,18 @@ def test_no_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         recognition().call(str(path))
 
 
-@pytest.mark.parametrize("how", ["argument", "attribute", "file"])
+@pytest.mark.parametrize("how", ["argument", "attribute", "vendor", "file"])
 def test_the_key(
     start_server: StartServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, how: str
 ) -> None:
-    """The key is an argument, an attribute of the package, or in a file that one names."""
+    """The key is an argument, an attribute of this or the vendor's package, or in a file."""
     server = start_server()
     use(monkeypatch, server)
     path = tmp_path / "key"
     path.write_text("sk-file\n", encoding="utf-8")
-    monkeypatch.setattr(facade, "api_key", None if how == "file" else "sk-attribute")
+    has_attribute = how in ("argument", "attribute")
+    monkeypatch.setattr(facade, "api_key", "sk-attribute" if has_attribute else None)
+    monkeypatch.setattr(vendor, "api_key", "sk-vendor" if how == "vendor" else None)
     monkeypatch.setattr(facade, "api_key_file_path", str(path))
     stream = recognition(Notes(), api_key="sk-argument" if how == "argument" else None)
     stream.start()

@@ -234,3 +234,26 @@ for call in calls[:2]:
 check()
 """
     run(program, start_server().url)
+
+
+def test_the_drop_in_in_a_signal_handler(start_server: StartServer) -> None:
+    """A handler of Ctrl+C may stop a recognition to which the main thread is sending."""
+    program = """
+import signal
+
+notes = Notes()
+recognition = Recognition("paraformer-realtime-v2", notes, "pcm", 16000)
+
+def handler(signum, frame):
+    recognition.stop()
+    assert notes.texts
+    print("end", flush=True)
+    sys.exit(0)
+
+signal.signal(signal.SIGINT, handler)
+recognition.start()
+threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+for number in range(10**9):
+    recognition.send_audio_frame(marked(100, first=number % 10_000))
+"""
+    assert run(program, start_server().url) == "end\n"
