@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from paraformer_async.audio.microphone import Microphone, microphone
     from paraformer_async.audio.probing import AudioProbe, probe
     from paraformer_async.batch.outcomes import BatchOutcome, BatchProgress
     from paraformer_async.batch.running import Batch
@@ -69,6 +70,7 @@ __all__ = [
     "InvalidOptionError",
     "Latency",
     "LocalProtocolError",
+    "Microphone",
     "MissingExtraError",
     "Overhead",
     "ParaformerError",
@@ -90,6 +92,7 @@ __all__ = [
     "Usage",
     "UsageError",
     "Word",
+    "microphone",
     "probe",
 ]
 
@@ -101,6 +104,8 @@ _MODULES = {
     "BatchOutcome": "batch.outcomes",
     "BatchProgress": "batch.outcomes",
     "Latency": "results",
+    "Microphone": "audio.microphone",
+    "microphone": "audio.microphone",
     "Overhead": "results",
     "PoolLimits": "options.policies",
     "RecognitionResult": "results",

@@ -194,3 +194,28 @@ async def test_wrong_pace(pace: Any) -> None:
             recognizer.stream(NOISE, pace=pace)
         with pytest.raises(InvalidOptionError, match="the duration of a stream of mp3"):
             recognizer.stream(NOISE, format="mp3", pace=1.0)
+
+
+@pytest.mark.parametrize("channels", ["split", "mix", 1])
+@pytest.mark.parametrize("is_pushed", [False, True])
+async def test_channels_of_another_rate(channels: str | int, is_pushed: bool) -> None:
+    """The channels of a stream are divided or mixed first, and each is converted, and paced."""
+    left, right = np.frombuffer(NOISE, np.int16)[:32_000].reshape(2, -1) // 2
+    both = np.stack([left, right], axis=1)
+    options: dict[str, Any] = TO_8K | {"channels": channels, "input_channels": 2, "pace": 20.0}
+    async with ScriptedServer() as server, recognizer_for(server) as recognizer:
+        source = None if is_pushed else frames(both.tobytes())
+        async with recognizer.stream(source, **options) as stream:
+            if is_pushed:
+                await stream.send(both.tobytes()[:9999])
+                await stream.send(both.tobytes()[9999:])
+                await stream.finish()
+            [_ async for _ in stream]
+    mixed = np.rint(both.mean(axis=1)).astype("<i2")
+    parts = {"split": [left, right], "mix": [mixed], 1: [right]}[channels]
+    expected = [resampled(part.tobytes(), 16_000, 8000) for part in parts]
+    if channels == "mix":
+        (sent,) = [np.frombuffer(task.audio, "<i2") for task in server.received]
+        assert np.abs(sent - np.frombuffer(expected[0], "<i2").astype(int)).max() <= 1
+    else:
+        assert sorted(expected) == sorted(task.audio for task in server.received)
