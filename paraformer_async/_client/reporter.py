@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from paraformer_async._client.failing import as_failure
@@ -20,6 +21,9 @@ from paraformer_async.observing import (
 )
 from paraformer_async.text import clean
 
+if TYPE_CHECKING:
+    from paraformer_async._net.redaction import Secrets
+
 __all__ = ["Reporter"]
 
 _logger = logging.getLogger("paraformer_async.client")
@@ -36,12 +40,14 @@ class Reporter:
 
     Attributes:
         has_messages: Whether raw messages are reported.
+        secrets: What they are reported without: that of the current connection.
     """
 
     def __init__(
         self, observer: Observer | None, *, with_messages: bool, clock: Callable[[], float]
     ) -> None:
         self.has_messages: bool = observer is not None and with_messages
+        self.secrets: Secrets | None = None
         self._observe = observer
         self._clock = clock
         self._began = clock()
@@ -62,6 +68,8 @@ class Reporter:
 
     def received(self, frame: str | bytes, recognition: str) -> None:
         """Report a frame that was received."""
+        if self.secrets is not None:
+            frame = self.secrets.hidden_in(frame)
         self.emit(MessageReceived(recognition, frame))
 
     def switched(

@@ -31,7 +31,6 @@ from paraformer_async._core.protocol import ENDS, Phase
 from paraformer_async._core.recognition import Recognition
 from paraformer_async._core.verdict import Again, Over, Verdict
 from paraformer_async._net.pool import Pool, PooledConnection
-from paraformer_async._net.redaction import Hidden
 from paraformer_async.audio.decoded import Decoding
 from paraformer_async.audio.source import Chunks
 from paraformer_async.errors import ConnectionLostError, ServiceError, UsageError
@@ -117,7 +116,6 @@ class Run:
         self._broken: BaseException | None = None  # what ended the current attempt
         self._write_error: ConnectionLostError | None = None  # of the current attempt
         self._has_finished_task = False  # in the current attempt
-        self._key = Hidden()  # of the current connection
         self._next_id = first_id or uuid.uuid4().hex
         self._is_over = False
         self._over = Signal()
@@ -309,7 +307,8 @@ class Run:
     async def _follow(self, connection: PooledConnection) -> None:
         """Run one task, and the tasks after its seams, over a connection while it is open."""
         transport, machine = connection.transport, self.machine
-        self._key = connection.key.credentials
+        if self._reporter.has_messages:
+            self._reporter.secrets = connection.key.access
         is_open = True
         while is_open:
             while not self._place.is_valid:  # it has expired while the connection was opened
@@ -366,7 +365,7 @@ class Run:
             machine.has_binary = True
         try:
             if self._reporter.has_messages:
-                self._reporter.received(self._key.hidden_in(frame), machine.request_ids[0])
+                self._reporter.received(frame, machine.request_ids[0])
             for result in machine.receive(frame, now):
                 self.inbox.put(result)
         except BaseException as error:  # noqa: BLE001 - the user's middleware may raise anything

@@ -125,7 +125,7 @@ class Slowdown:
                 await waiter
         except BaseException:
             if waiter.done() and not waiter.cancelled():  # passed in the same step
-                self._free_at = self._clock()
+                self._free_at = max(self._rises_from, self._clock())  # a pause holds for all
             raise
         finally:
             self.waiting -= 1

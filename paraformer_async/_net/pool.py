@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["Pool", "PooledConnection"]
 
 _T = TypeVar("_T")
+_AUTHORIZATION = "authorization"
 
 
 class Key(NamedTuple):
@@ -51,8 +52,17 @@ class Key(NamedTuple):
         proxy = self.proxy
         with suppress(InvalidOptionError):  # the variable was changed meanwhile
             proxy = proxy or proxy_from_environment(self.url)
-        headers = headers_with(self.credentials, self.workspace, dict(self.headers))
-        return Secrets(Handshake(url=self.url, headers=headers, proxy=proxy))
+        return Secrets(Handshake(url=self.url, headers=self._sent, proxy=proxy))
+
+    @property
+    def access(self) -> Secrets:
+        """What gives access to the service, and is not shown in raw messages, either."""
+        keys = {name: value for name, value in self._sent.items() if name.lower() == _AUTHORIZATION}
+        return Secrets(Handshake(url=self.url, headers=keys))
+
+    @property
+    def _sent(self) -> dict[str, str]:
+        return headers_with(self.credentials, self.workspace, dict(self.headers))
 
 
 class PooledConnection:

@@ -30,14 +30,6 @@ class Hidden(str):
     def __repr__(self) -> str:
         return "…"
 
-    def hidden_in(self, frame: str | bytes) -> str | bytes:
-        """Return a *frame* that quotes this secret without it; any other one as it is."""
-        if len(self) < _WORTH_HIDING:
-            return frame
-        if isinstance(frame, str):
-            return frame.replace(self, "…")
-        return frame.replace(self.encode(), "…".encode())
-
 
 class Secrets:
     """
@@ -67,6 +59,13 @@ class Secrets:
                 if text.endswith(secret[:length]):
                     return f"{text[:-length]}…"
         return text
+
+    def hidden_in(self, frame: str | bytes) -> str | bytes:
+        """Return a *frame* without them, in whatever spelling it quotes them."""
+        if isinstance(frame, str):
+            return self._pattern.sub("…", frame)
+        text = frame.decode("utf-8", "surrogateescape")
+        return self._pattern.sub("…", text).encode("utf-8", "surrogateescape")
 
     def redacted(self, failure: ServiceError) -> ServiceError:
         """Return *failure* without them, and without a cause that shows one."""

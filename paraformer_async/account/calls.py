@@ -8,8 +8,9 @@ from urllib.parse import urlsplit, urlunsplit
 import anyio
 import msgspec
 
-from paraformer_async._net.identity import explain, headers_with, key_of
+from paraformer_async._net.identity import discard, explain, explain_fresh, headers_with, key_of
 from paraformer_async._net.proxies import proxy_from_environment
+from paraformer_async._net.redaction import Hidden
 from paraformer_async.account.access import Access
 from paraformer_async.errors import (
     AuthenticationError,
@@ -19,7 +20,7 @@ from paraformer_async.errors import (
 )
 
 if TYPE_CHECKING:
-    from paraformer_async._net.http import HttpClient, HttpRequest
+    from paraformer_async._net.http import HttpClient
 
 __all__ = ["LONGEST_WAIT", "Caller", "calling"]
 
@@ -46,6 +47,7 @@ class Caller:
         """
         Send one request, once, and return the object that is the answer.
 
+        If a key that can be renewed is refused, the request is sent again with another one, once.
         Cancellation is safe; whether the service has acted on the request is not known then.
 
         Raises:
@@ -53,12 +55,18 @@ class Caller:
             DeadlineError: It took longer than the timeout.
             ServiceError: The service refused the request, or could not be reached.
         """
+        given = self._access.api_key
         with anyio.move_on_after(self._access.timeout):
-            request = await self._request(path, query, document)
+            key = await key_of(given)
             try:
-                return _object_in(await self._client.post(request))
-            except AuthenticationError as error:
-                explain(error, request.url, request.headers)
+                return await self._send(key, path, query, document)
+            except AuthenticationError as refusal:
+                if not discard(given, key, refusal):
+                    raise
+            try:
+                return await self._send(await key_of(given), path, query, document)
+            except AuthenticationError as refusal:
+                explain_fresh(refusal)
                 raise
         raise DeadlineError("request", self._access.timeout)
 
@@ -93,21 +101,25 @@ class Caller:
                 delay = max(backoff(failures), error.retry_after)
             await anyio.sleep(delay)
 
-    async def _request(
-        self, path: str, query: str, document: Mapping[str, Any] | None
-    ) -> "HttpRequest":
+    async def _send(
+        self, key: Hidden, path: str, query: str, document: Mapping[str, Any] | None
+    ) -> dict[str, Any]:
         from paraformer_async._net.http import HttpRequest
 
         access = self._access
         url = _joined(access.url, path, query)
-        key = await key_of(access.api_key)
-        return HttpRequest(
+        request = HttpRequest(
             url=url,
             headers=headers_with(key, access.workspace_id, access.headers),
             proxy=access.proxy or proxy_from_environment(url),
             ssl=access.ssl,
             body=b"" if document is None else msgspec.json.encode(document),
         )
+        try:
+            return _object_in(await self._client.post(request))
+        except AuthenticationError as error:
+            explain(error, request.url, request.headers)
+            raise
 
 
 @asynccontextmanager

@@ -15,15 +15,18 @@ class FarEnd:
     Attributes:
         url: Its address, for `endpoint=`.
         actions: The action of each request, or its path if it has none.
+        keys: The `Authorization` of each request.
     """
 
     def __init__(self, answers: Sequence[Answer]) -> None:
         self.url = ""
         self.actions: list[str] = []
+        self.keys: list[str] = []
         self._answers = list(answers)
 
     async def answer(self, request: web.Request) -> web.Response:
         """Answer one request."""
+        self.keys.append(request.headers.get("Authorization", ""))
         document = await request.json() if request.can_read_body else {}
         self.actions.append(document.get("input", {}).get("action", request.path))
         return (self._answers.pop(0) if len(self._answers) > 1 else self._answers[0])()

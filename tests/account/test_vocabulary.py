@@ -17,7 +17,13 @@ from paraformer_async import (
     RequestError,
     UsageError,
 )
-from paraformer_async.account import HotWord, Vocabulary, VocabularyClient, VocabularySummary
+from paraformer_async.account import (
+    HotWord,
+    TemporaryToken,
+    Vocabulary,
+    VocabularyClient,
+    VocabularySummary,
+)
 from paraformer_async.account.access import Access, AccessOptions
 from paraformer_async.server import LocalServer
 from tests.account.conftest import KEY
@@ -304,6 +310,26 @@ async def test_tasks_that_ensure_the_same_words_create_one_list(
             tasks.start_soon(ensure)
     assert 10 == len(found)
     assert 1 == len(set(found)) == len(await hot_words.list())
+
+
+async def test_a_temporary_token_that_is_refused_is_replaced() -> None:
+    """One that the service has forgotten is replaced once; a refusal of the next one is raised."""
+    first, second = (success({"token": f"st-{number}", "expires_at": 2**40}) for number in (1, 2))
+    refused = refusal(401, "InvalidApiKey")
+    for last in (LISTS, refused):
+        async with answering(first, refused, second, last) as far_end:
+            token = TemporaryToken(endpoint=far_end.url, api_key=KEY)
+            async with VocabularyClient(endpoint=far_end.url, api_key=token) as hot_words:
+                if last is LISTS:
+                    assert () == await hot_words.list()
+                else:
+                    with pytest.raises(AuthenticationError, match="another account or region"):
+                        await hot_words.list()
+        asked = ["/api/v1/tokens", "list_vocabulary"]
+        assert asked * 2 == far_end.actions
+        assert ["KEY", "st-1", "KEY", "st-2"] == [
+            key.removeprefix("Bearer ").replace(KEY, "KEY") for key in far_end.keys
+        ]
 
 
 async def test_a_list_that_is_never_ready() -> None:

@@ -88,3 +88,24 @@ async def test_no_raw_message_shows_the_key(
         _ = [result async for result in stream]
     (received,) = (one.message for one in observed if isinstance(one, MessageReceived))
     assert encoding(frame.replace(key, shown)) == received
+
+
+@pytest.mark.parametrize("quoted", ["in/header", r"in\/header", "IN/HEADER", "in query"])
+async def test_no_raw_message_shows_a_key_given_elsewhere(
+    open_stream: Open, peer: Peer, quoted: str
+) -> None:
+    """A key in `headers=` or the address is not shown, in whatever spelling."""
+    observed: list[Observation] = []
+    frame = str(encode(TaskFailed("InvalidApiKey", "wrong: KEY"), "")).replace("KEY", quoted)
+    peer.send_frame(frame)
+    stream = open_stream(
+        bytes(3200),
+        endpoint="ws://service.example/?api_key=in%20query",
+        headers={"authorization": "Bearer in/header", "X-Kind": "wrong"},
+        observe=observed.append,
+        observe_messages=True,
+    )
+    with pytest.raises(TaskFailedError):
+        _ = [result async for result in stream]
+    (received,) = (one.message for one in observed if isinstance(one, MessageReceived))
+    assert frame.replace(quoted, "…") == received

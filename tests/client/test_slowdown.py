@@ -117,6 +117,20 @@ async def test_the_rate_has_a_floor_and_recovers() -> None:
     assert 0 == account.slowdown.waiting
 
 
+async def test_a_turn_that_is_given_back_ends_no_pause() -> None:
+    """One that is canceled when it has just passed does not end what the service asks meanwhile."""
+    account = Account()
+    await account.come("a")
+    account.slowdown.lower(account.turns["a"])
+    await account.come("b", "c", "d")
+    account.clock.now += 0.2
+    account.slowdown._let_pass()
+    account.slowdown.lower(account.turns["a"], 30.0)
+    await account.leave("c")
+    assert [] == await account.after(29.9)
+    assert ["d"] == await account.after(0.2)
+
+
 async def test_the_service_names_a_time() -> None:
     """Nobody submits before the Retry-After of one has passed; what is too long is not honored."""
     account = Account()
