@@ -8,6 +8,7 @@ buffer, and messages reach the receiver in the step in which they arrive.
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from random import getrandbits
 from struct import pack
 from typing import Any, cast
@@ -120,7 +121,9 @@ class PrivateTransport(DocumentedTransport, asyncio.BufferedProtocol):
 
     def _abort(self) -> None:
         self._socket._cancel_heartbeat()
-        self._transport.abort()
+        # asyncio raises this itself after a connection that was closing has sent the rest.
+        with suppress(AttributeError):
+            self._transport.abort()
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Return the buffer that all connections share: it is emptied in the same step."""

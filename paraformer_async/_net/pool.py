@@ -7,6 +7,7 @@ before that, closed before the service's 60 s, and discarded after anything but 
 httpcore, whatever changes the lists is synchronous; closing, which takes time, is done by `run`.
 """
 
+import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Pool", "PooledConnection"]
 
 _T = TypeVar("_T")
+_logger = logging.getLogger("paraformer_async.client")
 _AUTHORIZATION = "authorization"
 
 
@@ -227,7 +229,7 @@ class Pool:
                 now = self._clock()
                 self._retire_expired(now)
                 while self._retired:
-                    tasks.start_soon(self._retired.pop().transport.aclose)
+                    tasks.start_soon(_close, self._retired.pop().transport)
                 self._changed = anyio.Event()
                 since = min((one.idle_since for one in self._idle), default=inf)
                 with anyio.move_on_after(since + self._limits.idle_seconds - now):
@@ -238,7 +240,7 @@ class Pool:
         leftover, self._idle, self._retired = [*self._idle, *self._retired], [], []
         async with anyio.create_task_group() as tasks:
             for connection in leftover:
-                tasks.start_soon(connection.transport.aclose)
+                tasks.start_soon(_close, connection.transport)
 
     async def _at_first_that_works(
         self, options: Options, use: Callable[[Options], Awaitable[_T]]
@@ -299,6 +301,14 @@ class Pool:
             self._idle.remove(connection)
             self._retired.append(connection)
             self._changed.set()
+
+
+async def _close(transport: Transport) -> None:
+    """Close a connection; if that fails, nothing else is affected."""
+    try:
+        await transport.aclose()
+    except Exception:
+        _logger.exception("a connection could not be closed")
 
 
 def _is_free(connection: PooledConnection) -> bool:

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, cast
 
 import anyio
@@ -172,8 +173,10 @@ class LocalConnection:
         await self._socket.close(code=closing.code)
 
     def _abort(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
+        # asyncio raises this itself after a connection that was closing has sent the rest.
+        with suppress(AttributeError):
+            if self._transport is not None:
+                self._transport.abort()
 
     async def _watch_clocks(self) -> None:
         clocks = self._clocks

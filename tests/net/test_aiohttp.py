@@ -170,6 +170,30 @@ async def test_receive_may_be_canceled_after_its_last_message(factory: Transport
 
 
 @needs_tested
+async def test_a_connection_that_is_gone_can_be_closed(factory: TransportFactory) -> None:
+    """One that was closing, and has sent the rest, is cut without an error."""
+    can_read = anyio.Event()
+
+    async def serve(end: FarEnd) -> None:
+        await end.send(switch_protocols(await end.request()))
+        end.pause()
+        await can_read.wait()
+        end.resume()
+        await end.ended()
+
+    async with listening(serve) as port:
+        handshake = Handshake(url=f"ws://127.0.0.1:{port}/", headers={}, close=0.2)
+        transport = cast("Any", await factory.connect(handshake))
+        transport.write([bytes(4 * 2**20)])
+        transport._transport.close()
+        assert transport.unsent()
+        can_read.set()
+        with pytest.raises(ConnectionLostError), anyio.fail_after(5):
+            await transport.receive(Inbox(lambda _: False))
+        await transport.aclose()
+
+
+@needs_tested
 async def test_connections_do_not_mix(factory: TransportFactory) -> None:
     """What arrives by halves on two connections in turn, into one buffer, is not mixed up."""
     seen: list[object] = []

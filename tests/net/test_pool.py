@@ -445,3 +445,23 @@ async def test_closing_does_not_wait_for_one_after_another(
     assert 3 == sum(line.closed.is_set() for line in exchange.lines)
     await pool.aclose()
     assert 4 == sum(line.closed.is_set() for line in exchange.lines)
+
+
+async def test_a_connection_that_cannot_be_closed_affects_no_other(
+    pool: Pool, clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What closing raises, in use or at the end, goes to the log, and the pool works on."""
+
+    async def fail(_: Line) -> None:
+        raise LookupError("of the transport")
+
+    monkeypatch.setattr(Line, "aclose", fail)
+    first = await borrow(pool)
+    clock.now += 60.0
+    second = await borrow(pool)
+    assert second is not first
+    await anyio.wait_all_tasks_blocked()
+    assert 1 == caplog.text.count("LookupError: of the transport")
+    await pool.aclose()
+    assert 2 == caplog.text.count("LookupError: of the transport")
+    assert await borrow(pool) is not second
