@@ -33,6 +33,9 @@ async def main() -> None:
 anyio.run(main)
 """
 
+# Run by the session `ray`.
+NEEDING_RAY = {str(Path("examples/ray_dataset.py"))}
+
 nox.needs_version = ">=2025.5.1"
 nox.options.default_venv_backend = "venv"
 nox.options.error_on_missing_interpreters = False
@@ -167,19 +170,22 @@ def measure(session: nox.Session, data: Path, *selection: str, room: str = "") -
 
 
 @nox.session
-def frameworks(session: nox.Session) -> None:
-    """Use the blocking client in Flask under gunicorn, in Celery, in a notebook, and in asgiref."""
-    install(session, "-e", ".[dev]", groups=("frameworks",))
-    session.run("python", "-m", "pytest", "tests/frameworks", *session.posargs)
-
-
-@nox.session
 def examples(session: nox.Session) -> None:
     """Run every program in examples/ against the local service."""
     install(session, "-e", ".[dev]")
-    for program in programs("examples"):
+    for program in sorted(set(programs("examples")) - NEEDING_RAY):
         session.log(program)
         session.run("python", "-c", SERVE_AND_RUN, program, log=False)
+
+
+@nox.session
+def ray(session: nox.Session) -> None:
+    """Run the tests on Ray clusters on this machine; install Ray, which the others do without."""
+    install(session, "-e", ".[dev,ray]")
+    if session.virtualenv.venv_backend == "none":
+        needed = PYPROJECT["project"]["optional-dependencies"]["ray"]
+        session.run("python", "-m", "pip", "install", "-qq", *needed)
+    session.run("python", "-m", "pytest", "tests/ray", *session.posargs)
 
 
 @nox.session

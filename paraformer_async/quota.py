@@ -5,7 +5,7 @@ The contract of a quota: when a task may be submitted, as far as the account all
 
 The service counts the tasks that an account submits within a second, whichever process submits
 them. By default, a process counts its own. An implementation that several processes share is passed
-as `quota=`:
+as `quota=`; `paraformer_async.integrations.ray` has one for the processes of a Ray cluster:
 
     class SharedQuota:
         async def take(self, key: QuotaKey) -> QuotaGrant: ...

@@ -9,12 +9,14 @@ from collections import deque
 from collections.abc import Hashable
 from threading import Lock
 
-__all__ = ["OF_PROCESS", "Submissions"]
+__all__ = ["OF_PROCESS", "WINDOW", "Submissions"]
 
 _SECOND = 1.0
 # What arrives is less even than what was sent: so many seconds more pass, so that the service, too,
 # counts no more than the quota within any second.
 _JITTER = 0.1
+WINDOW = _SECOND + _JITTER
+"""Seconds for which a submission counts."""
 
 
 class Submissions:
@@ -25,7 +27,7 @@ class Submissions:
         window: Seconds for which a submission counts.
     """
 
-    def __init__(self, window: float = _SECOND + _JITTER) -> None:
+    def __init__(self, window: float = WINDOW) -> None:
         self._window = window
         self._lock = Lock()
         self._times: dict[Hashable, deque[float]] = {}
