@@ -108,7 +108,7 @@ class Sender:
         self.take: Callable[[object], bytes] = taker(encoding)
         self._converter = converter(encoding, options.resample_from or rate, rate)
         self._feeder = feeder(options, self.take)
-        self._heading: Heading | None = Heading(encoding or options.format)
+        self._heading: Heading | None = Heading(encoding or options.format, rate)
         self._reading: anyio.CancelScope | None = None
         self._rewind_to: int | None = None
         self._rewound = Signal()

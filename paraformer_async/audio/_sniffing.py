@@ -1,8 +1,12 @@
-"""Guess the format of audio from its first bytes: needs no decoder."""
+"""What a file or a stream is, from its first bytes: needs no decoder."""
 
 from msgspec import Struct
 
-__all__ = ["Guess", "guess_container", "guess_format"]
+from paraformer_async._core.packets.adts import AdtsCutter
+from paraformer_async.audio import _magic
+from paraformer_async.audio.mpeg import frame_size
+
+__all__ = ["Guess", "begins_as", "guess_format"]
 
 
 class Guess(Struct, frozen=True):
@@ -24,122 +28,120 @@ class Guess(Struct, frozen=True):
     advice: str = ""
 
 
-# (offset, magic bytes, name, FFmpeg's demuxer); the first matching row wins.
-_MAGIC: tuple[tuple[int, bytes, str, str], ...] = (
-    (4, b"ftyp", "MP4/M4A", "mov"),
-    (4, b"moov", "QuickTime", "mov"),
-    (4, b"mdat", "QuickTime", "mov"),
-    (4, b"wide", "QuickTime", "mov"),
-    (0, b"#!AMR-WB", "AMR-WB", "amr"),
-    (0, b"#!AMR", "AMR-NB", "amr"),
-    (28, b"Speex   ", "Speex in Ogg", "ogg"),
-    (0, b"\x1a\x45\xdf\xa3", "WebM/Matroska", "matroska"),
-    (0, b"\x30\x26\xb2\x75", "WMA/ASF", "asf"),
-    (0, b"FLV", "Flash video", "flv"),
-    (8, b"AVI ", "AVI", "avi"),
-    (0, b"\x00\x00\x01\xba", "MPEG video", "mpeg"),
-    (0, b"#!SILK", "SILK", ""),
-    (0, b"\x02#!SILK", "SILK", ""),
-    (0, b"MAC ", "Monkey's Audio", "ape"),
-    (0, b"wvpk", "WavPack", "wv"),
-    (0, b"caff", "CAF", "caf"),
-    (8, b"AIFF", "AIFF", "aiff"),
-    (8, b"AIFC", "AIFF", "aiff"),
-    (0, b"ID3", "MP3 or AAC behind an ID3 tag", ""),
-    (0, b"OggS", "Ogg", "ogg"),
-    (8, b"WAVE", "WAV", "wav"),
-    (0, b"RIFF", "WAV", ""),
-    (0, b"fLaC", "FLAC", "flac"),
-)
-_UNPACK = "unpack it, and pass the audio in it"
-_NO_AUDIO: tuple[tuple[bytes, str, str], ...] = (
-    (
-        b"version https://git-lfs.github.com/spec",
-        "a Git LFS pointer, not the audio itself",
-        "fetch the audio with: git lfs pull",
-    ),
-    (b"PK\x03\x04", "a ZIP archive", _UNPACK),
-    (b"\x1f\x8b", "a gzip archive", _UNPACK),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", _UNPACK),
-    (b"Rar!", "a RAR archive", _UNPACK),
-    (b"%PDF-", "a PDF document", ""),
-    (b"\x89PNG", "a PNG image", ""),
-    (b"\xff\xd8\xff", "a JPEG image", ""),
-    (b"GIF8", "a GIF image", ""),
-    (b"\x7fELF", "a program", ""),
-    (b"MThd", "MIDI: notes, not sound", ""),
-    (b"#EXTM3U", "a playlist", "pass the audio files that it lists; playlists are not followed"),
-    (b"[playlist]", "a playlist", "pass the audio files that it lists; playlists are not followed"),
-)
 _UTF16 = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
-_TS_PACKET = 188  # bytes of a packet of an MPEG transport stream
-_HTML = (b"<!doctype", b"<html", b"<head", b"<?xml")
-# Magic bytes long enough that samples do not begin with them by chance: (offset, bytes, name).
-_CONTAINERS: tuple[tuple[int, bytes, str], ...] = (
-    (8, b"WAVE", "wav"),
-    (0, b"OggS", "opus"),
-    (0, b"fLaC", "flac"),
-    (0, b"#!AMR", "amr"),
-    (4, b"ftyp", "mp4"),
-    (0, b"\x1a\x45\xdf\xa3", "webm"),
-    (8, b"AIFF", "aiff"),
-)
-_IFF = (b"RIFF", b"RF64", b"FORM")
-
-
-def guess_container(head: bytes) -> str:
-    """Return the format whose header *head* (12 bytes or more) begins with; empty for none."""
-    for offset, magic, name in _CONTAINERS:
-        if head.startswith(magic, offset) and (offset != 8 or head[:4] in _IFF):
-            return name
-    is_id3 = head.startswith(b"ID3") and head[3] in (2, 3, 4) and max(head[6:10]) < 0x80
-    return "mp3" if is_id3 else ""
+_TS_PACKETS = ((0, 188), (4, 192))  # the first sync byte, and the length of a packet
+_CERTAIN = 4  # bytes of magic, or of text: samples do not begin with as many by chance
+_HEADER = 7  # bytes: the longest of a frame
+_RUN = 3  # frames: samples do not look like as many by chance
 
 
 def guess_format(head: bytes) -> Guess:
-    """Return what a file looks like, from its first 64 bytes or more."""
+    """Return what a file looks like, from its first 64 bytes or more; 4096 are better."""
     unknown = Guess("an unknown format", is_audio=False, is_unknown=True)
     return _by_magic(head) or _by_structure(head) or unknown
 
 
-def _by_magic(head: bytes) -> Guess | None:
-    for magic, name, advice in _NO_AUDIO:
-        if head.startswith(magic):
-            return Guess(name, is_audio=False, advice=advice)
-    for offset, magic, name, demuxer in _MAGIC:
-        if head.startswith(magic, offset):
+def begins_as(head: bytes) -> str:
+    """Return what *head* (36 bytes or more) begins as, if that cannot be chance; else nothing."""
+    if head.startswith(b"ID3"):
+        is_tag = head[3] in (2, 3, 4) and max(head[6:10]) < 0x80
+        return guess_format(head).name if is_tag else ""
+    guess = _by_magic(head, at_least=_CERTAIN) or _by_frames(head, run=_RUN)
+    if guess is None:
+        text = head.decode("latin-1").lower()
+        rows = (row for row in _magic.TEXT if len(row[0]) >= _CERTAIN and text.startswith(row[0]))
+        guess = next((_no_audio(name, advice) for _, name, advice in rows), None)
+    return guess.name if guess else ""
+
+
+def _no_audio(name: str, advice: str) -> Guess:
+    return Guess(name, is_audio=False, advice=advice)
+
+
+def _by_magic(head: bytes, at_least: int = 1) -> Guess | None:
+    for offset, magic, name, advice in _magic.NO_AUDIO:
+        if len(magic) >= at_least and head.startswith(magic, offset):
+            return _no_audio(name, advice)
+    if head.startswith((b"RIFF", b"RF64")):
+        return _riff(head)
+    if head.startswith(b"OggS"):
+        found = (name for magic, name in _magic.OGG.items() if head.startswith(magic, 28))
+        return Guess(next(found, "Ogg"), "ogg")
+    if head.startswith(b"ftyp", 4) and head[8:12] in _magic.BRANDS:
+        return _no_audio(*_magic.BRANDS[head[8:12]])
+    for offset, magic, name, demuxer in _magic.AUDIO:
+        if len(magic) >= at_least and head.startswith(magic, offset):
             return Guess(name, demuxer)
     return None
 
 
+def _riff(head: bytes) -> Guess:
+    name, demuxer, advice = _magic.RIFF.get(head[8:12], ("RIFF of an unknown kind", "", ""))
+    return Guess(name, demuxer, is_audio=not advice, advice=advice)
+
+
 def _by_structure(head: bytes) -> Guess | None:
-    if _is_utf16(head):
-        return Guess("UTF-16 text", is_audio=False)
-    if len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0:
-        is_adts = head[1] & 0xF6 == 0xF0
-        return Guess("AAC (ADTS)", "aac") if is_adts else Guess("MP3", "mp3")
-    if head[: 2 * _TS_PACKET + 1 : _TS_PACKET] == b"GGG":
-        return Guess("MPEG transport stream", "mpegts")
-    if head and _is_text(head):
-        is_markup = head.lstrip().lower().startswith(_HTML)
-        return Guess("HTML or XML text" if is_markup else "text", is_audio=False)
+    if encoding := _UTF16.get(head[:2]):
+        text = head[2 : len(head) & ~1].decode(encoding, "replace").removeprefix("\ufeff")
+        if text and _is_legible(text):
+            return _no_audio("UTF-16 text", "pass a file with sound")
+    for first, size in _TS_PACKETS:
+        if head[first : first + 2 * size + 1 : size] == b"GGG":
+            return Guess("MPEG transport stream", "mpegts")
+    if head.startswith(b"BM") and head[6:10] == bytes(4):
+        return _no_audio("an image (BMP)", "pass a file with sound")
+    return _by_frames(head) or _by_text(head)
+
+
+def _by_frames(head: bytes, run: int | None = None) -> Guess | None:
+    """Return the format of which *run* frames, or all that are in *head*, follow each other."""
+    if head.startswith(b"\x0b\x77") and run is None:
+        return Guess("AC-3", "eac3" if len(head) > 5 and head[5] >> 3 > 10 else "ac3")
+    for name, demuxer, size_of in _FRAMES:
+        position = found = 0
+        while size := size_of(head[position : position + _HEADER]):
+            position += size
+            found += 1
+        is_cut = position + _HEADER > len(head)
+        if found >= (run or _RUN) or (found and is_cut and run is None):
+            return Guess(name, demuxer)
     return None
 
 
-def _is_utf16(head: bytes) -> bool:
-    encoding = _UTF16.get(head[:2])
-    text = head[2 : len(head) & ~1].decode(encoding, "replace") if encoding else ""
-    return bool(text) and _is_legible(text)
+def _adts_size(header: bytes) -> int:
+    frame = AdtsCutter().parse(header) if len(header) == _HEADER else None
+    return frame.size if frame else 0
 
 
-def _is_text(head: bytes) -> bool:
+def _latm_size(header: bytes) -> int:
+    """Return the bytes of a frame of AAC in LOAS: ISO/IEC 14496-3, section 1.7.2."""
+    if len(header) < 3 or header[0] != 0x56 or header[1] & 0xE0 != 0xE0:
+        return 0
+    return 3 + ((header[1] & 31) << 8 | header[2])
+
+
+_FRAMES = (
+    ("AAC (ADTS)", "aac", _adts_size),
+    ("AAC (LATM)", "loas", _latm_size),
+    ("MP3", "mp3", frame_size),
+)
+
+
+def _by_text(head: bytes) -> Guess | None:
     try:
-        text = head.decode()
+        text = head.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         if error.start < len(head) - 3:  # not just a character cut at the end
-            return False
-        text = head[: error.start].decode()
-    return _is_legible(text)
+            return None
+        text = head[: error.start].decode("utf-8-sig")
+    if not text or not _is_legible(text):
+        return None
+    text = text.strip().lower()
+    for beginning, name, advice in _magic.TEXT:
+        if text.startswith(beginning):
+            kinds = (row[1:] for row in _magic.XML if beginning == "<?xml" and row[0] in text)
+            return _no_audio(*next(kinds, (name, advice)))
+    return None
 
 
 def _is_legible(text: str) -> bool:

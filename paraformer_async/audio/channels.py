@@ -87,7 +87,7 @@ class Divider:
         self._codec = PCM
         self._samples = Deinterleaver(count, 2 if format == "pcm" else 1)
         self._expand = None if format in ("pcm", "wav") else expander(format)
-        self._heading: Heading | None = Heading(format)
+        self._heading: Heading | None = Heading(format, rate)
         self._rate = rate
         self._mixer = Downmix()
         self._is_ended = False

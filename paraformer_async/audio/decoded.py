@@ -66,7 +66,7 @@ class Decoding:
         self, source: Chunks, take: Callable[[object], bytes], position: int
     ) -> AsyncGenerator[Any, None]:
         decoder = StreamDecoder(self.format, self._rate, self._rate)
-        heading: Heading | None = Heading(self.format)
+        heading: Heading | None = Heading(self.format, self._rate)
         is_begun = False
         try:
             async with aclosing(source):

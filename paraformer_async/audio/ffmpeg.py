@@ -137,7 +137,7 @@ class FfmpegReader:
         first = next(frames, None)
         if first is None:
             self._container.close()
-            raise undecodable(self._raw, self._path)
+            raise undecodable(self._raw, self._path, is_tried=True)
         self.lanes: int = 1 if self._is_mixed else first.layout.nb_channels
         self._width = 2 * self.lanes
         self._pcm = to_pcm(chain((first,), frames), first.sample_rate, self._mixer, self.lanes)
@@ -151,7 +151,7 @@ class FfmpegReader:
         try:
             return open_container(self._raw, self._guess.demuxer)
         except (FFmpegError, ValueError) as error:
-            raise undecodable(self._raw, self._path) from error
+            raise undecodable(self._raw, self._path, is_tried=True) from error
 
     def _audio_stream(self) -> "AudioStream":
         streams = self._container.streams

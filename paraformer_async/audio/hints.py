@@ -21,8 +21,8 @@ def shown(path: Path) -> str:
     return str(path).encode(errors="backslashreplace").decode()
 
 
-def cure(path: Path, guess: Guess) -> str:
-    """Return what to do about a file that cannot be decoded."""
+def cure(path: Path, guess: Guess, *, is_tried: bool) -> str:
+    """Return what to do about a file that cannot be decoded; *is_tried*: not even by FFmpeg."""
     if guess.advice:
         return guess.advice
     if guess.is_unknown:
@@ -30,7 +30,11 @@ def cure(path: Path, guess: Guess) -> str:
             "if it holds raw 16-bit mono samples without a header, say so, with their rate: "
             'format="pcm", sample_rate=16000'
         )
-    return to_convert(path) if guess.is_audio else ""
+    if not guess.is_audio:
+        return ""
+    if is_tried or not guess.demuxer:
+        return "get an intact copy, or another format of it: FFmpeg cannot decode this one either"
+    return to_convert(path)
 
 
 def to_convert(path: Path) -> str:

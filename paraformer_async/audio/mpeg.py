@@ -14,7 +14,7 @@ from paraformer_async._core.packets.mpeg import MpegFrame, parse_header
 from paraformer_async._core.packets.syncing import id3_size
 from paraformer_async.audio.sections import Scan, Section, ends_early, read_at
 
-__all__ = ["id3_size", "is_frame", "scan_mpeg"]
+__all__ = ["frame_size", "id3_size", "scan_mpeg"]
 
 # Beyond all bytes, so that no estimate of the length ends the audio before they do.
 _CLAIM = 1 << 40
@@ -102,9 +102,10 @@ def _is_damage(gap: bytes) -> bool:
     return bool(gap.strip(b"\0")) and not gap.startswith(_TAGS)
 
 
-def is_frame(head: bytes) -> bool:
-    """Return whether *head* begins with the header of a frame."""
-    return parse_header(head[:4]) is not None
+def frame_size(head: bytes) -> int:
+    """Return the bytes of the frame with which *head* begins; 0 if there is none."""
+    frame = parse_header(head[:4])
+    return frame.size if frame else 0
 
 
 def _frames(file: IO[bytes]) -> Iterator[tuple[int, MpegFrame, int | None]]:

@@ -13,13 +13,16 @@ from typing import IO, cast
 
 from paraformer_async.audio._sniffing import Guess, guess_format
 from paraformer_async.audio.hints import STANDARD_INPUT, cure, shown
-from paraformer_async.audio.mpeg import id3_size, is_frame, scan_mpeg
+from paraformer_async.audio.mpeg import frame_size, id3_size, scan_mpeg
 from paraformer_async.audio.riff import scan_wav
 from paraformer_async.audio.sections import Scan, read_at, scan_flac, scan_ogg, scan_whole
 from paraformer_async.audio.seekable import status_of
 from paraformer_async.errors import AudioError
 
 __all__ = ["UndecodableFile", "look_at", "open_file", "scan_file", "undecodable"]
+
+
+_HEAD = 4096  # bytes
 
 
 class UndecodableFile(AudioError):
@@ -84,7 +87,7 @@ def scan_file(file: IO[bytes], path: Path) -> Scan:
         return scan_ogg(file, size)
     if audio.startswith(b"fLaC"):
         return scan_flac(file, size)
-    if head.startswith(b"ID3") or is_frame(audio):
+    if head.startswith(b"ID3") or frame_size(audio):
         return scan_mpeg(file, size)
     return scan_whole(file, size)
 
@@ -96,17 +99,19 @@ def look_at(file: IO[bytes]) -> Guess:
     return guess_format(head) if guess.is_unknown else guess
 
 
-def undecodable(file: IO[bytes], path: Path) -> UndecodableFile:
-    """Return the error for a file that cannot be decoded."""
+def undecodable(file: IO[bytes], path: Path, *, is_tried: bool = False) -> UndecodableFile:
+    """Return the error for a file that cannot be decoded; *is_tried*: not even by FFmpeg."""
     guess = look_at(file)
     why = f"it looks like {guess.name}"
     if guess.is_audio:
         why += ", damaged or of a codec that is not supported"
-    return UndecodableFile(f"{shown(path)} cannot be decoded: {why}", hint=cure(path, guess))
+    return UndecodableFile(
+        f"{shown(path)} cannot be decoded: {why}", hint=cure(path, guess, is_tried=is_tried)
+    )
 
 
 def _heads(file: IO[bytes]) -> tuple[bytes, bytes]:
     """Return the first bytes, and the first after an ID3 tag."""
-    head = read_at(file, 0, 512)
+    head = read_at(file, 0, _HEAD)
     tag = id3_size(head)
-    return head, read_at(file, tag, 512) if tag else head
+    return head, read_at(file, tag, _HEAD) if tag else head

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import IO
 
-from paraformer_async.audio._sniffing import guess_container
+from paraformer_async.audio._sniffing import begins_as
 from paraformer_async.audio.companding import expander
 from paraformer_async.audio.decoding.mixing import Downmix
 from paraformer_async.audio.decoding.samples import float_to_s16le
@@ -51,7 +51,7 @@ class RawReader:
         size = status_of(raw)[0]
         self.frames: int = size // self._width
         self._surplus = size % self._width
-        if container := guess_container(read_at(raw, 0, _HEAD)):
+        if container := begins_as(read_at(raw, 0, _HEAD)):
             raise AudioError(
                 f"{self.path} was declared as {encoding or 'pcm'} and begins as {container}",
                 hint="leave format= and encoding= out: the content tells what it is",

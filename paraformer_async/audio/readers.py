@@ -18,7 +18,7 @@ __all__ = ["Reader", "open_reader"]
 
 _log = logging.getLogger("paraformer_async")
 # Containers that libsndfile reads, unless the codec in them is one that it does not have.
-_LIBSNDFILE = ("", "wav", "aiff", "caf", "flac", "ogg", "mp3")
+_LIBSNDFILE = ("", "wav", "aiff", "caf", "flac", "ogg", "mp3", "au", "w64", "voc", "nistsphere")
 _SPEEX = "Speex in Ogg"
 _CONTAINER_OF_NAME = {
     ".wav": "wav",

@@ -259,7 +259,7 @@ async def test_no_other_file_is_opened(tmp_path: Path, text: str) -> None:
     other = make(tmp_path / "other.m4a", RISING, "", "aac")
     path = tmp_path / "a.wav"
     path.write_text(text.format(other), encoding="utf-8")
-    with pytest.raises(AudioError, match=r"playlist|text"):
+    with pytest.raises(AudioError, match=r"playlist|a list of files|session"):
         await read(path)
 
 

@@ -194,23 +194,22 @@ async def test_empty(tmp_path: Path) -> None:
     [
         (b"#!AMR\n", "AMR-NB"),
         (b"#!AMR-WB\n", "AMR-WB"),
-        (b"\xff\xf1\x50\x80", "ADTS"),
-        (b"ID3\4\0\0\0\0\0\4tags\xff\xf1\x50\x80", "ADTS"),
+        (b"\xff\xf1\x50\x80\x02\x1f\xfc", "ADTS"),
+        (b"ID3\4\0\0\0\0\0\4tags\xff\xf1\x50\x80\x02\x1f\xfc", "ADTS"),
         (b"OggS" + bytes(24) + b"Speex   ", "Speex"),
         (b"\x1a\x45\xdf\xa3", "Matroska"),
         (b"ID3\x04" + bytes(20), "ID3"),
         (b"\xff\xfb\x90\x64", "MP3, damaged"),
     ],
 )
-async def test_unsupported_audio(tmp_path: Path, head: bytes, name: str) -> None:
-    """A format that soundfile cannot read is named, along with a command that converts it."""
+async def test_undecodable_audio(tmp_path: Path, head: bytes, name: str) -> None:
+    """Audio that not even FFmpeg can decode is named; no command is offered that would fail."""
     path = tmp_path / "my speech.m4a"
     path.write_bytes(head)
     with pytest.raises(AudioError, match=name) as caught:
         await read(path)
-    command = shlex.split(caught.value.hint.partition(": ")[2])
-    assert ["ffmpeg", "-i", str(path), "-ac", "1", "-ar", "16000"] == command[:-1]
-    assert str(tmp_path / "my speech.wav") == command[-1]
+    assert "an intact copy" in caught.value.hint
+    assert "ffmpeg -i" not in caught.value.hint
 
 
 @pytest.mark.parametrize(

@@ -296,7 +296,7 @@ async def test_options_that_cannot_work(audio: Any, options: dict[str, Any], mes
 @pytest.mark.parametrize(
     ("audio", "format", "message"),
     [
-        (wav(BOTH), "pcm", "declared as pcm and begins as wav"),
+        (wav(BOTH), "pcm", "declared as pcm and begins as WAV"),
         (wav(LEFT), "wav", r"declared with 2 channel\(s\), and has 1"),
         (wav(NOISE, "MS_ADPCM"), "wav", "WAV of encoding 2 with 4 bits cannot be divided"),
         (BOTH.tobytes(), "wav", "declared as WAV and does not begin as one"),

@@ -86,7 +86,7 @@ async def test_a_header_where_samples_were_declared(is_pushed: bool) -> None:
             async for _ in recognizer.stream(wav):
                 pass
 
-        with pytest.raises(AudioError, match="begins as wav") as caught:
+        with pytest.raises(AudioError, match="begins as WAV") as caught:
             await (push() if is_pushed else pull())
         assert 'format="wav"' in caught.value.hint
 
