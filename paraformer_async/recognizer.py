@@ -44,6 +44,7 @@ from paraformer_async.options.options import (
     is_of_model,
 )
 from paraformer_async.options.policies import PoolLimits, Reconnect, Rollover, Timeouts
+from paraformer_async.options.service import UNCOMPRESSED
 from paraformer_async.quota import Quota
 from paraformer_async.results import RecognitionResult
 from paraformer_async.stream import RecognitionStream
@@ -569,7 +570,8 @@ class AsyncRecognizer(Enterable):
         if count is not None:
             make_run = partial(self._make_run, frame_ms=frame_ms)
             return self._merged(*merge_channels(make_run, audio, options, count))
-        source = None if audio is None else chunks(audio, taker(options.encoding))
+        joins = options.format in UNCOMPRESSED
+        source = None if audio is None else chunks(audio, taker(options.encoding), joins=joins)
         made = self._make_run(options, source, frame_ms=frame_ms, first_id=first_id)
         return RecognitionStream(*made, self._opened())
 

@@ -26,7 +26,7 @@ from paraformer_async._client.timer import Timer, Watched
 from paraformer_async._client.turns import Turns
 from paraformer_async._client.undecoded import Marker, Undecoded
 from paraformer_async._core.protocol import ENDS
-from paraformer_async._core.recognition import BATCH, Recognition
+from paraformer_async._core.recognition import Recognition
 from paraformer_async.audio.converting import converter
 from paraformer_async.audio.heading import Heading
 from paraformer_async.audio.pacing import feeder
@@ -280,7 +280,7 @@ class Sender:
             self._owner.end(as_failure(error, "the audio source"))
 
     async def _pump_once(self, source: Chunks) -> None:
-        taken = 0
+        left = _TURN
         machine = self._machine
         unsent = machine.waiting
         audio = source if self._feeder is None else self._feeder.feed(source)
@@ -295,8 +295,9 @@ class Sender:
                 if self._rewind_to is not None:
                     return
                 self.accept(chunk)  # raises after the end: a source may never wait
-                taken += 1
-                if taken % _TURN == 0:
+                left -= 1
+                if not left:
+                    left = _TURN
                     await asyncio.sleep(0)
         if self._rewind_to is None:  # otherwise the source has ended in the step of the rewind
             await self._mark(self._mark_end)
@@ -327,7 +328,7 @@ class Sender:
                     transport.write(frames)
                     if self._reporter.has_messages:
                         self._reporter.sent(frames, machine.request_ids[0])
-                    if len(frames) < BATCH:
+                    if not (machine.waiting or machine.replay):
                         break
                 if transport.is_full:
                     machine.blocked(transport.unsent(), now)
