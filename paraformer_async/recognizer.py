@@ -151,7 +151,8 @@ class AsyncRecognizer(Enterable):
         timeouts: Time limits of all waits.
         buffer: Seconds of unsent audio beyond which `send` and sources wait.
         frame_ms: Length of the frames in which streamed PCM is sent, 20 to 200 ms. Shorter frames
-            cost CPU and save delay. Audio that does not fill a frame is sent after that time.
+            cost CPU and save delay. Audio that does not fill a frame is sent after that time. What
+            waits, as after an outage, is sent in frames of up to 16 KB unless middleware sees it.
         observe: Called with each event of `paraformer_async.observing`: connections, waits,
             attempts, retries, ends. It must not block.
         observe_messages: Whether raw messages are among the events.

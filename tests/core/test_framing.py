@@ -33,7 +33,7 @@ def test_framer_keeps_every_byte(rate: int, sizes: list[int]) -> None:
 
 @given(RATES, SIZES)
 def test_long_chunks_become_the_largest_frames(rate: int, sizes: list[int]) -> None:
-    """If frames may be joined, nothing is lost either, and none is longer than the service takes."""
+    """If frames may be joined, nothing is lost, and none is longer than the service takes."""
     framer = Framer(rate, joins=True)
     chunks = chunks_of(sizes)
     frames = [frame for chunk in chunks for frame in framer.feed(chunk)]
