@@ -38,7 +38,8 @@ class Middleware:
 
     Attributes:
         hurries: Whether a message may bring the deadline forward. `False`, for a middleware whose
-            deadline is only postponed by audio and results, saves checking it after each message.
+            deadline is only postponed by audio and results, except by the first audio after
+            `expired`, saves checking it after each message.
         uses_context: Whether the methods see the context variables of the caller that opened the
             stream. `False`, for a middleware that needs none, saves a context switch per message.
     """

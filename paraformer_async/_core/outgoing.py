@@ -93,6 +93,7 @@ class Outgoing:
         self._closing: list[Command] = []  # the commands that end it
         self._patience = frame_ms / 1000
         self._tail_due = inf  # when audio that does not fill a frame is sent all the same
+        self._quiet_at: float = 0  # audio after this is the first since middleware has acted
         self._unsent = 0
         self._can_rewind = can_rewind and stack.is_plain and is_raw
         self._reached = 0  # audio before this position has already passed middleware
@@ -214,7 +215,8 @@ class Outgoing:
             else:
                 ledger.record(audio)
                 frames.append(item)
-        if self._stack.hurries:
+        if self._stack.hurries or ledger.size > self._quiet_at:
+            self._quiet_at = inf
             self.has_nearer_deadline = True
         return frames
 
@@ -413,6 +415,7 @@ class Outgoing:
             self._put(self._stack.outgoing(command, now), frames, now)
         elif mark is Mark.TIMER:
             self._buffer.has_timer = False
+            self._quiet_at = self._ledger.size
             self._put(self._stack.expired(now), frames, now)
             self.has_nearer_deadline = True
         elif isinstance(mark, Mark):

@@ -1499,6 +1499,21 @@ class TestMiddleware:
             table.deliver(partial(0))
             assert looks == table.machine.has_nearer_deadline
 
+    def test_the_first_audio_after_a_pause_has_the_timer_look(self) -> None:
+        """The pause after the next audio is shorter than what the heartbeat was waiting for."""
+        table = Table(Heartbeat(5.0), max_sentence_silence=800)
+        table.start()
+        for _ in range(3):
+            assert 5.0 == table.machine.deadline() - table.now
+            table.machine.has_nearer_deadline = False
+            table.machine.send(FRAME, table.now)
+            table.flush()
+            assert table.machine.has_nearer_deadline
+            assert 0.8 == pytest.approx(table.machine.deadline() - table.now)
+            table.now = table.machine.deadline()
+            table.machine.expired(table.now)
+            assert 10 * len(FRAME) == size(table.flush())
+
 
 class TestWaits:
     """Every wait has its bound, and ends by an error that names it."""
