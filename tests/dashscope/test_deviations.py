@@ -13,7 +13,9 @@ import paraformer_async.dashscope as facade
 from paraformer_async import InvalidOptionError, PoolLimits, Reconnect, Timeouts
 from paraformer_async.dashscope import Recognition, RecognitionCallback, RecognitionResult
 from paraformer_async.dashscope.error import InvalidParameter
+from paraformer_async.middleware import Heartbeat
 from paraformer_async.testing import (
+    Clocks,
     Drop,
     FailTask,
     NeverFinish,
@@ -149,6 +151,56 @@ def test_a_failure_while_stop_waits(
     assert notes.calls == ["open", "error", "close"]
     assert notes.error is not None
     assert (notes.error.status_code, notes.error.code) == (44, "InvalidParameter")
+
+
+def test_a_quiet_source(start_server: StartServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A recognition does not end by itself while its source is quiet: `heartbeat` sends silence."""
+    server = start_server(clocks=Clocks(message=0.5, silence=0.5))
+    use(monkeypatch, server)
+    interval = [lambda: Heartbeat(interval=0.1)]
+    monkeypatch.setattr(facade, "options", {"middleware": interval, "reconnect": None})
+    notes = Notes()
+    stream = recognition(notes, heartbeat=True)
+    stream.start()
+    stream.send_audio_frame(marked(400))
+    time.sleep(1.2)
+    stream.send_audio_frame(marked(400, first=20))
+    stream.stop()
+    assert notes.calls == ["open", "complete", "close"]
+    assert notes.marks == list(range(40))
+
+
+def test_a_failure_while_nothing_is_sent(
+    start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failure is reported at once, not with the next frame."""
+    use(monkeypatch, start_server(faults=[FailTask("InvalidParameter", "no", after_ms=400)]))
+    notes = Notes()
+    stream = recognition(notes)
+    stream.start()
+    stream.send_audio_frame(marked(400))
+    assert notes.is_closed.wait(BOUND)
+    with pytest.raises(InvalidParameter, match="stopped"):
+        stream.send_audio_frame(marked(400))
+
+
+def test_a_service_that_takes_no_audio(
+    start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beyond the buffer, `send_audio_frame` waits, until the recognition goes on or fails."""
+    use(monkeypatch, start_server(forever=NeverStart()))
+    brief = Timeouts(started=1.0, close=0.2)
+    monkeypatch.setattr(facade, "options", {"timeouts": brief, "reconnect": None, "buffer": 1.0})
+    notes = Notes()
+    stream = recognition(notes)
+    stream.start()
+    began = time.monotonic()
+    with pytest.raises(InvalidParameter, match="stopped"):
+        while True:
+            stream.send_audio_frame(marked(1000))
+    assert time.monotonic() - began < BOUND
+    assert notes.is_closed.wait(BOUND)
+    assert notes.calls == ["open", "error", "close"]
 
 
 def test_a_refused_handshake_that_may_pass(
