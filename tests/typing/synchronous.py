@@ -1,4 +1,4 @@
-"""The blocking client and the drop-in, as a program sees them. Checked for types only, never run."""
+"""The blocking client and the drop-in, as a program sees them. Checked for types, never run."""
 
 from collections.abc import Iterator
 from typing import assert_type
