@@ -36,8 +36,8 @@ class Deinterleaver:
     """
 
     def __init__(self, channels: int, width: int) -> None:
-        self.width = width
-        self.cut = b""
+        self.width: int = width
+        self.cut: bytes = b""
         self._channels = channels
 
     def whole(self, chunk: bytes) -> bytes:

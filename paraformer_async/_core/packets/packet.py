@@ -40,7 +40,7 @@ class Packets:
     __slots__ = ("_size", "packets")
 
     def __init__(self, packets: Sequence[Packet], size: int | None = None) -> None:
-        self.packets = packets
+        self.packets: Sequence[Packet] = packets
         self._size = sum(map(_size, packets)) if size is None else size
 
     def __len__(self) -> int:

@@ -1,6 +1,7 @@
 """Raw PCM, and resampling."""
 
 import inspect
+from typing import Any
 
 from paraformer_async.audio.decoding.samples import float_to_s16le
 from paraformer_async.errors import MissingExtraError
@@ -75,7 +76,7 @@ class Resampler:
         self._shape = (-1,) if channels == 1 else (-1, channels)
         # The filter of a variable rate works sample by sample, the other one in large blocks.
         is_new = "vr" in inspect.signature(soxr.ResampleStream).parameters
-        quick = {"vr": True} if is_live and is_new else {}
+        quick: dict[str, Any] = {"vr": True} if is_live and is_new else {}
         self._stream = soxr.ResampleStream(from_rate, to_rate, channels, dtype="float32", **quick)
 
     def resample(self, pcm: bytes, *, last: bool = False) -> bytes:
