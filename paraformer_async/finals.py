@@ -22,7 +22,7 @@ class FinalSentences:
         """Return the sentences, and those in progress; those of several channels by time."""
         sentences = [*self.sentences, *self._unsettled.values()]
         if len({sentence.channel_id for sentence in sentences}) > 1:
-            sentences.sort(key=lambda sentence: sentence.begin_time)
+            sentences.sort(key=lambda one: (one.begin_time, str(one.channel_id)))
         return tuple(sentences)
 
     def add(self, result: RecognitionResult) -> None:

@@ -42,7 +42,7 @@ class Begin:
     """
 
     def __init__(self, start: Start) -> None:
-        self.ms = 0
+        self.ms: int = 0
         self._start = start
 
     def noted(self, source: Chunks) -> Chunks:

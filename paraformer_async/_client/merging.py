@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 from msgspec.structs import replace
 
@@ -17,6 +17,7 @@ from paraformer_async.audio.source import Chunks, Source, chunks, taker
 from paraformer_async.errors import InvalidOptionError
 from paraformer_async.middleware import LatencyMeter
 from paraformer_async.options.checks import require_sequence, require_text
+from paraformer_async.options.models import MODELS
 from paraformer_async.options.options import Options
 
 __all__ = ["MakeRun", "labeled_sources", "merge_channels", "merge_sources"]
@@ -61,6 +62,8 @@ def merge_channels(
         sample_rate=int(options.sample_rate),
         encoding=None if divider.is_mix else options.encoding,
     )
+    if len(divider.labels) > 1:
+        mono = _with_silence(mono)
     inbox = MergedInbox()
     made = [
         make_run(mono, part, partial(Lane, merged=inbox, label=label))
@@ -76,6 +79,15 @@ def merge_channels(
     return run, MergedLatency([meter for _, meter in made])
 
 
+def _with_silence(options: Options) -> Options:
+    """Return the options of a channel that is silent while others speak, which is no failure."""
+    model = MODELS.get(options.model)
+    takes_heartbeat = model is not None and "heartbeat" in model.parameters
+    if options.heartbeat is not None or not takes_heartbeat:
+        return options
+    return replace(options, parameters={"heartbeat": True, **options.parameters})
+
+
 def labeled_sources(sources: object, options: Options) -> dict[int | str, Source]:
     """
     Return several sources by their labels, or by their numbers if they have none.
@@ -89,13 +101,14 @@ def labeled_sources(sources: object, options: Options) -> dict[int | str, Source
             "each of several sources is one channel",
             hint='for one source of several channels, use stream(audio, channels="split")',
         )
+    labeled: dict[int | str, Any] = {}
     if isinstance(sources, Mapping):
-        for label in sources:
+        for label, source in sources.items():
             require_text("sources", label)
-        labeled = dict(sources)
+            labeled[label] = source
     else:
         kind = "a dict of labels and sources, or a list of sources"
-        labeled = dict(enumerate(require_sequence("sources", sources, kind)))
+        labeled.update(enumerate(require_sequence("sources", sources, kind)))
     if not labeled:
         raise InvalidOptionError("sources", "there is none")
     return labeled

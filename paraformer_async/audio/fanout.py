@@ -102,7 +102,7 @@ class _Branch:
     """What one part has not taken yet."""
 
     def __init__(self, taken: asyncio.Event) -> None:
-        self.is_used = True
+        self.is_used: bool = True
         self._waiting: deque[bytes] = deque()
         self._size = 0
         self._is_ended = False

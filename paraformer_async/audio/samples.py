@@ -51,8 +51,8 @@ def channels_in(source: object) -> int | None:
     """Return the channels of an array of shape [samples, channels]; `None` for all else."""
     if not is_buffer(source):
         return None
-    shape: tuple[int, ...] = memoryview(source).shape or ()  # type: ignore[arg-type]
-    return shape[1] if _has_channels(shape) else None
+    shape: tuple[int, ...] = memoryview(source).shape or (0,)  # type: ignore[arg-type]
+    return shape[-1] if _has_channels(shape) else None
 
 
 def immutable(chunk: object) -> bytes:

@@ -147,6 +147,13 @@ def test_nothing_is_known_before() -> None:
     assert not any(facts(header).values())
 
 
+def test_the_first_problem_is_the_reason() -> None:
+    """What is no WAV stream is not called a long header, however much of it comes at once."""
+    header, samples = read(b"no WAV" + bytes(LARGEST_HEADER), [1 << 20])
+    assert samples == b""
+    assert "does not begin as one" in header.problem
+
+
 @pytest.mark.parametrize(
     ("stream", "problem"),
     [

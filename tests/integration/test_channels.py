@@ -13,6 +13,7 @@ import soundfile
 from paraformer_async import (
     AsyncRecognizer,
     AudioError,
+    AudioGap,
     InvalidOptionError,
     PoolLimits,
     RecognitionResult,
@@ -24,6 +25,7 @@ from paraformer_async import (
 )
 from paraformer_async.audio.companding import expander
 from paraformer_async.testing import (
+    Clocks,
     Drop,
     FailTask,
     NeverStart,
@@ -415,6 +417,52 @@ async def test_one_side_of_silence() -> None:
             results = await collect(recognizer, samples)
     assert_complete(of_channel(results, 0))
     assert [] == of_channel(results, 1)
+
+
+@pytest.mark.parametrize("heartbeat", [None, True])
+async def test_a_channel_that_is_silent_for_long(heartbeat: bool | None) -> None:
+    """A party that says nothing for longer than the service waits for speech loses no task."""
+    samples = np.stack([LEFT, np.zeros_like(LEFT)], axis=1)
+
+    async def source() -> AsyncIterator[np.ndarray]:
+        for start in range(0, len(samples), 16_000):
+            await asyncio.sleep(0.1)
+            yield samples[start : start + 16_000]
+
+    async with ScriptedServer(marks(), clocks=Clocks(silence=0.3)) as server:
+        async with recognizer_for(
+            server, channels="split", input_channels=2, heartbeat=heartbeat
+        ) as recognizer:
+            results = await collect(recognizer, source())
+    assert_complete(of_channel(results, 0))
+    assert [True, True] == [task.parameters.get("heartbeat") for task in server.received]
+
+
+async def test_heartbeat_that_is_not_wanted() -> None:
+    """A heartbeat is not sent if it is turned off, or if the model does not take it."""
+    async with ScriptedServer(marks()) as server, recognizer_for(server) as recognizer:
+        await collect(recognizer, BOTH, channels="split", heartbeat=False)
+        await collect(recognizer, BOTH, channels="split", model="paraformer-realtime-v1")
+        await collect(recognizer, BOTH, channels=1)
+    sent = [task.parameters.get("heartbeat") for task in server.received]
+    assert [False, False, None, None, None] == sent
+
+
+async def test_gap_of_a_channel() -> None:
+    """Live audio that is lost on one channel is a gap of that channel."""
+    options: dict[str, Any] = {
+        "reconnect": Reconnect(backoff=lambda _: 0.01, keep=1.0, lost="gap"),
+        "channels": "split",
+        "input_channels": 2,
+    }
+    faults = [Drop(after_ms=8000), None]
+    async with ScriptedServer(marks(sentence_ms=5000), faults=faults) as server:
+        async with recognizer_for(server, **options) as recognizer:
+            results = await collect(recognizer, cut(BOTH.tobytes(), 64_000))
+    dropped = {one.channel_id for one in results if isinstance(one, AudioGap)}
+    assert 1 == len(dropped)
+    (other,) = {0, 1} - dropped
+    assert_complete(of_channel(results, other))
 
 
 async def test_a_slow_channel_holds_the_source_back() -> None:

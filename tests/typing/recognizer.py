@@ -101,6 +101,20 @@ async def pushed(recognizer: AsyncRecognizer) -> None:
     assert_type(stream.overhead.replayed, float)
 
 
+async def channels(recognizer: AsyncRecognizer) -> None:
+    """Channels, and several sources, are streams like any other."""
+    transcript = await recognizer.transcribe("call.wav", channels="split")
+    assert_type(transcript.sentences[0].channel_id, int | str | None)
+    assert_type(transcript.request_ids, tuple[str, ...])
+    stream = recognizer.stream(channels=1, input_channels=2)
+    assert_type(stream, RecognitionStream)
+    many = recognizer.stream_many({"agent": microphone(), "customer": blocks()})
+    assert_type(many, RecognitionStream)
+    assert_type(recognizer.stream_many([microphone(), b"audio"]), RecognitionStream)
+    async for result in many:
+        assert_type(result.channel_id, int | str | None)
+
+
 async def every_option() -> None:
     """Every option is typed, and the recognizer is its own context."""
     recognizer = AsyncRecognizer(
@@ -136,6 +150,8 @@ async def every_option() -> None:
         reconnect=Reconnect(lost="gap"),
         timeouts=Timeouts(ping=None),
         buffer=2.0,
+        channels="split",
+        input_channels=2,
     )
     async with recognizer as entered:
         assert_type(entered, AsyncRecognizer)
@@ -148,4 +164,5 @@ async def mistakes(recognizer: AsyncRecognizer) -> None:
     AsyncRecognizer("m", "pcm")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
     recognizer.stream(heartbeats=True)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
     recognizer.stream(heartbeat="yes")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    recognizer.stream(channels="left")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     Reconnect(lost="maybe")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
