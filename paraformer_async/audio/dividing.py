@@ -53,4 +53,5 @@ def make_divider(options: Options, count: int) -> Divider:
     if options.format == "wav":
         return WavDivider(options.channels, count)
     format = options.encoding or options.format
-    return Divider(options.channels, count, format, options.sample_rate)
+    rate = options.resample_from or options.sample_rate
+    return Divider(options.channels, count, format, rate)

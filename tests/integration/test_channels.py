@@ -220,6 +220,24 @@ async def test_telephony(encoding: str) -> None:
     assert np.abs(np.frombuffer(mix.audio, "<i2") - both.mean(axis=1)).max() <= 1
 
 
+async def test_other_options_are_for_each_channel() -> None:
+    """Each channel is converted to another rate, and paced, as a stream of its own."""
+    options: dict[str, Any] = {"resample_from": 16_000, "sample_rate": 8000, "pace": 20.0}
+    async with ScriptedServer(faults=[None, None, None, Drop(after_ms=500)]) as server:
+        async with recognizer_for(server, **options) as recognizer:
+            for channel in (0, 1):
+                await collect(recognizer, NOISE[:, channel].copy())
+            await collect(recognizer, NOISE, channels="split")
+            async with recognizer.stream(channels="split", input_channels=2) as stream:
+                await stream.send(NOISE)
+                await stream.finish()
+                [_ async for _ in stream]
+    left, right, *split = (task.audio for task in server.received)
+    assert 5 == len(split)
+    assert {left, right} == {audio for audio in split if len(audio) == len(left)}
+    assert all(audio in left or audio in right for audio in split)
+
+
 async def test_push() -> None:
     """Audio that is pushed in any pieces is divided; flush, update and finish are for all."""
     audio = BOTH.tobytes()
