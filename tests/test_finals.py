@@ -68,5 +68,5 @@ def test_channels() -> None:
     finals = FinalSentences()
     for result in results:
         finals.add(result)
-    assert ["a", "b", "c", "d"] == [sentence.text for sentence in finals.with_unsettled()]
+    assert ["a", "c", "b", "d"] == [sentence.text for sentence in finals.with_unsettled()]
     assert ["b", "a"] == [sentence.text for sentence in finals.sentences]
