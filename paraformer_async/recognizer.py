@@ -627,8 +627,9 @@ def _decoding(options: Options) -> Decoding | None:
     extra = missing_extra(options.format)
     if not extra:
         return Decoding(options.format, options.sample_rate)
-    if options.heartbeat:
-        raise MissingExtraError(f"heartbeat in a stream of {options.format}", extra)
+    if options.heartbeat or options.pace:
+        name = "heartbeat" if options.heartbeat else "pace"
+        raise MissingExtraError(f"{name}= in a stream of {options.format}", extra)
     _log.info(
         "the stream of %s is sent as with passthrough=True: decoding it needs the extra %s",
         options.format,

@@ -24,10 +24,10 @@ from paraformer_async._client.inbox import Signal
 from paraformer_async._client.reporter import Reporter
 from paraformer_async._client.timer import Timer, Watched
 from paraformer_async._client.turns import Turns
-from paraformer_async._client.undecoded import Marker, Undecoded
 from paraformer_async._core.protocol import ENDS
 from paraformer_async._core.recognition import Recognition
 from paraformer_async.audio.converting import converter
+from paraformer_async.audio.decoded import Marker
 from paraformer_async.audio.heading import Heading
 from paraformer_async.audio.pacing import feeder
 from paraformer_async.audio.source import Chunks, taker
@@ -40,6 +40,7 @@ from paraformer_async.errors import (
 from paraformer_async.options.options import CHANGEABLE, CHANGEABLE_IN_TASK, Options, Overrides
 
 if TYPE_CHECKING:
+    from paraformer_async._client.undecoded import Undecoded
     from paraformer_async._net.contract import Transport
 
 __all__ = ["Owner", "Sender"]
@@ -201,14 +202,14 @@ class Sender:
         if self._machine.phase in ENDS or (self.undecoded and self.undecoded.is_ended):
             raise UsageError(f"cannot {what} after finish(), or after the end")
 
-    async def _put(self, mark: Marker, what: str) -> None:
+    async def _put(self, mark: Callable[[float], None], what: str) -> None:
         if self.undecoded is None:
             await self._mark(mark)
         else:
             self._require_input(what)
-            await self.undecoded.put(mark)
+            await self.undecoded.put(Marker(mark))
 
-    async def _mark(self, mark: Marker) -> None:
+    async def _mark(self, mark: Callable[[float], None]) -> None:
         if self.turns.waiting:
             await self.turns.wait()
         try:
@@ -283,13 +284,17 @@ class Sender:
         left = _TURN
         machine = self._machine
         unsent = machine.waiting
-        audio = source if self._feeder is None else self._feeder.feed(source)
+        feeder = self._feeder if self.undecoded is None else None  # what is sent has its own pace
+        audio = source if feeder is None else feeder.feed(source)
         async with aclosing(audio):
             async for given in audio:
-                if type(given) is not bytes and callable(given):
-                    await self._mark(given)
+                if type(given) is bytes:  # nearly always
+                    chunk = given
+                elif type(given) is Marker:
+                    await self._mark(given.mark)
                     continue
-                chunk = given if type(given) is bytes else self.take(given)
+                else:
+                    chunk = self.take(given)
                 if self.turns.waiting or machine.is_paused or (unsent and machine.is_full):
                     await self.turns.wait()
                 if self._rewind_to is not None:

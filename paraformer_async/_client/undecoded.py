@@ -2,15 +2,12 @@
 
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
-from typing import TypeAlias
 
 from paraformer_async._client.inbox import Signal
 from paraformer_async._client.turns import Turns
+from paraformer_async.audio.decoded import Marker
 
-__all__ = ["Marker", "Undecoded"]
-
-Marker: TypeAlias = Callable[[float], None]
-"""Marks a position in the audio of the machine; the argument is the time."""
+__all__ = ["Undecoded"]
 
 
 class Undecoded:

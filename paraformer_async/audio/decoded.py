@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from functools import partial
 from importlib.util import find_spec
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from paraformer_async.audio.decoding import StreamDecoder
 from paraformer_async.audio.decoding.stage import UndecodableAudio
@@ -16,7 +16,7 @@ from paraformer_async.audio.heading import Heading
 from paraformer_async.audio.source import Chunks
 from paraformer_async.errors import AudioError
 
-__all__ = ["Decoding", "missing_extra"]
+__all__ = ["Decoding", "Marker", "missing_extra"]
 
 _BLOCK: Final = 1 << 14  # bytes that are decoded at once
 _MUCH_PCM: Final = 1 << 20  # bytes: the decoder keeps more back only if it has returned as many
@@ -27,6 +27,12 @@ def missing_extra(format: str) -> str:
     """Return the name of the extra without which *format* cannot be decoded; empty if it can."""
     needed = ("soxr",) if format in _LIBSNDFILE else ("av", "soxr")
     return "" if all(map(find_spec, needed)) else "av"
+
+
+class Marker(NamedTuple):
+    """A position in a source, at which *mark* is called with the time."""
+
+    mark: Callable[[float], None]
 
 
 class Decoding:
@@ -44,12 +50,12 @@ class Decoding:
 
     def of(self, source: Chunks, take: Callable[[object], bytes], position: int = 0) -> Chunks:
         """
-        Return the PCM of *source*, from *position* bytes of it on; what is no audio is passed on.
+        Return the PCM of *source*, from *position* bytes of it on; markers in it are passed on.
 
         It can be read once more if *source* can: then it is decoded from its beginning.
 
         Args:
-            source: The compressed audio. Callables in it are passed on, in order.
+            source: The compressed audio.
             take: Returns a chunk of it as bytes, or raises.
             position: Bytes of PCM to leave out.
         """
@@ -71,7 +77,7 @@ class Decoding:
         try:
             async with aclosing(source):
                 async for given in source:
-                    if callable(given):
+                    if isinstance(given, Marker):
                         yield given
                         continue
                     chunk = take(given)

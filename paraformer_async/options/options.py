@@ -238,11 +238,11 @@ class Options(Struct, frozen=True, kw_only=True):
             raise InvalidOptionError(
                 "resample_from", f"is for samples without a header, not {self.format}"
             )
-        if self.pace and self.format not in UNCOMPRESSED:
+        if self.pace and self.format not in UNCOMPRESSED and not self.is_decoded:
             raise InvalidOptionError(
                 "pace",
-                f"the duration of a stream of {self.format} is not known, only of pcm or wav",
-                hint="decode the audio to PCM first",
+                f"a stream of {self.format} that is sent as it is has no pace",
+                hint="let it be decoded, with reconnect= and without passthrough=",
             )
         if self.rollover and not self.reconnect:
             raise InvalidOptionError(

@@ -12,7 +12,7 @@ import pytest
 from paraformer_async import AsyncRecognizer, RecognitionResult, Reconnect, Timeouts
 from paraformer_async._core.packets import cutter_of
 from paraformer_async.audio import decoded as decoding
-from paraformer_async.errors import AudioError, UsageError
+from paraformer_async.errors import AudioError, MissingExtraError, UsageError
 from paraformer_async.server import LocalServer
 from paraformer_async.testing import Drop, NeverStart, ScriptedServer
 from tests.integration.compressed import (
@@ -201,6 +201,29 @@ async def test_without_the_decoder_it_is_passed_through(
         assert [drop] == server.happened
     assert groups_of("aac", cutter_of("aac").feed(data)) == [result.text for result in results]
     assert 1 == sum("sent as with passthrough=True" in text for text in caplog.messages)
+
+
+@pytest.mark.parametrize("option", ["heartbeat", "pace"])
+async def test_what_needs_samples_needs_the_decoder(
+    option: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Silence and pace need samples: without the extra, they are refused, and it is named."""
+    monkeypatch.setattr(decoding, "find_spec", lambda _: None)
+    async with ScriptedServer() as server, recognizer_for(server) as recognizer:
+        with pytest.raises(MissingExtraError, match=f"{option}= in a stream of mp3.*av"):
+            recognizer.stream(format="mp3", **{option: True if option == "heartbeat" else 1.0})
+        assert [] == server.received
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_what_needs_samples_works_where_it_is_decoded(way: str, tmp_path: Path) -> None:
+    """A paced stream is decoded first; what is sent, and marks in it, have the sender's pace."""
+    data = recorded("mp3", tmp_path)
+    pcm = await decoded("mp3", data)
+    async with ScriptedServer(script=PcmPieces) as server:
+        results = await recognized(server, data, way, format="mp3", pace=100.0)
+        assert [] == server.violations
+    assert names_of(pcm) == [result.text for result in results]
 
 
 @pytest.mark.parametrize("passthrough", [False, True])

@@ -16,7 +16,7 @@ from paraformer_async._core.packets.syncing import FrameHeader, Syncing
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["MpegCutter", "MpegFrame", "is_tag", "parse_header"]
+__all__ = ["MpegCutter", "MpegFrame", "is_tag", "parse_header", "without_length"]
 
 _RATES: Final = (44100, 48000, 32000)
 _V1: Final = (
@@ -33,6 +33,7 @@ _HEADER: Final = 4  # bytes
 _CHECKSUM: Final = 2
 _LAYER_III: Final = 1
 _VERSION_1: Final = 3
+_HAS_COUNT, _HAS_LENGTH = 1, 2  # flags of the tag of an encoder: of frames, and of bytes
 _RESERVOIR: Final = 511  # bytes at most
 
 
@@ -73,9 +74,25 @@ def _side(frame: bytes | bytearray) -> tuple[int, int]:
 
 def is_tag(frame: bytes) -> bool:
     """Return whether a frame is the tag of an encoder, which contains no audio."""
+    return bool(_xing(frame)) or frame[36:40] == b"VBRI"
+
+
+def _xing(frame: bytes) -> int:
+    """Return where the tag of an encoder begins in its frame; 0 if there is none."""
     _, end = _side(frame)
-    after_header = end if frame[1] & 1 else end - _CHECKSUM
-    return frame[after_header : after_header + 4] in (b"Xing", b"Info") or frame[36:40] == b"VBRI"
+    begin = end if frame[1] & 1 else end - _CHECKSUM
+    return begin if frame[begin : begin + 4] in (b"Xing", b"Info") else 0
+
+
+def without_length(frame: bytes) -> bytes:
+    """Return a frame; if it is the tag of an encoder, without the length of the file in it."""
+    begin = _xing(frame)
+    flags = int.from_bytes(frame[begin + 4 : begin + 8], "big")
+    if not begin or not flags & _HAS_LENGTH:
+        return frame
+    place = begin + 8 + (4 if flags & _HAS_COUNT else 0)
+    tag = frame[:begin] + frame[begin : begin + 4] + (flags & ~_HAS_LENGTH).to_bytes(4, "big")
+    return tag + frame[begin + 8 : place] + frame[place + 4 :] + bytes(4)
 
 
 class MpegCutter(Syncing):

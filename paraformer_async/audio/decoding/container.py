@@ -13,6 +13,8 @@ a C decoder cannot be suspended in the middle of a read other than by keeping it
 import threading
 from typing import TYPE_CHECKING, Any, Literal
 
+from paraformer_async._core.packets.mpeg import parse_header, without_length
+from paraformer_async._core.packets.syncing import id3_size
 from paraformer_async.audio.decoding.growing import GrowingFile
 from paraformer_async.audio.decoding.samples import float_to_s16le, native_dtype, open_sequential
 from paraformer_async.audio.decoding.stage import RATES, UndecodableAudio
@@ -31,6 +33,7 @@ _KINDS: dict[str, tuple[str, tuple[bytes, ...], int, bool]] = {
     "ogg": ("OGG", (b"OggS",), 1 << 20, True),
     "flac": ("FLAC", (b"fLaC", b"ID3"), 1 << 62, False),
 }
+_ID3_HEADER = 10  # bytes
 _FIRST_TRY = 128  # bytes
 _MAX_HEADER = 8 << 20  # bytes; cover art may be megabytes
 _AHEAD = 4 << 20  # bytes of decoded samples that are kept until they are taken
@@ -110,10 +113,28 @@ class ContainerStage:
     def _begins(self) -> bool:
         """Whether the first bytes are those of the format; False if there are too few."""
         if self._head.startswith(self._magic):
-            return True
+            return self._kind != "mp3" or self._begins_as_stream()
         if not any(magic.startswith(self._head) for magic in self._magic):
             raise self._undecodable()
         return False
+
+    def _begins_as_stream(self) -> bool:
+        """
+        Whether two frames of MP3 are complete; remove the length of the file from the first.
+
+        libmpg123 would print that it disagrees with the claimed length, or that there is one frame.
+        """
+        first = after = id3_size(self._head)
+        for _ in range(2):
+            header = parse_header(self._head[after : after + 4])
+            after += header.size if header else 0
+        if len(self._head) < max(after + 4, _ID3_HEADER):
+            return False
+        if header := parse_header(self._head[first : first + 4]):
+            end = first + header.size
+            frame = without_length(self._head[first:end])
+            self._head = self._head[:first] + frame + self._head[end:]
+        return True
 
     def _take(self, decoded: list[bytes]) -> bytes:
         if not decoded:
