@@ -25,6 +25,7 @@ from paraformer_async import probe
 from paraformer_async.audio.files import open_audio
 from paraformer_async.audio.given import Declared, Samples
 from paraformer_async.errors import AudioError, InvalidOptionError
+from tests.audio.making import make
 
 pytestmark = pytest.mark.anyio
 
@@ -134,6 +135,17 @@ async def test_an_open_file_is_read_where_it_is(tmp_path: Path, buffering: int) 
                 file.close()
                 pcm += chunk
     assert NOISE.tobytes() == pcm
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.m4a", "alac"), ("a.mkv", "pcm_s16le")])
+async def test_ffmpeg_reads_what_is_open(tmp_path: Path, name: str, codec: str) -> None:
+    """What FFmpeg decodes may be an open file, from its position on, or in memory."""
+    path = make(tmp_path / name, NOISE, "", codec)
+    path.write_bytes(b"skip" + path.read_bytes())
+    with path.open("rb") as file:
+        file.read(4)
+        assert NOISE.tobytes() == await read(file)
+        assert NOISE.tobytes() == await read(io.BytesIO(file.read()))
 
 
 async def test_one_open_file_is_read_by_many(tmp_path: Path) -> None:

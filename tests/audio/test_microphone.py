@@ -52,6 +52,7 @@ class Device:
             {"name": "Webcam, right", "max_input_channels": 2, "default_samplerate": 48_000.0},
         ]
         self.refusal: PortAudioError | None = None
+        self.is_refused_late = False
         self.opened: list[dict[str, Any]] = []
         self.is_running = False
 
@@ -78,7 +79,7 @@ class Device:
 
     def RawInputStream(self, **options: Any) -> "Device":  # noqa: N802 - its name
         """Open the device."""
-        if self.refusal:
+        if self.refusal and not self.is_refused_late:
             raise self.refusal
         assert (1, "int16") == (options["channels"], options["dtype"])
         self.opened.append(options)
@@ -87,6 +88,8 @@ class Device:
     def start(self) -> None:
         """Start."""
         self.is_running = True
+        if self.refusal:
+            raise self.refusal
 
     def close(self, ignore_errors: bool) -> None:
         """Close; as PortAudio does, call back."""
@@ -275,6 +278,16 @@ async def test_what_cannot_be_opened(
     with pytest.raises(AudioError, match=message):
         async with microphone(wanted):
             pass
+    assert not device.is_running
+
+
+async def test_a_device_that_does_not_start(device: Device) -> None:
+    """A device that is refused when it starts is closed again."""
+    device.refusal, device.is_refused_late = UNAVAILABLE, True
+    with pytest.raises(AudioError, match=r"Headset cannot be opened: .*Device unavailable"):
+        async with microphone():
+            pass
+    assert 1 == len(device.opened)
     assert not device.is_running
 
 
