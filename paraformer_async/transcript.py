@@ -32,7 +32,7 @@ class Transcript(Jsonable, frozen=True):
         request_ids: Ids of all tasks: of all channels, and those after lost connections.
     """
 
-    _derived: ClassVar[tuple[str, ...]] = ("text", "billed")
+    _derived: ClassVar[tuple[str, ...]] = ("text", "billed", "is_silent")
 
     sentences: tuple[Sentence, ...]
     duration: float
@@ -52,6 +52,11 @@ class Transcript(Jsonable, frozen=True):
     def billed(self) -> int | float | None:
         """Seconds of audio billed; `None` if the service did not report any usage."""
         return self.usage.duration if self.usage else None
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing was recognized, though nothing failed: perhaps nothing was spoken."""
+        return not self.text and not any(one.text for one in self.translations)
 
     @property
     def words(self) -> tuple[Word, ...]:

@@ -66,6 +66,8 @@ def test_usage() -> None:
 def test_silence() -> None:
     """A transcript of silence is empty, not an error."""
     assert ("", (), "") == (transcript().text, transcript().words, transcript().to_srt())
+    assert transcript().is_silent
+    assert transcript().to_dict()["is_silent"]
 
 
 def test_captions() -> None:

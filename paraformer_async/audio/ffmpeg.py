@@ -14,7 +14,7 @@ from paraformer_async.audio._sniffing import Guess
 from paraformer_async.audio.decoding.mixing import Downmix, Interleave, Mixer
 from paraformer_async.audio.decoding.pyav import open_container, to_pcm
 from paraformer_async.audio.hints import shown
-from paraformer_async.audio.opening import undecodable
+from paraformer_async.audio.opening import scan_file, undecodable
 from paraformer_async.audio.protection import require_playable
 from paraformer_async.audio.sections import ends_early
 from paraformer_async.audio.seekable import status_of
@@ -29,6 +29,8 @@ __all__ = ["FfmpegReader"]
 _TOLERANCE = 0.2  # seconds; codecs delay, and declare what they cut off at the end
 # Demuxers that read a duration from the file; others estimate it from its size.
 _DECLARING = ("mov", "matroska", "asf", "caf", "aiff", "wav", "avi", "ape", "wv", "flac")
+# Containers whose end FFmpeg takes for that of the audio, even if it was cut off.
+_SCANNED = ("caf", "ogg")
 
 
 class FfmpegReader:
@@ -67,6 +69,7 @@ class FfmpegReader:
         self._failure: OSError | None = None
         self._status = status_of(raw)
         require_playable(raw, path, guess.demuxer)
+        self._scan = scan_file(raw, path) if guess.demuxer in _SCANNED else None
         first = self._start()
         self.rate: int = first.sample_rate
         self.channels: int = first.layout.nb_channels
@@ -110,8 +113,13 @@ class FfmpegReader:
         """Return what is wrong with the file, now that all of it was read; empty if nothing is."""
         remarks = [self._tracks, self._mixer.remark()]
         declared, contained = self.frames / self.rate, self.done / self.rate
-        if declared - contained - self._lost > _TOLERANCE:
+        scan = self._scan
+        if scan and 0 < scan.kept < 1:
+            remarks.append(ends_early(contained / scan.kept, contained))
+        elif declared - contained - self._lost > _TOLERANCE:
             remarks.append(ends_early(declared, contained))
+        elif scan and scan.remark:
+            remarks.append(scan.remark)
         elif self._is_cut:
             remarks.append("was cut off in its last packet")
         if self._lost:
@@ -180,7 +188,8 @@ class FfmpegReader:
         stream = self._stream
         if self._guess.demuxer not in _DECLARING:
             return 0.0
-        if stream.duration and stream.time_base:
+        is_of_its_own = self._guess.demuxer != "asf"  # there, it is that of all streams
+        if is_of_its_own and stream.duration and stream.time_base:
             return float(stream.duration * stream.time_base)
         is_of_audio = not self._container.streams.video
         return (self._container.duration or 0) / 1_000_000 if is_of_audio else 0.0
@@ -199,7 +208,9 @@ class FfmpegReader:
             if frames:
                 self._lost += failed
                 self._is_cut, failed = False, 0.0
-            yield from (frame for frame in frames if frame.samples)
+            for frame in frames:
+                if frame.samples:
+                    yield frame
 
     def _packets(self) -> Iterator[Any]:
         from av.error import FFmpegError

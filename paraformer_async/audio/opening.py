@@ -17,6 +17,7 @@ from paraformer_async.audio.mpeg import frame_size, id3_size, scan_mpeg
 from paraformer_async.audio.riff import scan_wav
 from paraformer_async.audio.sections import Scan, read_at, scan_flac, scan_ogg, scan_whole
 from paraformer_async.audio.seekable import status_of
+from paraformer_async.audio.sized import scan_sized
 from paraformer_async.errors import AudioError
 
 __all__ = ["UndecodableFile", "look_at", "open_file", "scan_file", "undecodable"]
@@ -89,6 +90,8 @@ def scan_file(file: IO[bytes], path: Path) -> Scan:
         return scan_flac(file, size)
     if head.startswith(b"ID3") or frame_size(audio):
         return scan_mpeg(file, size)
+    if head.startswith((b".snd", b"caff")) or head[8:12] in (b"AIFF", b"AIFC"):
+        return scan_sized(file, size)
     return scan_whole(file, size)
 
 

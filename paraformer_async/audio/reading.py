@@ -20,11 +20,12 @@ __all__ = ["FileReader"]
 
 # Samples per read. libsndfile does not report how much it read before hitting damaged data, so
 # small reads bound what is lost. Uncompressed samples cannot be damaged.
-_BLOCK = 1024
+_BLOCK = 4096
 _EXACT = ("PCM_", "FLOAT", "DOUBLE", "ULAW", "ALAW")
 _EXACT_FORMATS = ("WAV", "WAVEX", "RF64", "AIFF", "AU")
 _UNBOUNDED = ("FLOAT", "DOUBLE")  # encodings whose samples may have another scale
 _UNKNOWN_LENGTH = 1 << 38  # samples: more than any file holds
+_MAX_PADDING = 8192  # samples, in the last block of ADPCM and GSM
 _TOLERANCE = 0.1  # seconds; codecs delay, and declare what they cut off at the end
 
 
@@ -62,12 +63,16 @@ class FileReader:
         self._status = status_of(raw)
         scan = scan_file(raw, path)
         self._remark = scan.remark
+        self._kept = scan.kept
         self._is_counted = scan.declared is not None
         self._sections = self._usable(scan.sections)
         self._start(0)
         self.frames: int = self._declared_frames(scan)
+        padding = self._sound.frames - scan.samples
+        self._end = scan.samples if scan.samples and 0 <= padding < _MAX_PADDING else None
         if self._sound.frames == 0:
-            raise AudioError(f"{self.path} contains no audio: it has a header but no samples")
+            why = self._remark or "has a header but no samples"
+            raise AudioError(f"{self.path} contains no audio: it {why}")
 
     def read(self, count: int) -> bytes:
         """
@@ -78,7 +83,7 @@ class FileReader:
                 is returned first.
         """
         parts: list[bytes] = []
-        left = count
+        left = count if self._end is None else min(count, self._end - self.done)
         while left and not self._damage:
             pcm = self._read_block(left)
             if pcm:
@@ -118,7 +123,9 @@ class FileReader:
         """Return what is wrong with the file, now that all of it was read; empty if nothing is."""
         declared, contained = self.frames / self.rate, self.done / self.rate
         remark = self._remark
-        if not self._is_counted and declared - contained > _TOLERANCE:
+        if 0 < self._kept < 1:
+            remark = ends_early(contained / self._kept, contained)
+        elif not self._is_counted and declared - contained > _TOLERANCE:
             remark = ends_early(declared, contained)
         scale = ""
         if self._full_scale != 1.0:
@@ -192,19 +199,23 @@ class FileReader:
         import soundfile
 
         width = (4 if self._dtype == "float32" else 2) * self.channels
-        buffer = bytearray((left if self._is_exact() else min(left, _BLOCK)) * width)
+        step = (left if self._is_exact() else _BLOCK) * width
+        view = memoryview(bytearray(left * width))
+        size = 0
         try:
-            count: int = self._sound.buffer_read_into(buffer, self._dtype)
+            while size < len(view):
+                count = self._sound.buffer_read_into(view[size : size + step], self._dtype)
+                size += count * width
+                if not count:
+                    self._damage = self._region.failure
+                    break
         except soundfile.LibsndfileError as error:
             if not self._region.is_at_end:
                 self._damage = error
             elif not self.frames:
                 self._remark = "was cut off in its last frame"
-            return b""
-        if not count:
-            self._damage = self._region.failure
-        samples = memoryview(buffer)[: count * width]
-        return bytes(samples) if self._dtype == "int16" else self._mixed(samples)
+        samples = view[:size]
+        return bytes(samples) if not size or self._dtype == "int16" else self._mixed(samples)
 
     def _mixed(self, samples: memoryview) -> bytes:
         import numpy as np

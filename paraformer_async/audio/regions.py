@@ -5,6 +5,7 @@ from typing import IO, Any
 __all__ = ["Region"]
 
 _ID3V1 = 128
+_BLOCK = 16_384  # bytes that are read at once: decoders ask for a few hundred
 
 
 class Region:
@@ -38,6 +39,8 @@ class Region:
         self._patches = patches
         self._length = claim or self._size
         self._position = 0
+        self._block = bytearray()
+        self._block_start = 0
         self.failure: OSError | None = None
 
     def __repr__(self) -> str:
@@ -63,6 +66,11 @@ class Region:
         if self._position >= self._size:
             return self._beyond(view)
         view = view[: self._size - self._position]
+        if len(view) < _BLOCK and (cached := self._cached(len(view))):
+            view[:] = cached
+            self._patch(view)
+            self._position += len(view)
+            return len(view)
         done = 0
         try:
             self._file.seek(self._start + self._position)
@@ -75,6 +83,21 @@ class Region:
         self._patch(view[:done])
         self._position += done
         return done
+
+    def _cached(self, size: int) -> bytearray:
+        """Return *size* bytes from the position on, out of a larger read; nothing on a failure."""
+        begin = self._position - self._block_start
+        if not 0 <= begin <= len(self._block) - size:
+            try:
+                self._file.seek(self._start + self._position)
+                block = bytearray(_BLOCK)
+                self._block = block[: self._file.readinto(block)]  # type: ignore[attr-defined]
+            except OSError:
+                self._block = bytearray()
+            self._block_start, begin = self._position, 0
+        return (
+            self._block[begin : begin + size] if len(self._block) - begin >= size else bytearray()
+        )
 
     def _beyond(self, view: memoryview) -> int:
         is_tag_probe = self._length - _ID3V1 <= self._position < self._length

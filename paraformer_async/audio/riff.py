@@ -14,6 +14,8 @@ __all__ = ["scan_wav"]
 _MAX_SIZE = 0xFFFF_FFFF
 # What a writer that cannot know the size puts in its place: 0, -1, or the largest that it may.
 _UNKNOWN = range(0x7FFF_0000, _MAX_SIZE + 1)
+# Codecs whose rate of bytes can be relied on: PCM, float, A-law, µ-law, and the extensible one.
+_EXACT = (1, 3, 6, 7, 0xFFFE)
 _TOLERANCE = 0.01  # seconds
 # Bytes after the samples that are no chunk: fewer are junk, more are samples.
 _MAX_JUNK = 512
@@ -27,24 +29,31 @@ def scan_wav(file: IO[bytes], size: int) -> Scan:
     """
     sections: list[Section] = []
     declared = 0.0
+    kept = 1.0
     remark = ""
     start = 0
     while start < size:
         found = _scan_one(file, start, size)
         if found is None:
             break
-        section, seconds, note = found
+        section, seconds, note, share = found
+        kept = min(kept, share)
         sections.append(section)
         declared += seconds
         remark = remark or note
         start = section.end
     if not sections:
         return Scan((Section(0, size),))
-    return Scan(tuple(sections), declared or None, remark)
+    samples = _samples(file, size) if len(sections) == 1 and not declared else 0
+    return Scan(tuple(sections), declared or None, remark, kept, samples)
 
 
-def _scan_one(file: IO[bytes], start: int, size: int) -> tuple[Section, float, str] | None:
-    """Return the section from *start* on, the seconds that it declares, and what is wrong."""
+def _scan_one(file: IO[bytes], start: int, size: int) -> tuple[Section, float, str, float] | None:
+    """
+    Return the section from *start* on, and what it declares; see `_section`.
+
+    Of codecs whose rate of bytes is not reliable, the seconds are not known.
+    """
     if not _is_riff(read_at(file, start, 12)):
         return None
     byte_rate = large = 0
@@ -52,7 +61,10 @@ def _scan_one(file: IO[bytes], start: int, size: int) -> tuple[Section, float, s
     while len(head := read_at(file, position, 8)) == 8:
         name, length = struct.unpack("<4sI", head)
         if name == b"fmt ":
-            (byte_rate,) = struct.unpack("<8xI", read_at(file, position + 8, 12).ljust(12, b"\0"))
+            tag, byte_rate = struct.unpack(
+                "<H6xI", read_at(file, position + 8, 12).ljust(12, b"\0")
+            )
+            byte_rate = byte_rate if tag in _EXACT else 0
         elif name == b"ds64":  # https://tech.ebu.ch/docs/tech/tech3306v1_1.pdf
             (large,) = struct.unpack("<8xQ", read_at(file, position + 8, 16).ljust(16, b"\0"))
         elif name == b"data":
@@ -62,29 +74,43 @@ def _scan_one(file: IO[bytes], start: int, size: int) -> tuple[Section, float, s
     return None
 
 
+def _samples(file: IO[bytes], size: int) -> int:
+    """Return the number of samples in the chunk `fact`, which precedes those of compressed WAV."""
+    position = 12
+    while position < size and len(head := read_at(file, position, 12)) == 12:
+        name, length, samples = struct.unpack("<4sII", head)
+        if name in (b"fact", b"data"):
+            return int(samples) if name == b"fact" else 0
+        position += 8 + length + length % 2
+    return 0
+
+
 def _section(
     file: IO[bytes], start: int, data: int, size: int, length: int, byte_rate: int
-) -> tuple[Section, float, str]:
+) -> tuple[Section, float, str, float]:
+    """Return the section, the seconds that it declares, what is wrong, and what is left of it."""
     is_unknown = length == 0 or length in _UNKNOWN
     after = None if is_unknown else _end_of_samples(file, data + length, size)
     if length == 0 and _has_only_chunks(file, data, size, junk=0):
         after = data  # a header without samples, and nothing else wrong
     end = size if after is None else min(_end_of_file(file, after, size), size)
     samples = min(size if after is None else after, size) - data
-    declared, remark = 0.0, ""
+    declared, remark, kept = 0.0, "", 1.0
     if after is not None and byte_rate:
         declared = length / byte_rate
         contained = samples / byte_rate
         remark = ends_early(declared, contained) if declared - contained > _TOLERANCE else ""
+    elif after is not None and length:
+        kept = min(1.0, samples / length)
     elif after is None and samples and length not in _UNKNOWN:
         remark = f"was not completed by its recorder: its header declares {length} bytes of samples"
     if end - start - 8 > _MAX_SIZE:
-        return Section(start, end), 0.0, ""
+        return Section(start, end), 0.0, "", 1.0
     patches = (
         (0, b"RIFF" + struct.pack("<I", end - start - 8)),
         (data - start - 4, struct.pack("<I", samples)),
     )
-    return Section(start, end, patches), declared, remark
+    return Section(start, end, patches), declared, remark, kept
 
 
 def _end_of_samples(file: IO[bytes], end: int, size: int) -> int | None:

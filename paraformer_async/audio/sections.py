@@ -42,11 +42,15 @@ class Scan(Struct, frozen=True):
         sections: In order; at least one.
         declared: Seconds of audio that the file declares; `None` if only libsndfile can tell.
         remark: What is wrong with the file, for a warning; empty if nothing is.
+        kept: The share of the declared bytes of samples that is there; less if it was cut off.
+        samples: Samples of each channel, of a codec whose blocks may be padded; 0 if unknown.
     """
 
     sections: tuple[Section, ...]
     declared: float | None = None
     remark: str = ""
+    kept: float = 1.0
+    samples: int = 0
 
 
 def ends_early(declared: float, contained: float) -> str:

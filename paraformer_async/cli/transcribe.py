@@ -22,6 +22,7 @@ from paraformer_async.cli.output import (
     render,
     render_json,
     report_error,
+    write_message,
     write_result,
 )
 from paraformer_async.server import LocalServer, make_engine
@@ -69,7 +70,11 @@ async def transcribe_files(
                 outcome = _write(target, outcome, format, path)
             if isinstance(outcome, Exception):
                 report_error(outcome, path)
-            elif target is None and format is not OutputFormat.JSON:
+                outcomes.append((path, outcome))
+                continue
+            if outcome.is_silent:
+                write_message(f"{printable(path)}: no speech was recognized")
+            if target is None and format is not OutputFormat.JSON:
                 label = f"{printable(path)}: " if len(files) > 1 else ""
                 lines = render(outcome, format, path).splitlines(keepends=True)
                 write_result("".join(label + line for line in lines))

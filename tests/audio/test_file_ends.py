@@ -346,3 +346,32 @@ async def test_impossible_path(path: str) -> None:
     with pytest.raises(InvalidOptionError, match="not a path"):
         async with open_audio(path):
             pass
+
+
+@pytest.mark.parametrize(
+    ("format", "subtype"),
+    [
+        ("AIFF", "PCM_16"),
+        ("AIFF", "PCM_24"),
+        ("AU", "ULAW"),
+        ("CAF", "PCM_16"),
+        ("WAV", "MS_ADPCM"),
+        ("WAV", "IMA_ADPCM"),
+        ("WAV", "GSM610"),
+    ],
+)
+async def test_cut_off(
+    tmp_path: Path, format: str, subtype: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A file that was cut off is read as far as it goes; a warning says how much is missing."""
+    data = encode(NOISE, format, subtype=subtype)
+    path = tmp_path / "a"
+    path.write_bytes(data)
+    samples, _ = await read(path)
+    assert "" == caplog.text
+    assert len(NOISE) == pytest.approx(len(samples), abs=320)  # a block of GSM
+    path.write_bytes(data[: len(data) // 2])
+    samples, audio = await read(path)
+    assert 2.0 == pytest.approx(audio.duration, abs=0.15)
+    declared = caplog.text.partition("ends early: it declares ")[2].partition(" s")[0]
+    assert 4.0 == pytest.approx(float(declared), abs=0.3)

@@ -152,6 +152,7 @@ def test_render_documents() -> None:
         "path",
         "text",
         "billed",
+        "is_silent",
         "sentences",
         "duration",
         "latency",
@@ -159,6 +160,7 @@ def test_render_documents() -> None:
         "usage",
         "overhead",
         "translations",
+        "request_ids",
     ]
     assert {"first_packet": 0.25, "last_packet": 0.5, "utterance": None} == document["latency"]
     assert "[]\n" == render_json([])

@@ -46,6 +46,14 @@ def test_speech_is_recognized(run: Run) -> None:
     assert (0, "go forward ten meters") == (done.returncode, done.stdout.lower().rstrip(".\n"))
 
 
+def test_silence(run: Run, tmp_path: Path) -> None:
+    """If nothing is spoken, the text is empty and a line on stderr says so; it is no failure."""
+    done = run("transcribe", "--local", silence(tmp_path / "a.wav"))
+
+    assert (0, "") == (done.returncode, done.stdout.strip())
+    assert_one_line(done.stderr, "a.wav: no speech was recognized")
+
+
 def test_a_bad_file_does_not_stop_the_others(run: Run, one_second: Path) -> None:
     """Each file has its own line, a bad one on stderr, and the exit code reports the failure."""
     done = run(*SCRIPTED, one_second, "none.wav", one_second)

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["open_container", "to_pcm"]
 
-_FRAMES = 16  # at once; a frame has 20 to 100 ms
+_FRAMES = 32  # at once; a frame has 20 to 100 ms
+_TYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "s64": "i8", "flt": "f4", "dbl": "f8"}
 _FULL_SCALE = {"u8": 1 << 7, "s16": 1 << 15, "s32": 1 << 31, "s64": 1 << 63}
 
 
@@ -91,14 +92,27 @@ def _samples(frames: "list[AudioFrame]") -> "NDArray[np.float32]":
 
     channels = frames[0].layout.nb_channels
     is_planar = frames[0].format.is_planar
-    samples: Any = np.concatenate([frame.to_ndarray() for frame in frames], axis=1)
-    samples = samples.T if is_planar else samples.reshape(-1, channels)
-    scale = _FULL_SCALE.get(frames[0].format.name.removesuffix("p"))
+    name = frames[0].format.name.removesuffix("p")
+    dtype = _TYPES[name]
+    width = 1 if is_planar else channels
+    parts = [
+        np.concatenate([_plane(one, plane, dtype, one.samples * width) for one in frames])
+        for plane in range(channels if is_planar else 1)
+    ]
+    samples: Any = np.stack(parts).T if is_planar else parts[0].reshape(-1, channels)
+    scale = _FULL_SCALE.get(name)
     if scale is None:
         return np.asarray(samples, np.float32)
     middle = 128.0 if samples.dtype == np.uint8 else 0.0
     floats: NDArray[np.float32] = ((samples - middle) / scale).astype(np.float32)
     return floats
+
+
+def _plane(frame: Any, number: int, dtype: str, count: int) -> "NDArray[Any]":
+    """Return what `to_ndarray` returns of a plane, at a fraction of its cost."""
+    import numpy as np
+
+    return np.frombuffer(frame.planes[number], dtype, count)  # a plane may be longer
 
 
 def _refuse(*_: object) -> Any:
