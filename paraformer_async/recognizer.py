@@ -312,9 +312,10 @@ class AsyncRecognizer(Enterable):
             audio: Where the audio comes from: an async iterable of bytes, an async reader such as
                 the `stdout` of an asyncio process, any iterable of bytes (read in a thread, a
                 little ahead), a binary file, or the bytes themselves. In place of bytes: arrays of
-                int16 or of floats in [-1, 1], mono, or of shape [samples, channels]. `None` to call
-                `send`. After a lost connection, files on disk and audio in memory are read again as
-                far as necessary; of any other source, `Reconnect.keep` seconds are kept.
+                int16 or of floats in [-1, 1], mono, or of shape [samples, channels]. Bytes of
+                several interleaved channels need `input_channels=`. `None` to call `send`. After a
+                lost connection, files on disk and audio in memory are read again as far as
+                necessary; of any other source, `Reconnect.keep` seconds are kept.
             overrides: Options that differ for this recognition.
 
         Raises:
@@ -372,11 +373,12 @@ class AsyncRecognizer(Enterable):
 
         Reads wav, flac, ogg (Vorbis, Opus), mp3, aiff and caf; with the extra `av` also m4a, mp4,
         webm, mkv, aac, amr, speex, wma, and more. The content decides, not the name. Channels are
-        mixed to mono. Audio is sent at the rate of the file, or at the only one that the model
-        accepts; with `passthrough=True`, compressed audio that the service can read is not decoded.
-        A file that was cut off is recognized as far as it goes, and a warning is logged.
+        mixed to mono, unless `channels=` says otherwise. Audio is sent at the rate of the file, or
+        at the only one that the model accepts; with `passthrough=True`, compressed audio that the
+        service can read is not decoded. A file that was cut off is recognized as far as it goes,
+        and a warning is logged.
 
-            await recognizer.transcribe("call.wav")
+            await recognizer.transcribe("call.wav", channels="split")
             await recognizer.transcribe(upload)  # FastAPI's UploadFile
             await recognizer.transcribe(samples, sample_rate=44100)  # an array of numpy
             await recognizer.transcribe("call.raw", format="pcm", sample_rate=8000)

@@ -61,22 +61,32 @@ class RecognitionStream(Enterable):
 
     @property
     def request_id(self) -> str:
-        """Id of the current task, set from the beginning; quote it to the service's support."""
+        """Id of the current task (of several channels, of the last one), set from the beginning."""
         return self._run.request_ids[-1]
 
     @property
     def request_ids(self) -> tuple[str, ...]:
-        """Ids of all tasks, the current one last. A reconnection or `flush` begins a new one."""
+        """
+        Ids of all tasks, the current one last; quote them to the service's support.
+
+        A reconnection or `flush` begins a new one. Those of several channels follow each other,
+        channel by channel.
+        """
         return self._run.request_ids
 
     @property
     def latency(self) -> results.Latency:
-        """First- and last-packet latency in seconds; `None` until known."""
+        """
+        First- and last-packet latency in seconds; `None` until known.
+
+        Of several channels: to the first result of any, to the last of all, and that of the
+        utterance that took longest.
+        """
         return self._latency.measured
 
     @property
     def usage(self) -> Usage | None:
-        """What the service bills so far for all tasks; `None` until it has reported any usage."""
+        """What the service bills so far for all tasks and channels; `None` until it is reported."""
         return self._run.usage
 
     @property

@@ -198,6 +198,7 @@ async def test_a_file_that_is_no_checkpoint(
     [
         ({"model": "fun-asr-realtime"}, "model"),
         ({"language_hints": ["en"], "max_sentence_silence": 500}, "max_sentence_silence"),
+        ({"channels": "split"}, "channels"),
         ({"parameters": {"speaker_count": 2}}, "speaker_count"),
         ({"format": "pcm", "sample_rate": 8000}, "format, sample_rate"),
     ],
