@@ -4,7 +4,6 @@ import json
 import os
 import pickle
 import signal
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,63 +12,28 @@ from uuid import uuid4
 import anyio
 import pytest
 import ray
-import soundfile
 from anyio.to_thread import run_sync
 
 from paraformer_async import InvalidOptionError, PoolLimits
 from paraformer_async.integrations.ray import RayQuota, transcribe_dataset
-from paraformer_async.testing import Refuse, ScriptedServer, ScriptRun, marked, marks
+from paraformer_async.testing import Refuse, ScriptedServer
+from tests.ray.files import LIMIT, Counting, write_audio
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("cluster")]
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.timeout(LIMIT),
+    pytest.mark.usefixtures("cluster"),
+]
 
 FILES = 500
 PER_SECOND = 50
 AT_ONCE = 4
 
 
-class Counting:
-    """
-    A script that recognizes marked audio, and notes when each task arrives.
-
-    Args:
-        mark: Number of the task at which `is_at_mark` is set.
-    """
-
-    def __init__(self, mark: int = 0) -> None:
-        self.times: list[float] = []
-        self.is_at_mark = anyio.Event()
-        self._mark = mark
-        self._script = marks()
-
-    def __call__(self, parameters: Mapping[str, Any]) -> ScriptRun:
-        """Note a task."""
-        self.times.append(anyio.current_time())
-        if len(self.times) == self._mark:
-            self.is_at_mark.set()
-        return self._script(parameters)
-
-    def most_within_a_second(self) -> int:
-        """Return how many tasks have arrived within any second."""
-        times = sorted(self.times)
-        return max(sum(begin <= one < begin + 1 for one in times) for begin in times)
-
-
 def key_of_worker(folder: Path) -> str:
     """Return a key, and note the process that asks for one."""
     (folder / str(os.getpid())).touch()
     return "any"
-
-
-def write_audio(folder: Path, files: int) -> dict[str, str]:
-    """Write files of different lengths; return their paths, and the text in each."""
-    texts = {}
-    for number in range(files):
-        blocks = 5 + number % 10
-        path = folder / f"{number:03}.wav"
-        samples = memoryview(marked(20 * blocks)).cast("h")
-        soundfile.write(path, samples, 16000, subtype="PCM_16")
-        texts[str(path)] = " ".join(map(str, range(blocks)))
-    return texts
 
 
 def files_with(folder: Path, text: str) -> list[Path]:

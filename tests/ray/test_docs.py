@@ -11,8 +11,9 @@ import anyio
 import pytest
 
 from paraformer_async.server import LocalServer
+from tests.ray.files import LIMIT
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(LIMIT)]
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "ray.md").read_text("utf-8")
@@ -30,7 +31,7 @@ async def env() -> AsyncIterator[dict[str, str]]:
 
 async def output_of(arguments: list[str], env: dict[str, str]) -> str:
     """Run a program, and return what it prints."""
-    with anyio.fail_after(100):
+    with anyio.fail_after(LIMIT):
         done = await anyio.run_process(
             [sys.executable, *arguments], env=env, cwd=ROOT, stderr=subprocess.STDOUT, check=False
         )
