@@ -56,7 +56,7 @@ class Recognizer:
     `close`, or with the process. It may be used where an event loop is running, which it blocks.
 
     Args:
-        model: The model.
+        name: The model; also `model=`.
         options: The options of `AsyncRecognizer`. Callables among them run in the event loop that
             all recognitions of the process share, so they must not block.
 
@@ -64,8 +64,10 @@ class Recognizer:
         InvalidOptionError: A value cannot work; the message names what is allowed.
     """
 
-    def __init__(self, model: str | None = None, /, **options: Unpack[RecognizerOptions]) -> None:
-        self._given = options if model is None else {**options, "model": model}
+    def __init__(self, name: str | None = None, /, **options: Unpack[RecognizerOptions]) -> None:
+        self._given = options
+        if name is not None:
+            self._given["model"] = name
         self._recognizer = AsyncRecognizer(**self._given)
         self._made_in = os.getpid()
         self._process = 0  # in which it is open
