@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Literal
 
 from paraformer_async.audio.decoding.mixing import Downmix, Interleave, Mixer
+from paraformer_async.audio.decoding.offset import offsets
 from paraformer_async.audio.decoding.samples import float_to_s16le, native_dtype, open_sequential
 from paraformer_async.audio.decoding.scale import full_scale
 from paraformer_async.audio.hints import shown, to_convert
@@ -130,7 +131,13 @@ class FileReader:
         scale = ""
         if self._full_scale != 1.0:
             scale = f"has float samples beyond 1.0: they were divided by {self._full_scale:.0f}"
-        return "; ".join(filter(None, (remark, scale, self._mixer.remark())))
+        middle = ""
+        if self._middle:
+            largest = max(map(abs, self._middle)) / self._full_scale
+            middle = (
+                f"has samples around {largest:.2f} of full scale instead of 0: that was removed"
+            )
+        return "; ".join(filter(None, (remark, scale, middle, self._mixer.remark())))
 
     def close(self) -> None:
         """Close the file; idempotent."""
@@ -142,6 +149,7 @@ class FileReader:
         import soundfile
 
         self._full_scale = 1.0
+        self._offsets: list[float] = []
         usable: list[Section] = []
         kinds: set[tuple[int, int]] = set()
         for section in sections:
@@ -150,6 +158,9 @@ class FileReader:
                     kinds.add((sound.samplerate, sound.channels))
                     if sound.subtype in _UNBOUNDED:
                         self._full_scale = max(self._full_scale, full_scale(sound))
+                        sound.seek(0)
+                    if not usable and sound.subtype.startswith(_EXACT):
+                        self._offsets = offsets(sound, native_dtype(sound.subtype))
             except soundfile.LibsndfileError as error:
                 if not usable:
                     raise undecodable(self._raw, self._path) from error
@@ -179,7 +190,8 @@ class FileReader:
         self.format: str = self._sound.format
         self.subtype: str = self._sound.subtype
         self._dtype: Literal["int16", "float32"] = native_dtype(self.subtype)
-        if self.channels > 1:
+        self._middle = [one if self._dtype == "float32" else one / 32768 for one in self._offsets]
+        if self.channels > 1 or self._middle:
             self._dtype = "float32"
         if number == 0:
             self._mixer: Mixer = Downmix() if self._is_mixed else Interleave()
@@ -221,6 +233,8 @@ class FileReader:
         import numpy as np
 
         floats = np.frombuffer(samples, np.float32).reshape(-1, self.channels)
+        if self._middle:
+            floats = floats - np.array(self._middle, np.float32)
         if self._full_scale != 1.0:
             floats = floats / np.float32(self._full_scale)
         return float_to_s16le(self._mixer.mix(floats, self.rate))

@@ -124,6 +124,20 @@ async def test_opposite_phases(tmp_path: Path, caplog: pytest.LogCaptureFixture)
     assert 1 == caplog.text.count("opposite phases")
 
 
+@pytest.mark.parametrize(
+    ("format", "subtype"), [("WAV", "FLOAT"), ("WAV", "PCM_16"), ("FLAC", "PCM_24")]
+)
+@pytest.mark.parametrize("channels", [1, 2])
+async def test_samples_around_another_middle(
+    tmp_path: Path, format: str, subtype: str, channels: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A constant offset, which would hide the words, is removed; a warning says so."""
+    samples = np.repeat((TONE / 32768 * 0.2 + 0.75)[:, np.newaxis], channels, axis=1)
+    got = await read(write(tmp_path / "a", samples, subtype, format), chunk_ms=70)
+    assert np.abs(got - TONE * 0.2).max() < 20
+    assert "has samples around 0.75 of full scale instead of 0: that was removed" in caplog.text
+
+
 async def test_one_silent_channel(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Speech on one channel is kept beside silent ones, without a warning."""
     left = np.zeros((len(TONE), 6), np.int16)

@@ -44,7 +44,7 @@ def mp4(brand: bytes, box: bytes = b"") -> bytes:
 
 WRONG: dict[str, tuple[bytes, str]] = {
     "nothing": (b"", "the file is empty"),
-    "only a header": (WAV[:44], "a header but no samples"),
+    "only a header": (WAV[:44], "contains no audio: it ends early: it declares 2.79 s"),
     "half a header": (WAV[:20], "looks like WAV.*get an intact copy"),
     "samples": (SAMPLES, r'an unknown format.*raw 16-bit mono.*format="pcm", sample_rate='),
     "gzip": (gzip.compress(WAV), "a gzip archive.*unpack it"),
