@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from paraformer_async.audio.channels import Deinterleaver, Divider
 from paraformer_async.audio.channels_of_wav import WavDivider
+from paraformer_async.audio.decoding.mixing import Interleave
 from paraformer_async.audio.dividing import channels_to_divide, make_divider
 from paraformer_async.errors import AudioError
 from paraformer_async.options.options import Options
@@ -98,6 +99,16 @@ def test_silence_of_opposite_phases(caplog: pytest.LogCaptureFixture) -> None:
         divider.end()
     assert voice.tobytes() == mono
     assert 1 == caplog.text.count("opposite phases")
+
+
+def test_number_of_channels_that_changes() -> None:
+    """Where a file has another number of channels, their mean is on each of its channels."""
+    mixer = Interleave()
+    stereo = np.array([[0.1, 0.2], [0.3, 0.4]], np.float32)
+    assert [0.1, 0.2, 0.3, 0.4] == pytest.approx(mixer.mix(stereo, 8000).tolist())
+    mono = np.array([[0.5], [0.7]], np.float32)
+    assert [0.5, 0.5, 0.7, 0.7] == pytest.approx(mixer.mix(mono, 8000).tolist())
+    assert mixer.remark() == ""
 
 
 @pytest.mark.parametrize(

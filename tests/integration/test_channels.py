@@ -162,6 +162,19 @@ async def test_split_of_wav(subtype: str) -> None:
         )
 
 
+async def test_wav_is_read_again() -> None:
+    """Of a WAV stream in memory, a dropped channel is read again from its header on."""
+    samples = np.random.default_rng(8).integers(-9000, 9000, (128_000, 2), np.int16)
+    options: dict[str, Any] = {"format": "wav", "channels": "split", "input_channels": 2}
+    async with ScriptedServer(faults=[None, Drop(after_ms=6000)]) as server:
+        async with recognizer_for(server, reconnect=LITTLE) as recognizer:
+            await collect(recognizer, wav(samples), **options)
+    done = [read_wav(task.audio) for task in server.received if task.has_finish]
+    assert 3 == len(server.received)
+    for channel in (0, 1):
+        assert any(np.array_equal(samples[:, channel], one) for one in done)
+
+
 @pytest.mark.parametrize("channel", [0, 1])
 async def test_one_channel(channel: int) -> None:
     """One channel alone is one recognition, whose results carry its number."""
