@@ -431,6 +431,15 @@ def test_a_final_beyond_the_audio_settles_nothing() -> None:
     assert 2000 == sum(len(audio.data) for audio in ledger.restart())
 
 
+def test_compressed_audio_has_times_once_its_packets_are_measured() -> None:
+    """What no final covers has a range in ms only when the duration of the audio is known."""
+    ledger = Ledger(None, keep=10)
+    assert ledger.open_span(0) is None
+    ledger.measure(PER_SECOND, 2)
+    ledger.record(Audio(bytes(PER_SECOND // 2)))
+    assert (0, 500) == ledger.open_span(0)
+
+
 def test_a_seal_of_compressed_audio_begins_anew() -> None:
     """After a complete task of compressed audio, another one can fail without a loss."""
     ledger = Ledger(None, keep=10)
