@@ -20,23 +20,16 @@ _RATE = 16000
 
 
 def ours(url: str, files: Sequence[Path], concurrency: int) -> list[str]:
-    """Use `transcribe` in a task group, with one client for all files."""
+    """Use `transcribe_many`."""
     return asyncio.run(_ours(url, files, concurrency))
 
 
 async def _ours(url: str, files: Sequence[Path], concurrency: int) -> list[str]:
     from paraformer_async import AsyncRecognizer
 
-    slots = asyncio.Semaphore(concurrency)
     async with AsyncRecognizer(endpoint=url, api_key=KEY, pool=unlimited()) as recognizer:
-
-        async def transcribe(path: Path) -> str:
-            async with slots:
-                return (await recognizer.transcribe(path)).text
-
-        async with asyncio.TaskGroup() as tasks:
-            working = [tasks.create_task(transcribe(path)) for path in files]
-        return [task.result() for task in working]
+        batch = recognizer.transcribe_many(files, concurrency=concurrency)
+        return [outcome.transcript.text async for outcome in batch if outcome.transcript]
 
 
 def vendors(url: str, files: Sequence[Path], concurrency: int) -> list[str]:
