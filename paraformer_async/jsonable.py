@@ -1,10 +1,13 @@
 """Results as plain data: for JSON, and for frameworks that produce it."""
 
 import json
+from collections.abc import Mapping
 from math import isfinite
 from typing import Any, ClassVar, Self
 
 import msgspec
+
+from paraformer_async.errors import InvalidOptionError
 
 __all__ = ["Jsonable"]
 
@@ -31,6 +34,34 @@ class Jsonable(msgspec.Struct, frozen=True, gc=False):
         """
         text = json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False, indent=indent)
         return text.encode(errors="backslashreplace").decode()  # half a surrogate pair
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """
+        Return the result whose `to_dict` is *data*; fields that are not known are passed over.
+
+        Raises:
+            InvalidOptionError: *data* is something else.
+        """
+        try:
+            return msgspec.convert(dict(data), cls)
+        except (TypeError, ValueError) as error:
+            raise InvalidOptionError("data", f"is no {cls.__name__}: {error}") from None
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """
+        Return the result whose `to_json` is *text*; see `from_dict`.
+
+        Raises:
+            InvalidOptionError: *text* is something else.
+        """
+        try:
+            return cls.from_dict(json.loads(text))
+        except (TypeError, ValueError, RecursionError) as error:
+            if isinstance(error, InvalidOptionError):
+                raise
+            raise InvalidOptionError("text", f"is no JSON of a {cls.__name__}: {error}") from None
 
     def keys(self) -> tuple[str, ...]:
         """Return the names of the fields in `to_dict`."""

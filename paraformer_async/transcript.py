@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import ClassVar
 
-from paraformer_async.captions import to_srt
+from paraformer_async.captions import to_srt, to_vtt
 from paraformer_async.jsonable import Jsonable
 from paraformer_async.results import Latency, Overhead, Sentence, Translation, Usage, Word
 from paraformer_async.text import is_wide
@@ -66,6 +66,10 @@ class Transcript(Jsonable, frozen=True):
     def to_srt(self) -> str:
         """Return the sentences as SubRip (.srt) captions; see `text` for several channels."""
         return to_srt(self.sentences)
+
+    def to_vtt(self) -> str:
+        """Return the sentences as WebVTT (.vtt) captions; see `text` for several channels."""
+        return to_vtt(self.sentences)
 
 
 def lines_of(sentences: Sequence[Sentence]) -> list[str]:

@@ -3,7 +3,15 @@
 import msgspec
 import pytest
 
-from paraformer_async import Latency, Overhead, Sentence, Transcript, Usage, Word
+from paraformer_async import (
+    InvalidOptionError,
+    Latency,
+    Overhead,
+    Sentence,
+    Transcript,
+    Usage,
+    Word,
+)
 from paraformer_async.transcript import join
 
 
@@ -84,6 +92,16 @@ def test_transcript_as_data() -> None:
     assert ["One.", "Two."] == [sentence["text"] for sentence in data["sentences"]]
     assert {"first_packet": 0.5, "last_packet": 1.0, "utterance": None} == data["latency"]
     assert whole == msgspec.json.decode(whole.to_json(), type=Transcript)
+    assert whole == Transcript.from_json(whole.to_json()) == Transcript.from_dict(data)
+    half = transcript(Sentence(0, 500, "half \ud83d"))
+    assert half == Transcript.from_json(half.to_json())
+
+
+@pytest.mark.parametrize("text", ["", "[", "7", "[1]", "{}", '{"sentences": 7}', b"\xff", "null"])
+def test_what_is_no_transcript(text: str | bytes) -> None:
+    """Anything but a transcript is refused with one clear error."""
+    with pytest.raises(InvalidOptionError, match="is no"):
+        Transcript.from_json(text)
 
 
 def test_text_of_several_channels() -> None:

@@ -9,7 +9,7 @@ from msgspec import Struct
 from paraformer_async.results import Sentence, Word
 from paraformer_async.text import clean, is_wide, width
 
-__all__ = ["Caption", "lay_out"]
+__all__ = ["Caption", "lay_out", "timestamp"]
 
 # Two lines of 42 columns, on screen for at most 7 s: what broadcasters require of captions.
 _LINE = 42
@@ -62,6 +62,14 @@ def lay_out(sentences: Iterable[Sentence]) -> list[Caption]:
         earliest = max(min(end, max(following, start)), least)
         captions.append(Caption(start, earliest, text))
     return captions
+
+
+def timestamp(ms: int, separator: str = ",") -> str:
+    """Return a time as hours, minutes, seconds and, after *separator*, ms."""
+    seconds, ms = divmod(ms, 1000)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02}:{minutes:02}:{seconds:02}{separator}{ms:03}"
 
 
 def _parts(sentence: Sentence) -> Iterator[tuple[int, int, str]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from paraformer_async.captions.layout import lay_out
+from paraformer_async.captions.layout import lay_out, timestamp
 from paraformer_async.results import Sentence
 
 __all__ = ["to_srt"]
@@ -18,15 +18,8 @@ def to_srt(sentences: Iterable[Sentence]) -> str:
     cleaned of line breaks and control characters; sentences without text are left out.
     """
     blocks = [
-        f"{number}\n{_timestamp(caption.begin_time)} --> {_timestamp(caption.end_time)}\n"
+        f"{number}\n{timestamp(caption.begin_time)} --> {timestamp(caption.end_time)}\n"
         f"{caption.text.replace('-->', '->')}\n"  # players look for the arrow
         for number, caption in enumerate(lay_out(sentences), 1)
     ]
     return "\n".join(blocks)
-
-
-def _timestamp(ms: int) -> str:
-    seconds, ms = divmod(ms, 1000)
-    minutes, seconds = divmod(seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours:02}:{minutes:02}:{seconds:02},{ms:03}"
