@@ -78,7 +78,7 @@ def transcribe(
     ] = False,
     format: Annotated[
         OutputFormat,
-        typer.Option(metavar="FORMAT", help="Output format: txt, json or srt (captions)."),
+        typer.Option(metavar="FORMAT", help="Output format: txt, json; srt or vtt (captions)."),
     ] = OutputFormat.TXT,
     output_dir: Annotated[
         Path | None,

@@ -62,6 +62,7 @@ class OutputFormat(Enum):
     TXT = "txt"
     JSON = "json"
     SRT = "srt"
+    VTT = "vtt"
 
 
 def write_result(text: str) -> None:
@@ -108,6 +109,8 @@ def render(transcript: Transcript, format: OutputFormat, path: Path) -> str:
             return "".join(f"{clean(line)}\n" for line in lines_of(transcript.sentences) or [""])
         case OutputFormat.SRT:
             return transcript.to_srt()
+        case OutputFormat.VTT:
+            return transcript.to_vtt()
         case OutputFormat.JSON:
             return render_json([describe(path, transcript)])
 

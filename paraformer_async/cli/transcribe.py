@@ -87,7 +87,7 @@ async def transcribe_files(
 def _targets(files: list[Path], output_dir: Path | None, format: OutputFormat) -> list[Path | None]:
     """Return the output file for each of *files*, or `None` to print; create the folder."""
     if output_dir is None:
-        if format is OutputFormat.SRT and len(files) > 1:
+        if format in (OutputFormat.SRT, OutputFormat.VTT) and len(files) > 1:
             raise InvalidOptionError("--format", "captions for several files need --output-dir")
         return [None] * len(files)
     sources: dict[str, Path] = {}

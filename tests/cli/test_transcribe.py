@@ -85,7 +85,16 @@ def test_srt(run: Run, one_second: Path) -> None:
     assert (0, f"1\n00:00:00,000 --> 00:00:01,000\n{text}\n") == (done.returncode, done.stdout)
 
 
-@pytest.mark.parametrize("format", ["srt", "json"])
+def test_vtt(run: Run, one_second: Path) -> None:
+    """WebVTT captions of a single file are printed, too."""
+    done = run(*SCRIPTED, "--format", "vtt", one_second)
+
+    text = WORDS.replace(" word-0005", "\nword-0005")
+    expected = f"WEBVTT\n\n00:00:00.000 --> 00:00:01.000\n{text}\n"
+    assert (0, expected) == (done.returncode, done.stdout)
+
+
+@pytest.mark.parametrize("format", ["srt", "vtt", "json"])
 def test_output_dir(run: Run, one_second: Path, tmp_path: Path, format: str) -> None:
     """`--output-dir` creates the folder and writes one file per input, named after it."""
     second = silence(tmp_path / "second.wav")
