@@ -1,10 +1,10 @@
 """
 How fast are many files transcribed, and what does that cost?
 
-The bundled recordings are transcribed repeatedly, eight at a time: by `transcribe` in a task group
-and by `Recognition.call` of the vendor's SDK in a pool of eight threads. The server is the
-library's own with its scripted engine, in a separate process. All texts must be equal. `vs.` is the
-median ratio to the SDK in the same round, with its range.
+The bundled recordings are transcribed repeatedly, eight at a time: by `transcribe_many`, and
+by `Recognition.call` of the vendor's SDK in a pool of eight threads. The server is the library's
+own with its scripted engine, in a separate process. All texts must be equal. `vs.` is the median
+ratio to the SDK in the same round, with its range.
 """
 
 import sys
