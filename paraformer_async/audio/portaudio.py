@@ -5,7 +5,7 @@ from typing import Any
 
 from paraformer_async.errors import AudioError, MissingExtraError
 
-__all__ = ["open_device"]
+__all__ = ["input_devices", "open_device"]
 
 # https://portaudio.com/docs/v19-doxydocs/portaudio_8h.html: PaErrorCode
 _HOST_ERROR = -9999
@@ -36,15 +36,7 @@ def open_device(
         MissingExtraError: sounddevice is not installed.
         AudioError: It cannot be recorded from.
     """
-    try:
-        import sounddevice
-    except ImportError as error:
-        raise MissingExtraError("recording from a microphone", "mic") from error
-    except OSError as error:
-        raise AudioError(
-            "recording needs the PortAudio library, which is not installed",
-            hint="apt install libportaudio2, or: brew install portaudio",
-        ) from error
+    sounddevice = _sounddevice()
     name, own_rate = _look_up(sounddevice, device)
     try:
         stream: Any = sounddevice.RawInputStream(
@@ -66,16 +58,44 @@ def open_device(
     return name, stream
 
 
+def input_devices() -> list[str]:
+    """
+    Return the numbers and names of all devices that record. Blocks.
+
+    Raises:
+        MissingExtraError: sounddevice is not installed.
+        AudioError: PortAudio is not installed.
+    """
+    return _inputs(_sounddevice())
+
+
+def _sounddevice() -> Any:
+    try:
+        import sounddevice
+    except ImportError as error:
+        raise MissingExtraError("recording from a microphone", "mic") from error
+    except OSError as error:
+        raise AudioError(
+            "recording needs the PortAudio library, which is not installed",
+            hint="apt install libportaudio2, or: brew install portaudio",
+        ) from error
+    return sounddevice
+
+
+def _inputs(sounddevice: Any) -> list[str]:
+    return [
+        f"{number}: {one['name']}"
+        for number, one in enumerate(sounddevice.query_devices())
+        if one["max_input_channels"] > 0
+    ]
+
+
 def _look_up(sounddevice: Any, device: int | str | None) -> tuple[str, int]:
     """Return the name of a device, and the rate that it prefers."""
     try:
         found = sounddevice.query_devices(device, "input")
     except (ValueError, sounddevice.PortAudioError) as error:
-        inputs = [
-            f"{number}: {one['name']}"
-            for number, one in enumerate(sounddevice.query_devices())
-            if one["max_input_channels"] > 0
-        ]
+        inputs = _inputs(sounddevice)
         if not inputs:
             raise AudioError(
                 "there is no microphone", hint="connect one; a container sees none of its host"

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 import paraformer_async
-from paraformer_async.cli.access import RegionOption, WorkspaceOption
+from paraformer_async.cli.access import JsonOption, RegionOption, WorkspaceOption
+from paraformer_async.cli.doctor import examine
 from paraformer_async.cli.hotwords import hotwords
 from paraformer_async.cli.models import page_of_model, table_of_models
 from paraformer_async.cli.output import OutputFormat, write_result
@@ -181,6 +182,27 @@ def probe(
     Each file is decoded to its end: the duration is that of the audio in it. Needs no key.
     """
     exit_with(lambda: probe_files(files, model=model, as_json=as_json))
+
+
+@app.command()
+def doctor(
+    as_json: JsonOption = False,
+    endpoint: Annotated[
+        str | None, typer.Option(metavar="URL", help="URL of the service, ws:// or wss://.")
+    ] = None,
+    region: RegionOption = None,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """
+    Check what a recognition needs, and say what to do about what is wrong.
+
+    One line each: key, endpoint, region, proxy, DNS, TLS, service, clock, audio, extras. Nothing
+    is recognized, so nothing is billed. The exit code is 1 if anything is wrong.
+
+    Example: paraformer-async doctor --region ap-southeast-1
+    """
+    options = {"endpoint": endpoint, "region": region, "workspace": workspace}
+    exit_with(lambda: examine(options, as_json=as_json))
 
 
 @app.command()

@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from paraformer_async.errors import InvalidOptionError
+from paraformer_async.cli.wording import FLAGS, in_shell_words
+from paraformer_async.errors import InvalidOptionError, ParaformerError
 from paraformer_async.observing import Observation, RetryScheduled
 from paraformer_async.results import RecognitionResult
 from paraformer_async.text import clean
@@ -33,24 +34,6 @@ __all__ = [
     "write_message",
     "write_result",
 ]
-
-# Options of the library and their flags on the command line.
-_FLAGS = {
-    "channels": "--channels",
-    "endpoint": "--endpoint",
-    "engine": "--engine",
-    "expires_in": "--expires-in",
-    "language_hints": "--language",
-    "model": "--model",
-    "model_dir": "--model-dir",
-    "prefix": "--prefix",
-    "region": "--region",
-    "target_model": "--model",
-    "vocabulary": "WORD",
-    "vocabulary_id": "ID",
-    "workspace": "--workspace",
-}
-
 
 # In JSON, what a terminal may act on: C1 controls, separators, overrides of direction, surrogates.
 _ACTIVE = re.compile("[\x7f-\x9f\u061c\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
@@ -86,9 +69,14 @@ def report_error(error: Exception, path: Path | None = None) -> None:
 
 
 def error_text(error: Exception) -> str:
-    """Return the message of *error*, with flags in place of the names of options."""
-    if isinstance(error, InvalidOptionError) and error.option in _FLAGS:
-        return _FLAGS[error.option] + str(error).removeprefix(error.option)
+    """Return the message of *error*, with flags and variables in place of arguments."""
+    if isinstance(error, ParaformerError):
+        text = str(error)
+        if error.hint:
+            text = text.replace(error.hint, in_shell_words(error.hint))
+        if isinstance(error, InvalidOptionError) and error.option in FLAGS:
+            text = FLAGS[error.option] + text.removeprefix(error.option)
+        return text or type(error).__name__
     if isinstance(error, OSError) and error.strerror:
         name = f"{printable(os.fsdecode(error.filename))}: " if error.filename else ""
         return name + error.strerror

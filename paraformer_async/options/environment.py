@@ -13,7 +13,15 @@ from typing import Final
 
 from paraformer_async.errors import InvalidOptionError
 
-__all__ = ["HTTP_ADDRESSES", "REGIONS", "SOCKET_ADDRESS", "WORKSPACES", "default_key", "first_of"]
+__all__ = [
+    "HTTP_ADDRESSES",
+    "REGIONS",
+    "SOCKET_ADDRESS",
+    "WORKSPACES",
+    "default_key",
+    "first_of",
+    "key_source",
+]
 
 SOCKET_ADDRESS: Final = "DASHSCOPE_WEBSOCKET_BASE_URL"
 HTTP_ADDRESSES: Final = ("DASHSCOPE_BASE_URL", "DASHSCOPE_HTTP_BASE_URL")
@@ -42,15 +50,23 @@ def default_key() -> str:
     Raises:
         InvalidOptionError: The file that the variable names cannot be read as text.
     """
-    if key := os.environ.get(_KEY):
-        return key
+    source = key_source()
+    if isinstance(source, Path):
+        return _content(source)
+    return os.environ[source] if source else ""
+
+
+def key_source() -> str | Path | None:
+    """Return the variable, or the file, that holds the key of the environment, if any does."""
+    if os.environ.get(_KEY):
+        return _KEY
     if named := os.environ.get(_KEY_FILE):
-        return _content(Path(named).expanduser())
+        return Path(named).expanduser()
     try:
         default = Path(_DEFAULT_KEY_FILE).expanduser()
     except RuntimeError:  # there is no home directory
-        return ""
-    return _content(default) if default.is_file() else ""
+        return None
+    return default if default.is_file() else None
 
 
 def _content(path: Path) -> str:

@@ -152,5 +152,5 @@ def test_failures(account: Account, arguments: tuple[str, ...], parts: tuple[str
 def test_a_refused_key(account: Account) -> None:
     """A wrong key is explained and not shown."""
     done = account("token", DASHSCOPE_API_KEY="sk-other-secret")
-    failed(done, 1, "InvalidApiKey", "check api_key= or DASHSCOPE_API_KEY")
+    failed(done, 1, "InvalidApiKey", "check DASHSCOPE_API_KEY")
     assert "other" not in done.stderr

@@ -55,6 +55,7 @@ def test_script(run: Run) -> None:
         ("transcribe", "--help"),
         ("models", "--help"),
         ("probe", "--help"),
+        ("doctor", "--help"),
         ("serve", "--help"),
         ("token", "--help"),
         ("hotwords", "-h"),
