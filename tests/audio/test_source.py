@@ -433,7 +433,7 @@ async def test_path(path: object) -> None:
         chunks(path)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("source", [42, None, object(), float], ids=repr)
+@pytest.mark.parametrize("source", [42, None, object(), float])
 async def test_unsupported_source(source: Any) -> None:
     """An object that cannot yield audio is refused at once, and its type is named."""
     with pytest.raises(InvalidOptionError, match=type(source).__name__) as caught:
@@ -482,7 +482,6 @@ async def test_coroutine_as_a_source() -> None:
         (iter([np.zeros((2, 400), np.int16)]), r"shape \[samples, channels\]"),
         (np.zeros((2, 2, 2), np.int16), r"shape \[samples, channels\]"),
     ],
-    ids=str,
 )
 async def test_source_that_does_not_yield_bytes(source: Any, message: str) -> None:
     """A source of anything but samples is refused with an error that names what came."""

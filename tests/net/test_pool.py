@@ -252,7 +252,6 @@ async def test_a_new_one_that_breaks_says_nothing_of_others(pool: Pool) -> None:
         {"headers": {"X-Trace": "1"}},
         {"proxy": "http://proxy:3128"},
     ],
-    ids=str,
 )
 async def test_who_connects_and_where_separates(pool: Pool, changes: dict[str, object]) -> None:
     """A connection is lent only to one with the same address, key, workspace, headers and proxy."""

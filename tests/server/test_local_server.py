@@ -119,7 +119,7 @@ def test_an_unknown_engine() -> None:
     assert caught.value.option == "engine"
 
 
-@pytest.mark.parametrize("engine", [5, None, ScriptedEngine, object()], ids=str)
+@pytest.mark.parametrize("engine", [5, None, ScriptedEngine, object()])
 def test_what_is_no_engine(engine: Any) -> None:
     """What is no engine, a class included, is refused at once, with what an engine is."""
     expected = r"'moonshine', 'scripted'.*sample_rate, open\(\) and aclose\(\).*make_engine"
