@@ -185,7 +185,14 @@ def ray(session: nox.Session) -> None:
     if session.virtualenv.venv_backend == "none":
         needed = PYPROJECT["project"]["optional-dependencies"]["ray"]
         session.run("python", "-m", "pip", "install", "-qq", *needed)
-    session.run("python", "-m", "pytest", "tests/ray", *session.posargs)
+    session.run("python", "-m", "pytest", "-n0", "tests/ray", *session.posargs)
+
+
+@nox.session
+def frameworks(session: nox.Session) -> None:
+    """Use the blocking client in Flask under gunicorn, in Celery, in a notebook, and in asgiref."""
+    install(session, "-e", ".[dev]", groups=("frameworks",))
+    session.run("python", "-m", "pytest", "-n0", "tests/frameworks", *session.posargs)
 
 
 @nox.session
