@@ -17,6 +17,7 @@ from paraformer_async._net import contract
 ROOT = Path(__file__).parent.parent
 PUBLIC_MODULES = (
     "account",
+    "captions",
     "dashscope",
     "dashscope.error",
     "errors",
@@ -86,6 +87,7 @@ def test_every_name_can_be_imported(name: str) -> None:
         "from paraformer_async import AsyncRecognizer",
         "from paraformer_async import *",
         "import paraformer_async.account",
+        "import paraformer_async.captions",
         "import paraformer_async.integrations.ray",
         "import paraformer_async.middleware",
         "import paraformer_async.observing",

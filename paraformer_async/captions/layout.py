@@ -36,30 +36,45 @@ class Caption(Struct, frozen=True):
     text: str
 
 
-def lay_out(sentences: Iterable[Sentence]) -> list[Caption]:
+def lay_out(
+    sentences: Iterable[Sentence],
+    *,
+    earliest: int = 0,
+    labeled: bool | None = None,
+    reading_speed: float | None = None,
+) -> list[Caption]:
     """
     Return the captions of *sentences*, by time: none is empty, and none overlaps with another.
 
     Each sentence becomes one caption, or several if it is too long for the screen: it is split
     between words, at their times, or in proportion if there are none. Sentences without text are
     left out. If there are several channels, each caption begins with its own: `[0] Hello.`
+
+    Args:
+        sentences: The sentences.
+        earliest: In ms, when the first caption may begin: the end of one that is written already.
+        labeled: Whether captions begin with their channels; `None` if there are several.
+        reading_speed: Columns a second that can be read: a caption stays that long, if the next one
+            begins late enough. `None` to stay as long as it is spoken.
     """
     in_order = sorted(sentences, key=lambda sentence: sentence.begin_time)
-    has_channels = len({sentence.channel_id for sentence in in_order}) > 1
+    if labeled is None:
+        labeled = len({sentence.channel_id for sentence in in_order}) > 1
     parts = [
         screen
         for sentence in in_order
         for begin, end, text in _parts(sentence)
-        for screen in _screens(begin, end, text, _label(sentence) if has_channels else "")
+        for screen in _screens(begin, end, text, _label(sentence) if labeled else "")
     ]
     parts.sort(key=lambda part: part[0])
     captions: list[Caption] = []
-    earliest = 0
     for number, (begin, end, text) in enumerate(parts):
         start = max(begin, earliest)
-        following = parts[number + 1][0] if number + 1 < len(parts) else end
+        read = begin + round(1000 * width(text) / reading_speed) if reading_speed else end
+        wanted = max(end, read)
+        following = parts[number + 1][0] if number + 1 < len(parts) else wanted
         least = start + max(_MIN_MS, min(end - begin, _READABLE_MS))
-        earliest = max(min(end, max(following, start)), least)
+        earliest = max(min(wanted, max(following, start)), least)
         captions.append(Caption(start, earliest, text))
     return captions
 

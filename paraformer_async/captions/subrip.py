@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from paraformer_async.captions.layout import lay_out, timestamp
+from paraformer_async.captions.layout import Caption, lay_out, timestamp
 from paraformer_async.results import Sentence
 
-__all__ = ["to_srt"]
+__all__ = ["subrip_block", "to_srt"]
 
 
 def to_srt(sentences: Iterable[Sentence]) -> str:
@@ -17,9 +17,14 @@ def to_srt(sentences: Iterable[Sentence]) -> str:
     the words. Captions are in order of time, never overlap, and always last at least 1 ms. Text is
     cleaned of line breaks and control characters; sentences without text are left out.
     """
-    blocks = [
-        f"{number}\n{timestamp(caption.begin_time)} --> {timestamp(caption.end_time)}\n"
-        f"{caption.text.replace('-->', '->')}\n"  # players look for the arrow
-        for number, caption in enumerate(lay_out(sentences), 1)
-    ]
-    return "\n".join(blocks)
+    return "".join(
+        subrip_block(number, caption) for number, caption in enumerate(lay_out(sentences), 1)
+    )
+
+
+def subrip_block(number: int, caption: Caption) -> str:
+    """Return a caption as it is written after the one before it; numbers begin at 1."""
+    times = f"{timestamp(caption.begin_time)} --> {timestamp(caption.end_time)}"
+    text = caption.text.replace("-->", "->")  # players look for the arrow
+    separator = "\n" if number > 1 else ""
+    return f"{separator}{number}\n{times}\n{text}\n"

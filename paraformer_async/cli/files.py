@@ -1,14 +1,10 @@
-"""Files that are named on the command line: read once, and written whole or not at all."""
+"""Files that are named on the command line."""
 
-import os
-import stat
-from contextlib import suppress
 from pathlib import Path
-from secrets import token_hex
 
 from paraformer_async import InvalidOptionError
 
-__all__ = ["STANDARD_INPUT", "require_readable_once", "write_whole"]
+__all__ = ["STANDARD_INPUT", "require_readable_once"]
 
 STANDARD_INPUT = Path("-")
 
@@ -17,37 +13,3 @@ def require_readable_once(files: list[Path]) -> None:
     """Raise `InvalidOptionError` if standard input is named more than once."""
     if files.count(STANDARD_INPUT) > 1:
         raise InvalidOptionError("FILE", "- is given twice; standard input can be read only once")
-
-
-def write_whole(path: Path, text: str) -> None:
-    """
-    Write *text* to *path* as UTF-8, replacing what is there only once all of it is written.
-
-    A symbolic link at *path* is replaced itself; the file that it leads to stays as it is.
-
-    Raises:
-        OSError: It cannot be written; what was there before is untouched.
-    """
-    temporary = path.with_name(f".{token_hex(8)}.tmp")
-    try:
-        try:
-            with temporary.open("x", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            _keep_mode(path, temporary)
-            temporary.replace(path)
-        except BaseException:
-            with suppress(OSError):
-                temporary.unlink()
-            raise
-    except OSError as error:
-        raise type(error)(error.errno, error.strerror, str(path)) from error
-
-
-def _keep_mode(path: Path, temporary: Path) -> None:
-    """Give the new file the permissions of the one that it replaces."""
-    with suppress(FileNotFoundError):
-        mode = path.lstat().st_mode
-        if stat.S_ISREG(mode):
-            temporary.chmod(stat.S_IMODE(mode))

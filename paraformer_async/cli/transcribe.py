@@ -13,7 +13,8 @@ from paraformer_async import (
     ParaformerError,
     Transcript,
 )
-from paraformer_async.cli.files import STANDARD_INPUT, require_readable_once, write_whole
+from paraformer_async.captions.whole import write_whole
+from paraformer_async.cli.files import STANDARD_INPUT, require_readable_once
 from paraformer_async.cli.output import (
     OutputFormat,
     ProgressDisplay,

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from paraformer_async import Latency, Sentence, Transcript
-from paraformer_async.cli import files, output
-from paraformer_async.cli.files import write_whole
+from paraformer_async.captions import whole
+from paraformer_async.captions.whole import write_whole
+from paraformer_async.cli import output
 from paraformer_async.cli.output import OutputFormat, describe, render, render_json, write_message
 from tests.cli.conftest import Call, Run, silence
 
@@ -57,7 +58,7 @@ def test_files_are_written_whole_or_not_at_all(
     def fail(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files.os, "fsync", fail)
+    monkeypatch.setattr(whole.os, "fsync", fail)
     with pytest.raises(OSError, match="No space left") as caught:
         write_whole(path, "after")
     assert str(path) == caught.value.filename
