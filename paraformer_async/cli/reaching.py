@@ -41,12 +41,12 @@ class Target:
 
     def __init__(self, url: str, proxy: str | None) -> None:
         where = urlsplit(proxy or url)
-        self.url = url
-        self.proxy = proxy
-        self.host = where.hostname or ""
-        self.port = where.port or _PORTS[where.scheme]
-        self.is_secure = where.scheme in _SECURE
-        self.handshake = Handshake(url=url, headers={}, proxy=proxy)
+        self.url: str = url
+        self.proxy: str | None = proxy
+        self.host: str = where.hostname or ""
+        self.port: int = where.port or _PORTS[where.scheme]
+        self.is_secure: bool = where.scheme in _SECURE
+        self.handshake: Handshake = Handshake(url=url, headers={}, proxy=proxy)
 
     def failed(self, check: str, error: OSError) -> Finding:
         """Return the finding for an *error* of the operating system or of TLS."""
