@@ -10,6 +10,7 @@ import paraformer_async
 from paraformer_async.cli.access import JsonOption, RegionOption, WorkspaceOption
 from paraformer_async.cli.doctor import examine
 from paraformer_async.cli.hotwords import hotwords
+from paraformer_async.cli.listen import listen_to
 from paraformer_async.cli.models import page_of_model, table_of_models
 from paraformer_async.cli.output import OutputFormat, write_result
 from paraformer_async.cli.probe import probe_files
@@ -139,6 +140,82 @@ def transcribe(
             },
             format=format,
             output_dir=output_dir,
+            local=(engine or _DEFAULT_ENGINE, model_dir) if local else None,
+        )
+
+    exit_with(run)
+
+
+@app.command()
+def listen(
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Save captions, by the name of the file: .srt, .vtt or .jsonl."
+        ),
+    ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Number of the microphone, or a part of its name; see doctor."
+        ),
+    ] = None,
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Take a file in real time, or - for s16le mono on standard input, instead.",
+        ),
+    ] = None,
+    wall_clock: Annotated[
+        bool, typer.Option("--wall-clock", help="Save times of the clock, pauses included.")
+    ] = False,
+    local: Annotated[
+        bool, typer.Option("--local", help="Recognize on this machine; needs no key.")
+    ] = False,
+    model: Annotated[
+        str, typer.Option(metavar="NAME", help="Name of the model.")
+    ] = "paraformer-realtime-v2",
+    language: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CODE", help="Language spoken: zh, en...; repeatable."),
+    ] = None,
+    endpoint: Annotated[
+        str | None, typer.Option(metavar="URL", help="URL of the service, ws:// or wss://.")
+    ] = None,
+    region: RegionOption = None,
+    workspace: WorkspaceOption = None,
+    engine: EngineOption = None,
+    model_dir: ModelDirOption = None,
+) -> None:
+    """
+    Show what a microphone records as captions; Ctrl-C ends it and waits for the last words.
+
+    Needs the extra mic. If stdout is not a terminal, each sentence is printed as one line.
+
+    Example: paraformer-async listen --output talk.srt
+    """
+
+    async def run() -> int:
+        _check_service(
+            local=local,
+            remote_only={"--endpoint": endpoint, "--region": region, "--workspace": workspace},
+            local_only={"--engine": engine, "--model-dir": model_dir},
+        )
+        if source is not None and device is not None:
+            raise InvalidOptionError("--device", "cannot be combined with --source")
+        return await listen_to(
+            {
+                "model": model,
+                "endpoint": endpoint,
+                "region": region,
+                "workspace": workspace,
+                "language_hints": language or None,
+            },
+            source=source,
+            device=device,
+            output=output,
+            is_on_wall_clock=wall_clock,
             local=(engine or _DEFAULT_ENGINE, model_dir) if local else None,
         )
 

@@ -1,8 +1,6 @@
 """The command `paraformer-async transcribe`."""
 
 import os
-from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +24,7 @@ from paraformer_async.cli.output import (
     write_message,
     write_result,
 )
-from paraformer_async.server import LocalServer, make_engine
+from paraformer_async.cli.recognizers import open_recognizer
 
 __all__ = ["transcribe_files"]
 
@@ -63,7 +61,7 @@ async def transcribe_files(
     targets = _targets(files, output_dir, format)
     display = ProgressDisplay()
     outcomes: list[tuple[Path, Transcript | Exception]] = []
-    async with _recognizer(options, local, display) as recognizer:
+    async with open_recognizer(options, local, display) as recognizer:
         for number, (path, target) in enumerate(zip(files, targets, strict=True), 1):
             with display.show(f"[{number}/{len(files)}] {printable(path.name)}"):
                 outcome = await _outcome(recognizer, path, display)
@@ -120,21 +118,6 @@ def _is_same_file(target: Path, source: Path) -> bool:
         return os.path.samestat(target.lstat(), source.stat())
     except (OSError, ValueError):
         return False
-
-
-@asynccontextmanager
-async def _recognizer(
-    options: dict[str, Any], local: tuple[str, Path | None] | None, display: ProgressDisplay
-) -> AsyncGenerator[AsyncRecognizer, None]:
-    async with AsyncExitStack() as stack:
-        if local is not None:
-            server = LocalServer(make_engine(*local))
-            with display.show("loading the engine"):
-                await stack.enter_async_context(server)
-            options = options | {"endpoint": server.url, "api_key": "local"}
-        recognizer = AsyncRecognizer(**options, observe=display.observe)
-        _ = recognizer.options.url  # raise for a wrong URL now, not for each file
-        yield await stack.enter_async_context(recognizer)
 
 
 async def _outcome(

@@ -56,6 +56,7 @@ def test_script(run: Run) -> None:
         ("models", "--help"),
         ("probe", "--help"),
         ("doctor", "--help"),
+        ("listen", "--help"),
         ("serve", "--help"),
         ("token", "--help"),
         ("hotwords", "-h"),

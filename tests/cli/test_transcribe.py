@@ -206,7 +206,7 @@ def test_video(run: Run, tmp_path: Path) -> None:
 def test_unreachable_service(call: Call, one_second: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each retry of an unreachable service is reported in one line."""
     twice = partial(AsyncRecognizer, reconnect=Reconnect(attempts=1, backoff=lambda _: 0.1))
-    monkeypatch.setattr("paraformer_async.cli.transcribe.AsyncRecognizer", twice)
+    monkeypatch.setattr("paraformer_async.cli.recognizers.AsyncRecognizer", twice)
 
     done = call("transcribe", "--endpoint", "ws://127.0.0.1:1/", one_second, DASHSCOPE_API_KEY="k")
 
