@@ -179,7 +179,8 @@ class Coverage:
         parts = self._unread.parts(data, self.size)
         self.size += len(data)
         for part in parts:
-            self._gaps.add(part)
+            # A copy: a part that is longer than all that is kept is dropped, but sent all the same.
+            self._gaps.add(part.part(part.begin, part.end))
         while self._gaps.kept > self._limit:
             self._gaps.drop_first()
         self._move_horizon()

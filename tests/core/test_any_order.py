@@ -30,6 +30,8 @@ STEPS = st.lists(
     max_size=90,
 )
 DELAYS = st.lists(st.integers(0, LONGEST_DELAY), min_size=1, max_size=8)
+# Seconds that are kept, and the length of a frame in ms, which may be more than that.
+KEPT = st.sampled_from([(0.3, 100), (2.0, 100), (8.0, 100), (0.3, 400), (0.1, 400), (2.0, 400)])
 NUMBERINGS = st.sampled_from(["by time", "by arrival", "none"])
 
 
@@ -159,16 +161,17 @@ def test_no_order_of_finals_costs_a_word(
 
 
 @settings(max_examples=200, derandomize=True)
-@given(SPEECH, STEPS, DELAYS, NUMBERINGS, st.sampled_from([0.3, 2.0, 8.0]))
+@given(SPEECH, STEPS, DELAYS, NUMBERINGS, KEPT)
 def test_no_order_of_finals_costs_a_word_of_a_file(
     speech: list[tuple[int, int, bool]],
     steps: list[tuple[str, int]],
     delays: list[int],
     numbering: str,
-    keep: float,
+    kept: tuple[float, int],
 ) -> None:
     """Of audio that can be read again, only what no final covers is sent again, if not kept."""
+    keep, frame_ms = kept
     actions, times = actions_of([(sentences, ms, False) for sentences, ms, _ in speech])
     service = disorderly(delays, numbering)
-    options = {"can_rewind": True, "reconnect": Reconnect(keep=keep)}
+    options = {"can_rewind": True, "reconnect": Reconnect(keep=keep), "frame_ms": frame_ms}
     check(recognized(actions, steps, service, **options), times)

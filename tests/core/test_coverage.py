@@ -381,6 +381,17 @@ class TestReadingAgain:
             assert [(0, 2000), (2500, 4000)] == self.reread(account, 0, 4000)
             assert not account.ledger.is_kept
 
+    def test_pieces_that_are_longer_than_what_is_kept_are_read_again(self) -> None:
+        """A piece of a gap that cannot be kept is sent all the same, after each drop."""
+        account = Account(3000, keep=0.1)
+        account.final(0, 1000)
+        account.final(1500, 2500)
+        for _ in range(2):
+            assert 2 * 1000 == account.ledger.rewind()
+            account.restart()
+            assert [(1000, 1500), (2500, 3000)] == self.reread(account, 1000, 3000)
+            assert not account.ledger.is_kept
+
     def test_injected_silence_is_not_read_again(self) -> None:
         """Silence that comes while gaps are read again is none of their audio."""
         account = Account(3000, keep=1.0)
