@@ -7,8 +7,9 @@ Sans-I/O: setbacks and the time are arguments, the decision is returned. There a
   finished at a seam, or a connection that held for 5 s, reset the count. A handshake alone is no
   success: three consecutive connections without results end the recognition, too, and so do five
   times the budget of connections that held and never returned a result.
-- Seconds: once a recognition has had results, or a connection that held, a failure is an outage: it
-  is retried for as long as the audio is kept, however many attempts that takes.
+- Seconds: once the service has accepted a connection of the recognition, a failure is an outage: it
+  is retried for as long as the audio is kept, however many attempts that takes. Before there were
+  results, or a connection that held, three consecutive connections without results still end it.
 
 Waiting for a service that throttles does not count as a failure, but has a limit of its own. A
 Retry-After of more than a minute is not honored: the error is raised.
@@ -72,6 +73,7 @@ class Retries:
         self._barren = 0
         self._gained = 0  # since the budget was given back
         self._has_held = False
+        self._has_connected = False
         self._outage_began: float | None = None
         self._throttled_since: float | None = None
         self._throttled = 0
@@ -88,6 +90,7 @@ class Retries:
         failure, policy = setback.failure, self._policy
         if policy is None:
             return None
+        self._has_connected |= setback.was_connected
         if setback.was_stale:
             return 0.0  # whatever the failure was: it is not about this recognition
         if not failure.retryable or failure.retry_after > _LONGEST_WAIT:
@@ -130,10 +133,12 @@ class Retries:
     def _is_spent(self, policy: Reconnect, outage: float, *, is_silence: bool) -> bool:
         if self._barren > policy.attempts * _PATIENCE:
             return True
-        is_outage = self._has_held and not is_silence
+        is_in_vain = self._fruitless >= _FRUITLESS
+        was_there = self._has_held or (self._has_connected and not is_in_vain)
+        is_outage = was_there and not is_silence
         if is_outage and outage < policy.keep:
             return False
-        is_spent = self.failures > policy.attempts or self._fruitless >= _FRUITLESS
+        is_spent = self.failures > policy.attempts or is_in_vain
         self.is_outlasted = is_outage and is_spent
         return is_spent
 

@@ -71,8 +71,9 @@ class Reconnect(Struct, frozen=True, kw_only=True):
     Attributes:
         attempts: Consecutive failures that are tolerated. Progress resets the count, and so does
             a connection that lasts 5 s; three consecutive connections without any progress end the
-            recognition early. Once there has been progress, attempts continue for *keep* seconds,
-            however many there are; then an `AudioLostError` names the live audio that is lost.
+            recognition early. Once the service has accepted a connection, attempts continue for
+            *keep* seconds, however many there are; then an `AudioLostError` names the live audio
+            that is lost.
         backoff: Returns the seconds to wait after the given number of consecutive failures.
         keep: Seconds of audio that are kept, at most, and that an outage is survived. Silence that
             the service has passed over is not counted. A source that is faster than real time waits

@@ -5,6 +5,7 @@ import math
 import pytest
 
 from paraformer_async import (
+    ConnectError,
     ConnectionLostError,
     DeadlineError,
     HandshakeError,
@@ -14,12 +15,16 @@ from paraformer_async import (
     ServiceError,
     TaskFailedError,
 )
+from paraformer_async._core.protocol import Phase
 from paraformer_async._core.retries import Retries, Setback
+from paraformer_async.testing.marking import marked, marks_of
+from tests.core.simulation import RATE, World
 
 LOST = ConnectionLostError(1006)
 FAILED = TaskFailedError("InternalError", "try again")
 THROTTLED = TaskFailedError("Throttling.RateQuota", "Requests rate limit exceeded")
 UNAVAILABLE = HandshakeError(503)
+REFUSED = ConnectError("refused", retryable=True)
 
 # The backoff of these tests: as many seconds as there were failures in a row.
 dropped = Setback(LOST, was_connected=True)
@@ -169,6 +174,36 @@ def test_an_outage_is_survived_for_as_long_as_the_audio_is_kept() -> None:
     assert not retries.is_outlasted
     assert retries.delay(refused, 130.0) is None
     assert retries.is_outlasted
+
+
+@pytest.mark.parametrize("accepted", [dropped, stale], ids=["dropped", "stale"])
+def test_an_outage_after_the_first_connection_is_survived(accepted: Setback) -> None:
+    """A service that has accepted a connection is waited for, results or not."""
+    retries = Retries(Reconnect(attempts=2, backoff=float, keep=30))
+    assert retries.delay(accepted, 0.0) is not None
+    for now in range(1, 30):
+        assert retries.delay(refused, float(now)) is not None
+    assert not retries.is_outlasted
+    assert retries.delay(refused, 31.0) is None
+    assert retries.is_outlasted
+
+
+def test_a_live_stream_without_results_survives_an_outage() -> None:
+    """A stream that has just begun loses nothing if the service cannot be reached for 20 s."""
+    world = World(reconnect=Reconnect(backoff=lambda _: 1.0))
+    world.machine._retries = Retries(world.options.reconnect)
+    world.connect()
+    world.pump()
+    for second in range(20):
+        world.machine.send(marked(1000, sample_rate=RATE, first=second * 50), world.now)
+        world.lose(ConnectionLostError(1006) if second == 0 else REFUSED)
+        assert world.error is None
+        world.tick(1.0)
+    world.settle()
+    world.machine.finish(world.now)
+    world.settle()
+    assert Phase.DONE is world.machine.phase
+    assert list(range(20 * 50)) == marks_of(world.results)
 
 
 def test_an_outage_ends_with_progress() -> None:
