@@ -1,5 +1,7 @@
 """A whole recognition without an event loop: drops, a seam, silence, a connection that is full."""
 
+import pytest
+
 from paraformer_async._core.messages import RunTask
 from paraformer_async._core.protocol import Phase
 from paraformer_async.middleware import Heartbeat, LatencyMeter
@@ -154,3 +156,22 @@ def without_silence(task: bytearray) -> bytes:
     """Return the audio of a task without the silence that was injected."""
     samples = (bytes(task[at : at + 2]) for at in range(0, len(task), 2))
     return b"".join(sample for sample in samples if any(sample))
+
+
+@pytest.mark.parametrize("frame_ms", [20, 100, 200])
+@pytest.mark.parametrize("size", [160, 320, 480, 1600, 4000, 333, 4097])  # bytes
+def test_the_last_words_of_a_source_that_falls_silent(size: int, frame_ms: int) -> None:
+    """They are final as soon as a pause has passed, and the time in which a frame is filled."""
+    world = World(Heartbeat(5.0), sentence_ms=60_000, heartbeat=True, frame_ms=frame_ms)
+    world.connect()
+    world.settle()
+    for at in range(0, len(AUDIO), size):
+        piece = AUDIO[at : at + size]
+        world.tick(len(piece) / PER_MS / 1000)
+        world.machine.send(piece, world.now)
+        world.pump()
+    assert [] == marks_of(world.results)
+    world.tick(0.8 + frame_ms / 1000)
+    world.serve()
+    world.deliver()
+    assert list(range(6000 // BLOCK_MS)) == marks_of(world.results)
