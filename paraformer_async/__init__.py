@@ -136,4 +136,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    hidden = ("Any", "TYPE_CHECKING", "import_module")
+    return sorted({name for name in globals() if name not in hidden} | {*__all__})

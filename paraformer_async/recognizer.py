@@ -279,6 +279,38 @@ class AsyncRecognizer(Enterable):
         """The options of recognitions that do not override them."""
         return self._options
 
+    async def open(self) -> Self:
+        """
+        Open the recognizer where `async with` cannot be used, and return it; see `aclose`.
+
+            recognizer = await AsyncRecognizer().open()  # when a service starts
+            await recognizer.aclose()  # when it stops, in whatever task
+
+        Cancellation is safe: nothing is left running.
+
+        Raises:
+            UsageError: It is open already, or no asyncio event loop is running.
+        """
+        self._claim()
+        try:
+            await self._start()
+        except BaseException:
+            self._is_inside = False
+            raise
+        return self
+
+    async def aclose(self) -> None:
+        """
+        End every recognition that is still running, and close all connections, in bounded time.
+
+        That is what leaving the `async with` does; in it, `aclose` ends it early. May be called
+        twice. Afterwards, the recognizer may be opened again. Cancellation does not interrupt it.
+        """
+        try:
+            await self._stop()
+        finally:
+            self._is_inside = False
+
     def statistics(self) -> Statistics:
         """
         Return how many recognitions, connections and waits there are at this moment.
@@ -522,13 +554,20 @@ class AsyncRecognizer(Enterable):
 
     @asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncGenerator[Self, None]:
-        client = Hub(self._limits, self._make_factory, self._quota)
-        await client.start()
-        self._client = client
+        await self._start()
         try:
             yield self
         finally:
-            self._client = None
+            await self._stop()
+
+    async def _start(self) -> None:
+        client = Hub(self._limits, self._make_factory, self._quota)
+        await client.start()
+        self._client = client
+
+    async def _stop(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
             await client.aclose()
 
     def _with(self, overrides: Overrides) -> Options:

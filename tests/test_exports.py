@@ -31,9 +31,8 @@ PUBLIC_MODULES = (
     "transports",
 )
 HEAVY = ("aiohttp", "numpy", "soundfile")
-# Names in the package that are not exports: its modules, and what it imports itself.
+# Names in the package that are not exports: its modules, once they are loaded.
 MODULES = {path.stem for path in Path(paraformer_async.__file__).parent.iterdir()}
-HELPERS = {"Any", "TYPE_CHECKING", "import_module"}
 
 
 def loaded_by(statement: str) -> set[str]:
@@ -50,7 +49,7 @@ def test_all_is_what_is_public() -> None:
     # Names like "@pytest_ar" come from pytest, which rewrites the assertions of plugins.
     names = filter(str.isidentifier, dir(paraformer_async))
     public = {name for name in names if not name.startswith("_")}
-    assert set(paraformer_async.__all__) == public - MODULES - HELPERS
+    assert set(paraformer_async.__all__) == public - MODULES
     assert sorted(set(paraformer_async.__all__)) == paraformer_async.__all__
 
 
@@ -121,6 +120,20 @@ def test_the_package_loads_its_modules_lazily() -> None:
     """`import paraformer_async` loads none of its modules before a name is used."""
     loaded = loaded_by("import paraformer_async")
     assert {"paraformer_async"} == {name for name in loaded if name.startswith("paraformer_async")}
+
+
+def test_dir_and_help() -> None:
+    """`dir()` shows the public names only, and the methods of a recognizer are documented."""
+    program = "import paraformer_async\nprint(*dir(paraformer_async))"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    shown = {name for name in done.stdout.split() if not name.startswith("_")}
+    assert set(paraformer_async.__all__) == shown
+    recognizer = paraformer_async.AsyncRecognizer
+    methods = {name for name in dir(recognizer) if not name.startswith("_")}
+    assert {"open", "aclose", "stream", "transcribe"} < methods
+    assert all(getattr(recognizer, name).__doc__ for name in methods)
 
 
 def test_unknown_names() -> None:

@@ -15,17 +15,21 @@ class Enterable(AsyncContextManagerMixin):
 
     _is_inside = False
 
+    def _claim(self) -> None:
+        """Note that this is entered. Raises `UsageError`."""
+        _require_asyncio(type(self).__name__)
+        if self._is_inside:
+            raise UsageError(
+                f"this {type(self).__name__} has already been entered",
+                hint="enter it once; any number of tasks may use it",
+            )
+        self._is_inside = True
+
     if not TYPE_CHECKING:  # the mixin declares both as final, and their types are right
 
         async def __aenter__(self) -> Any:
             """Enter. Raises `UsageError`."""
-            _require_asyncio(type(self).__name__)
-            if self._is_inside:
-                raise UsageError(
-                    f"this {type(self).__name__} has already been entered",
-                    hint="enter it once; any number of tasks may use it",
-                )
-            self._is_inside = True
+            self._claim()
             try:
                 return await super().__aenter__()
             except BaseException:

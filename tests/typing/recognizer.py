@@ -37,6 +37,15 @@ def blocks() -> Iterator[bytes]:
     yield b""
 
 
+async def opened_by_calls() -> None:
+    """The recognizer is known, however it is opened."""
+    recognizer = await AsyncRecognizer().open()
+    assert_type(recognizer, AsyncRecognizer)
+    assert_type(await recognizer.aclose(), None)
+    async with AsyncRecognizer() as entered:
+        assert_type(entered, AsyncRecognizer)
+
+
 async def a_file(recognizer: AsyncRecognizer) -> None:
     """A file becomes a transcript."""
     transcript = await recognizer.transcribe("meeting.wav", language_hints=["zh"])
