@@ -17,7 +17,7 @@ from paraformer_async.cli.probe import probe_files
 from paraformer_async.cli.running import exit_with
 from paraformer_async.cli.serve import run_service
 from paraformer_async.cli.token import token
-from paraformer_async.cli.transcribe import transcribe_files
+from paraformer_async.cli.transcribe import Job, transcribe_files
 from paraformer_async.errors import InvalidOptionError
 from paraformer_async.options.environment import default_key
 
@@ -29,7 +29,8 @@ _KEY = "DASHSCOPE_API_KEY"
 app: typer.Typer = typer.Typer(
     name="paraformer-async",
     help="Real-time speech recognition with Paraformer, or with an engine on this machine.",
-    epilog="Exit codes: 0 success, 1 something failed, 2 wrong usage, 130 interrupted.",
+    epilog="Exit codes: 0 success, 1 something failed, 2 wrong usage, 3 stopped early,"
+    " 130 interrupted.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -80,11 +81,21 @@ def transcribe(
     ] = False,
     format: Annotated[
         OutputFormat,
-        typer.Option(metavar="FORMAT", help="Output format: txt, json; srt or vtt (captions)."),
+        typer.Option(
+            metavar="FORMAT", help="Output format: txt, json, jsonl; srt or vtt (captions)."
+        ),
     ] = OutputFormat.TXT,
     output_dir: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Write one file per FILE into this folder."),
+    ] = None,
+    jobs: Annotated[int, typer.Option(metavar="N", help="Files to transcribe at once.", min=1)] = 1,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Note in this file what is done; with the same file again, continue from there.",
+        ),
     ] = None,
     model: Annotated[
         str, typer.Option(metavar="NAME", help="Name of the model.")
@@ -129,7 +140,7 @@ def transcribe(
             local_only={"--engine": engine, "--model-dir": model_dir},
         )
         return await transcribe_files(
-            files,
+            Job(files, format, output_dir, jobs, resume),
             {
                 "model": model,
                 "endpoint": endpoint,
@@ -138,9 +149,7 @@ def transcribe(
                 "language_hints": language or None,
                 "channels": int(channels) if channels.isdecimal() else channels,
             },
-            format=format,
-            output_dir=output_dir,
-            local=(engine or _DEFAULT_ENGINE, model_dir) if local else None,
+            (engine or _DEFAULT_ENGINE, model_dir) if local else None,
         )
 
     exit_with(run)

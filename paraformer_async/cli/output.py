@@ -44,6 +44,7 @@ class OutputFormat(Enum):
 
     TXT = "txt"
     JSON = "json"
+    JSONL = "jsonl"
     SRT = "srt"
     VTT = "vtt"
 
@@ -101,11 +102,13 @@ def render(transcript: Transcript, format: OutputFormat, path: Path) -> str:
             return transcript.to_vtt()
         case OutputFormat.JSON:
             return render_json([describe(path, transcript)])
+        case OutputFormat.JSONL:
+            return render_json(describe(path, transcript), indent=None)
 
 
-def render_json(document: list[dict[str, Any]] | dict[str, Any]) -> str:
+def render_json(document: list[dict[str, Any]] | dict[str, Any], *, indent: int | None = 2) -> str:
     """Return *document* as JSON: an object, or a list of objects."""
-    text = json.dumps(document, ensure_ascii=False, indent=2)
+    text = json.dumps(document, ensure_ascii=False, indent=indent)
     return _ACTIVE.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
 
 
@@ -114,7 +117,15 @@ def describe(path: Path, outcome: Transcript | Exception) -> dict[str, Any]:
     name = encodable(str(path))
     if isinstance(outcome, Exception):
         return {"path": name, "text": "", "sentences": [], "error": encodable(error_text(outcome))}
-    return {"path": name, **outcome.to_dict()}
+    return {"path": name, **_telling(outcome.to_dict())}
+
+
+def _telling(value: Any) -> Any:
+    """Leave out fields that say nothing: `None`, and lists and objects without content."""
+    if isinstance(value, dict):
+        told = {name: _telling(one) for name, one in value.items()}
+        return {name: one for name, one in told.items() if one is not None and one not in ([], {})}
+    return [_telling(one) for one in value] if isinstance(value, list) else value
 
 
 def encodable(text: str) -> str:
@@ -145,6 +156,27 @@ class ProgressDisplay:
                 yield
         finally:
             self._live = None
+
+    def head(self, heading: str) -> None:
+        """Show another *heading*."""
+        self._heading = heading
+        if self._live is not None:
+            self._live.update(self._content())
+
+    @contextmanager
+    def hidden(self) -> Iterator[None]:
+        """Show nothing while the context is active, in which results are printed."""
+        live, self._live = self._live, None
+        if live is not None:
+            live.stop()
+        try:
+            yield
+        finally:
+            if live is not None:
+                self._partial = ""
+                live.update(self._content())
+                live.start()
+                self._live = live
 
     def update(self, result: RecognitionResult) -> None:
         """Show the text of *result*."""

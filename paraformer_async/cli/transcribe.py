@@ -2,11 +2,14 @@
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from paraformer_async import (
     AsyncRecognizer,
     AudioError,
+    BatchOutcome,
+    BatchProgress,
+    BatchStoppedError,
     InvalidOptionError,
     ParaformerError,
     Transcript,
@@ -26,61 +29,134 @@ from paraformer_async.cli.output import (
 )
 from paraformer_async.cli.recognizers import open_recognizer
 
-__all__ = ["transcribe_files"]
+__all__ = ["Job", "transcribe_files"]
+
+_STOPPED = 3  # the exit code of a run that was stopped early
+
+
+class Job(NamedTuple):
+    """
+    What is to be done.
+
+    Attributes:
+        files: The audio files; `-` for standard input.
+        format: Output format.
+        output_dir: Folder to write one file per input to; `None` to print.
+        concurrency: Files that are transcribed at once.
+        checkpoint: A file that a stopped run is continued from; `None` for none.
+    """
+
+    files: list[Path]
+    format: OutputFormat
+    output_dir: Path | None = None
+    concurrency: int = 1
+    checkpoint: Path | None = None
 
 
 async def transcribe_files(
-    files: list[Path],
-    options: dict[str, Any],
-    *,
-    format: OutputFormat,
-    output_dir: Path | None,
-    local: tuple[str, Path | None] | None,
+    job: Job, options: dict[str, Any], local: tuple[str, Path | None] | None
 ) -> int:
     """
-    Transcribe *files* one at a time, and print or write each. A bad file does not stop the others.
+    Transcribe files, and print or write each as it is done. A bad file does not stop the others.
 
-    Cancellation ends the current recognition and propagates; files already written remain.
+    The output is in the order of the files, except JSON lines, which are in the order in which they
+    are done. Cancellation ends the current recognitions and propagates; what was written remains.
 
     Args:
-        files: The audio files; `-` for standard input.
+        job: What is to be done.
         options: Options for the recognizer.
-        format: Output format.
-        output_dir: Folder to write one file per input to; `None` to print.
         local: Engine and model folder of the local service; `None` for the real service.
 
     Returns:
-        The exit code: 1 if any file failed.
+        The exit code: 1 if any file failed, 3 if the run was stopped because there is no network.
 
     Raises:
         InvalidOptionError: An option is invalid.
         OSError: The folder cannot be created, or stdout cannot be written.
         ParaformerError: The local service cannot start.
     """
-    require_readable_once(files)
-    targets = _targets(files, output_dir, format)
+    require_readable_once(job.files)
+    output = _Output(job, _targets(job.files, job.output_dir, job.format))
     display = ProgressDisplay()
-    outcomes: list[tuple[Path, Transcript | Exception]] = []
     async with open_recognizer(options, local, display) as recognizer:
-        for number, (path, target) in enumerate(zip(files, targets, strict=True), 1):
-            with display.show(f"[{number}/{len(files)}] {printable(path.name)}"):
-                outcome = await _outcome(recognizer, path, display)
-            if isinstance(outcome, Transcript) and target is not None:
-                outcome = _write(target, outcome, format, path)
-            if isinstance(outcome, Exception):
-                report_error(outcome, path)
-                outcomes.append((path, outcome))
-                continue
-            if outcome.is_silent:
-                write_message(f"{printable(path)}: no speech was recognized")
-            if target is None and format is not OutputFormat.JSON:
-                label = f"{printable(path)}: " if len(files) > 1 else ""
-                lines = render(outcome, format, path).splitlines(keepends=True)
-                write_result("".join(label + line for line in lines))
-            outcomes.append((path, outcome))
-    if format is OutputFormat.JSON and output_dir is None:
-        write_result(render_json([describe(path, outcome) for path, outcome in outcomes]))
-    return int(any(isinstance(outcome, Exception) for _, outcome in outcomes))
+        batch = recognizer.transcribe_many(
+            job.files,
+            concurrency=job.concurrency,
+            ordered=job.format is not OutputFormat.JSONL,
+            on_progress=lambda progress: display.head(_heading(job, progress)),
+            on_result=lambda _, result: display.update(result),
+            checkpoint=job.checkpoint,
+        )
+        try:
+            with display.show(_heading(job)):
+                async for outcome in batch:
+                    with display.hidden():
+                        output.add(Path(outcome.path), _settled(outcome))
+        except BatchStoppedError as error:
+            output.end()
+            report_error(error)
+            return _STOPPED
+    output.end()
+    return int(output.has_failures)
+
+
+class _Output:
+    """Prints or writes what becomes of each file."""
+
+    def __init__(self, job: Job, targets: list[Path | None]) -> None:
+        self.has_failures = False
+        self._format = job.format
+        self._is_alone = len(job.files) == 1
+        self._targets = dict(zip(job.files, targets, strict=True))
+        self._is_list = job.format is OutputFormat.JSON and job.output_dir is None
+        self._documents: list[dict[str, Any]] = []
+
+    def add(self, path: Path, outcome: Transcript | Exception) -> None:
+        """Print or write the outcome of a file."""
+        target = self._targets[path]
+        if isinstance(outcome, Transcript) and target is not None:
+            outcome = _write(target, outcome, self._format, path)
+        if isinstance(outcome, Exception):
+            self.has_failures = True
+            report_error(outcome, path)
+        elif outcome.is_silent:
+            write_message(f"{printable(path)}: no speech was recognized")
+        if self._is_list:
+            self._documents.append(describe(path, outcome))
+        elif target is None and self._format is OutputFormat.JSONL:
+            write_result(render_json(describe(path, outcome), indent=None))
+        elif target is None and not isinstance(outcome, Exception):
+            label = "" if self._is_alone else f"{printable(path)}: "
+            lines = render(outcome, self._format, path).splitlines(keepends=True)
+            write_result("".join(label + line for line in lines))
+
+    def end(self) -> None:
+        """Print what can only be printed as a whole."""
+        if self._is_list:
+            write_result(render_json(self._documents))
+
+
+def _settled(outcome: BatchOutcome) -> Transcript | Exception:
+    """Return the transcript or the error of a file; raise what is no failure of the file."""
+    if outcome.transcript is not None:
+        return outcome.transcript
+    if isinstance(outcome.error, UnicodeEncodeError):
+        return AudioError("the file name is not valid text", hint="rename the file")
+    if isinstance(outcome.error, ParaformerError | OSError):
+        return outcome.error
+    raise outcome.error or RuntimeError("an outcome is neither a transcript nor an error")
+
+
+def _heading(job: Job, progress: BatchProgress | None = None) -> str:
+    """Return the first line of the display: how many files are done, and how fast."""
+    done, total = progress.done if progress else 0, len(job.files)
+    if job.concurrency == 1:
+        name = printable(job.files[min(done, total - 1)].name)
+        return f"[{min(done + 1, total)}/{total}] {name}"
+    if progress is None or not progress.real_time_factor:
+        return f"[{done}/{total}]"
+    speed = 1 / progress.real_time_factor
+    return f"[{done}/{total}] {progress.seconds:.0f} s, {speed:.1f} × real time"
 
 
 def _targets(files: list[Path], output_dir: Path | None, format: OutputFormat) -> list[Path | None]:
@@ -120,15 +196,19 @@ def _is_same_file(target: Path, source: Path) -> bool:
         return False
 
 
-async def _outcome(
-    recognizer: AsyncRecognizer, path: Path, display: ProgressDisplay
-) -> Transcript | Exception:
-    try:
-        return await recognizer.transcribe(path, on_result=display.update)
-    except (ParaformerError, OSError) as error:
-        return error
-    except UnicodeEncodeError:
-        return AudioError("the file name is not valid text", hint="rename the file")
+@asynccontextmanager
+async def _recognizer(
+    options: dict[str, Any], local: tuple[str, Path | None] | None, display: ProgressDisplay
+) -> AsyncGenerator[AsyncRecognizer, None]:
+    async with AsyncExitStack() as stack:
+        if local is not None:
+            server = LocalServer(make_engine(*local))
+            with display.show("loading the engine"):
+                await stack.enter_async_context(server)
+            options = options | {"endpoint": server.url, "api_key": "local"}
+        recognizer = AsyncRecognizer(**options, observe=display.observe)
+        _ = recognizer.options.url  # raise for a wrong URL now, not for each file
+        yield await stack.enter_async_context(recognizer)
 
 
 def _write(

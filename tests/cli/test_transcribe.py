@@ -376,3 +376,60 @@ def test_channels_that_cannot_be(
 
     assert code == done.returncode
     assert_one_line(done.stderr, message)
+
+
+def test_jobs(run: Run, tmp_path: Path) -> None:
+    """Several files at once are printed in their order; a bad one spoils nothing."""
+    paths: list[Path | str] = [silence(tmp_path / f"{name}.wav", 1 + name % 3) for name in range(9)]
+    done = run(*SCRIPTED, "--jobs", "4", *paths[:5], "none.wav", *paths[5:])
+
+    assert 1 == done.returncode
+    assert [str(path) for path in paths] == [
+        line.partition(": ")[0] for line in done.stdout.splitlines()
+    ]
+    assert "paraformer-async: none.wav: No such file or directory\n" == done.stderr
+
+
+def test_json_lines(run: Run, one_second: Path) -> None:
+    """JSON lines are one object a line, failed files included, without fields that say nothing."""
+    done = run(*SCRIPTED, "--format", "jsonl", "--jobs", "2", one_second, "none.wav")
+
+    found = {one["path"]: one for one in map(json.loads, done.stdout.splitlines())}
+    assert {str(one_second), "none.wav"} == found.keys()
+    assert WORDS == found[str(one_second)]["text"]
+    assert "No such file" in found["none.wav"]["error"]
+    assert "emo_tag" not in found[str(one_second)]["sentences"][0]
+    assert 1 == done.returncode
+
+
+@posix
+def test_resume(run: Run, tmp_path: Path) -> None:
+    """A run that was killed continues with the same file: each path is printed once in the end."""
+    paths = [silence(tmp_path / f"{number}.wav", 1) for number in range(40)]
+    note = tmp_path / "done.jsonl"
+    command = [*SCRIPTED, "--format", "jsonl", "--resume", note, *paths]
+    process = subprocess.Popen(
+        [*COMMAND, *map(str, command)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    with process:
+        assert process.stdout is not None
+        for _ in range(5):
+            process.stdout.readline()
+        process.kill()
+    done = run(*command)
+
+    assert (0, "") == (done.returncode, done.stderr)
+    assert sorted(map(str, paths)) == sorted(
+        json.loads(line)["path"] for line in done.stdout.splitlines()
+    )
+    assert 41 == len(note.read_text("utf-8").splitlines())  # the first line says what it is
+
+
+def test_no_network(run: Run, tmp_path: Path) -> None:
+    """Without a network, a run of many files is stopped early, with an exit code of its own."""
+    paths = [silence(tmp_path / f"{number}.wav", 1) for number in range(30)]
+    refused = {"DASHSCOPE_API_KEY": "any"}
+    done = run("transcribe", "--jobs", "3", "--endpoint", "ws://127.0.0.1:1/", *paths, **refused)
+
+    assert 3 == done.returncode
+    assert "30" in done.stderr.splitlines()[-1]
