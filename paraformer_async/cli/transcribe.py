@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from paraformer_async import (
-    AsyncRecognizer,
     AudioError,
     BatchOutcome,
     BatchProgress,
@@ -194,21 +193,6 @@ def _is_same_file(target: Path, source: Path) -> bool:
         return os.path.samestat(target.lstat(), source.stat())
     except (OSError, ValueError):
         return False
-
-
-@asynccontextmanager
-async def _recognizer(
-    options: dict[str, Any], local: tuple[str, Path | None] | None, display: ProgressDisplay
-) -> AsyncGenerator[AsyncRecognizer, None]:
-    async with AsyncExitStack() as stack:
-        if local is not None:
-            server = LocalServer(make_engine(*local))
-            with display.show("loading the engine"):
-                await stack.enter_async_context(server)
-            options = options | {"endpoint": server.url, "api_key": "local"}
-        recognizer = AsyncRecognizer(**options, observe=display.observe)
-        _ = recognizer.options.url  # raise for a wrong URL now, not for each file
-        yield await stack.enter_async_context(recognizer)
 
 
 def _write(
