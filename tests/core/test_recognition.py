@@ -251,6 +251,16 @@ class TestSending:
         assert expected == list(map(len, batches))
         assert audio == b"".join(bytes(frame) for batch in batches for frame in batch)  # type: ignore[arg-type]
 
+    def test_live_frames_leave_at_once(self) -> None:
+        """Frames that are few leave as they are, as soon as they were sent."""
+        table = Table()
+        table.start()
+        for few in (1, 1, 5, 1):
+            for _ in range(few):
+                table.machine.send(FRAME, table.now)
+            assert [FRAME] * few == table.machine.data_to_send(table.now)
+            table.now += few / 10
+
     @pytest.mark.parametrize("chunk", [1, 3, 999, 3199, 3200, 3201, 10_000])
     def test_chunks_become_frames(self, chunk: int) -> None:
         """Chunks of any size leave as frames of 100 ms, the rest at the end."""
