@@ -131,6 +131,8 @@ def transcribe(
     The API key is read from DASHSCOPE_API_KEY, or from the file of the vendor's client. With
     --local, files are recognized on this machine, by default in English and by an engine that is
     not Paraformer.
+
+    Example: paraformer-async transcribe talk.mp3 --format srt
     """
 
     async def run() -> int:
@@ -240,7 +242,11 @@ def models(
         ),
     ] = None,
 ) -> None:
-    """List the models that are known, or what one of them takes."""
+    """
+    List the models that are known, or what one of them takes.
+
+    Example: paraformer-async models paraformer-realtime-v2
+    """
 
     async def run() -> int:
         write_result(table_of_models() if model is None else page_of_model(model))
@@ -266,6 +272,8 @@ def probe(
     Show what audio files are, and what would be sent of them.
 
     Each file is decoded to its end: the duration is that of the audio in it. Needs no key.
+
+    Example: paraformer-async probe talk.m4a --json
     """
     exit_with(lambda: probe_files(files, model=model, as_json=as_json))
 
@@ -320,6 +328,8 @@ def serve(
     Run the local service until interrupted.
 
     It accepts every model, and recognizes with the same engine for all.
+
+    Example: paraformer-async serve --port 8765
     """
 
     async def run() -> int:

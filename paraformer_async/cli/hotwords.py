@@ -64,7 +64,11 @@ def create(
     region: RegionOption = None,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Create a list and print its id."""
+    """
+    Create a list and print its id.
+
+    Example: paraformer-async hotwords create paraformer=5 cloud
+    """
 
     async def run() -> int:
         access = access_of(endpoint, region, workspace)
@@ -91,7 +95,11 @@ def list_all(
     region: RegionOption = None,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Print all lists: id, status, and time of the last change."""
+    """
+    Print all lists: id, status, and time of the last change.
+
+    Example: paraformer-async hotwords list --json
+    """
 
     async def run() -> int:
         async with VocabularyClient(**access_of(endpoint, region, workspace)) as client:
@@ -111,7 +119,11 @@ def show(
     region: RegionOption = None,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Print a list and its words."""
+    """
+    Print a list and its words.
+
+    Example: paraformer-async hotwords show vocab-words-1a2b
+    """
 
     async def run() -> int:
         async with VocabularyClient(**access_of(endpoint, region, workspace)) as client:
@@ -133,7 +145,11 @@ def update(
     region: RegionOption = None,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Replace the words of a list; once in 5 minutes."""
+    """
+    Replace the words of a list; once in 5 minutes.
+
+    Example: paraformer-async hotwords update vocab-words-1a2b cloud=5
+    """
 
     async def run() -> int:
         access = access_of(endpoint, region, workspace)
@@ -152,7 +168,11 @@ def delete(
     region: RegionOption = None,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Delete a list."""
+    """
+    Delete a list.
+
+    Example: paraformer-async hotwords delete vocab-words-1a2b
+    """
 
     async def run() -> int:
         async with VocabularyClient(**access_of(endpoint, region, workspace)) as client:

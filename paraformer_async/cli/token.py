@@ -32,6 +32,8 @@ def token(
 
     It takes the place of the API key until it expires. The key is read from DASHSCOPE_API_KEY, or
     from the file of the vendor's client.
+
+    Example: paraformer-async token --expires-in 600
     """
 
     async def run() -> int:

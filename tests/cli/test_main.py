@@ -4,12 +4,15 @@ import shutil
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
 import paraformer_async
 from paraformer_async import AudioError, InvalidOptionError, Latency, Sentence, Transcript, Usage
 from paraformer_async.cli import running
+from paraformer_async.cli.app import app
 from paraformer_async.cli.output import (
     OutputFormat,
     describe,
@@ -71,6 +74,16 @@ def test_help(run: Run, arguments: tuple[str, ...]) -> None:
     assert done.stdout.isascii()
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert "Show this message and exit." in done.stdout
+
+
+def test_help_has_an_example(call: Call) -> None:
+    """The help of each command fits a screen of 40 lines, and has an example of that command."""
+    group: Any = typer.main.get_command(app)
+    names = [(name,) for name in group.commands if name != "hotwords"]
+    for name in (*names, *(("hotwords", name) for name in group.commands["hotwords"].commands)):
+        text = call(*name, "--help").stdout
+        assert text.count("\n") <= 40
+        assert f"Example: paraformer-async {' '.join(name)} " in text
 
 
 def test_without_a_command(call: Call) -> None:
