@@ -391,6 +391,7 @@ class Recognition(Incoming):
             failure,
             was_connected=True,
             was_stale=attempt.is_reused and started_at is None and was_lost,
+            has_started=started_at is not None,
             ran_for=0.0 if started_at is None else now - started_at,
             gained=max(0, self._reach - attempt.reach),
         )

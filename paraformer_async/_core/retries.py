@@ -9,7 +9,8 @@ Sans-I/O: setbacks and the time are arguments, the decision is returned. There a
   times the budget of connections that held and never returned a result.
 - Seconds: once the service has accepted a connection of the recognition, a failure is an outage: it
   is retried for as long as the audio is kept, however many attempts that takes. Before there were
-  results, or a connection that held, three consecutive connections without results still end it.
+  results, or a connection that held, three consecutive connections without results still end it;
+  after a task has started, only those count whose task has started, too.
 
 Waiting for a service that throttles does not count as a failure, but has a limit of its own. A
 Retry-After of more than a minute is not honored: the error is raised.
@@ -42,6 +43,7 @@ class Setback(Struct, frozen=True):
         failure: Why.
         was_connected: Whether there was a connection.
         was_stale: Whether the connection had been idle, and was lost before the task started.
+        has_started: Whether the task had started.
         ran_for: Seconds from `task-started` to the end.
         gained: How much further results reached into the audio than before, in ms.
     """
@@ -49,6 +51,7 @@ class Setback(Struct, frozen=True):
     failure: ServiceError
     was_connected: bool = False
     was_stale: bool = False
+    has_started: bool = False
     ran_for: float = 0.0
     gained: int = 0
 
@@ -74,6 +77,7 @@ class Retries:
         self._gained = 0  # since the budget was given back
         self._has_held = False
         self._has_connected = False
+        self._has_started = False
         self._outage_began: float | None = None
         self._throttled_since: float | None = None
         self._throttled = 0
@@ -118,6 +122,7 @@ class Retries:
 
     def _note_progress(self, setback: Setback) -> None:
         was_stable = setback.ran_for >= _STABLE
+        self._has_started |= setback.has_started
         self._gained += setback.gained
         if setback.gained:
             self._barren = 0
@@ -128,7 +133,7 @@ class Retries:
         ):
             self._give_back()
         elif setback.was_connected and not setback.failure.is_throttled:
-            self._fruitless += 1
+            self._fruitless += setback.has_started or not self._has_started
 
     def _is_spent(self, policy: Reconnect, outage: float, *, is_silence: bool) -> bool:
         if self._barren > policy.attempts * _PATIENCE:

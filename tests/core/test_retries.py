@@ -188,6 +188,17 @@ def test_an_outage_after_the_first_connection_is_survived(accepted: Setback) -> 
     assert retries.is_outlasted
 
 
+def test_connections_that_are_accepted_and_cut_are_an_outage_of_a_task_that_had_started() -> None:
+    """Once a task has started, only tasks that start again, in vain, end it early."""
+    started = Setback(LOST, was_connected=True, has_started=True, ran_for=0.6)
+    retries = Retries(Reconnect(attempts=2, backoff=float, keep=30))
+    for now in range(30):
+        assert retries.delay(dropped if now else started, float(now)) is not None
+    assert retries.delay(dropped, 30.0) is None
+    assert retries.is_outlasted
+    assert [1, 2, None] == delays([started] * 3, Reconnect(attempts=4, backoff=float))
+
+
 def test_a_live_stream_without_results_survives_an_outage() -> None:
     """A stream that has just begun loses nothing if the service cannot be reached for 20 s."""
     world = World(reconnect=Reconnect(backoff=lambda _: 1.0))
