@@ -180,7 +180,7 @@ class RecognitionResult(Jsonable, frozen=True, gc=False):
             Of a final result, it is the text. Where the service marks words as fixed, it is these
             words; otherwise the whole words, without the last, on which four partial results have
             agreed for at least 0.3 s. Such an agreement is sometimes wrong: in 1 % of generated and
-            4 % of recorded sentences, measured as the README describes.
+            4 % of recorded sentences, measured as docs/results.md says.
         translations: The translations of the sentence so far, by models that translate. If the
             service sends translations alone, the sentence has their times, but no text.
         replaces: Whether this final result corrects an earlier one, instead of adding to the text.
