@@ -188,7 +188,10 @@ def test_second_command() -> None:
 @pytest.mark.anyio
 @pytest.mark.parametrize("program", PROGRAMS_OF_PAGES)
 async def test_program_of_a_page(
-    program: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    program: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Every Python block of docs/ runs unchanged against a local service."""
     for folder in ("examples", "tests"):
@@ -198,6 +201,8 @@ async def test_program_of_a_page(
         monkeypatch.setenv("DASHSCOPE_API_KEY", "any")
         monkeypatch.setenv("DASHSCOPE_WEBSOCKET_BASE_URL", service.url)
         await execute(program)
+
+    assert ("print(" in program) is bool(capsys.readouterr().out.strip())
 
 
 @pytest.mark.parametrize("name", [name for name in PAGES if name.endswith(".zh.md")])
