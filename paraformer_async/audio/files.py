@@ -1,7 +1,7 @@
 """
 Whatever holds audio, as audio sources: WAV, FLAC, Ogg, MP3, …; with PyAV also MP4, AAC, AMR, ….
 
-Files are read in worker threads, one chunk at a time, so the event loop never blocks on the disk.
+Files are read in worker threads, a few chunks at once, so the event loop never blocks on the disk.
 What can be read only once is copied first.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from anyio import CapacityLimiter, to_thread
 
@@ -34,6 +34,8 @@ from paraformer_async.errors import AudioError
 __all__ = ["AudioFile", "open_audio"]
 
 _log = logging.getLogger("paraformer_async")
+
+_AT_ONCE = 8  # chunks that are read in one visit of a thread, which costs as much as two of them
 
 
 @asynccontextmanager
@@ -111,6 +113,35 @@ def _start_again(
     return start(another(file))
 
 
+class _Read(NamedTuple):
+    """
+    What was read in one visit of a thread.
+
+    Attributes:
+        chunks: Begin and end of each chunk, in samples, and its audio.
+        is_last: Whether nothing follows.
+        error: What has ended it early, after the chunks.
+    """
+
+    chunks: list[tuple[int, int, bytes]]
+    is_last: bool
+    error: Exception | None = None
+
+
+def _read(reader: Reader, size: int, count: int) -> _Read:
+    """Read *count* chunks of *size* samples, or up to the end."""
+    chunks: list[tuple[int, int, bytes]] = []
+    try:
+        while len(chunks) < count:
+            begin = reader.done
+            if not (pcm := reader.read(size)):
+                return _Read(chunks, is_last=True)
+            chunks.append((begin, reader.done, pcm))
+    except Exception as error:  # noqa: BLE001 - raised behind the intact audio
+        return _Read(chunks, is_last=True, error=error)
+    return _Read(chunks, is_last=False)
+
+
 class AudioFile:
     """
     An open audio file: `async for chunk in audio` yields its audio, as s16le bytes.
@@ -174,15 +205,22 @@ class AudioFile:
             AudioError: The file is damaged, or has changed since it was opened.
         """
         reader = await self._reader_at(position)
+        count, is_last = 1, False  # the first chunk is on its way while the next ones are read
         try:
-            while True:
-                begin = max(0, position - self._width * reader.done)
-                pcm = await to_thread.run_sync(reader.read, self._chunk, limiter=self._limiter)
-                if not pcm:
-                    break
-                self._decoded = max(self._decoded, reader.done)
-                if begin < len(pcm):
-                    yield pcm[begin:] if begin else pcm
+            while not is_last:
+                visit = partial(_read, reader, self._chunk, count)
+                blocks, is_last, error = await to_thread.run_sync(visit, limiter=self._limiter)
+                for begin, end, pcm in blocks:
+                    self._decoded = max(self._decoded, end)
+                    known = max(0, position - self._width * begin)
+                    if known < len(pcm):
+                        yield pcm[known:] if known else pcm
+                if error is not None:
+                    try:
+                        raise error
+                    finally:
+                        del error  # its traceback holds this frame
+                count = _AT_ONCE
         finally:
             if reader is not self._reader:
                 reader.close()

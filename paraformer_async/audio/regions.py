@@ -79,7 +79,9 @@ class Region:
             if done < len(view):
                 self.failure = OSError("it was cut while it was being read")
         except OSError as error:
-            self.failure = error
+            # Its frames hold *buffer*, which is memory of libsndfile. In a cycle of references, the
+            # garbage collector would look at it after it was freed, and crash.
+            self.failure = error.with_traceback(None)
         self._patch(view[:done])
         self._position += done
         return done
