@@ -3,9 +3,8 @@ What does an hour of audio cost, sent as fast as the socket accepts it?
 
 The server sends a final result for each two seconds of audio: `ours` sends no more than it keeps
 ahead of what is final. `ours` reads an async generator; `ours-thread` reads a plain iterable, which
-may block, in a thread. All read the same chunks of 100 ms; the loop sends each as a frame, `ours`
-joins those that wait. `vs.` is the median ratio to the hand-written loop in the same round, with
-its range.
+may block, in a thread. All send the same frames of 100 ms. `vs.` is the median ratio to the
+hand-written loop in the same round, with its range.
 """
 
 import argparse

@@ -44,7 +44,6 @@ from paraformer_async.options.options import (
     is_of_model,
 )
 from paraformer_async.options.policies import PoolLimits, Reconnect, Rollover, Timeouts
-from paraformer_async.options.service import UNCOMPRESSED
 from paraformer_async.quota import Quota
 from paraformer_async.results import RecognitionResult
 from paraformer_async.stream import RecognitionStream
@@ -151,8 +150,7 @@ class AsyncRecognizer(Enterable):
         timeouts: Time limits of all waits.
         buffer: Seconds of unsent audio beyond which `send` and sources wait.
         frame_ms: Length of the frames in which streamed PCM is sent, 20 to 200 ms. Shorter frames
-            cost CPU and save delay. Audio that does not fill a frame is sent after that time. What
-            waits, as after an outage, is sent in frames of up to 16 KB unless middleware sees it.
+            cost CPU and save delay. Audio that does not fill a frame is sent after that time.
         observe: Called with each event of `paraformer_async.observing`: connections, waits,
             attempts, retries, ends. It must not block.
         observe_messages: Whether raw messages are among the events.
@@ -612,8 +610,7 @@ class AsyncRecognizer(Enterable):
         if count is not None:
             make_run = partial(self._make_run, frame_ms=frame_ms)
             return self._merged(*merge_channels(make_run, audio, options, count))
-        joins = options.format in UNCOMPRESSED
-        source = None if audio is None else chunks(audio, taker(options.encoding), joins=joins)
+        source = None if audio is None else chunks(audio, taker(options.encoding))
         made = self._make_run(options, source, frame_ms=frame_ms, first_id=first_id)
         return RecognitionStream(*made, self._opened())
 

@@ -25,7 +25,7 @@ from paraformer_async._client.reporter import Reporter
 from paraformer_async._client.timer import Timer, Watched
 from paraformer_async._client.turns import Turns
 from paraformer_async._core.protocol import ENDS
-from paraformer_async._core.recognition import Recognition
+from paraformer_async._core.recognition import BATCH, Recognition
 from paraformer_async.audio.converting import converter
 from paraformer_async.audio.decoded import Marker
 from paraformer_async.audio.heading import Heading
@@ -281,7 +281,7 @@ class Sender:
             self._owner.end(as_failure(error, "the audio source"))
 
     async def _pump_once(self, source: Chunks) -> None:
-        left = _TURN
+        taken = 0
         machine = self._machine
         unsent = machine.waiting
         feeder = self._feeder if self.undecoded is None else None  # what is sent has its own pace
@@ -300,9 +300,8 @@ class Sender:
                 if self._rewind_to is not None:
                     return
                 self.accept(chunk)  # raises after the end: a source may never wait
-                left -= 1
-                if not left:
-                    left = _TURN
+                taken += 1
+                if taken % _TURN == 0:
                     await asyncio.sleep(0)
         if self._rewind_to is None:  # otherwise the source has ended in the step of the rewind
             await self._mark(self._mark_end)
@@ -333,7 +332,7 @@ class Sender:
                     transport.write(frames)
                     if self._reporter.has_messages:
                         self._reporter.sent(frames, machine.request_ids[0])
-                    if not (machine.waiting or machine.replay):
+                    if len(frames) < BATCH:
                         break
                 if transport.is_full:
                     machine.blocked(transport.unsent(), now)

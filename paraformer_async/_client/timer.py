@@ -14,7 +14,7 @@ __all__ = ["Timer", "Watched"]
 # never moves must not keep the loop busy.
 _LEAST = 0.001
 # Deadlines that have moved are rounded up to a multiple of this, in seconds, to wake less often.
-_GRID = 0.05
+_GRID = 0.01
 # Longest sleep while nothing is watched, in seconds: not every loop accepts infinity.
 _LONGEST = 3600.0
 # The heap may have so many entries that are out of date, beyond one for each object.

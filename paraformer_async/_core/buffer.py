@@ -9,7 +9,6 @@ from paraformer_async._core.framing import SAMPLE_WIDTH, Framer, Splitter
 from paraformer_async._core.packets import PacketFramer, Packets
 from paraformer_async._core.wav import WavHeader
 from paraformer_async.options.options import Options
-from paraformer_async.options.service import LARGEST_FRAME
 
 __all__ = ["AudioBuffer", "Frame", "Item", "Mark", "NewInput", "Seam"]
 
@@ -132,15 +131,6 @@ class AudioBuffer:
         """Make a frame of the audio that does not fill one, up to the last whole sample."""
         if rest := self._framer.flush(self._part_of_a_sample()):
             self._append(rest)
-
-    def join(self, frame: Frame) -> Frame:
-        """Remove the frames after *frame*; return all as one, as long as the service accepts."""
-        items, frames, left = self.items, [frame], LARGEST_FRAME - len(frame)
-        while items and type(following := items[0]) is bytes and len(following) <= left:
-            left -= len(following)
-            frames.append(following)
-            items.popleft()
-        return b"".join(frames) if len(frames) > 1 else frame
 
     def mark_timer(self) -> None:
         """Mark that middleware acts after the buffered audio, up to its last whole sample."""

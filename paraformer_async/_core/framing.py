@@ -37,18 +37,15 @@ class Framer:
     Args:
         sample_rate: In Hz.
         frame_ms: Length of a frame in ms.
-        joins: Whether a chunk of more than 16 KB, which is late in any case, is cut into the
-            largest frames that the service accepts.
 
     Attributes:
         size: Length of a frame in bytes of s16le mono audio, limited to 1 to 16 KB.
         rest: Audio that does not fill a frame yet; always the same object.
     """
 
-    def __init__(self, sample_rate: int, frame_ms: int = FRAME_MS, *, joins: bool = False) -> None:
+    def __init__(self, sample_rate: int, frame_ms: int = FRAME_MS) -> None:
         size = sample_rate * frame_ms // 1000 * SAMPLE_WIDTH
         self.size: int = min(max(size, SMALLEST_FRAME), LARGEST_FRAME)
-        self._joins = joins
         self.rest = bytearray()
 
     def align(self, block: int) -> None:
@@ -71,11 +68,8 @@ class Framer:
                 return
             yield self.flush()
         full = len(view) - len(view) % self.size
-        size = self.size
-        if self._joins and full > LARGEST_FRAME:
-            size = LARGEST_FRAME - LARGEST_FRAME % size
-        for start in range(0, full, size):
-            yield view[start : min(start + size, full)]
+        for start in range(0, full, self.size):
+            yield view[start : start + self.size]
         self.rest += view[full:]
 
     def flush(self, hold: int = 0) -> bytes:

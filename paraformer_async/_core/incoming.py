@@ -4,6 +4,8 @@ The receiving half of a recognition: events of the service become results for th
     result ─→ rollovers ─→ ledger (the user's times) ─→ corrections ─stack→ utterance ─→ result
 """
 
+from typing import TYPE_CHECKING
+
 from msgspec.structs import replace
 
 from paraformer_async._core.buffer import Mark
@@ -15,6 +17,9 @@ from paraformer_async._core.progress import Progress
 from paraformer_async._core.utterance import Utterance
 from paraformer_async.options.options import Options
 from paraformer_async.results import Overhead, RecognitionResult, Sentence, Translation, Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = ["Incoming"]
 
@@ -111,19 +116,19 @@ class Incoming(Outgoing):
         """Pass an event through middleware, and return the results for the user."""
         if self._stack.hurries:
             self.has_nearer_deadline = True
+        events: Iterable[Event] = (event,)
         steps = self._stack.incoming_steps
         for step in steps:
             returned = step(event, now)
             if returned is not event:
                 events = through(steps[steps.index(step) + 1 :], passed(returned), now)
-                return [result for each in events for result in self._results_of(each, now)]
-        return self._results_of(event, now)
-
-    def _results_of(self, event: Event, now: float) -> list[RecognitionResult]:
-        """Return the result for the user in an event, if there is one."""
-        if type(event) is not ResultGenerated:
-            return []
-        sentence = event.sentence
-        if sentence is None or sentence.heartbeat:
-            return []
-        return [self._utterance.result(event, sentence, self.request_ids[-1], now)]
+                break
+        results: list[RecognitionResult] = []
+        for each in events:
+            if type(each) is ResultGenerated:
+                sentence = each.sentence
+                if sentence is not None and not sentence.heartbeat:
+                    results.append(
+                        self._utterance.result(each, sentence, self.request_ids[-1], now)
+                    )
+        return results

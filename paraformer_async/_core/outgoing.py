@@ -25,18 +25,13 @@ from paraformer_async._core.protocol import ClientProtocol, Phase
 from paraformer_async._core.rollover import Rollovers
 from paraformer_async.errors import AudioError, UsageError
 from paraformer_async.options.options import Options
-from paraformer_async.options.service import LARGEST_FRAME, UNCOMPRESSED
+from paraformer_async.options.service import UNCOMPRESSED
 
 __all__ = ["BATCH", "COMPRESSED_BYTES_PER_SECOND", "Outgoing"]
 
 _RUNNING = Phase.RUNNING  # an attribute of an enum costs a lookup for each frame
 # Frames that are sent at once; in between, the caller checks how much is unsent.
 BATCH = 16
-# More frames than this that wait are late. They are joined to larger ones, which cost less, and of
-# which fewer are sent at once.
-_FEW = 5
-_LATE_BATCH = 4
-_LEAST_KEPT = 8  # such frames
 # The buffer for compressed audio is bounded as if a second had this many bytes (128 kbit/s).
 COMPRESSED_BYTES_PER_SECOND = 16_000
 # After the end of the audio, the service may go on sending for this many times `Timeouts.finish`,
@@ -46,9 +41,9 @@ _RENEWALS, _SLOWEST = 10, 4
 _logger = logging.getLogger("paraformer_async.protocol")
 
 
-def _framer(options: Options, frame_ms: int, *, joins: bool) -> Framer | PacketFramer | Splitter:
+def _framer(options: Options, frame_ms: int) -> Framer | PacketFramer | Splitter:
     if options.format in UNCOMPRESSED:
-        return Framer(options.sample_rate, frame_ms, joins=joins)
+        return Framer(options.sample_rate, frame_ms)
     return PacketFramer(cutter_of(options.format)) if options.is_cut else Splitter()
 
 
@@ -59,7 +54,6 @@ class Outgoing:
     Attributes:
         request_ids: Ids of the tasks so far, the current one last; empty before the first.
         waiting: Frames and marks that have not been sent.
-        replay: Commands that are sent before them, because their task was lost.
         is_paused: Whether no further audio should be accepted for now. The caller sets this.
         has_nearer_deadline: Whether `deadline` may be earlier than before. The caller that has
             checked it resets this.
@@ -68,14 +62,10 @@ class Outgoing:
     def __init__(self, options: Options, stack: Stack, *, frame_ms: int, can_rewind: bool) -> None:
         is_raw = options.format in UNCOMPRESSED
         rate = bytes_per_second(options.sample_rate) if is_raw else None
-        keep = options.reconnect.keep if options.reconnect else 0.0
-        # Frames that are kept must be short, compared to all that is kept.
-        is_divisible = not keep or keep * (rate or 0) >= _LEAST_KEPT * LARGEST_FRAME
-        self._can_join = stack.is_plain and options.format == "pcm" and is_divisible
         self._options = options
         self._stack = stack
         self._protocol = ClientProtocol(Phase.NEW)
-        self._framer = _framer(options, frame_ms, joins=self._can_join)
+        self._framer = _framer(options, frame_ms)
         self._cutter = self._framer.cutter if isinstance(self._framer, PacketFramer) else None
         self._joiner = joiner_of(self._cutter) if self._cutter else None
         self._buffer: AudioBuffer = AudioBuffer(
@@ -83,12 +73,16 @@ class Outgoing:
             limit=max(1, int(options.buffer * (rate or COMPRESSED_BYTES_PER_SECOND))),
             is_wav=options.format == "wav",
         )
-        self._ledger = Ledger(rate, keep=keep, is_wav=options.format == "wav")
+        self._ledger = Ledger(
+            rate,
+            keep=options.reconnect.keep if options.reconnect else 0.0,
+            is_wav=options.format == "wav",
+        )
         self._deadlines = Deadlines(options.timeouts)
-        self._pace = Pace(rate, keep)
+        self._pace = Pace(rate, options.reconnect.keep if options.reconnect else 0.0)
         self._rollovers = Rollovers(options.rollover)
         self._opening = Opening(options, stack)
-        self.replay: deque[Command] = deque()
+        self._replay: deque[Command] = deque()
         self._end: Mark | Seam | None = None  # what ends the current task, once it was reached
         self._closing: list[Command] = []  # the commands that end it
         self._patience = frame_ms / 1000
@@ -187,20 +181,18 @@ class Outgoing:
         """
         frames: list[OutgoingFrame] = []
         protocol, buffer, ledger = self._protocol, self._buffer, self._ledger
-        if self.replay or protocol.phase is not _RUNNING or self._rollovers.is_on:
+        if self._replay or protocol.phase is not _RUNNING:
             self._put_first(frames, now)
+        if self._rollovers.is_on:
+            self._roll_over(frames, now)
         items, steps = buffer.items, self._stack.outgoing_steps
-        are_late = len(items) > _FEW and self._can_join
-        most = _LATE_BATCH if are_late else BATCH
-        while items and protocol.phase is _RUNNING and len(frames) < most:
+        while items and protocol.phase is _RUNNING and len(frames) < BATCH:
             if ledger.size >= ledger.horizon and self._is_held(now):
                 break
             item = items.popleft()
             if not isinstance(item, (bytes, memoryview)):
                 self._put_mark(item, frames, now)
                 continue
-            if are_late:
-                item = buffer.join(item)
             buffer.size -= len(item)
             audio = Audio(item)
             if ledger.size < self._reached:  # after a rewind
@@ -315,24 +307,23 @@ class Outgoing:
 
     def _roll_over(self, frames: list[OutgoingFrame], now: float) -> None:
         """End the task if it is long enough."""
-        is_running = self._protocol.phase is _RUNNING and not self.replay
+        is_running = self._protocol.phase is Phase.RUNNING and not self._replay
         if is_running and self._rollovers.is_due(self._ledger.sent, self._ledger.size):
             self._end = Mark.ROLLOVER
             self._put((FinishTask(),), frames, now)
 
     def _put_first(self, frames: list[OutgoingFrame], now: float) -> None:
-        """Put what precedes new audio: run-task, what the task must receive again, or its end."""
+        """Put what precedes new audio: run-task, or what the task must receive again."""
         if self._protocol.phase is Phase.IDLE:
             if self._joiner is not None:
                 self._joiner.begin()
             self._put(self._run_task(now), frames, now)
         if self._protocol.phase is _RUNNING:
             self._put_replay(frames, now)
-            self._roll_over(frames, now)
 
     def _put_replay(self, frames: list[OutgoingFrame], now: float) -> None:
-        while self.replay and len(frames) < BATCH:
-            command = self.replay.popleft()
+        while self._replay and len(frames) < BATCH:
+            command = self._replay.popleft()
             frames.append(self._framed(command))
             if isinstance(command, Audio):
                 self._ledger.replayed(command)

@@ -31,15 +31,13 @@ _RETURN = WSMessage(_TEXT, None, None)  # wakes `receive`: the receiver has its 
 def _masked(frame: OutgoingFrame) -> bytes:
     """Return a message as one frame of a client (RFC 6455, section 5.2)."""
     kind, data = (0x81, frame.encode()) if isinstance(frame, str) else (0x82, frame)
-    payload, key = bytearray(data), getrandbits(32)
+    mask, payload = pack("!I", getrandbits(32)), bytearray(data)
+    websocket_mask(mask, payload)
     if (size := len(payload)) < 126:
-        head = pack("!BBI", kind, 0x80 | size, key)
-    elif size < 65536:
-        head = pack("!BBHI", kind, 0xFE, size, key)
-    else:
-        head = pack("!BBQI", kind, 0xFF, size, key)
-    websocket_mask(head[-4:], payload)
-    return head + payload
+        return pack("!BB", kind, 0x80 | size) + mask + payload
+    if size < 65536:
+        return pack("!BBH", kind, 0xFE, size) + mask + payload
+    return pack("!BBQ", kind, 0xFF, size) + mask + payload
 
 
 class Socket(ClientWebSocketResponse):

@@ -98,9 +98,7 @@ class Chunks:
                 await self._iterator.aclose()
 
 
-def chunks(
-    source: Source, take: Callable[[object], bytes] = immutable, *, joins: bool = False
-) -> Chunks:
+def chunks(source: Source, take: Callable[[object], bytes] = immutable) -> Chunks:
     """
     Return an async iterable over the audio of *source*; pass each chunk to *take*.
 
@@ -111,8 +109,6 @@ def chunks(
     Args:
         source: The audio.
         take: Returns a chunk as bytes, or raises; see `taker`.
-        joins: Whether chunks that a thread has read meanwhile may be joined to one, as those of
-            PCM. Those of compressed audio may be packets.
 
     Raises:
         InvalidOptionError: *source* is none of these. Raised immediately, not on the first chunk.
@@ -126,7 +122,7 @@ def chunks(
         return _rewindable(cast("Rewindable", source))
     if is_on_disk(source):
         return _on_disk(Lock(), source, source.tell())  # type: ignore[union-attr]
-    return Chunks(_once(source, take, joins=joins))
+    return Chunks(_once(source, take))
 
 
 def _refuse_what_only_looks_like_a_source(source: object) -> None:
@@ -148,7 +144,7 @@ def _refuse_what_only_looks_like_a_source(source: object) -> None:
         raise InvalidOptionError("audio", f"a {name} does not yield bytes", hint=hint)
 
 
-def _once(source: Any, take: Callable[[object], bytes], *, joins: bool) -> AsyncIterator[Any]:
+def _once(source: Any, take: Callable[[object], bytes]) -> AsyncIterator[Any]:
     """Return an iterator over a source that can be read only once."""
     read: Any = getattr(source, "read1", None) or getattr(source, "read", None)
     if _is_async(read) and (hasattr(source, "readline") or not isinstance(source, AsyncIterable)):
@@ -160,7 +156,7 @@ def _once(source: Any, take: Callable[[object], bytes], *, joins: bool) -> Async
     if callable(read):
         return read_in_thread(_from_file(read), take)
     if isinstance(source, Iterable):
-        return read_in_thread(iter(source), take, join=b"".join if joins else None)
+        return read_in_thread(iter(source), take)
     raise InvalidOptionError("audio", f"a {type(source).__name__} does not yield bytes")
 
 

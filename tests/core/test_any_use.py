@@ -248,7 +248,7 @@ class AnyUse(RuleBasedStateMachine):
             len(one) for one in machine._buffer.items if isinstance(one, bytes | memoryview)
         )
         assert waiting == machine._buffer.size <= machine._buffer.limit + self.largest
-        replay = [one for one in machine.replay if isinstance(one, Audio)]
+        replay = [one for one in machine._replay if isinstance(one, Audio)]
         assert sum(len(one.data) for one in replay) <= KEEP * RATE * 2
 
     @invariant()

@@ -31,17 +31,6 @@ def test_framer_keeps_every_byte(rate: int, sizes: list[int]) -> None:
     assert b"" == framer.flush()
 
 
-@given(RATES, SIZES)
-def test_long_chunks_become_the_largest_frames(rate: int, sizes: list[int]) -> None:
-    """If frames may be joined, nothing is lost, and none is longer than the service takes."""
-    framer = Framer(rate, joins=True)
-    chunks = chunks_of(sizes)
-    frames = [frame for chunk in chunks for frame in framer.feed(chunk)]
-    assert b"".join(chunks) == b"".join([*frames, framer.flush()])
-    assert all(len(frame) % framer.size == 0 and len(frame) <= 16384 for frame in frames)
-    assert len(frames) <= sum(sizes) // framer.size
-
-
 @given(RATES)
 def test_frames_are_what_the_service_advises(rate: int) -> None:
     """A frame is 100 ms of whole samples, but never below 1 KB nor above 16 KB."""

@@ -17,7 +17,7 @@ from paraformer_async._core.messages import (
     TaskStarted,
 )
 from paraformer_async._core.protocol import Phase
-from paraformer_async._core.recognition import Again, Over, Recognition
+from paraformer_async._core.recognition import BATCH, Again, Over, Recognition
 from paraformer_async._core.wire import encode
 from paraformer_async.middleware import Heartbeat, Stack
 from paraformer_async.options.options import Options
@@ -28,8 +28,6 @@ from tests.core.simulation import World
 from tests.core.test_cut_anywhere import HEADER, RECORDINGS, STEPS, actions_of, run
 from tests.core.test_recognition import FRAME, Table, final, partial, size
 
-# Frames that are late are sent so many at once, joined by fives.
-LATE = 20
 BRIEF = Rollover(seconds=2.0, grace=0.2)
 
 
@@ -90,7 +88,7 @@ class TestWhen:
         """Without the end of a sentence, it is finished with the batch that exceeds the grace."""
         made = table(seconds=1.0, grace=0.5)
         *audio, end = give(made, 40)
-        assert (LATE * len(FRAME), FinishTask()) == (size(audio), end)
+        assert (BATCH, FinishTask()) == (len(audio), end)
 
     def test_by_tokens(self) -> None:
         """The tokens that the service has counted end a task like its length."""
@@ -108,8 +106,8 @@ class TestWhen:
         made = table(tokens=100, grace=0.5)
         give(made, 20)
         made.deliver(ResultGenerated(None, Usage(total_tokens=100)))
-        *audio, end = give(made, 40)
-        assert (LATE * len(FRAME), FinishTask()) == (size(audio), end)
+        *audio, end = give(made, 20)
+        assert (BATCH, FinishTask()) == (len(audio), end)
 
     def test_not_while_audio_is_sent_again(self) -> None:
         """A task that takes over ends only after all that was unsettled."""
@@ -121,7 +119,7 @@ class TestWhen:
         made.flush()
         made.deliver(TaskStarted())
         *audio, end = made.flush()
-        assert ((14 + 5) * len(FRAME), FinishTask()) == (size(audio), end)
+        assert (BATCH * len(FRAME), FinishTask()) == (size(audio), end)
 
     def test_silence_of_middleware_counts(self) -> None:
         """What middleware adds is audio of the task, too."""
@@ -187,7 +185,7 @@ class TestTheLastFinal:
     def test_a_sentence_as_long_as_a_task_is_divided(self) -> None:
         """The only final of a task is shown: another task could not do better."""
         made = table(seconds=1.0, grace=0.5)
-        give(made, LATE + 4)
+        give(made, 20)
         assert [] == made.deliver(sentence(0, 1500, "long"))
         assert ["long"] == texts(made.deliver(TaskFinished()))
         assert 4 * len(FRAME) == size(made.start())
@@ -301,7 +299,7 @@ class TestFailures:
     def test_no_speech(self) -> None:
         """A task that was all silence may fail for it; that is no failure of the stream."""
         made = table(seconds=1.0, grace=0.5)
-        give(made, LATE + 4)
+        give(made, 20)
         assert Again(0.0) == made.fail("NO_VALID_AUDIO_ERROR")
         assert 14 * len(FRAME) == size(made.start())
 
