@@ -13,8 +13,9 @@ class Queue:
     """
     Admits at most *per_second* submissions within any second, in the order of arrival.
 
-    A submission counts from when it is admitted until a second after it is made; callers that are
-    canceled while waiting do not count.
+    A submission counts when it is admitted, and again when it is made, for 1.1 s each time; callers
+    that are canceled while waiting do not count. If a connection takes longer than that, others may
+    be admitted meanwhile, and the service may count more than *per_second*.
 
     Args:
         per_second: Submissions within any second.

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
@@ -21,7 +22,7 @@ _LIMIT = 16
 _CLOSING = 10.0
 
 
-class Served(Generic[T]):
+class Served(ABC, Generic[T]):
     """
     An iterator and a context manager, in any thread, over what a coroutine passes on in the loop.
 
@@ -103,9 +104,9 @@ class Served(Generic[T]):
             with suppress(TimeoutError):
                 self._ended.result(_CLOSING)
 
+    @abstractmethod
     async def _run(self) -> None:
         """Do the work, and put what comes into the outlet; in the loop."""
-        raise NotImplementedError
 
     def _conclude(self) -> None:
         """Note that the work has ended; in the loop."""
