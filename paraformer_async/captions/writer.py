@@ -38,10 +38,11 @@ class CaptionWriter:
 
     Each final sentence is appended as soon as it is added, in one write, so that the file is
     complete whenever the program is killed. (A system may cut even one write in two if it kills the
-    program in the middle of it; then the last caption is incomplete.) The captions are those of `Transcript.to_srt` and
-    `to_vtt`, with two differences: one that begins while the one before it is shown begins after
-    it; and short ones stay until they can be read. A correction of an earlier sentence replaces the
-    file in one step.
+    program in the middle of it; then the last caption is incomplete.)
+
+    The captions are those of `Transcript.to_srt` and `to_vtt`, with two differences: one that
+    begins while the one before it is shown begins after it; and short ones stay until they can be
+    read. A correction of an earlier sentence replaces the file in one step.
 
     An existing file is replaced. Writing blocks for as long as the file system takes.
 
