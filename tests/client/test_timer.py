@@ -152,7 +152,7 @@ async def test_a_deadline_that_was_postponed_rings_when_it_comes(
 
 @pytest.mark.parametrize("moved", [1.001, 1.05, 2.01, 5.0, 1e6 + 0.03])
 def test_a_deadline_that_was_postponed_is_checked_soon_after_it(moved: float) -> None:
-    """It is rounded up by less than 50 ms, which the last words of a quiet source can wait."""
+    """It is rounded up by less than 10 ms, which the last words of a quiet source can wait."""
     clock = Clock()
     timer, bell = Timer(clock), Bell(1.0, period=inf)
     with timer.watching(bell):
@@ -160,7 +160,7 @@ def test_a_deadline_that_was_postponed_is_checked_soon_after_it(moved: float) ->
         bell.at = moved
         timer._check_due(1.0)
         assert [] == bell.rang
-        assert moved <= timer._known[bell] < moved + 0.05
+        assert moved <= timer._known[bell] < moved + 0.010001
 
 
 async def test_deadlines_that_come_and_go_use_no_memory(timer: Timer, clock: Clock) -> None:
