@@ -1,7 +1,6 @@
 """`AsyncRecognizer`, the client of the service."""
 
 import inspect
-import logging
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -11,26 +10,21 @@ from msgspec.structs import replace
 
 from paraformer_async._client.entering import Enterable
 from paraformer_async._client.hub import Hub, not_open
-from paraformer_async._client.inbox import Inbox
-from paraformer_async._client.merged import MergedLatency, MergedRun
-from paraformer_async._client.merging import labeled_sources, merge_channels, merge_sources
+from paraformer_async._client.making import RunMaker
 from paraformer_async._client.quota import require_quota
-from paraformer_async._client.run import Run
 from paraformer_async._core.framing import FILE_FRAME_MS, FRAME_MS
 from paraformer_async._net.choose import TransportOption, factory_of, require_transport
-from paraformer_async.audio.decoded import Decoding, missing_extra
-from paraformer_async.audio.dividing import channels_to_divide
 from paraformer_async.audio.files import open_audio
 from paraformer_async.audio.given import AnyAudio, Declared, declared
-from paraformer_async.audio.source import Chunks, Source, chunks, taker
+from paraformer_async.audio.source import Source
 from paraformer_async.batch.checkpoint import Checkpoint
 from paraformer_async.batch.outcomes import BatchProgress
 from paraformer_async.batch.paths import AnyPath, Paths
 from paraformer_async.batch.records import options_that_matter
 from paraformer_async.batch.running import Batch
-from paraformer_async.errors import InvalidOptionError, MissingExtraError
+from paraformer_async.errors import InvalidOptionError
 from paraformer_async.finals import FinalSentences, FinalTranslations
-from paraformer_async.middleware import Heartbeat, LatencyMeter, Middleware, Stack
+from paraformer_async.middleware import Middleware
 from paraformer_async.observing import Observer, Statistics
 from paraformer_async.options.checks import require_kind
 from paraformer_async.options.models import MODELS
@@ -55,8 +49,6 @@ if TYPE_CHECKING:
     from aiohttp import BaseConnector
 
 __all__ = ["AsyncRecognizer"]
-
-_log = logging.getLogger("paraformer_async")
 
 
 class AsyncRecognizer(Enterable):
@@ -386,10 +378,10 @@ class AsyncRecognizer(Enterable):
             InvalidOptionError: An option or a source cannot work.
             UsageError: The recognizer is not open.
         """
-        self._opened().require_open()
-        options = self._with(overrides)
-        labeled = labeled_sources(sources, options)
-        return self._merged(*merge_sources(self._make_run, labeled, options))
+        client = self._opened()
+        client.require_open()
+        run, latency = self._maker.of_sources(sources, self._with(overrides))
+        return RecognitionStream(run, latency, client)
 
     async def transcribe(
         self,
@@ -606,80 +598,15 @@ class AsyncRecognizer(Enterable):
         frame_ms: int | None = None,
         first_id: str | None = None,
     ) -> RecognitionStream:
-        count = channels_to_divide(audio, options)
-        if count is not None:
-            make_run = partial(self._make_run, frame_ms=frame_ms)
-            return self._merged(*merge_channels(make_run, audio, options, count))
-        source = None if audio is None else chunks(audio, taker(options.encoding))
-        made = self._make_run(options, source, frame_ms=frame_ms, first_id=first_id)
-        return RecognitionStream(*made, self._opened())
-
-    def _merged(self, run: MergedRun, latency: MergedLatency) -> RecognitionStream:
-        if len(run) > self._limits.connections:
-            raise InvalidOptionError(
-                "channels",
-                f"{len(run)} recognitions at once need as many connections, and pool= allows "
-                f"{self._limits.connections}",
-            )
+        make = self._maker.of_source
+        run, latency = make(audio, options, frame_ms=frame_ms, first_id=first_id)
         return RecognitionStream(run, latency, self._opened())
 
-    def _make_run(
-        self,
-        options: Options,
-        source: Chunks | None,
-        make_inbox: Callable[[Callable[[bool], object]], Inbox] = Inbox,
-        *,
-        frame_ms: int | None = None,
-        first_id: str | None = None,
-    ) -> tuple[Run, LatencyMeter]:
-        given = [_made(factory) for factory in options.middleware]
-        if any(isinstance(one, Heartbeat) for one in given):
-            options = replace(options, heartbeat=True)
-        elif options.heartbeat:
-            given.append(Heartbeat())
-        latency = LatencyMeter()
-        decoding = _decoding(options)
-        if decoding is not None:
-            options = replace(options, format="pcm")
-        run = self._opened().make_run(
-            options,
-            Stack([*given, latency]),
-            source,
-            frame_ms=frame_ms or options.frame_ms,
-            first_id=first_id,
-            decoding=decoding,
-            make_inbox=make_inbox,
-        )
-        return run, latency
+    @property
+    def _maker(self) -> RunMaker:
+        return RunMaker(self._opened(), self._limits.connections)
 
     def _opened(self) -> Hub:
         if self._client is None:
             raise not_open()
         return self._client
-
-
-def _decoding(options: Options) -> Decoding | None:
-    """Return how a compressed stream is decoded on the way in; `None` if it is not."""
-    if not options.is_decoded:
-        return None
-    extra = missing_extra(options.format)
-    if not extra:
-        return Decoding(options.format, options.sample_rate)
-    if options.heartbeat or options.pace:
-        name = "heartbeat" if options.heartbeat else "pace"
-        raise MissingExtraError(f"{name}= in a stream of {options.format}", extra)
-    _log.info(
-        "the stream of %s is sent as with passthrough=True: decoding it needs the extra %s",
-        options.format,
-        extra,
-    )
-    return None
-
-
-def _made(factory: Callable[[], Middleware]) -> Middleware:
-    middleware = factory()
-    if not isinstance(middleware, Middleware):
-        raise InvalidOptionError(
-            "middleware", f"{factory!r} returns no Middleware of paraformer_async.middleware"
-        )
-    return middleware
