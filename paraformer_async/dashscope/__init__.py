@@ -7,8 +7,10 @@ Names, arguments, results and the order of callbacks are those of the vendor's S
 no audio is lost with a connection, and no call waits for ever. What differs on purpose is listed in
 `docs/dashscope.md`.
 
-Attributes, which a program may set, as those of `dashscope`; if it has imported that, too, and set
-them there, that counts:
+A program may set the attributes of this module, as those of `dashscope`; if it has imported that,
+too, and set them there, that counts.
+
+Attributes:
     api_key: The API key; by default as for `AsyncRecognizer`.
     api_key_file_path: A file that contains it.
     base_websocket_api_url: Address of the service.

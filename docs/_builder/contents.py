@@ -1,0 +1,48 @@
+"""
+The table of contents, from docs/index.md: each heading with a list of links is one part of it.
+
+So the index is plain Markdown, which reads the same on a code host. A page that is in no list is an
+error of the build; Chinese pages, which are named like the English ones, need no link there.
+"""
+
+import re
+from pathlib import Path
+
+from sphinx.application import Sphinx
+
+PART = re.compile(r"^## (?P<name>.+)\n(?P<text>(?:(?!## ).*\n?)*)", re.MULTILINE)
+LINK = re.compile(r"^- \[(?P<title>[^\]]+)\]\((?P<path>[^)#]+)\)", re.MULTILINE)
+CHINESE = "中文"
+
+
+def setup(app: Sphinx) -> None:
+    """Extend the index when it is read."""
+    app.connect("source-read", add_contents)
+
+
+def add_contents(app: Sphinx, docname: str, content: list[str]) -> None:
+    """Add the invisible tables of contents to the text of the index."""
+    if docname == app.config.root_doc:
+        content[0] += "".join(
+            toctree(part["name"], LINK.findall(part["text"])) for part in PART.finditer(content[0])
+        )
+
+
+def toctree(name: str, links: list[tuple[str, str]]) -> str:
+    """Return the directive for one part of the table of contents."""
+    entries = [f"{title.replace('`', '')} </{document(path)}>" for title, path in links]
+    lines = [":hidden:", f":caption: {name}", "", *entries]
+    if not links:
+        return ""
+    return "\n```{toctree}\n" + "\n".join(lines) + "\n```\n"
+
+
+def document(path: str) -> str:
+    """Return the name of the document that docs/index.md links to as *path*."""
+    parts: list[str] = []
+    for part in ("docs", *Path(path).parts):
+        if part == "..":
+            parts.pop()
+        else:
+            parts.append(part)
+    return re.sub(r"\.(md|rst|py)$", "", "/".join(parts))

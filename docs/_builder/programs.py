@@ -1,0 +1,54 @@
+"""Pages for programs, and the list of those in examples/."""
+
+import ast
+from pathlib import Path
+from typing import ClassVar
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.parsers import Parser
+
+
+class Program(Parser):
+    """Read a Python file as a page."""
+
+    supported: ClassVar[tuple[str, ...]] = ("program",)
+
+    def parse(self, inputstring: str, document: nodes.document) -> None:
+        """Add the name as a title, and the program."""
+        self.setup_parse(inputstring, document)
+        path = Path(document["source"])
+        section = nodes.section("", nodes.title("", path.name), ids=[path.stem])
+        section += nodes.literal_block(inputstring, inputstring, language="python")
+        document += section
+        self.finish_parse()
+
+
+def setup(app: Sphinx) -> None:
+    """Add the parser, and the programs of a folder to the page about it."""
+    app.add_source_parser(Program)
+    app.connect("source-read", add_programs)
+
+
+def add_programs(app: Sphinx, docname: str, content: list[str]) -> None:
+    """Add every other page of the folder to the contents of examples/ or benchmarks/."""
+    folder, _, name = docname.rpartition("/")
+    if name != "README" or not folder:
+        return
+    pages = sorted(
+        one for one in app.env.found_docs if one.startswith(f"{folder}/") and one != docname
+    )
+    if folder == "examples":
+        content[0] += "".join(f"\n- {described(app, page)}" for page in pages)
+    contents = "".join(f"\n/{page}" for page in pages)
+    content[0] += f"\n\n```{{toctree}}\n:hidden:\n{contents}\n```\n"
+
+
+def described(app: Sphinx, page: str) -> str:
+    """Return a link to a program, with the first sentence of its docstring."""
+    path = Path(app.env.doc2path(page))
+    name = f"[{path.name}](/{page}{path.suffix})"
+    if path.suffix != ".py":
+        return name
+    docstring = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+    return f"{name}: " + docstring.partition("\n\n")[0].replace("\n", " ")
