@@ -9,7 +9,9 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from functools import partial
+from math import inf
 from pathlib import Path
+from time import monotonic
 from typing import IO, NamedTuple
 
 from anyio import CapacityLimiter, to_thread
@@ -36,6 +38,8 @@ __all__ = ["AudioFile", "open_audio"]
 _log = logging.getLogger("paraformer_async")
 
 _AT_ONCE = 8  # chunks that are read in one visit of a thread, which costs as much as two of them
+# Seconds after which the visit that opens a file reads no further: its first chunk is waited for.
+_WITH_OPENING = 0.005
 
 
 @asynccontextmanager
@@ -83,24 +87,25 @@ async def open_audio(
             file, path, sample_rate, take.samples, passthrough=passthrough, is_mixed=is_mixed
         )
         opened.callback(reader.close)
-        if not is_mixed:
-            again.append(partial(_start_again, file, status_of(file), start, path))
         return reader
 
-    def open_at_once() -> Reader | ReadOnce:  # in one visit of a thread, if that is possible
-        file = open_given(audio, path, take, opened)
-        return file if isinstance(file, ReadOnce) else start(file)
+    def begin(file: IO[bytes]) -> AudioFile:
+        again = None if is_mixed else partial(_start_again, file, status_of(file), start, path)
+        return AudioFile(start(file), chunk_ms, limiter, again)
 
-    again: list[Callable[[], Reader]] = []
+    def open_at_once() -> AudioFile | ReadOnce:  # in one visit of a thread, if that is possible
+        file = open_given(audio, path, take, opened)
+        return file if isinstance(file, ReadOnce) else begin(file)
+
     with ExitStack() as opened:  # filled by threads: a canceled call returns nothing
-        reader = await to_thread.run_sync(open_at_once, limiter=limiter)
-        if isinstance(reader, ReadOnce):
-            with being_read(reader.source, path):
-                copied = await spool(chunks(reader.source, take), take, path, limiter)
+        file = await to_thread.run_sync(open_at_once, limiter=limiter)
+        if isinstance(file, ReadOnce):
+            with being_read(file.source, path):
+                copied = await spool(chunks(file.source, take), take, path, limiter)
             opened.callback(copied.close)
             require_content(copied, path, audio)
-            reader = await to_thread.run_sync(start, copied, limiter=limiter)
-        yield AudioFile(reader, chunk_ms, limiter, again[0] if again else None)
+            file = await to_thread.run_sync(begin, copied, limiter=limiter)
+        yield file
 
 
 def _start_again(
@@ -128,11 +133,12 @@ class _Read(NamedTuple):
     error: Exception | None = None
 
 
-def _read(reader: Reader, size: int, count: int) -> _Read:
-    """Read *count* chunks of *size* samples, or up to the end."""
+def _read(reader: Reader, size: int, seconds: float = inf) -> _Read:
+    """Read some chunks of *size* samples, until about *seconds* have passed, or up to the end."""
     chunks: list[tuple[int, int, bytes]] = []
+    until = monotonic() + seconds
     try:
-        while len(chunks) < count:
+        while len(chunks) < _AT_ONCE and not (chunks and monotonic() > until):
             begin = reader.done
             if not (pcm := reader.read(size)):
                 return _Read(chunks, is_last=True)
@@ -145,6 +151,8 @@ def _read(reader: Reader, size: int, count: int) -> _Read:
 class AudioFile:
     """
     An open audio file: `async for chunk in audio` yields its audio, as s16le bytes.
+
+    Reads the beginning, so it is created in a thread.
 
     If the file is damaged, iterating raises `AudioError` after yielding the intact audio before the
     damage. If the file is shorter than it declares, or its header was never completed, a warning is
@@ -171,7 +179,7 @@ class AudioFile:
         self._reader = reader
         self._start_again = start_again
         self._limiter = limiter
-        self._is_used = self._is_read = False
+        self._is_read = False
         self._decoded = 0
         self.sample_rate: int = reader.rate
         self.channels: int = reader.channels
@@ -184,6 +192,7 @@ class AudioFile:
         self.sent_format: str = passed.sent_format if passed else "pcm"
         self.sent_rate: int = passed.sent_rate if passed else reader.rate
         self._chunk = max(1, self.sample_rate * chunk_ms // 1000)
+        self._first: _Read | None = _read(reader, self._chunk, _WITH_OPENING)
 
     @property
     def duration(self) -> float:
@@ -204,12 +213,10 @@ class AudioFile:
         Raises:
             AudioError: The file is damaged, or has changed since it was opened.
         """
-        reader = await self._reader_at(position)
-        count, is_last = 1, False  # the first chunk is on its way while the next ones are read
+        reader, (blocks, is_last, error) = await self._reader_at(position)
+        visit = partial(_read, reader, self._chunk)
         try:
-            while not is_last:
-                visit = partial(_read, reader, self._chunk, count)
-                blocks, is_last, error = await to_thread.run_sync(visit, limiter=self._limiter)
+            while True:
                 for begin, end, pcm in blocks:
                     self._decoded = max(self._decoded, end)
                     known = max(0, position - self._width * begin)
@@ -220,7 +227,9 @@ class AudioFile:
                         raise error
                     finally:
                         del error  # its traceback holds this frame
-                count = _AT_ONCE
+                if is_last:
+                    break
+                blocks, is_last, error = await to_thread.run_sync(visit, limiter=self._limiter)
         finally:
             if reader is not self._reader:
                 reader.close()
@@ -228,16 +237,20 @@ class AudioFile:
             _log.warning("%s %s", reader.path, remark)
         self._is_read = True
 
-    async def _reader_at(self, position: int) -> Reader:
-        """Return a reader that reads on from *position*, or a little before it."""
-        reader, is_again = self._reader, self._is_used
-        self._is_used = True
-        if is_again:
-            if self._start_again is not None:
-                reader = await to_thread.run_sync(self._start_again, limiter=self._limiter)
-            frame = position // self._width
-            await to_thread.run_sync(reader.rewind, frame, limiter=self._limiter)
-        return reader
+    async def _reader_at(self, position: int) -> tuple[Reader, _Read]:
+        """Return a reader, and what it has read from *position* on, or from a little before it."""
+        first, self._first = self._first, None
+        if first is not None:
+            return self._reader, first
+        reader = self._reader
+        if self._start_again is not None:
+            reader = await to_thread.run_sync(self._start_again, limiter=self._limiter)
+
+        def rewind() -> _Read:
+            reader.rewind(position // self._width)
+            return _read(reader, self._chunk)
+
+        return reader, await to_thread.run_sync(rewind, limiter=self._limiter)
 
     async def measure(self) -> str:
         """
@@ -246,8 +259,7 @@ class AudioFile:
         Raises:
             AudioError: The file is damaged.
         """
-        self._is_used = True
-        while await to_thread.run_sync(self._reader.read, self._chunk, limiter=self._limiter):
-            self._decoded = self._reader.done
-        self._is_read = True
+        self._is_read = True  # what is wrong is returned, not logged
+        async for _ in self:
+            pass
         return self._reader.remark()

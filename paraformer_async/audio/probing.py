@@ -7,7 +7,7 @@ from paraformer_async.options.models import MODELS
 
 __all__ = ["AudioProbe", "probe"]
 
-_CHUNK_MS = 10_000
+_CHUNK_MS = 2000
 
 
 class AudioProbe(Jsonable, frozen=True):

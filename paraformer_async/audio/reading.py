@@ -9,6 +9,7 @@ from paraformer_async.audio.decoding.samples import float_to_s16le, native_dtype
 from paraformer_async.audio.decoding.scale import full_scale
 from paraformer_async.audio.hints import shown, to_convert
 from paraformer_async.audio.opening import scan_file, undecodable
+from paraformer_async.audio.plain import PlainSound
 from paraformer_async.audio.regions import Region
 from paraformer_async.audio.sections import Scan, Section, ends_early
 from paraformer_async.audio.seekable import status_of
@@ -175,11 +176,11 @@ class FileReader:
             )
         return usable
 
-    def _open_section(self, section: Section) -> "tuple[SoundFile, Region]":
+    def _open_section(self, section: Section) -> "tuple[SoundFile | PlainSound, Region]":
         region = Region(
             self._raw, section.start, section.end, patches=section.patches, claim=section.claim
         )
-        return open_sequential(region), region
+        return PlainSound(region, section.pcm) if section.pcm else open_sequential(region), region
 
     def _start(self, number: int) -> None:
         """Go to the beginning of a section."""

@@ -7,7 +7,7 @@ The header follows https://www.mmsp.ece.mcgill.ca/Documents/AudioFormats/WAVE/WA
 import struct
 from typing import IO
 
-from paraformer_async.audio.sections import Scan, Section, ends_early, read_at
+from paraformer_async.audio.sections import Pcm, Scan, Section, ends_early, read_at
 
 __all__ = ["scan_wav"]
 
@@ -16,6 +16,8 @@ _MAX_SIZE = 0xFFFF_FFFF
 _UNKNOWN = range(0x7FFF_0000, _MAX_SIZE + 1)
 # Codecs whose rate of bytes can be relied on: PCM, float, A-law, µ-law, and the extensible one.
 _EXACT = (1, 3, 6, 7, 0xFFFE)
+_HEADER = 16  # bytes of the chunk `fmt`
+_MAX_CHANNELS, _MAX_RATE = 64, 1 << 20  # of samples that are read without libsndfile
 _TOLERANCE = 0.01  # seconds
 # Bytes after the samples that are no chunk: fewer are junk, more are samples.
 _MAX_JUNK = 512
@@ -56,20 +58,17 @@ def _scan_one(file: IO[bytes], start: int, size: int) -> tuple[Section, float, s
     """
     if not _is_riff(read_at(file, start, 12)):
         return None
-    byte_rate = large = 0
+    header, large = bytes(_HEADER), 0
     position = start + 12
     while len(head := read_at(file, position, 8)) == 8:
         name, length = struct.unpack("<4sI", head)
         if name == b"fmt ":
-            tag, byte_rate = struct.unpack(
-                "<H6xI", read_at(file, position + 8, 12).ljust(12, b"\0")
-            )
-            byte_rate = byte_rate if tag in _EXACT else 0
+            header = read_at(file, position + 8, min(length, _HEADER)).ljust(_HEADER, b"\0")
         elif name == b"ds64":  # https://tech.ebu.ch/docs/tech/tech3306v1_1.pdf
             (large,) = struct.unpack("<8xQ", read_at(file, position + 8, 16).ljust(16, b"\0"))
         elif name == b"data":
             length = large if large and length == _MAX_SIZE else length
-            return _section(file, start, position + 8, size, length, byte_rate)
+            return _section(file, start, position + 8, size, length, header)
         position += 8 + length + length % 2
     return None
 
@@ -86,7 +85,7 @@ def _samples(file: IO[bytes], size: int) -> int:
 
 
 def _section(
-    file: IO[bytes], start: int, data: int, size: int, length: int, byte_rate: int
+    file: IO[bytes], start: int, data: int, size: int, length: int, header: bytes
 ) -> tuple[Section, float, str, float]:
     """Return the section, the seconds that it declares, what is wrong, and what is left of it."""
     is_unknown = length == 0 or length in _UNKNOWN
@@ -95,6 +94,7 @@ def _section(
         after = data  # a header without samples, and nothing else wrong
     end = size if after is None else min(_end_of_file(file, after, size), size)
     samples = min(size if after is None else after, size) - data
+    byte_rate = _byte_rate(header)
     declared, remark, kept = 0.0, "", 1.0
     if after is not None and byte_rate:
         declared = length / byte_rate
@@ -110,7 +110,23 @@ def _section(
         (0, b"RIFF" + struct.pack("<I", end - start - 8)),
         (data - start - 4, struct.pack("<I", samples)),
     )
-    return Section(start, end, patches), declared, remark, kept
+    pcm = _pcm(header, data - start, samples)
+    return Section(start, end, patches, pcm=pcm), declared, remark, kept
+
+
+def _byte_rate(header: bytes) -> int:
+    """Return the bytes of a second, by the chunk `fmt`; 0 if they cannot be relied on."""
+    tag, byte_rate = struct.unpack_from("<H6xI", header)
+    return int(byte_rate) if tag in _EXACT else 0
+
+
+def _pcm(header: bytes, start: int, size: int) -> Pcm | None:
+    """Return where the samples are, by the chunk `fmt`; `None` if they are not s16le."""
+    tag, channels, rate, byte_rate, width, bits = struct.unpack("<HHIIHH", header)
+    is_s16le = (tag, bits, width, byte_rate) == (1, 16, 2 * channels, rate * width)
+    if not (is_s16le and 1 <= channels <= _MAX_CHANNELS and 1 <= rate <= _MAX_RATE):
+        return None  # libsndfile says what is wrong with it
+    return Pcm(rate, channels, start, size // width)
 
 
 def _end_of_samples(file: IO[bytes], end: int, size: int) -> int | None:

@@ -6,15 +6,32 @@ chained Ogg file, at the first of several joined files, at its estimate of the l
 and finds nothing in a WAV file whose recorder was killed before it could complete the header.
 """
 
-from typing import IO
+from typing import IO, NamedTuple
 
 from msgspec import Struct
 
-__all__ = ["Scan", "Section", "ends_early", "read_at", "scan_flac", "scan_ogg", "scan_whole"]
+__all__ = ["Pcm", "Scan", "Section", "ends_early", "read_at", "scan_flac", "scan_ogg", "scan_whole"]
 
 _BLOCK = 1 << 20
 _BOS = 2  # flag of an Ogg page: the first of its stream
 _FLAC = b"fLaC\x00\x00\x00\x22"  # the marker, and the header of the first metadata block
+
+
+class Pcm(NamedTuple):
+    """
+    Where the samples of a section are, if they are s16le.
+
+    Attributes:
+        rate: Sample rate in Hz.
+        channels: Number of interleaved channels.
+        start: Position of the first sample, relative to that of the section.
+        frames: Number of samples of each channel.
+    """
+
+    rate: int
+    channels: int
+    start: int
+    frames: int
 
 
 class Section(Struct, frozen=True):
@@ -26,12 +43,14 @@ class Section(Struct, frozen=True):
         end: Position after its last byte.
         patches: Bytes to replace, by position relative to `start`.
         claim: Length to report to the decoder; 0 for the true length.
+        pcm: Its samples, if they need no decoder.
     """
 
     start: int
     end: int
     patches: tuple[tuple[int, bytes], ...] = ()
     claim: int = 0
+    pcm: Pcm | None = None
 
 
 class Scan(Struct, frozen=True):

@@ -7,7 +7,9 @@ from typing import IO, Any
 
 from paraformer_async.audio.descriptors import is_on_disk
 
-__all__ = ["another", "as_seekable", "status_of"]
+__all__ = ["another", "as_seekable", "in_memory", "status_of"]
+
+_SMALL = 1 << 20  # bytes
 
 
 class FileView(io.RawIOBase):
@@ -71,6 +73,22 @@ def as_seekable(file: Any) -> IO[bytes] | None:
         view: Any = FileView(file, file.tell())
         return view  # type: ignore[no-any-return]
     return None
+
+
+def in_memory(file: IO[bytes]) -> IO[bytes]:
+    """
+    Return a small file of disk as bytes in memory; any other as it is, at its beginning.
+
+    Decoders read a file in many small pieces, and Python hands over the interpreter at each: a
+    thread that reads a short file would wait for the event loop more often than it reads.
+    """
+    size = status_of(file)[0]
+    if size <= _SMALL:
+        data = file.read(size + 1)
+        if len(data) == size:
+            return io.BytesIO(data)
+        file.seek(0)  # it has changed
+    return file
 
 
 def another(file: IO[bytes]) -> IO[bytes]:

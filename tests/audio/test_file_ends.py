@@ -16,7 +16,7 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paraformer_async.audio import files
+from paraformer_async.audio import files, riff
 from paraformer_async.audio.files import AudioFile, open_audio
 from paraformer_async.audio.mpeg import _frames, scan_mpeg
 from paraformer_async.audio.riff import scan_wav
@@ -26,6 +26,7 @@ pytestmark = pytest.mark.anyio
 
 RATE = 16_000
 NOISE = np.random.default_rng(7).normal(0, 3000, 4 * RATE).astype(np.int16)
+LONG = np.tile(NOISE, 10)  # longer than what is read into memory at once
 
 
 def encode(samples: np.ndarray, format: str, rate: int = RATE, **options: object) -> bytes:
@@ -244,39 +245,81 @@ async def test_reading_again(tmp_path: Path, format: str, subtype: str, position
         assert 4.0 == audio.duration
 
 
+@pytest.mark.parametrize("channels", [1, 2, 3])
+@pytest.mark.parametrize("offset", [0, 20_000])
+@pytest.mark.parametrize("change", ["none", "joined", "cut", "unfinished"])
+async def test_pcm_without_a_decoder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, channels: int, offset: int, change: str
+) -> None:
+    """16-bit PCM, which needs no decoder, gives the very samples that libsndfile returns."""
+    wav = encode(
+        (NOISE[: 48_000 // channels * channels] // 4 + offset).reshape(-1, channels), "WAV"
+    )
+    data = wav.index(b"data") + 4
+    changed = {
+        "none": wav,
+        "joined": wav + wav,
+        "cut": wav[:-3001],
+        "unfinished": wav[:data] + bytes(4) + wav[data + 4 :],
+    }
+    path = tmp_path / "a.wav"
+    path.write_bytes(changed[change])
+    found = []
+    for _ in range(2):
+        async with open_audio(path, chunk_ms=70) as audio:
+            whole = b"".join([chunk async for chunk in audio])
+            again = b"".join([chunk async for chunk in audio.read_from(10_000)])
+            found.append(
+                (whole, again, audio.duration, audio.format, audio.subtype, audio.channels)
+            )
+        monkeypatch.setattr(riff, "_pcm", lambda *_: None)
+    assert found[0] == found[1]
+    assert found[0][0][10_000:] == found[0][1]
+
+
 async def test_reading_again_from_a_deleted_file(tmp_path: Path) -> None:
     """A file that was deleted or replaced meanwhile is still read again: it is held open."""
     path = tmp_path / "a.wav"
-    path.write_bytes(encode(NOISE, "WAV"))
+    path.write_bytes(encode(LONG, "WAV"))
     async with open_audio(path) as audio:
         assert await anext(aiter(audio))
         if os.name != "nt":
             path.unlink()
             path.write_bytes(b"something else")
         again = b"".join([chunk async for chunk in audio.read_from(64_000)])
-    assert NOISE[32_000:].tobytes() == again
+    assert LONG[32_000:].tobytes() == again
 
 
 @pytest.mark.parametrize("change", ["cut", "rewritten"])
 async def test_a_file_that_changes_cannot_be_read_again(tmp_path: Path, change: str) -> None:
     """If a file was cut or rewritten meanwhile, reading it again raises a clear error."""
     path = tmp_path / "a.wav"
-    path.write_bytes(encode(NOISE, "WAV"))
+    path.write_bytes(encode(LONG, "WAV"))
     async with open_audio(path) as audio:
         assert await anext(aiter(audio))
         if change == "cut":
             os.truncate(path, 1000)
         else:
-            path.write_bytes(encode(NOISE[::-1], "WAV"))
+            path.write_bytes(encode(LONG[::-1], "WAV"))
             os.utime(path, (1, 1))
         with pytest.raises(AudioError, match=r"a\.wav has changed"):
             await anext(audio.read_from(2))
 
 
+async def test_a_small_file_may_change(tmp_path: Path) -> None:
+    """A small file is in memory once it was opened: what becomes of it on disk is all the same."""
+    path = tmp_path / "a.wav"
+    path.write_bytes(encode(NOISE, "WAV"))
+    async with open_audio(path) as audio:
+        os.truncate(path, 1000)
+        for _ in range(2):
+            assert NOISE.tobytes() == b"".join([chunk async for chunk in audio])
+
+
 async def test_a_disk_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A read error of the disk is not the end of the audio, but an error that names the file."""
     path = tmp_path / "a.wav"
-    path.write_bytes(encode(NOISE, "WAV"))
+    path.write_bytes(encode(LONG, "WAV"))
     async with open_audio(path, chunk_ms=300) as audio:
 
         class Failing(io.FileIO):
@@ -288,7 +331,7 @@ async def test_a_disk_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         with Failing(path) as failing:
             monkeypatch.setattr(audio._reader._region, "_file", failing)
             with pytest.raises(
-                AudioError, match=r"a\.wav cannot be read after 0\.30 s: Input"
+                AudioError, match=r"a\.wav cannot be read after \d\.\d0 s: Input"
             ) as it:
                 [None async for _ in chunks]
     # No frame that holds the memory of a decoder is kept: see `Region.readinto`.
@@ -302,12 +345,12 @@ async def test_a_disk_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 async def test_a_file_that_is_cut_while_it_is_read(tmp_path: Path) -> None:
     """If a file is cut while it is being read, what is missing is not taken for its end."""
     path = tmp_path / "a.wav"
-    path.write_bytes(encode(NOISE, "WAV"))
+    path.write_bytes(encode(LONG, "WAV"))
     async with open_audio(path) as audio:
         chunks = aiter(audio)
         assert await anext(chunks)
         os.truncate(path, 1000)
-        with pytest.raises(AudioError, match=r"a\.wav cannot be read after 1\.00 s: it was cut"):
+        with pytest.raises(AudioError, match=r"a\.wav cannot be read after \d\.00 s: it was cut"):
             [None async for _ in chunks]
 
 

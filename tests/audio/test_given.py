@@ -338,7 +338,7 @@ async def test_wrong_declarations(options: dict[str, Any], message: str) -> None
 async def test_a_file_that_is_cut_meanwhile(tmp_path: Path) -> None:
     """A file of samples that is cut while it is read is an error, not a short recording."""
     path = tmp_path / "a.raw"
-    path.write_bytes(NOISE.tobytes())
+    path.write_bytes(np.tile(NOISE, 30).tobytes())  # longer than what is read into memory at once
     with pytest.raises(AudioError, match="was cut while it was being read"):
         async with open_audio(path, chunk_ms=100, declared=Declared(Samples(RATE))) as audio:
             async for _ in audio:
