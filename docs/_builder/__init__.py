@@ -4,16 +4,21 @@ What the site needs beyond Sphinx, MyST and Furo.
 - `contents`: the table of contents, from the lists of docs/index.md
 - `docstrings`: docstrings with Markdown's code blocks, for autodoc
 - `links`: links to folders, and code that names a public object
+- `commands`: the texts of the command line
+- `options`, `tables`: pages from the tables of the code
+- `phases`: the drawing of the phases, from the table of the machine
 - `programs`: pages for the programs in examples/
 """
 
 from sphinx.application import Sphinx
 
-from _builder import contents, docstrings, links, programs
+from _builder import commands, contents, docstrings, links, options, phases, programs, tables
+
+PARTS = (commands, contents, docstrings, links, options, phases, programs, tables)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Add every part to the builder."""
-    for part in (contents, docstrings, links, programs):
+    for part in PARTS:
         part.setup(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

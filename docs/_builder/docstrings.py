@@ -10,22 +10,41 @@ from ssl import SSLContext
 
 from sphinx.application import Sphinx
 
+from paraformer_async import AsyncRecognizer
 from paraformer_async._net import contract
 
 BEFORE_NAPOLEON = 400
 SECTIONS = ("Args:", "Attributes:", "Raises:", "Returns:", "Yields:")
+
+OPTIONS = (
+    "    model: The model.",
+    "    options: See :doc:`options </docs/reference/options>`.",
+)
 
 
 def setup(app: Sphinx) -> None:
     """Convert each docstring before napoleon does, and define what only type checkers import."""
     vars(contract)["SSLContext"] = SSLContext
     app.connect("autodoc-process-docstring", convert, priority=BEFORE_NAPOLEON)
+    app.connect("autodoc-process-signature", shorten)
+
+
+def shorten(
+    app: Sphinx, what: str, name: str, obj: object, options: object, given: str, returned: str
+) -> tuple[str, str] | None:
+    """Return a signature without the options, which have a page of their own."""
+    if obj is AsyncRecognizer:
+        return "(model='paraformer-realtime-v2', *, **options)", returned
+    return None
 
 
 def convert(
     app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
 ) -> None:
     """Mark the blocks of code in *lines*, in place."""
+    if obj is AsyncRecognizer:
+        first, last = lines.index("Args:"), lines.index("Raises:")
+        lines[first:last] = ["Args:", *OPTIONS, ""]
     converted: list[str] = []
     block: list[str] = []
     is_section = False

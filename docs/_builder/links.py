@@ -1,18 +1,25 @@
 """
 Links that Markdown does not have, or that only a code host resolves.
 
-A link to a folder leads to its README. Code that names a public object leads to the reference.
+A link to a folder leads to its README. Code that names a public object, or an option,
+leads to the reference.
 """
+
+import re
 
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
-from sphinx.domains.python import PythonDomain
+from sphinx.domains.python import ObjectEntry, PythonDomain
 from sphinx.transforms import SphinxTransform
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.nodes import make_refnode
 
-PACKAGE = "paraformer_async"
+OPTIONS = (
+    "paraformer_async.options.options.Overrides",
+    "paraformer_async.sync.recognizer.RecognizerOptions",
+)
+DROP_IN = "dashscope"
 
 
 def setup(app: Sphinx) -> None:
@@ -38,34 +45,40 @@ class Folders(SphinxTransform):
 
 
 class Names(SphinxPostTransform):
-    """Code in a text that names a public object leads to its entry in the reference."""
+    """Code in a text that names a public object or an option leads to its entry."""
 
     default_priority = 20
 
     def run(self) -> None:
         """Wrap the code in references."""
         domain = self.env.domains.python_domain
-        assert isinstance(domain, PythonDomain)
+        page = self.env.docname
         for node in list(self.document.findall(nodes.literal)):
             if isinstance(node.parent, nodes.reference | nodes.title | addnodes.pending_xref):
                 continue
-            found = entry(node.astext().removesuffix("()"), domain)
+            found = entry(node.astext(), domain, page)
             if found:
-                docname, anchor = found
-                page = self.env.docname
-                node.replace_self(
-                    make_refnode(self.app.builder, page, docname, anchor, node.deepcopy())
-                )
+                target = (found.docname, found.node_id, node.deepcopy())
+                node.replace_self(make_refnode(self.app.builder, page, *target))
 
 
-def entry(name: str, domain: PythonDomain) -> tuple[str, str] | None:
-    """Return page and anchor of the public object that is named, in full or without its module."""
-    for full, found in domain.objects.items():
-        if full == name or (full.endswith(f".{name}") and is_of_module(full, name)):
-            return found.docname, found.node_id
+def entry(code: str, domain: PythonDomain, page: str) -> ObjectEntry | None:
+    """Return the entry of what is named: in full, without its module, or as `option=…`."""
+    option = re.fullmatch(r"(\w+)=[^,]*", code)
+    if option:
+        owned = (f"{owner}.{option[1]}" for owner in OPTIONS)
+        return next((domain.objects[one] for one in owned if one in domain.objects), None)
+    name = code.removesuffix("()")
+    if name in domain.objects:
+        return domain.objects[name]
+    found = [full for full in domain.objects if full.endswith(f".{name}") and is_of_module(name)]
+    # Those of the drop-in have the vendor's names.
+    found.sort(key=lambda full: (DROP_IN in full) is not (DROP_IN in page))
+    if found and (DROP_IN in page or DROP_IN not in found[0]):
+        return domain.objects[found[0]]
     return None
 
 
-def is_of_module(full: str, name: str) -> bool:
-    """Whether *name* is that of a class or function, not of some attribute or method."""
-    return name[0].isupper() and full.removesuffix(f".{name}").startswith(PACKAGE)
+def is_of_module(name: str) -> bool:
+    """Whether *name* can be that of a class or one of its methods, and not of any attribute."""
+    return name[:1].isupper()
