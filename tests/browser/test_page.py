@@ -1,0 +1,140 @@
+"""What a user sees: words, errors, and what remains after a failure."""
+
+import re
+
+from playwright.sync_api import Browser, Page, expect
+
+from paraformer_async.server import LocalServer
+from tests.browser.conftest import Service, Start, variables
+
+FIRST = re.compile("go forward", re.IGNORECASE)
+SECOND = re.compile("young man", re.IGNORECASE)
+
+
+def words(page: Page) -> str:
+    """Return the final text in the page, without times and punctuation."""
+    texts = page.locator("#finals p").evaluate_all("all => all.map(one => one.lastChild.data)")
+    return re.sub("[^a-z ]", "", " ".join(texts).lower())
+
+
+def test_words_appear_while_they_are_spoken(page: Page, start: Start) -> None:
+    """The page shows partial text, then each final sentence, its delay, and the level."""
+    requests: set[str] = set()
+    page.on("request", lambda request: requests.add(request.url.split("/")[2]))
+    service = start("--local")
+    page.goto(service.url)
+    page.get_by_role("button", name="Start").click()
+
+    expect(page.locator("#status")).to_have_text("Listening")
+    expect(page.locator("#partial")).to_contain_text(FIRST)
+    assert int(page.locator("#level").get_attribute("aria-valuenow") or 0) > 0
+    expect(page.locator("#finals")).to_contain_text(FIRST)
+    expect(page.locator("#finals")).to_contain_text(SECOND)
+    expect(page.locator("#partial")).to_be_empty()
+    for latency in ("#first", "#last"):
+        expect(page.locator(latency)).to_have_text(re.compile(r"^\d+\.\d s$"))
+    assert {f"127.0.0.1:{service.port}"} == requests
+
+
+def test_stop(page: Page, start: Start, recognition: dict[str, str]) -> None:
+    """Stop ends the sentence that is being spoken, and shows its text; the page can start again."""
+    page.goto(start(**recognition).url)
+    for sentences in (1, 2):
+        page.get_by_role("button", name="Start").click()
+        expect(page.locator("#partial")).to_contain_text(FIRST)
+        page.get_by_role("button", name="Stop").click()
+
+        expect(page.locator("#status")).to_have_text("Ready")
+        expect(page.locator("#finals p")).to_have_count(sentences)
+    expect(page.locator("#finals p").last).to_contain_text(FIRST)
+    expect(page.locator("#partial")).to_be_empty()
+    expect(page.locator("#message")).to_be_empty()
+
+
+def test_lost_connection(page: Page, start: Start, recognition: dict[str, str]) -> None:
+    """A service that is killed while somebody speaks, and started again, costs no word."""
+    service = start(**recognition)
+    page.goto(service.url)
+    page.get_by_role("button", name="Start").click()
+    expect(page.locator("#finals")).to_contain_text(FIRST)
+    expect(page.locator("#stable")).not_to_be_empty()
+    service.kill()
+
+    expect(page.locator("#status")).to_have_text("Reconnecting")
+    expect(page.get_by_role("alert")).to_contain_text("The service cannot be reached.")
+    service.start()
+    expect(page.locator("#status")).to_have_text("Listening")
+    expect(page.get_by_role("alert")).to_be_hidden()
+    expect(page.locator("#finals")).to_contain_text(SECOND)
+    assert "go forward ten meters he was not an illdisposed young man" == words(page)
+
+
+def test_unreachable_service(page: Page, start: Start) -> None:
+    """A page whose service has ended says so, and can start once it is back."""
+    with variables(LocalServer("scripted")) as found:
+        service = start(**found)
+        page.goto(service.url)
+        service.kill()
+        page.get_by_role("button", name="Start").click()
+        expect(page.get_by_role("alert")).to_contain_text("The service cannot be reached.")
+        service.start()
+        page.get_by_role("button", name="Start").click()
+
+        expect(page.locator("#status")).to_have_text("Listening")
+        expect(page.get_by_role("alert")).to_be_hidden()
+
+
+def test_wrong_key(page: Page, start: Start) -> None:
+    """A key that the service refuses is shown in the page, without the key, and recording ends."""
+    with variables(LocalServer("scripted", api_key="right")) as found:
+        page.goto(start(**found | {"DASHSCOPE_API_KEY": "wrong"}).url)
+        page.get_by_role("button", name="Start").click()
+
+        expect(page.get_by_role("alert")).to_contain_text("401")
+        expect(page.locator("#status")).to_have_text("Ready")
+        expect(page.get_by_role("alert")).not_to_contain_text("wrong")
+
+
+def test_microphone_refused(browser: Browser, scripted: Service) -> None:
+    """A user who refuses the microphone reads what to do, and can start again."""
+    with browser.new_context(permissions=[]) as context:
+        page = context.new_page()
+        page.goto(scripted.url)
+        page.get_by_role("button", name="Start").click()
+
+        expect(page.get_by_role("alert")).to_contain_text("The microphone was refused.")
+        expect(page.get_by_role("alert")).to_contain_text("Allow it in the settings of this site.")
+        expect(page.get_by_role("button", name="Start")).to_be_enabled()
+
+
+def test_microphone_is_disconnected(page: Page, scripted: Service) -> None:
+    """A microphone that is disconnected ends the recording, and the page says why."""
+    page.add_init_script("""
+        const devices = navigator.mediaDevices;
+        const original = devices.getUserMedia.bind(devices);
+        devices.getUserMedia = async (...given) => (window.media = await original(...given));
+    """)
+    page.goto(scripted.url)
+    page.get_by_role("button", name="Start").click()
+    expect(page.locator("#status")).to_have_text("Listening")
+    page.evaluate("media.getAudioTracks()[0].dispatchEvent(new Event('ended'))")
+
+    expect(page.get_by_role("alert")).to_contain_text("The microphone was disconnected.")
+    expect(page.locator("#status")).to_have_text("Ready")
+
+
+def test_narrow_and_dark(browser: Browser, scripted: Service) -> None:
+    """The page fits a phone, follows the scheme of the system, and announces final text."""
+    backgrounds = set()
+    for scheme in ("light", "dark"):
+        with browser.new_context(
+            color_scheme=scheme, viewport={"width": 320, "height": 480}
+        ) as context:
+            page = context.new_page()
+            page.goto(scripted.url)
+            style = "getComputedStyle(document.body).backgroundColor"
+            backgrounds.add(page.evaluate(style))
+            assert page.evaluate("document.documentElement.scrollWidth") <= 320
+            expect(page.get_by_role("log")).to_have_attribute("aria-live", "polite")
+            expect(page.get_by_role("button", name="Start")).to_be_in_viewport(ratio=1)
+    assert 2 == len(backgrounds)
