@@ -196,6 +196,13 @@ def frameworks(session: nox.Session) -> None:
 
 
 @nox.session
+def browser(session: nox.Session) -> None:
+    """Use the page of examples/browser in Chromium, with recorded speech as its microphone."""
+    install(session, "-e", ".[dev]", groups=("browser",))
+    session.run("python", "-m", "pytest", "-n0", "tests/browser", *session.posargs)
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation in build/site, without a network; warnings are errors."""
     install(session, "-e", ".[dev]", groups=("docs",))

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import wave
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -81,22 +81,22 @@ def executable() -> str:
     raise FileNotFoundError("there is no Chromium: on Debian, apt-get install chromium")
 
 
-def write_speech(path: Path) -> None:
-    """Write sentences, each with a pause after it."""
+def write_speech(path: Path, names: Iterable[str]) -> None:
+    """Write the sentences of examples/audio, each with a pause after it."""
     with wave.open(str(path), "wb") as speech:
         speech.setnchannels(1)
         speech.setsampwidth(2)
         speech.setframerate(16_000)
-        for name in SPOKEN:
+        for name in names:
             with wave.open(str(AUDIO / name)) as one:
                 speech.writeframes(one.readframes(one.getnframes()) + PAUSE)
 
 
 @contextmanager
-def open_browser(folder: Path) -> Iterator[Browser]:
+def open_browser(folder: Path, names: Iterable[str] = SPOKEN) -> Iterator[Browser]:
     """Start a Chromium whose microphone is a file with speech, from its beginning each time."""
     speech = folder / "speech.wav"
-    write_speech(speech)
+    write_speech(speech, names)
     fake = f"--use-file-for-fake-audio-capture={speech}%noloop"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
