@@ -8,13 +8,24 @@ What the site needs beyond Sphinx, MyST and Furo.
 - `options`, `tables`: pages from the tables of the code
 - `phases`: the drawing of the phases, from the table of the machine
 - `programs`: pages for the programs in examples/
+- `searching`: search in Chinese, too
 """
 
 from sphinx.application import Sphinx
 
-from _builder import commands, contents, docstrings, links, options, phases, programs, tables
+from _builder import (
+    commands,
+    contents,
+    docstrings,
+    links,
+    options,
+    phases,
+    programs,
+    searching,
+    tables,
+)
 
-PARTS = (commands, contents, docstrings, links, options, phases, programs, tables)
+PARTS = (commands, contents, docstrings, links, options, phases, programs, searching, tables)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -2,7 +2,7 @@
 The table of contents, from docs/index.md: each heading with a list of links is one part of it.
 
 So the index is plain Markdown, which reads the same on a code host. A page that is in no list is an
-error of the build; Chinese pages, which are named like the English ones, need no link there.
+error of the build.
 """
 
 import re
@@ -12,12 +12,19 @@ from sphinx.application import Sphinx
 
 PART = re.compile(r"^## (?P<name>.+)\n(?P<text>(?:(?!## ).*\n?)*)", re.MULTILINE)
 LINK = re.compile(r"^- \[(?P<title>[^\]]+)\]\((?P<path>[^)#]+)\)", re.MULTILINE)
-CHINESE = "中文"
 
 
 def setup(app: Sphinx) -> None:
-    """Extend the index when it is read."""
+    """Extend the index when it is read, and lead to it from the top of the site."""
     app.connect("source-read", add_contents)
+    app.connect("build-finished", redirect)
+
+
+def redirect(app: Sphinx, error: Exception | None) -> None:
+    """Write index.html, which leads to the index."""
+    if error is None:
+        page = f'<meta http-equiv="refresh" content="0; url={app.config.root_doc}.html">'
+        (app.outdir / "index.html").write_text(f"<!doctype html>{page}\n", "utf-8")
 
 
 def add_contents(app: Sphinx, docname: str, content: list[str]) -> None:
@@ -31,10 +38,8 @@ def add_contents(app: Sphinx, docname: str, content: list[str]) -> None:
 def toctree(name: str, links: list[tuple[str, str]]) -> str:
     """Return the directive for one part of the table of contents."""
     entries = [f"{title.replace('`', '')} </{document(path)}>" for title, path in links]
-    lines = [":hidden:", f":caption: {name}", "", *entries]
-    if not links:
-        return ""
-    return "\n```{toctree}\n" + "\n".join(lines) + "\n```\n"
+    lines = ["```{toctree}", ":hidden:", f":caption: {name}", "", *entries, "```", ""]
+    return "\n" + "\n".join(lines) if links else ""
 
 
 def document(path: str) -> str:

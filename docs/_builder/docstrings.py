@@ -5,17 +5,23 @@ Sections (`Args:`, `Raises:`) are left to napoleon.
 """
 
 import ast
+import re
 import textwrap
+from inspect import formatannotation
 from ssl import SSLContext
+from types import UnionType
+from typing import get_args
 
 from sphinx.application import Sphinx
 
 from paraformer_async import AsyncRecognizer
 from paraformer_async._net import contract
 
-BEFORE_NAPOLEON = 400
+BEFORE_NAPOLEON, AFTER_NAPOLEON = 400, 600
 SECTIONS = ("Args:", "Attributes:", "Raises:", "Returns:", "Yields:")
 
+MODULES = re.compile(r"~(?:\w+\.)+|\b(?:collections\.abc|typing)\.")
+OURS = re.compile(r"\bparaformer_async\.[a-z_.]+")
 OPTIONS = (
     "    model: The model.",
     "    options: See :doc:`options </docs/reference/options>`.",
@@ -26,6 +32,7 @@ def setup(app: Sphinx) -> None:
     """Convert each docstring before napoleon does, and define what only type checkers import."""
     vars(contract)["SSLContext"] = SSLContext
     app.connect("autodoc-process-docstring", convert, priority=BEFORE_NAPOLEON)
+    app.connect("autodoc-process-docstring", place_types, priority=AFTER_NAPOLEON)
     app.connect("autodoc-process-signature", shorten)
 
 
@@ -35,7 +42,16 @@ def shorten(
     """Return a signature without the options, which have a page of their own."""
     if obj is AsyncRecognizer:
         return "(model='paraformer-realtime-v2', *, **options)", returned
+    if given and what == "class":
+        return python(given), returned
     return None
+
+
+def python(signature: str) -> str:
+    """Return a signature without what msgspec's defaults look like, and without modules."""
+    text = re.sub(r" ?= ?<factory>", " = ...", signature)
+    text = re.sub(r"<(?:function|class) '?(?:\w+\.)*(\w+)[^>]*>", r"\1", text)
+    return MODULES.sub("", text)
 
 
 def convert(
@@ -45,6 +61,12 @@ def convert(
     if obj is AsyncRecognizer:
         first, last = lines.index("Args:"), lines.index("Raises:")
         lines[first:last] = ["Args:", *OPTIONS, ""]
+    if what == "data" and obj.__doc__ == type(obj).__doc__:
+        lines.clear()
+    if what == "data":
+        lines[:0] = alternatives(obj)
+    if what in ("attribute", "data", "property"):
+        lines[:0] = [""]  # napoleon takes what precedes a colon in the first line for a type
     converted: list[str] = []
     block: list[str] = []
     is_section = False
@@ -60,6 +82,33 @@ def convert(
             is_section = line in SECTIONS
         converted.append(line)
     lines[:] = converted[:-1]
+
+
+def alternatives(alias: object) -> list[str]:
+    """Return what may stand for an alias of several types."""
+    if not isinstance(alias, UnionType):
+        return []
+    names = [
+        one.__name__ if isinstance(one, type) else OURS.sub("", python(formatannotation(one)))
+        for one in get_args(alias)
+    ]
+    return [", ".join(f"`{name}`" for name in names[:-1]) + f" or `{names[-1]}`.", ""]
+
+
+def place_types(
+    app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
+) -> None:
+    """Move the type of each attribute, which napoleon has as a field, into its signature."""
+    placed: list[str] = []
+    after = 0  # the line that begins the latest attribute
+    for line in lines:
+        if line.startswith("   :type: "):
+            placed.insert(after, MODULES.sub("", line))
+        else:
+            placed.append(line)
+        if line.startswith(".. attribute:: "):
+            after = len(placed)
+    lines[:] = placed
 
 
 def code(block: list[str]) -> list[str]:

@@ -8,6 +8,8 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.parsers import Parser
 
+ROOT = Path(__file__).parents[2]
+
 
 class Program(Parser):
     """Read a Python file as a page."""
@@ -39,16 +41,16 @@ def add_programs(app: Sphinx, docname: str, content: list[str]) -> None:
         one for one in app.env.found_docs if one.startswith(f"{folder}/") and one != docname
     )
     if folder == "examples":
-        content[0] += "".join(f"\n- {described(app, page)}" for page in pages)
+        content[0] += "".join(map(listed, (Path(app.env.doc2path(page)) for page in pages)))
     contents = "".join(f"\n/{page}" for page in pages)
     content[0] += f"\n\n```{{toctree}}\n:hidden:\n{contents}\n```\n"
 
 
-def described(app: Sphinx, page: str) -> str:
-    """Return a link to a program, with the first sentence of its docstring."""
-    path = Path(app.env.doc2path(page))
-    name = f"[{path.name}](/{page}{path.suffix})"
+def listed(path: Path) -> str:
+    """Return an item for a program, with the first sentence of its docstring."""
     if path.suffix != ".py":
-        return name
+        return ""
     docstring = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
-    return f"{name}: " + docstring.partition("\n\n")[0].replace("\n", " ")
+    summary = docstring.partition("\n\n")[0].replace("\n", " ")
+    name = path.relative_to(ROOT / "examples")
+    return f"\n- [`{name}`]({name}): {summary}"
