@@ -206,6 +206,8 @@ def browser(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Build the documentation in build/site, without a network; warnings are errors."""
     install(session, "-e", ".[dev]", groups=("docs",))
+    empty = "import shutil, sys; shutil.rmtree(sys.argv[1], ignore_errors=True)"
+    session.run("python", "-c", empty, "build/site")
     build = ("sphinx-build", "--quiet", "--fail-on-warning", "--keep-going", "--fresh-env")
     session.run(*build, "--conf-dir", "docs", ".", "build/site")
     session.run("python", "-m", "pytest", "-n0", "tests/site", *session.posargs)
