@@ -10,7 +10,7 @@ The key stays here. See docs/browser.md.
 
 import argparse
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any
 from weakref import WeakSet
@@ -37,17 +37,21 @@ async def captions(request: web.Request) -> web.WebSocketResponse:
     socket = web.WebSocketResponse(heartbeat=PING, timeout=CLOSE, max_msg_size=LARGEST_MESSAGE)
     await socket.prepare(request)
     request.app[SOCKETS].add(socket)
+    with suppress(ConnectionError):  # the page has left, and with it, the recognition ends
+        await recognize(socket, request.app[RECOGNIZER])
+    await socket.close()
+    return socket
+
+
+async def recognize(socket: web.WebSocketResponse, recognizer: AsyncRecognizer) -> None:
+    """Send what is recognized, and at the end, whether that is all."""
     try:
-        async for result in request.app[RECOGNIZER].stream(audio(socket)):
+        async for result in recognizer.stream(audio(socket)):
             await socket.send_json(caption(result))
         await socket.send_json({"type": "done"})
     except ParaformerError as error:
         print(error)
         await socket.send_json({"type": "error", "message": error.message, "hint": error.hint})
-    except ConnectionError:
-        pass  # the page has left, and with it, the recognition ends
-    await socket.close()
-    return socket
 
 
 async def audio(socket: web.WebSocketResponse) -> AsyncIterator[bytes]:

@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 SERVICE = ROOT / "examples" / "browser" / "service.py"
 AUDIO = ROOT / "examples" / "audio"
 SPOKEN = ("goforward.wav", "sense_and_sensibility_01_austen_64kb-0880.wav")
-PAUSE = bytes(2 * 16_000)  # 1 s, which ends a sentence
+PAUSE = bytes(2 * 16_000)  # 1 s: ends a sentence, or is over before the first one begins
 LONGEST = 30_000  # ms until something appears in the page, on a busy machine
 FLAGS = ("--use-fake-device-for-media-stream", "--disable-gpu", "--disable-quic", "--no-first-run")
 
@@ -82,11 +82,12 @@ def executable() -> str:
 
 
 def write_speech(path: Path, names: Iterable[str]) -> None:
-    """Write the sentences of examples/audio, each with a pause after it."""
+    """Write the sentences of examples/audio, with a pause around each."""
     with wave.open(str(path), "wb") as speech:
         speech.setnchannels(1)
         speech.setsampwidth(2)
         speech.setframerate(16_000)
+        speech.writeframes(PAUSE)
         for name in names:
             with wave.open(str(AUDIO / name)) as one:
                 speech.writeframes(one.readframes(one.getnframes()) + PAUSE)

@@ -31,6 +31,34 @@ async () => {
 }
 """
 
+# Sends 20 s at once; returns how many ms were sent, and the most that were on the way.
+FLOW = """
+async () => {
+    let sent = 0, onTheWay = 0, most = 0;
+    window.WebSocket = class extends WebSocket {
+        constructor(address) {
+            super(address);
+            this.addEventListener("message", ({ data }) => {
+                onTheWay -= JSON.parse(data).bytes ?? 0;
+            });
+        }
+        send(message) {
+            sent += message.byteLength ?? 0;
+            most = Math.max(most, (onTheWay += message.byteLength ?? 0));
+            super.send(message);
+        }
+    };
+    const { Connection } = await import("/connection.js");
+    const address = new URL("captions", location.href.replace("http", "ws"));
+    await new Promise((onEnd) => {
+        const connection = new Connection(address, { onEnd, onOpen() {}, onResult() {} });
+        for (let frame = 0; frame < 200; frame++) connection.send(new Int16Array(1600));
+        connection.finish();
+    });
+    return [sent / 32, most / 32];
+}
+"""
+
 
 def test_a_page_that_leaves(page: Page, start: Start) -> None:
     """Closing the page ends its recognition, and with it the connection to the service."""
@@ -66,6 +94,15 @@ def test_size_of_messages(page: Page, scripted: Service) -> None:
 
     assert 1009 == page.evaluate(CLOSE_CODE, [address, 65 * 1024])
     assert page.request.get(scripted.url).ok
+
+
+def test_back_pressure(page: Page, scripted: Service) -> None:
+    """All audio arrives, and at most 2 s of it, and a frame, are ahead of the recognition."""
+    page.goto(scripted.url)
+    sent, on_the_way = page.evaluate(FLOW)
+
+    assert 20_000 == sent
+    assert on_the_way <= 2_100
 
 
 def test_long_outage(page: Page, scripted: Service) -> None:

@@ -21,8 +21,11 @@ export class Connection {
   #start = 0; // where the audio of this WebSocket begins, in ms since the microphone was opened
   #sent = 0; // where the audio that was sent ends
   #taken = 0; // where the audio that the service has acknowledged ends
+  #settled = 0; // where the last final text ends
+  #unsettled = null; // where the sentence begins that is being spoken
   #messageAt = 0;
   #failures = 0;
+  #isEnded = false;
   #isFinishing = false;
   #isFinished = false; // the service of this WebSocket knows that there is no more audio
   #timers = [];
@@ -62,10 +65,11 @@ export class Connection {
 
   #begin() {
     const begin = this.#backlog.begin;
-    if (begin > this.#taken) this.#handlers.onGap(begin - this.#taken);
+    const needed = this.#unsettled ?? Math.max(this.#settled, this.#taken);
+    if (begin > needed) this.#handlers.onGap(begin - needed);
     this.#start = this.#sent = this.#taken = begin;
+    this.#unsettled = null;
     this.#messageAt = performance.now();
-    this.#failures = 0;
     this.#isFinished = false;
     this.#handlers.onOpen();
     this.#pump();
@@ -86,6 +90,7 @@ export class Connection {
 
   #receive(message) {
     this.#messageAt = performance.now();
+    this.#failures = 0;
     if (message.type === "taken") {
       this.#taken += message.bytes / BYTES;
       this.#pump();
@@ -94,11 +99,16 @@ export class Connection {
   }
 
   #show(result) {
-    const begin = this.#backlog.age(this.#start + result.begin);
+    const begin = this.#start + result.begin;
     const end = this.#start + result.end;
-    const delay = result.final ? this.#backlog.age(end) : begin;
-    if (result.final) this.#backlog.settle(end);
-    this.#handlers.onResult({ ...result, began: new Date(Date.now() - begin), delay });
+    const age = this.#backlog.age(begin);
+    const delay = result.final ? this.#backlog.age(end) : age;
+    this.#unsettled = result.final ? null : begin;
+    if (result.final) {
+      this.#settled = end;
+      this.#backlog.settle(end);
+    }
+    this.#handlers.onResult({ ...result, began: new Date(Date.now() - age), delay });
   }
 
   #lose() {
@@ -109,6 +119,8 @@ export class Connection {
   }
 
   #end(error) {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
     this.#drop();
     this.#timers.forEach(clearTimeout);
     this.#handlers.onEnd(error);
@@ -117,6 +129,6 @@ export class Connection {
   #drop() {
     const socket = this.#socket;
     this.#socket = null;
-    socket.close();
+    socket?.close();
   }
 }

@@ -19,10 +19,18 @@ class Session {
         (samples) => this.#send(samples),
         (error) => this.stop(error),
       );
-      view.recording();
     } catch (error) {
       this.#end(error);
+      return;
     }
+    view.connecting();
+    this.#connection = new Connection(address, {
+      onOpen: () => view.connected(),
+      onLost: () => view.disconnected(),
+      onResult: (result) => view.show(result),
+      onGap: (duration) => view.gap(duration),
+      onEnd: (error) => this.#end(error),
+    });
   }
 
   /** Stop recording, and wait for the last words. */
@@ -34,19 +42,13 @@ class Session {
 
   #send(samples) {
     view.level(samples);
-    this.#connection ??= new Connection(address, {
-      onOpen: () => view.connected(),
-      onLost: () => view.disconnected(),
-      onResult: (result) => view.show(result),
-      onGap: (duration) => view.gap(duration),
-      onEnd: (error) => this.#end(error),
-    });
     this.#connection.send(samples);
   }
 
-  #end(error) {
-    this.#microphone.close();
-    view.ended(error);
+  async #end(error) {
+    view.finishing(error);
+    await this.#microphone.close();
+    view.ended();
     session = null;
   }
 }

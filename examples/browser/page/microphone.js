@@ -9,6 +9,8 @@ const REASONS = {
   ended: ["The microphone was disconnected.", "Connect it, and start again."],
 };
 
+const LONGEST_END = 1_000; // ms
+
 export class MicrophoneError extends Error {
   constructor(cause) {
     const [message, hint] = REASONS[cause.name] ?? [cause.message, "Reload the page."];
@@ -37,22 +39,24 @@ export class Microphone {
   async close() {
     if (!this.#recorder) return;
     this.#recorder.port.postMessage("end");
+    setTimeout(this.#ended.resolve, LONGEST_END);
     await this.#ended.promise;
     this.#release();
   }
 
   async #record(onFrame, onLost) {
     if (!navigator.mediaDevices) throw new DOMException("not a secure context", "SecurityError");
-    this.#media = await navigator.mediaDevices.getUserMedia({
-      audio: { channelCount: 1, echoCancellation: false, noiseSuppression: false },
-    });
-    this.#media.getAudioTracks()[0].onended = onLost;
     await this.#context.audioWorklet.addModule("recorder.js");
     await this.#context.resume();
     this.#recorder = new AudioWorkletNode(this.#context, "recorder");
     this.#recorder.port.onmessage = ({ data }) => (data ? onFrame(data) : this.#ended.resolve());
     // Its output is silent, but a node that leads nowhere may never run.
     this.#recorder.connect(this.#context.destination);
+    // Last, so that nothing that is spoken comes too early.
+    this.#media = await navigator.mediaDevices.getUserMedia({
+      audio: { channelCount: 1, echoCancellation: false, noiseSuppression: false },
+    });
+    this.#media.getAudioTracks()[0].onended = onLost;
     this.#context.createMediaStreamSource(this.#media).connect(this.#recorder);
   }
 

@@ -35,7 +35,7 @@ class Recorder extends AudioWorkletProcessor {
 
   /** Post what is left, and then `null`. */
   #end() {
-    this.#post();
+    if (this.#length > 0) this.#post();
     this.port.postMessage(null);
     this.#isOpen = false;
   }

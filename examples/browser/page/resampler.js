@@ -74,8 +74,9 @@ function sinc(x) {
   return x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x);
 }
 
+/** Return the Kaiser window, but for a factor. */
 function kaiser(x) {
-  return bessel(BETA * Math.sqrt(Math.max(0, 1 - x * x))) / bessel(BETA);
+  return bessel(BETA * Math.sqrt(Math.max(0, 1 - x * x)));
 }
 
 /** Return the modified Bessel function of the first kind, of order 0. */

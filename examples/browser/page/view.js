@@ -11,7 +11,7 @@ const STATES = {
 const CANNOT_CLICK = ["starting", "finishing"];
 const UNREACHABLE = {
   message: "The service cannot be reached.",
-  hint: "Recording continues, and the page keeps trying to connect.",
+  hint: "The audio is kept, and the page keeps trying to connect.",
 };
 const QUIET = -60; // dB of full scale, where the meter begins
 
@@ -21,6 +21,7 @@ export class View {
   onStart = () => {};
   onStop = () => {};
   #state = "idle";
+  #began = null; // when the newest sentence began
   #finals = new Map(); // paragraphs by the ids of their sentences
 
   constructor() {
@@ -33,8 +34,8 @@ export class View {
     this.#become("starting");
   }
 
-  recording() {
-    if (this.#state === "starting") this.#become("connecting");
+  connecting() {
+    this.#become("connecting");
   }
 
   connected() {
@@ -52,10 +53,11 @@ export class View {
     this.#become("finishing");
   }
 
-  ended(error) {
-    if (error) this.#alert(error);
-    this.#become("idle");
+  ended() {
+    const unfinished = find("partial").textContent;
+    if (unfinished) this.#add(this.#began, unfinished).className = "unfinished";
     this.#partial("", "");
+    this.#become("idle");
     this.level([]);
   }
 
@@ -68,6 +70,7 @@ export class View {
   }
 
   show(result) {
+    this.#began = result.began;
     if (result.begins) find("first").textContent = seconds(result.delay);
     if (!result.final) {
       this.#partial(result.text, result.stable);
@@ -103,7 +106,6 @@ export class View {
     const fixed = text.startsWith(stable) ? stable : "";
     find("stable").textContent = fixed;
     find("unstable").textContent = text.slice(fixed.length);
-    this.#scroll();
   }
 
   #add(began, text) {
@@ -112,13 +114,7 @@ export class View {
     time.textContent = began.toLocaleTimeString();
     paragraph.append(time, text);
     find("finals").append(paragraph);
-    this.#scroll();
     return paragraph;
-  }
-
-  #scroll() {
-    const captions = find("captions");
-    captions.scrollTop = captions.scrollHeight;
   }
 }
 
