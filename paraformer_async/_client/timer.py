@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from heapq import heapify, heappop, heappush
 from itertools import count
-from math import ceil, inf
+from math import inf
 from typing import Protocol
 
 __all__ = ["Timer", "Watched"]
@@ -13,8 +13,9 @@ __all__ = ["Timer", "Watched"]
 # How soon after `ring` it is called again at the earliest, in seconds: middleware whose deadline
 # never moves must not keep the loop busy.
 _LEAST = 0.001
-# Deadlines that have moved are rounded up to a multiple of this, in seconds, to wake less often.
-_GRID = 0.01
+# A deadline that has moved is checked at a multiple of this, in seconds, before it: that is when
+# others are checked, too, so that the loop wakes less often. If it is still the same, it is exact.
+_GRID = 1 / 16
 # Longest sleep while nothing is watched, in seconds: not every loop accepts infinity.
 _LONGEST = 3600.0
 # The heap may have so many entries that are out of date, beyond one for each object.
@@ -119,7 +120,7 @@ class Timer:
             if deadline <= now:
                 one.ring(now)
                 deadline = one.deadline()
-            elif deadline < inf:
-                deadline = ceil(deadline / _GRID) * _GRID
+            elif now + _GRID < deadline < inf:
+                deadline -= deadline % _GRID
             if one in self._known:
                 self._check_at(one, max(min(deadline, now + one.period), now + _LEAST))
