@@ -12,6 +12,8 @@ __all__ = ["Pace"]
 
 # How far audio in real time may be ahead of the clock, in seconds: sources deliver unevenly.
 _LEAD = 1.0
+# How much further than that audio may be behind before the rest is forgotten, as a multiple of it.
+_SLACK = 1.5
 # How much faster than real time a live source may be, for hours: no two clocks agree.
 _DRIFT = 1.02
 
@@ -31,8 +33,10 @@ class Pace:
 
     def __init__(self, bytes_per_second: int | None, keep: float = 60.0) -> None:
         self._lead = min(_LEAD, keep / 8)
+        self._tolerated = self._lead * _SLACK
         self._longest = keep * 3 / 4 - self._lead
-        self._behind = 0.0  # seconds between the end of the audio and the clock, when last accepted
+        # When all accepted audio can have been recorded; at first, long ago.
+        self._end = -1e9
         self._accepted_at = -inf
         self._was_full = False
         self._seconds_per_byte = 0.0  # of a source whose clock is fast
@@ -52,18 +56,18 @@ class Pace:
             now: The time.
             is_full: Whether the source has to wait from here on. Live audio gathers meanwhile.
         """
-        seconds = size * self._seconds_per_byte
-        behind = self._behind + now - self._accepted_at
-        if behind > self._lead:
-            behind = self._credited(behind, seconds)
-        self._behind = behind - seconds
+        seconds, end = size * self._seconds_per_byte, self._end
+        if now - end > self._tolerated:
+            end = now - self._credited(now - end, seconds)
+        self._end = end + seconds
         self._accepted_at = now
         self._was_full = is_full
 
     def _credited(self, behind: float, seconds: float) -> float:
         """Return how much of the time that audio is *behind* counts."""
         if not self._was_full:  # an idle source is only late by its latest chunk
-            behind = max(self._behind, min(behind, max(seconds, self._lead)))
+            earned = self._accepted_at - self._end
+            behind = max(earned, min(behind, max(seconds, self._lead)))
         return min(behind, self._longest)
 
     def is_ahead(self, waiting: int, now: float) -> bool:
@@ -71,7 +75,7 @@ class Pace:
         if not self._seconds_per_byte:
             return False
         later = waiting * self._seconds_per_byte
-        due = self._accepted_at - self._behind - later - self._lead
+        due = self._end - later - self._lead
         self.held_until = due if due > now else inf
         return due > now
 
