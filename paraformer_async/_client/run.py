@@ -295,7 +295,7 @@ class Run:
             self._reporter.emit(Connected(self.request_ids[0], seconds, connection.is_reused))
             if connection.switched_from is not None:
                 self._reporter.switched(
-                    connection.switched_from, connection.url, self.request_ids[0]
+                    connection.switched_from, connection.key.url, self.request_ids[0]
                 )
             await self._follow(connection)
         finally:

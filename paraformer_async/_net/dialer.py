@@ -67,10 +67,11 @@ class Dialer:
             await self._factory.aclose()
 
     def _handshake(self, options: Options, key: Hidden) -> Handshake:
+        url = options.url
         return Handshake(
-            url=options.url,
+            url=url,
             headers=headers_with(key, options.workspace_id, options.headers),
-            proxy=options.proxy or self._proxy_for(options.url),
+            proxy=options.proxy or self._proxy_for(url),
             ssl=options.ssl,
             ping=options.timeouts.ping,
             close=options.timeouts.close,

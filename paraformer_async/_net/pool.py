@@ -74,18 +74,16 @@ class PooledConnection:
     Attributes:
         transport: Where frames go.
         key: What it has in common with the connections that could replace it.
-        url: The address that it leads to.
         switched_from: The address that this one took the place of when it was lent, and why.
         is_reused: Whether it has waited for another task, and may have gone stale meanwhile.
         idle_since: Since when it waits there.
     """
 
-    __slots__ = ("idle_since", "is_reused", "key", "switched_from", "transport", "url")
+    __slots__ = ("idle_since", "is_reused", "key", "switched_from", "transport")
 
-    def __init__(self, transport: Transport, key: Key, url: str) -> None:
+    def __init__(self, transport: Transport, key: Key) -> None:
         self.transport: Transport = transport
         self.key: Key = key
-        self.url: str = url
         self.switched_from: tuple[str, ServiceError | None] | None = None
         self.is_reused: bool = False
         self.idle_since: float = 0.0
@@ -166,10 +164,11 @@ class Pool:
         Raises:
             ServiceError: No connection could be opened.
         """
-        opening = partial(self._at_first_that_works, use=self._connect)
+        urls = options.urls
+        opening = partial(self._at_first_that_works, urls, self._connect)
         connection = await with_key(options, opening)
-        if len(options.urls) > 1:
-            connection.switched_from = self._endpoints.switched(options.urls, connection.url)
+        if len(urls) > 1:
+            connection.switched_from = self._endpoints.switched(urls, connection.key.url)
         return connection
 
     def ended(
@@ -184,7 +183,7 @@ class Pool:
             has_progressed: Whether the task, or an earlier one on this connection, had brought
                 anything.
         """
-        self._endpoints.ended(connection.url, failure, has_progressed=has_progressed)
+        self._endpoints.ended(connection.key.url, failure, has_progressed=has_progressed)
 
     def release(
         self, connection: PooledConnection, *, is_clean: bool, was_stale: bool = False
@@ -218,9 +217,9 @@ class Pool:
         async def fill(options: Options) -> None:
             waiting = sum(one.key == _key(options) for one in self._idle)
             for _ in range(min(connections, self._limits.idle) - waiting):
-                self._push_idle(await self._open(options))
+                self._push_idle(await self._open(options, _key(options)))
 
-        await with_key(options, partial(self._at_first_that_works, use=fill))
+        await with_key(options, partial(self._at_first_that_works, options.urls, fill))
 
     async def run(self) -> None:
         """Close connections that cannot be used any longer, until canceled."""
@@ -243,13 +242,13 @@ class Pool:
                 tasks.start_soon(_close, connection.transport)
 
     async def _at_first_that_works(
-        self, options: Options, use: Callable[[Options], Awaitable[_T]]
+        self, urls: tuple[str, ...], use: Callable[[Options], Awaitable[_T]], options: Options
     ) -> _T:
-        """Return what *use* returns for the first address that can be connected to."""
-        if len(options.urls) == 1:
+        """Return what *use* returns for the first of the addresses that can be connected to."""
+        if len(urls) == 1:
             return await use(options)
         failures: list[ServiceError] = []
-        for url in self._endpoints.in_order(options.urls):
+        for url in self._endpoints.in_order(urls):
             try:
                 used = await use(replace(options, endpoint=url, endpoints=()))
             except ServiceError as error:
@@ -262,10 +261,11 @@ class Pool:
         raise max(failures, key=lambda error: error.retryable)  # the first one that may pass
 
     async def _connect(self, options: Options) -> PooledConnection:
-        return self._pop_idle(_key(options)) or await self._open(options)
+        key = _key(options)
+        return self._pop_idle(key) or await self._open(options, key)
 
-    async def _open(self, options: Options) -> PooledConnection:
-        return PooledConnection(await self._dial(options), _key(options), options.url)
+    async def _open(self, options: Options, key: Key) -> PooledConnection:
+        return PooledConnection(await self._dial(options), key)
 
     def _pop_idle(self, key: Key) -> PooledConnection | None:
         """Take the connection that has been idle for the shortest time, if any can be used."""
