@@ -17,6 +17,7 @@ from paraformer_async.audio.source import Chunks, Source, chunks, taker
 from paraformer_async.errors import InvalidOptionError, MissingExtraError
 from paraformer_async.middleware import Heartbeat, LatencyMeter, Middleware, Stack
 from paraformer_async.options.options import Options
+from paraformer_async.options.service import UNCOMPRESSED
 
 __all__ = ["Made", "RunMaker"]
 
@@ -64,7 +65,8 @@ class RunMaker:
         if count is not None:
             make_run = partial(self._run, frame_ms=frame_ms)
             return self._together(merge_channels(make_run, audio, options, count))
-        source = None if audio is None else chunks(audio, taker(options.encoding))
+        joins = options.format in UNCOMPRESSED
+        source = None if audio is None else chunks(audio, taker(options.encoding), joins=joins)
         return self._run(options, source, frame_ms=frame_ms, first_id=first_id)
 
     def of_sources(

@@ -46,7 +46,10 @@ class Interruptible(Protocol):
 
 
 async def read_in_thread(
-    iterator: Iterator[Any] | Interruptible, convert: Callable[[Any], _Chunk]
+    iterator: Iterator[Any] | Interruptible,
+    convert: Callable[[Any], _Chunk],
+    *,
+    join: Callable[[list[_Chunk]], _Chunk] | None = None,
 ) -> AsyncGenerator[_Chunk, None]:
     """
     Yield what *iterator* yields, read in a dedicated thread; its exceptions propagate unchanged.
@@ -58,11 +61,12 @@ async def read_in_thread(
     Args:
         iterator: The source; read in a daemon thread with the context variables of the caller.
         convert: Converts each chunk, in the thread, before the source can reuse its buffer.
+        join: Makes one chunk of all that have been read meanwhile; `None` to yield each.
     """
     reader = _ThreadReader(iterator, convert)
     try:
         while batch := await reader.get():
-            for chunk in batch:
+            for chunk in batch if join is None else (join(batch),):
                 yield chunk
     finally:
         await reader.aclose()

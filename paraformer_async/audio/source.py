@@ -98,7 +98,9 @@ class Chunks:
                 await self._iterator.aclose()
 
 
-def chunks(source: Source, take: Callable[[object], bytes] = immutable) -> Chunks:
+def chunks(
+    source: Source, take: Callable[[object], bytes] = immutable, *, joins: bool = False
+) -> Chunks:
     """
     Return an async iterable over the audio of *source*; pass each chunk to *take*.
 
@@ -109,6 +111,8 @@ def chunks(source: Source, take: Callable[[object], bytes] = immutable) -> Chunk
     Args:
         source: The audio.
         take: Returns a chunk as bytes, or raises; see `taker`.
+        joins: Whether chunks that a thread has read meanwhile may be joined to one, as those of
+            PCM. Those of compressed audio may be packets.
 
     Raises:
         InvalidOptionError: *source* is none of these. Raised immediately, not on the first chunk.
@@ -122,7 +126,7 @@ def chunks(source: Source, take: Callable[[object], bytes] = immutable) -> Chunk
         return _rewindable(cast("Rewindable", source))
     if is_on_disk(source):
         return _on_disk(Lock(), source, source.tell())  # type: ignore[union-attr]
-    return Chunks(_once(source, take))
+    return Chunks(_once(source, take, joins=joins))
 
 
 def _refuse_what_only_looks_like_a_source(source: object) -> None:
@@ -144,7 +148,7 @@ def _refuse_what_only_looks_like_a_source(source: object) -> None:
         raise InvalidOptionError("audio", f"a {name} does not yield bytes", hint=hint)
 
 
-def _once(source: Any, take: Callable[[object], bytes]) -> AsyncIterator[Any]:
+def _once(source: Any, take: Callable[[object], bytes], *, joins: bool) -> AsyncIterator[Any]:
     """Return an iterator over a source that can be read only once."""
     read: Any = getattr(source, "read1", None) or getattr(source, "read", None)
     if _is_async(read) and (hasattr(source, "readline") or not isinstance(source, AsyncIterable)):
@@ -156,7 +160,7 @@ def _once(source: Any, take: Callable[[object], bytes]) -> AsyncIterator[Any]:
     if callable(read):
         return read_in_thread(_from_file(read), take)
     if isinstance(source, Iterable):
-        return read_in_thread(iter(source), take)
+        return read_in_thread(iter(source), take, join=b"".join if joins else None)
     raise InvalidOptionError("audio", f"a {type(source).__name__} does not yield bytes")
 
 

@@ -70,6 +70,15 @@ async def test_chunks_come_in_order() -> None:
     await until_ended()
 
 
+async def test_what_was_read_meanwhile_can_be_joined() -> None:
+    """With `join`, all chunks that are there are one, and the end is none."""
+    chunks = [b"%d," % number for number in range(5 * READ_AHEAD)]
+    joined = [chunk async for chunk in read_in_thread(iter(chunks), bytes, join=b"".join)]
+    assert b"".join(chunks) == b"".join(joined)
+    assert len(joined) < len(chunks)
+    assert b"" not in joined
+
+
 async def test_read_ahead_is_bounded() -> None:
     """From a source that is faster than its reader, only so many chunks are read ahead."""
     source = Source()
