@@ -36,6 +36,16 @@ class Span(NamedTuple):
     end_time: int
 
 
+class Lengths(NamedTuple):
+    """The lengths above, in bytes of whole samples."""
+
+    margin: int = 0
+    shortest_gap: int = 0
+    longest_gap: int = 0
+    latest_final: int = 0
+    latest_correction: int = 0
+
+
 class Coverage:
     """
     The positions of a `Ledger`, which adds the times.
@@ -50,8 +60,7 @@ class Coverage:
         self.horizon: float = inf
         self._align = 1  # bytes of a whole sample
         self._limit = 0  # bytes that are kept at most
-        # In bytes; see above.
-        self._margin = self._shortest = self._longest = self._latest = self._correctable = 0
+        self._lengths = Lengths()
         self._front = 0
         self._settled = 0  # end of the last final; the front may have passed over more
         self._passed = 0
@@ -67,16 +76,8 @@ class Coverage:
         """Set how much is kept, in samples of *align* bytes."""
         self._align = align
         self._limit = int(seconds * bytes_per_second)
-        self._margin, self._shortest, self._longest, self._latest, self._correctable = (
-            self._aligned(int(each * bytes_per_second))
-            for each in (
-                _MARGIN,
-                _SHORTEST_GAP,
-                _LONGEST_GAP,
-                _LATEST_FINAL,
-                _LATEST_CORRECTION,
-            )
-        )
+        lengths = (_MARGIN, _SHORTEST_GAP, _LONGEST_GAP, _LATEST_FINAL, _LATEST_CORRECTION)
+        self._lengths = Lengths(*(self._aligned(int(each * bytes_per_second)) for each in lengths))
         self._move_horizon()
 
     def _lost(self) -> list[tuple[int, int]]:
@@ -92,7 +93,7 @@ class Coverage:
     def _cover(self, sentence: Sentence, begin: int, end: int) -> None:
         """Record that a final covers the audio between two positions."""
         if self._open.begins:
-            self._open.close(sentence, begin - self._shortest, end)
+            self._open.close(sentence, begin - self._lengths.shortest_gap, end)
         since = self._numbering.since(sentence, begin, end)
         if since < begin and not (self._open.begins and self._open.within(since, begin)):
             begin = since
@@ -111,7 +112,7 @@ class Coverage:
         self._kept.release_before(end)
         self._front = end
         if self._gaps.in_order:
-            self._gaps.forget_before(end - self._latest)
+            self._gaps.forget_before(end - self._lengths.latest_final)
         if self._open.begins:
             self._open.keep(lambda at: at >= end or self._gaps.contain(at))
 
@@ -119,9 +120,9 @@ class Coverage:
         """Return whether what lies between two finals may be a sentence whose final is late."""
         if self._unread.gaps and end == self.size:
             return end > begin  # the rest of it has not been delivered again
-        if not self._limit or end - begin < self._shortest:
+        if not self._limit or end - begin < self._lengths.shortest_gap:
             return False
-        return end - begin <= self._longest or self._open.within(begin, end)
+        return end - begin <= self._lengths.longest_gap or self._open.within(begin, end)
 
     def _pass_over(self, sentence: Sentence, at: int) -> None:
         """Record that there is no speech before a heartbeat, or before the first open sentence."""
@@ -131,7 +132,7 @@ class Coverage:
             self._move_horizon()
         if sentence.heartbeat:
             return
-        if front - self._shortest <= at < front:
+        if front - self._lengths.shortest_gap <= at < front:
             at = front  # services round
         if at >= front or self._gaps.contain(at):
             self._open.open(sentence, at)
@@ -140,7 +141,7 @@ class Coverage:
         """Forget what was passed over and what is lost; return where the rest begins."""
         kept, gaps = self._kept, self._gaps
         kept.release_before(kept.begin + -kept.begin % self._align)  # cut within a sample
-        kept.release_before(self._aligned(self._passed - self._margin))
+        kept.release_before(self._aligned(self._passed - self._lengths.margin))
         self._front = max(self._front, kept.begin)
         self._passed = max(self._passed, self._front)
         self._drop_silence()
@@ -161,7 +162,7 @@ class Coverage:
 
     def _read_again(self) -> None:
         """Have the source continue at the first gap that is not kept whole, or at the front."""
-        self._empty(self._aligned(max(self._front, self._passed - self._margin)))
+        self._empty(self._aligned(max(self._front, self._passed - self._lengths.margin)))
         missing = next((gap for gap in self._gaps.in_order if gap.kept_begin > gap.begin), None)
         if missing is not None:
             self._unread.gaps[:0] = self._gaps.take_from(missing.begin)
@@ -201,7 +202,7 @@ class Coverage:
 
     def _drop_gap(self) -> bool:
         """Drop audio of a gap to make room, unless there is other audio that was passed over."""
-        if self._kept.begin < self._passed - self._margin:
+        if self._kept.begin < self._passed - self._lengths.margin:
             return False
         self._gaps.drop_first()
         self._move_horizon()

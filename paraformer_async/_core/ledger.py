@@ -334,7 +334,7 @@ class Ledger(Coverage):
         self._begins = None
         self._cover(sentence, begin, end)
         if timeline.is_shifted:
-            oldest = end - max(self._limit, self._correctable)
+            oldest = end - max(self._limit, self._lengths.latest_correction)
             timeline.forget_before(min(self._gaps.begin(begin), begin, oldest))
 
     def _without_header(self, header: WavHeader, audio: Audio) -> Audio:

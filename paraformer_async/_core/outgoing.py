@@ -44,7 +44,10 @@ _logger = logging.getLogger("paraformer_async.protocol")
 def _framer(options: Options, frame_ms: int) -> Framer | PacketFramer | Splitter:
     if options.format in UNCOMPRESSED:
         return Framer(options.sample_rate, frame_ms)
-    return PacketFramer(cutter_of(options.format)) if options.is_cut else Splitter()
+    if not options.is_cut:
+        return Splitter()
+    cutter = cutter_of(options.format)
+    return PacketFramer(cutter, joiner_of(cutter))
 
 
 class Outgoing:
@@ -65,11 +68,10 @@ class Outgoing:
         self._options = options
         self._stack = stack
         self._protocol = ClientProtocol(Phase.NEW)
-        self._framer = _framer(options, frame_ms)
-        self._cutter = self._framer.cutter if isinstance(self._framer, PacketFramer) else None
-        self._joiner = joiner_of(self._cutter) if self._cutter else None
+        framer = _framer(options, frame_ms)
+        self._packets = framer if isinstance(framer, PacketFramer) else None
         self._buffer: AudioBuffer = AudioBuffer(
-            self._framer,
+            framer,
             limit=max(1, int(options.buffer * (rate or COMPRESSED_BYTES_PER_SECOND))),
             is_wav=options.format == "wav",
         )
@@ -123,9 +125,9 @@ class Outgoing:
         else:
             before = buffer.size
             buffer.add(chunk)
-            if self._cutter is not None:
+            if self._packets is not None:
                 size = buffer.size - before
-                self._measure(self._cutter)
+                self._measure(self._packets)
             if buffer.header is not None:
                 self._pace.use(buffer.header.bytes_per_second)
             self._tail_due = now + self._patience if buffer.rest else inf
@@ -169,8 +171,8 @@ class Outgoing:
             AudioError: There was no audio of the declared format.
         """
         del now
-        if self._cutter is not None and not self._buffer.is_ended:
-            self._check_end(self._cutter)
+        if self._packets is not None and not self._buffer.is_ended:
+            self._check_end(self._packets.cutter)
         self._buffer.mark_end()
 
     def data_to_send(self, now: float) -> list[OutgoingFrame]:
@@ -315,8 +317,8 @@ class Outgoing:
     def _put_first(self, frames: list[OutgoingFrame], now: float) -> None:
         """Put what precedes new audio: run-task, or what the task must receive again."""
         if self._protocol.phase is Phase.IDLE:
-            if self._joiner is not None:
-                self._joiner.begin()
+            if self._packets is not None:
+                self._packets.joiner.begin()
             self._put(self._run_task(now), frames, now)
         if self._protocol.phase is _RUNNING:
             self._put_replay(frames, now)
@@ -360,14 +362,13 @@ class Outgoing:
                 audio = Audio(header.silence(ms), injected=True)
         frames += map(self._framed, self._ledger.reread(audio))
 
-    def _measure(self, cutter: Cutter) -> None:
+    def _measure(self, packets: PacketFramer) -> None:
         """Measure compressed audio once its first packet was found."""
-        framer = self._framer
-        if isinstance(framer, PacketFramer) and framer.block and self._ledger.given is None:
-            rate = bytes_per_second(cutter.rate)
+        if packets.block and self._ledger.given is None:
+            rate = bytes_per_second(packets.cutter.rate)
             self._buffer.limit = max(1, int(self._options.buffer * rate))
             self._pace.use(rate)
-            self._ledger.measure(rate, framer.block)
+            self._ledger.measure(rate, packets.block)
 
     def _check_end(self, cutter: Cutter) -> None:
         """Log what was left out of compressed audio; raise if that was all of it."""
@@ -384,9 +385,9 @@ class Outgoing:
 
     def _framed(self, command: Command) -> OutgoingFrame:
         """Return what is sent for a command that takes part in the running task."""
-        if self._joiner is not None and isinstance(command, Audio):
+        if self._packets is not None and isinstance(command, Audio):
             data = command.data
-            command = Audio(self._joiner.join(data) if isinstance(data, Packets) else data)
+            command = Audio(self._packets.joiner.join(data) if isinstance(data, Packets) else data)
         return self._protocol.send(command)
 
     def _put_packets(self, packets: Packets, frames: list[OutgoingFrame], now: float) -> None:

@@ -412,7 +412,8 @@ class TestPackets:
 
     def test_frames_are_what_the_service_takes(self) -> None:
         """What a chunk completes is passed on at once, in frames of at most 16 KB."""
-        framer = PacketFramer(cutter_of("mp3"))
+        cutter = cutter_of("mp3")
+        framer = PacketFramer(cutter, joiner_of(cutter))
         framer.align(7)  # of no use: packets are whole
         packets = packets_of("mp3", 400)
         pieces = list(framer.feed(b"".join(packets)))

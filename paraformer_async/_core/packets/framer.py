@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from paraformer_async._core.packets.packet import Cutter, Packet, Packets
+from paraformer_async._core.packets.packet import Cutter, Joiner, Packet, Packets
 from paraformer_async.options.service import LARGEST_FRAME
 
 __all__ = ["PacketFramer"]
@@ -20,14 +20,16 @@ class PacketFramer:
         size: -1; a chunk of any length has to be fed.
         rest: Always empty: a part of a packet is of no use.
         cutter: Finds the packets.
+        joiner: Makes a stream of them.
         block: The duration of the first one, in bytes of s16le mono; 0 until it was found.
     """
 
     size = -1
 
-    def __init__(self, cutter: Cutter) -> None:
+    def __init__(self, cutter: Cutter, joiner: Joiner) -> None:
         self.rest = bytearray()
         self.cutter = cutter
+        self.joiner = joiner
         self.block = 0
 
     def align(self, block: int) -> None:
