@@ -1,7 +1,6 @@
 """A queue of tasks that wait for room, served one at a time, in the order of arrival."""
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 
 __all__ = ["Turns"]
@@ -20,7 +19,7 @@ class Turns:
 
     def __init__(self, is_open: Callable[[], bool]) -> None:
         self._is_open = is_open
-        self.waiting: deque[asyncio.Future[None]] = deque()
+        self.waiting: list[asyncio.Future[None]] = []
 
     async def wait(self) -> None:
         """
@@ -37,7 +36,7 @@ class Turns:
             self.waiting.remove(turn)
             self.pass_on()
             raise
-        self.waiting.popleft()
+        self.waiting.pop(0)
 
     def pass_on(self) -> None:
         """Wake the next task if there is room."""

@@ -7,7 +7,6 @@ Translation by Partial Hypothesis Selection"), here for a time as well as for a 
 because services differ in how often they send one.
 """
 
-from collections import deque
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -45,7 +44,7 @@ class StableText:
         self.text = ""
         self._latest = ""
         self._proven = _NONE  # the longest beginning on which results have agreed enough
-        self._agreed: deque[Beginning] = deque()  # longer ones, the shortest and oldest first
+        self._agreed: list[Beginning] = []  # longer ones, the shortest and oldest first
         self._number = 0  # of results
         self._delay = _DELAY
         # Whether the service marks words as fixed; `None` until a mark or a final result shows it.
@@ -101,7 +100,7 @@ class StableText:
         before, until = self._proven, now - self._delay
         _, since, first = agreed[0]
         while since <= until and number - first >= _RESULTS - 1:
-            self._proven = agreed.popleft()
+            self._proven = agreed.pop(0)
             if not agreed:
                 break
             _, since, first = agreed[0]
@@ -112,7 +111,7 @@ class StableText:
         latest, agreed = self._latest, self._agreed
         common = _common(latest, text)
         if self._proven[0] > common:
-            agreed.appendleft(self._proven)
+            agreed.insert(0, self._proven)
             self._proven = _NONE
         changed = agreed.pop()  # all of the latest text
         while agreed and agreed[-1][0] > common:

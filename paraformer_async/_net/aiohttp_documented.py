@@ -9,7 +9,6 @@ behind it. No task is needed, so cancellation of a caller cannot end a write hal
 
 import asyncio
 import socket as sockets
-from collections import deque
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from typing import Any
@@ -63,7 +62,7 @@ class DocumentedTransport:
         self._closed: anyio.Event | None = None
         self._receiver: Receiver | None = None
         self._suspended: Coroutine[Any, Any, None] | None = None
-        self._queue: deque[OutgoingFrame] = deque()  # behind the suspended write, its frame first
+        self._queue: list[OutgoingFrame] = []  # behind the suspended write, its frame first
         self._error: BaseException | None = None  # why a suspended write failed
         self._is_over = False  # nothing more can be written
         self._ending: tuple[int, str] | None = None  # close code and reason
@@ -180,7 +179,7 @@ class DocumentedTransport:
             blocker = sending.send(None)
         except StopIteration:
             self._suspended = None
-            self._queue.popleft()
+            self._queue.pop(0)
             self._write_queue()
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - whatever it is
             self._fail(error)
