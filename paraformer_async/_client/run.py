@@ -245,7 +245,7 @@ class Run:
         ended = self._broken or self._write_error
         if connection is not None:
             if isinstance(ended, ServiceError):
-                connection.key.secrets.redacted(ended)
+                connection.secrets.redacted(ended)
             self._pool.ended(connection, ended, has_progressed=self._has_progressed(ended))
         return ended
 

@@ -79,7 +79,7 @@ class PooledConnection:
         idle_since: Since when it waits there.
     """
 
-    __slots__ = ("idle_since", "is_reused", "key", "switched_from", "transport")
+    __slots__ = ("_secrets", "idle_since", "is_reused", "key", "switched_from", "transport")
 
     def __init__(self, transport: Transport, key: Key) -> None:
         self.transport: Transport = transport
@@ -87,10 +87,18 @@ class PooledConnection:
         self.switched_from: tuple[str, ServiceError | None] | None = None
         self.is_reused: bool = False
         self.idle_since: float = 0.0
+        self._secrets: Secrets | None = None
+
+    @property
+    def secrets(self) -> Secrets:
+        """What must not be shown of what opened it; collected when something has failed."""
+        if self._secrets is None:
+            self._secrets = self.key.secrets
+        return self._secrets
 
     def hide(self, text: str) -> str:
         """Return *text*, which came over this connection, without the secrets that opened it."""
-        return self.key.secrets.hide(text)
+        return self.secrets.hide(text)
 
 
 class Counts(NamedTuple):
