@@ -9,7 +9,7 @@ import msgspec
 
 from paraformer_async.errors import InvalidOptionError
 
-__all__ = ["Jsonable"]
+__all__ = ["Jsonable", "informative"]
 
 
 class Jsonable(msgspec.Struct, frozen=True, gc=False):
@@ -93,6 +93,14 @@ class Jsonable(msgspec.Struct, frozen=True, gc=False):
     @classmethod
     def _validated(cls, value: Any) -> Self:
         return value if isinstance(value, cls) else msgspec.convert(value, cls)
+
+
+def informative(value: Any) -> Any:
+    """Return plain data without the fields that say nothing: `None`, `False`, and what is empty."""
+    if isinstance(value, dict):
+        kept = {name: informative(one) for name, one in value.items()}
+        return {name: one for name, one in kept.items() if one or (one == 0 and one is not False)}
+    return [informative(one) for one in value] if isinstance(value, list) else value
 
 
 def _plain(value: Any) -> Any:

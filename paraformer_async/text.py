@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-__all__ = ["clean", "is_wide", "width"]
+__all__ = ["clean", "is_wide", "tail", "width"]
 
 # Sequences that control a terminal (ECMA-48): CSI, strings such as OSC, other escapes.
 _ESCAPES = re.compile(
@@ -39,6 +39,14 @@ def width(text: str) -> int:
     return sum(
         2 if is_wide(char) else 0 if unicodedata.category(char) in _MARKS else 1 for char in text
     )
+
+
+def tail(text: str, columns: int) -> str:
+    """Return the end of *text*, as much as fits in so many columns."""
+    start = max(len(text) - columns, 0) if text.isascii() else 0
+    while width(text[start:]) > columns:
+        start += 1
+    return text[start:]
 
 
 def is_wide(char: str) -> bool:

@@ -9,11 +9,12 @@ from secrets import token_hex
 __all__ = ["write_whole"]
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, content: str | bytes) -> None:
     """
-    Write *text* to *path* as UTF-8, replacing what is there only once all of it is written.
+    Write *content* to *path*, replacing what is there only once all of it is written.
 
-    A symbolic link at *path* is replaced itself; the file that it leads to stays as it is.
+    Text is written as UTF-8. A symbolic link at *path* is replaced itself; the file that it leads
+    to stays as it is.
 
     Raises:
         OSError: It cannot be written; what was there before is untouched.
@@ -21,8 +22,8 @@ def write_whole(path: Path, text: str) -> None:
     temporary = path.with_name(f".{token_hex(8)}.tmp")
     try:
         try:
-            with temporary.open("x", encoding="utf-8", newline="\n") as file:
-                file.write(text)
+            with temporary.open("xb") as file:
+                file.write(content if isinstance(content, bytes) else content.encode())
                 file.flush()
                 os.fsync(file.fileno())
             _keep_mode(path, temporary)

@@ -1,20 +1,18 @@
 """Captions that are written while a recognition runs."""
 
-import errno
 import os
 from collections.abc import Callable, Iterable
-from io import FileIO
 from pathlib import Path
 from typing import Literal, Self, TypeAlias
 
 from msgspec.structs import replace
 
 from paraformer_async.captions.clocks import on_clock
+from paraformer_async.captions.growing import StepwiseFile
 from paraformer_async.captions.jsonlines import json_line
 from paraformer_async.captions.layout import lay_out
 from paraformer_async.captions.subrip import subrip_block
 from paraformer_async.captions.webvtt import SIGNATURE, webvtt_cue
-from paraformer_async.captions.whole import write_whole
 from paraformer_async.errors import InvalidOptionError, UsageError
 from paraformer_async.finals import FinalSentences
 from paraformer_async.results import RecognitionResult, Sentence
@@ -36,9 +34,10 @@ class CaptionWriter:
             async for result in recognizer.stream(microphone()):
                 captions.add(result)
 
-    Each final sentence is appended as soon as it is added, in one write, so that the file is
-    complete whenever the program is killed. (A system may cut even one write in two if it kills the
-    program in the middle of it; then the last caption is incomplete.)
+    Each final sentence is added as soon as it is known, as a whole: the file is complete whenever
+    the program is killed, even in the middle of a write, on the local file systems of Linux. For
+    that, the file is replaced by a copy of itself about once in 4 KiB: a program that follows it
+    must follow its name (`tail -F`).
 
     The captions are those of `Transcript.to_srt` and `to_vtt`, with two differences: one that
     begins while the one before it is shown begins after it; and short ones stay until they can be
@@ -84,8 +83,8 @@ class CaptionWriter:
         self._finals = FinalSentences()
         self._channels: set[int | str | None] = set()
         self._number = self._earliest = 0
-        write_whole(self._path, self._head)
-        self._file: FileIO | None = self._opened()
+        self._file: StepwiseFile | None = StepwiseFile(self._path, self._head)
+        self._is_whole = True
 
     def __enter__(self) -> Self:
         return self
@@ -112,10 +111,14 @@ class CaptionWriter:
         self._finals.add(result)
         self._channels.add(result.channel_id)
         is_appended = known < len(self._finals.sentences) and not 0 < channels < len(self._channels)
-        if is_appended and self._is_whole:
-            self._append(self._file, self._text_of(self._finals.sentences[-1:]))
+        is_appended = is_appended and self._is_whole
+        self._is_whole = False
+        if is_appended:
+            self._file.append(self._text_of(self._finals.sentences[-1:]))
         else:
-            self._rewrite()
+            self._number = self._earliest = 0
+            self._file.replace(self._head + self._text_of(self._finals.sentences))
+        self._is_whole = True
 
     def close(self) -> None:
         """Close the file. May be called twice."""
@@ -126,33 +129,6 @@ class CaptionWriter:
     @property
     def _head(self) -> str:
         return SIGNATURE if self._format == "vtt" else ""
-
-    def _opened(self) -> FileIO:
-        self._is_whole = True
-        return self._path.open("ab", buffering=0)
-
-    def _append(self, file: FileIO, text: str) -> None:
-        """Write in one call of the system; what a full disk leaves of it is removed."""
-        data = text.encode()
-        size = os.fstat(file.fileno()).st_size
-        written = 0
-        self._is_whole = False
-        try:
-            written = file.write(data)
-        finally:
-            if written < len(data):
-                file.truncate(size)
-        if written < len(data):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
-        self._is_whole = True
-
-    def _rewrite(self) -> None:
-        self._is_whole = False
-        self._number = self._earliest = 0
-        write_whole(self._path, self._head + self._text_of(self._finals.sentences))
-        if self._file is not None:
-            self._file.close()
-        self._file = self._opened()
 
     def _text_of(self, sentences: Iterable[Sentence]) -> str:
         """Return the text to append for *sentences*."""

@@ -19,7 +19,10 @@ def main() -> None:
 
 def _run() -> None:
     try:
+        import rich  # noqa: F401 - the commands import it later, to start fast
+
         from paraformer_async.cli.app import app
+        from paraformer_async.cli.running import run_app
     except ImportError as error:
         if error.name and error.name.partition(".")[0] not in ("typer", "rich"):
             raise
@@ -27,7 +30,7 @@ def _run() -> None:
 
         sys.exit(f"paraformer-async: {MissingExtraError('the command line', 'cli')}")
     _configure_stdout()
-    app()
+    run_app(app)
 
 
 def _configure_stdout() -> None:

@@ -6,16 +6,20 @@ from typing import Annotated, Any
 import typer
 
 from paraformer_async.account import Vocabulary, VocabularyClient, VocabularySummary
-from paraformer_async.cli.access import (
-    EndpointOption,
+from paraformer_async.cli.access import access_of
+from paraformer_async.cli.completing import files, models
+from paraformer_async.cli.options import (
+    DEFAULT_MODEL,
+    DebugOption,
+    HttpEndpointOption,
     JsonOption,
     RegionOption,
     WorkspaceOption,
-    access_of,
 )
 from paraformer_async.cli.output import render_json, write_result
-from paraformer_async.cli.running import exit_with
+from paraformer_async.cli.running import exit_with, help_without_a_command
 from paraformer_async.cli.words import given_words, written
+from paraformer_async.options.checks import require_text
 from paraformer_async.text import clean
 
 __all__ = ["hotwords"]
@@ -23,23 +27,20 @@ __all__ = ["hotwords"]
 hotwords: typer.Typer = typer.Typer(
     help="Manage lists of hot words. The API key is read from DASHSCOPE_API_KEY, or from the file"
     " of the vendor's client.",
-    no_args_is_help=True,
+    invoke_without_command=True,
+    callback=help_without_a_command,
     rich_markup_mode=None,
 )
 
-IdArgument = Annotated[
-    str, typer.Argument(metavar="ID", help="Id of the list.", show_default=False)
-]
-WordsArgument = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="WORD[=WEIGHT]",
-        help="Words; weights are 1 to 5, for qwen-audio models also 50; by default 4.",
-        show_default=False,
-    ),
-]
+IdArgument = Annotated[str, typer.Argument(metavar="ID", hidden=True)]
+WordsArgument = Annotated[list[str] | None, typer.Argument(metavar="WORD[=WEIGHT]", hidden=True)]
 FileOption = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Text file with one WORD[=WEIGHT] per line.")
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Text file with one WORD[=WEIGHT] per line.",
+        autocompletion=files,
+    ),
 ]
 
 
@@ -48,8 +49,13 @@ def create(
     words: WordsArgument = None,
     file: FileOption = None,
     model: Annotated[
-        str, typer.Option(metavar="NAME", help="The only model that the list can be used with.")
-    ] = "paraformer-realtime-v2",
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="The only model that the list can be used with.",
+            autocompletion=models,
+        ),
+    ] = DEFAULT_MODEL,
     prefix: Annotated[
         str, typer.Option(metavar="TEXT", help="Part of the id: 1 to 9 letters a-z and digits.")
     ] = "words",
@@ -60,12 +66,15 @@ def create(
         ),
     ] = False,
     json: JsonOption = False,
-    endpoint: EndpointOption = None,
+    endpoint: HttpEndpointOption = None,
     region: RegionOption = None,
     workspace: WorkspaceOption = None,
+    debug: DebugOption = False,
 ) -> None:
     """
     Create a list and print its id.
+
+    A WEIGHT is 1 to 5, for qwen-audio models also 50; by default 4.
 
     Example: paraformer-async hotwords create paraformer=5 cloud
     """
@@ -82,7 +91,7 @@ def create(
         write_result(render_json({"vocabulary_id": name}) if json else f"{clean(name)}\n")
         return 0
 
-    exit_with(run)
+    exit_with(run, debug=debug)
 
 
 @hotwords.command("list")
@@ -91,9 +100,10 @@ def list_all(
         str | None, typer.Option(metavar="TEXT", help="Only lists with this prefix.")
     ] = None,
     json: JsonOption = False,
-    endpoint: EndpointOption = None,
+    endpoint: HttpEndpointOption = None,
     region: RegionOption = None,
     workspace: WorkspaceOption = None,
+    debug: DebugOption = False,
 ) -> None:
     """
     Print all lists: id, status, and time of the last change.
@@ -108,24 +118,26 @@ def list_all(
         write_result(render_json([_described(one) for one in found]) if json else lines)
         return 0
 
-    exit_with(run)
+    exit_with(run, debug=debug)
 
 
 @hotwords.command()
 def show(
     vocabulary_id: IdArgument,
     json: JsonOption = False,
-    endpoint: EndpointOption = None,
+    endpoint: HttpEndpointOption = None,
     region: RegionOption = None,
     workspace: WorkspaceOption = None,
+    debug: DebugOption = False,
 ) -> None:
     """
-    Print a list and its words.
+    Print the list with this ID, and its words.
 
     Example: paraformer-async hotwords show vocab-words-1a2b
     """
 
     async def run() -> int:
+        require_text("ID", vocabulary_id)
         async with VocabularyClient(**access_of(endpoint, region, workspace)) as client:
             found = await client.query(vocabulary_id)
         lines = [f"{_line(found)}  {clean(found.target_model)}"]
@@ -133,7 +145,7 @@ def show(
         write_result(render_json(_described(found)) if json else "\n".join(lines) + "\n")
         return 0
 
-    exit_with(run)
+    exit_with(run, debug=debug)
 
 
 @hotwords.command()
@@ -141,45 +153,51 @@ def update(
     vocabulary_id: IdArgument,
     words: WordsArgument = None,
     file: FileOption = None,
-    endpoint: EndpointOption = None,
+    endpoint: HttpEndpointOption = None,
     region: RegionOption = None,
     workspace: WorkspaceOption = None,
+    debug: DebugOption = False,
 ) -> None:
     """
-    Replace the words of a list; once in 5 minutes.
+    Replace the words of the list with this ID; once in 5 minutes.
+
+    A WEIGHT is 1 to 5, for qwen-audio models also 50; by default 4.
 
     Example: paraformer-async hotwords update vocab-words-1a2b cloud=5
     """
 
     async def run() -> int:
+        require_text("ID", vocabulary_id)
         access = access_of(endpoint, region, workspace)
         given = given_words(words or (), file)
         async with VocabularyClient(**access) as client:
             await client.update(vocabulary_id, given)
         return 0
 
-    exit_with(run)
+    exit_with(run, debug=debug)
 
 
 @hotwords.command()
 def delete(
     vocabulary_id: IdArgument,
-    endpoint: EndpointOption = None,
+    endpoint: HttpEndpointOption = None,
     region: RegionOption = None,
     workspace: WorkspaceOption = None,
+    debug: DebugOption = False,
 ) -> None:
     """
-    Delete a list.
+    Delete the list with this ID.
 
     Example: paraformer-async hotwords delete vocab-words-1a2b
     """
 
     async def run() -> int:
+        require_text("ID", vocabulary_id)
         async with VocabularyClient(**access_of(endpoint, region, workspace)) as client:
             await client.delete(vocabulary_id)
         return 0
 
-    exit_with(run)
+    exit_with(run, debug=debug)
 
 
 def _line(one: VocabularySummary) -> str:

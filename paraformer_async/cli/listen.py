@@ -1,130 +1,100 @@
 """The command `paraformer-async listen`."""
 
-import asyncio
-import signal
-import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-import anyio
+import typer
 
-from paraformer_async import InvalidOptionError
-from paraformer_async.captions import CaptionWriter, WallClock
-from paraformer_async.cli.live import CaptionDisplay
-from paraformer_async.cli.output import ProgressDisplay, printable, write_message
-from paraformer_async.cli.recognizers import open_recognizer
-from paraformer_async.cli.sources import open_source
+from paraformer_async.cli.completing import files
+from paraformer_async.cli.options import (
+    DEFAULT_MODEL,
+    DebugOption,
+    EndpointOption,
+    EngineOption,
+    LanguageOption,
+    LocalOption,
+    ModelDirOption,
+    ModelOption,
+    ParamOption,
+    RegionOption,
+    WorkspaceOption,
+)
+from paraformer_async.cli.running import exit_with
 
-__all__ = ["listen_to"]
-
-_INTERRUPTED = 130
+__all__ = ["listen"]
 
 
-async def listen_to(
-    options: dict[str, Any],
-    *,
-    source: Path | None,
-    device: str | None,
-    output: Path | None,
-    is_on_wall_clock: bool,
-    local: tuple[str, Path | None] | None,
-) -> int:
+def listen(
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Save captions, by the name of the file: .srt, .vtt or .jsonl.",
+            autocompletion=files,
+        ),
+    ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Number of the microphone, or a part of its name; see doctor."
+        ),
+    ] = None,
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Take a file in real time, or - for s16le mono on standard input, instead.",
+            autocompletion=files,
+        ),
+    ] = None,
+    wall_clock: Annotated[
+        bool, typer.Option("--wall-clock", help="Save times of the clock, pauses included.")
+    ] = False,
+    local: LocalOption = False,
+    model: ModelOption = DEFAULT_MODEL,
+    language: LanguageOption = None,
+    param: ParamOption = None,
+    endpoint: EndpointOption = None,
+    region: RegionOption = None,
+    workspace: WorkspaceOption = None,
+    engine: EngineOption = None,
+    model_dir: ModelDirOption = None,
+    debug: DebugOption = False,
+) -> None:
     """
-    Show live captions until the source ends, or until interrupted; save them as they come.
+    Show live captions of a microphone.
 
-    The first SIGINT or SIGTERM ends the audio, and the last results are awaited. A further one ends
-    the command at once; the saved file is complete all the same.
+    Ctrl-C ends it, and waits for the last words. Needs the extra mic. If stdout is not a terminal,
+    each sentence is printed as one line.
 
-    Returns:
-        The exit code: 130 after the second signal.
-
-    Raises:
-        InvalidOptionError: An option is invalid.
-        OSError: The source cannot be read, or the captions cannot be written.
-        ParaformerError: The source cannot be used, or the recognition failed.
+    Example: paraformer-async listen --output talk.srt
     """
-    progress, display = ProgressDisplay(), CaptionDisplay()
-    clock = WallClock(time.monotonic)
-    with ExitStack() as stack:
-        captions = _writer(output, clock if is_on_wall_clock else None)
-        if captions is not None:
-            stack.enter_context(captions)
-        async with open_recognizer(options, local, progress) as recognizer:
-            rate = recognizer.options.sample_rate
-            async with open_source(source, device, rate) as frames:
-                audio = _Audio(frames, rate, clock, display)
-                with _politely(audio.stop) as everything, display.show():
-                    async for result in recognizer.stream(audio.frames()):
-                        display.add(result)
-                        if captions is not None:
-                            captions.add(result)
-    if output is not None:
-        write_message(f"the captions are in {printable(output)}")
-    return _INTERRUPTED if everything.cancelled_caught else 0
 
+    async def run() -> int:
+        from paraformer_async.cli.given import given_parameters
+        from paraformer_async.cli.listening import listen_to
+        from paraformer_async.cli.recognizers import service_of
 
-class _Audio:
-    """The frames of a source, until it ends or is stopped."""
+        service = service_of(
+            local=local,
+            endpoint=endpoint,
+            region=region,
+            workspace=workspace,
+            engine=engine,
+            model_dir=model_dir,
+        )
+        options = {
+            "model": model,
+            "language_hints": language or None,
+            **given_parameters(param or ()),
+        }
+        return await listen_to(
+            options,
+            service,
+            source=source,
+            device=device,
+            output=output,
+            is_on_wall_clock=wall_clock,
+        )
 
-    def __init__(
-        self, source: AsyncIterator[bytes], rate: int, clock: WallClock, display: CaptionDisplay
-    ) -> None:
-        self._source = source
-        self._rate = rate
-        self._clock = clock
-        self._display = display
-        self._waiting = anyio.CancelScope()
-        self._is_stopped = False
-
-    async def frames(self) -> AsyncGenerator[bytes, None]:
-        """Yield the frames, and show their level."""
-        seconds = 0.0
-        while (frame := await self._next()) is not None:
-            length = len(frame) / (2 * self._rate)
-            seconds += length
-            self._clock.arrived(1000 * length)
-            self._display.received(frame, seconds)
-            yield frame
-        self._display.finishing()
-
-    def stop(self) -> None:
-        """End the frames here."""
-        self._is_stopped = True
-        self._waiting.cancel()
-
-    async def _next(self) -> bytes | None:
-        if not self._is_stopped:
-            with anyio.CancelScope() as self._waiting, suppress(StopAsyncIteration):
-                return await anext(self._source)
-        return None
-
-
-def _writer(output: Path | None, clock: WallClock | None) -> CaptionWriter | None:
-    """Open the file of the captions, if there is one."""
-    if output is None:
-        return None
-    try:
-        return CaptionWriter(output, clock=clock)
-    except InvalidOptionError as error:
-        raise InvalidOptionError("--output", error.reason, hint=error.hint) from None
-
-
-@contextmanager
-def _politely(stop: Callable[[], None]) -> Iterator[anyio.CancelScope]:
-    """Call *stop* at the first signal, and cancel the body at the next one."""
-    loop = asyncio.get_running_loop()
-
-    def signaled() -> None:
-        if is_stopped.is_set():
-            everything.cancel()
-        is_stopped.set()
-        stop()
-
-    is_stopped = anyio.Event()
-    with anyio.CancelScope() as everything:
-        with suppress(NotImplementedError):  # Windows: Ctrl-C ends the command at once
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.add_signal_handler(number, signaled)
-        yield everything
+    exit_with(run, debug=debug)

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from paraformer_async.cli.output import write_result
 from paraformer_async.results import RecognitionResult
-from paraformer_async.text import clean, width
+from paraformer_async.text import clean, tail
 
 __all__ = ["CaptionDisplay", "level_of"]
 
@@ -80,11 +80,9 @@ class CaptionDisplay:
         text, stable = clean(result.text), clean(result.stable_text)
         firm = len(stable) if text.startswith(stable) else 0
         room = _LINES * (self._console.width - 2)  # a full-width character may not fit on a line
-        start = 0
-        while width(text[start:]) > room:
-            start += 1
-        firm = max(firm - start, 0)
-        return Text.assemble(text[start:][:firm], (text[start:][firm:], "dim"))
+        shown = tail(text, room)
+        firm = max(firm - (len(text) - len(shown)), 0)
+        return Text.assemble(shown[:firm], (shown[firm:], "dim"))
 
     def _draw(self) -> None:
         if self._live is not None:

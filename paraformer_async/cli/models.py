@@ -1,16 +1,43 @@
 """The command `paraformer-async models`: the tables of models and parameters, as text."""
 
 from collections.abc import Iterable, Sequence
+from typing import Annotated
 
+import typer
+
+from paraformer_async.cli import completing
+from paraformer_async.cli.options import DebugOption
+from paraformer_async.cli.output import write_result
+from paraformer_async.cli.running import exit_with
 from paraformer_async.errors import InvalidOptionError
 from paraformer_async.options.models import MODELS, Model
 from paraformer_async.options.parameters import PARAMETERS
 
-__all__ = ["page_of_model", "table_of_models"]
+__all__ = ["models", "page_of_model", "table_of_models"]
 
 _HEADING = ("model", "Hz", "languages", "regions", "tasks/min", "billed by", "context")
 _PARAMETERS = ("parameter", "default", "")
 _NOTHING = "-"
+
+
+def models(
+    model: Annotated[
+        str | None,
+        typer.Argument(metavar="MODEL", hidden=True, autocompletion=completing.models),
+    ] = None,
+    debug: DebugOption = False,
+) -> None:
+    """
+    List the models that are known, or what one MODEL takes.
+
+    Example: paraformer-async models paraformer-realtime-v2
+    """
+
+    async def run() -> int:
+        write_result(table_of_models() if model is None else page_of_model(model))
+        return 0
+
+    exit_with(run, debug=debug)
 
 
 def table_of_models() -> str:

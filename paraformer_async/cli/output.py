@@ -4,26 +4,18 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from rich.console import Console
-from rich.live import Live
-from rich.text import Text
-
-from paraformer_async.cli.wording import FLAGS, in_shell_words
+from paraformer_async.cli.wording import flag_of, in_shell_words
 from paraformer_async.errors import InvalidOptionError, ParaformerError
-from paraformer_async.observing import Observation, RetryScheduled
-from paraformer_async.results import RecognitionResult
+from paraformer_async.jsonable import informative
 from paraformer_async.text import clean
 from paraformer_async.transcript import Transcript, lines_of
 
 __all__ = [
     "OutputFormat",
-    "ProgressDisplay",
     "describe",
     "encodable",
     "error_text",
@@ -47,6 +39,15 @@ class OutputFormat(Enum):
     JSONL = "jsonl"
     SRT = "srt"
     VTT = "vtt"
+
+    @classmethod
+    def named(cls, name: str) -> Self:
+        """Return the format of this name; raise `InvalidOptionError` if there is none."""
+        try:
+            return cls(name)
+        except ValueError:
+            names = ", ".join(one.value for one in cls)
+            raise InvalidOptionError("--format", f"{name!r} is not one of {names}") from None
 
 
 def write_result(text: str) -> None:
@@ -72,11 +73,10 @@ def report_error(error: Exception, path: Path | None = None) -> None:
 def error_text(error: Exception) -> str:
     """Return the message of *error*, with flags and variables in place of arguments."""
     if isinstance(error, ParaformerError):
-        text = str(error)
-        if error.hint:
-            text = text.replace(error.hint, in_shell_words(error.hint))
-        if isinstance(error, InvalidOptionError) and error.option in FLAGS:
-            text = FLAGS[error.option] + text.removeprefix(error.option)
+        text = str(error).replace(error.hint, in_shell_words(error.hint))
+        if isinstance(error, InvalidOptionError):
+            reason = in_shell_words(text.removeprefix(error.option))
+            text = flag_of(error.option) + reason
         return text or type(error).__name__
     if isinstance(error, OSError) and error.strerror:
         name = f"{printable(os.fsdecode(error.filename))}: " if error.filename else ""
@@ -117,77 +117,9 @@ def describe(path: Path, outcome: Transcript | Exception) -> dict[str, Any]:
     name = encodable(str(path))
     if isinstance(outcome, Exception):
         return {"path": name, "text": "", "sentences": [], "error": encodable(error_text(outcome))}
-    return {"path": name, **_telling(outcome.to_dict())}
-
-
-def _telling(value: Any) -> Any:
-    """Leave out fields that say nothing: `None`, and lists and objects without content."""
-    if isinstance(value, dict):
-        told = {name: _telling(one) for name, one in value.items()}
-        return {name: one for name, one in told.items() if one is not None and one not in ([], {})}
-    return [_telling(one) for one in value] if isinstance(value, list) else value
+    return {"path": name, "text": "", "sentences": [], **informative(outcome.to_dict())}
 
 
 def encodable(text: str) -> str:
     """Escape bytes of a file name that are not valid UTF-8: JSON cannot represent them."""
     return text.encode(errors="backslashreplace").decode()
-
-
-class ProgressDisplay:
-    """Live progress and partial text on stderr; nothing unless it is a terminal."""
-
-    def __init__(self) -> None:
-        self._console = Console(stderr=True)
-        # Not `console.is_terminal`, which FORCE_COLOR makes true for a pipe.
-        self._is_live = sys.stderr.isatty() and not self._console.is_dumb_terminal
-        self._live: Live | None = None
-        self._heading = ""
-        self._partial = ""
-
-    @contextmanager
-    def show(self, heading: str) -> Iterator[None]:
-        """Show *heading* and the latest result while the context is active."""
-        if not self._is_live:
-            yield
-            return
-        self._heading, self._partial = heading, ""
-        try:
-            with Live(self._content(), console=self._console, transient=True) as self._live:
-                yield
-        finally:
-            self._live = None
-
-    def head(self, heading: str) -> None:
-        """Show another *heading*."""
-        self._heading = heading
-        if self._live is not None:
-            self._live.update(self._content())
-
-    @contextmanager
-    def hidden(self) -> Iterator[None]:
-        """Show nothing while the context is active, in which results are printed."""
-        live, self._live = self._live, None
-        if live is not None:
-            live.stop()
-        try:
-            yield
-        finally:
-            if live is not None:
-                self._partial = ""
-                live.update(self._content())
-                live.start()
-                self._live = live
-
-    def update(self, result: RecognitionResult) -> None:
-        """Show the text of *result*."""
-        if self._live is not None:
-            self._partial = clean(result.text)
-            self._live.update(self._content())
-
-    def observe(self, event: Observation) -> None:
-        """Report a failure of the service that is about to be retried; see `observing`."""
-        if isinstance(event, RetryScheduled):
-            write_message(f"{error_text(event.failure)}; trying again in {event.delay:.1f} s")
-
-    def _content(self) -> Text:
-        return Text.assemble((self._heading, "bold"), " ", (self._partial, "dim"))

@@ -1,10 +1,14 @@
 """The command `paraformer-async probe`."""
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from paraformer_async import AudioProbe, ParaformerError, probe
+import typer
+
+import paraformer_async
+from paraformer_async import AudioProbe
 from paraformer_async.cli.files import require_readable_once
+from paraformer_async.cli.options import DEFAULT_MODEL, DebugOption, FilesArgument, ModelOption
 from paraformer_async.cli.output import (
     encodable,
     error_text,
@@ -14,11 +18,30 @@ from paraformer_async.cli.output import (
     write_message,
     write_result,
 )
+from paraformer_async.cli.running import exit_with
+from paraformer_async.errors import ParaformerError
 
-__all__ = ["probe_files"]
+__all__ = ["probe"]
 
 
-async def probe_files(files: list[Path], *, model: str, as_json: bool) -> int:
+def probe(
+    files: FilesArgument,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a list of JSON objects.")] = False,
+    model: ModelOption = DEFAULT_MODEL,
+    debug: DebugOption = False,
+) -> None:
+    """
+    Show what audio files are, and what would be sent of them.
+
+    Each FILE is decoded to its end: the duration is that of the audio in it. FILE - is standard
+    input. Needs no key.
+
+    Example: paraformer-async probe talk.m4a --json
+    """
+    exit_with(lambda: _probe_files(files, model=model, as_json=as_json), debug=debug)
+
+
+async def _probe_files(files: list[Path], *, model: str, as_json: bool) -> int:
     """
     Print what each of *files* is. A bad file does not stop the others.
 
@@ -54,7 +77,7 @@ async def probe_files(files: list[Path], *, model: str, as_json: bool) -> int:
 
 async def _outcome(path: Path, model: str) -> AudioProbe | Exception:
     try:
-        return await probe(path, model=model)
+        return await paraformer_async.probe(path, model=model)
     except (ParaformerError, OSError) as error:
         return error
 

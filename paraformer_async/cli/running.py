@@ -1,46 +1,72 @@
 """
-Running a command, and exit codes.
+Running a command, its errors, and exit codes.
 
-0: success. 1: something failed. 2: wrong usage, nothing was done. 130: interrupted; for `serve`, an
-interrupt is the normal way to stop, and the exit code is 0.
+An error is one line; `--debug` prints its traceback, too.
+
+0: success. 1: something failed. 2: wrong usage, nothing was done. 3: there is no network, and
+`transcribe` was stopped early. 130: interrupted; for `serve`, an interrupt is the normal way to
+stop, and the exit code is 0.
 """
 
 import asyncio
 import os
+import re
 import signal
 import sys
+import traceback
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import anyio
+import typer
 
-from paraformer_async.cli.output import report_error
-from paraformer_async.errors import InvalidOptionError, ParaformerError
+from paraformer_async.cli.output import report_error, write_message
+from paraformer_async.errors import InvalidOptionError
 
-__all__ = ["exit_with"]
+__all__ = ["exit_with", "help_without_a_command", "run_app"]
 
 _FAILED = 1
 _USAGE_ERROR = 2
 _INTERRUPTED = 130
 
 
-def exit_with(run: Callable[[], Awaitable[int]], *, when_stopped: int = _INTERRUPTED) -> NoReturn:
+def run_app(app: typer.Typer) -> NoReturn:
+    """Run the command of the arguments, and exit."""
+    try:
+        sys.exit(app(standalone_mode=False))
+    except Exception as error:
+        # The base of the errors of usage is not public, and another one in older versions of typer.
+        if not isinstance(error, typer.BadParameter.__mro__[1]):
+            raise
+        write_message(_usage(error))
+        sys.exit(_USAGE_ERROR)
+
+
+def help_without_a_command(context: typer.Context) -> None:
+    """Print the help, as wrong usage, if no command is given."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help(), err=True)
+        raise typer.Exit(_USAGE_ERROR)
+
+
+def exit_with(
+    run: Callable[[], Awaitable[int]], *, when_stopped: int = _INTERRUPTED, debug: bool = False
+) -> NoReturn:
     """Run and exit. Errors print one line; a signal exits with the code *when_stopped*."""
     try:
         code = anyio.run(_until_stopped, run, when_stopped)
-    except InvalidOptionError as error:
-        report_error(error)
-        code = _USAGE_ERROR
     except BrokenPipeError:  # the reader of stdout has closed it
-        _drop_stdout()
-        code = _FAILED
-    except (ParaformerError, OSError, RuntimeError) as error:  # RuntimeError: engine
-        report_error(error)
         _drop_stdout()
         code = _FAILED
     except KeyboardInterrupt:  # before the loop runs; always on Windows
         code = when_stopped
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is one line
+        if debug:
+            traceback.print_exception(error)
+        report_error(error)
+        _drop_stdout()
+        code = _USAGE_ERROR if isinstance(error, InvalidOptionError) else _FAILED
     sys.exit(code)
 
 
@@ -59,3 +85,11 @@ def _drop_stdout() -> None:
     """Point a failed stdout at the null device, so that the final flush does not fail again."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _usage(error: Any) -> str:
+    """Return an error of usage as one line, in the form of all others."""
+    text = re.sub(r"^Invalid value for '(.*?)': ", r"\1: ", error.format_message())
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "paraformer-async"
+    return f"{text.rstrip('.')} (see {command} --help)"

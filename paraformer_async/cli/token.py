@@ -5,12 +5,13 @@ from typing import Annotated
 import typer
 
 from paraformer_async.account import create_temporary_token
-from paraformer_async.cli.access import (
-    EndpointOption,
+from paraformer_async.cli.access import access_of
+from paraformer_async.cli.options import (
+    DebugOption,
+    HttpEndpointOption,
     JsonOption,
     RegionOption,
     WorkspaceOption,
-    access_of,
 )
 from paraformer_async.cli.output import render_json, write_result
 from paraformer_async.cli.running import exit_with
@@ -23,9 +24,10 @@ def token(
         int, typer.Option(metavar="SECONDS", help="Lifetime of the token, 1 to 1800.")
     ] = 60,
     json: JsonOption = False,
-    endpoint: EndpointOption = None,
+    endpoint: HttpEndpointOption = None,
     region: RegionOption = None,
     workspace: WorkspaceOption = None,
+    debug: DebugOption = False,
 ) -> None:
     """
     Print a temporary token.
@@ -43,4 +45,4 @@ def token(
         write_result(render_json(document) if json else f"{issued.token}\n")
         return 0
 
-    exit_with(run)
+    exit_with(run, debug=debug)

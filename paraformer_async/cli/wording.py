@@ -2,24 +2,30 @@
 
 import re
 
-__all__ = ["FLAGS", "in_shell_words"]
+from paraformer_async.options.parameters import PARAMETERS
 
-FLAGS = {
+__all__ = ["flag_of", "in_shell_words"]
+
+_FLAGS = {
+    "api_key": "DASHSCOPE_API_KEY",
     "channels": "--channels",
+    "checkpoint": "--resume",
+    "concurrency": "--jobs",
     "endpoint": "--endpoint",
     "engine": "--engine",
     "expires_in": "--expires-in",
+    "host": "--host",
     "language_hints": "--language",
     "model": "--model",
     "model_dir": "--model-dir",
     "prefix": "--prefix",
+    "proxy": "HTTPS_PROXY",
     "region": "--region",
+    "ssl": "SSL_CERT_FILE",
     "target_model": "--model",
     "vocabulary": "WORD",
-    "vocabulary_id": "ID",
     "workspace": "--workspace",
 }
-"""Options of the library, and their flags on the command line."""
 
 _PHRASES = (
     (r"pass api_key= or set (?=DASHSCOPE_API_KEY)", "set "),
@@ -28,17 +34,33 @@ _PHRASES = (
     (r"region='([\w-]+)'", r"--region \1"),
     (r"pass an ssl\.SSLContext as ssl=", "set SSL_CERT_FILE to its certificate"),
     (r"; for other settings of TLS, see ssl=", ""),
-    (r",? or pass heartbeat=True to keep a (quiet|silent) stream alive", ""),
-    (r"; pass heartbeat=True to keep a silent stream alive", ""),
+    (r"is neither True nor False", "is neither true nor false"),
+    (r"(give it a word), like \{.*\}", r"\1, like Paraformer=4"),
+    (r"; if the service can read it, reconnect=None sends it as it is", ""),
+    (r", or use stream\(\), which can read from a .*", ""),
+    (r"(audio that has no end) with stream\(\)", r"\1 with listen --source -"),
+    (r"microphone\(sample_rate=(\d+)\), and stream\(.*?\)", r"--param sample_rate=\1"),
+    (r"see Reconnect\(keep=…\).*", "try again when the network is back"),
+    (r"with a checkpoint, the same call", "with --resume, the same command"),
+    (r"a TemporaryToken\(\) of .* is renewed in time", "paraformer-async token prints another"),
+    (r": pass the region= or endpoint= of the recognizer to TemporaryToken\(\), too", ""),
     (r"see Timeouts\(.*?\)", "`paraformer-async doctor` checks the way to the service"),
     (r"compare format= and sample_rate= with", "is the format right? compare it with"),
 )
-_NAMES = FLAGS | {"api_key": "DASHSCOPE_API_KEY", "proxy": "HTTPS_PROXY", "ssl": "SSL_CERT_FILE"}
-_NAME = re.compile(rf"\b({'|'.join(_NAMES)})=(?!\w)")
+_NAME = re.compile(rf"\b({'|'.join(_FLAGS.keys() | PARAMETERS.keys())})=(?!\w)")
+_FLAG = re.compile(r"\b([a-z]\w*)=(True|False)\b")
 
 
-def in_shell_words(advice: str) -> str:
-    """Return the *advice* of an error as it is given to those who type commands."""
+def flag_of(option: str) -> str:
+    """Return what stands for an *option* of the library on the command line."""
+    if option in PARAMETERS and option not in _FLAGS:
+        return f"--param {option}"
+    return _FLAGS.get(option, option)
+
+
+def in_shell_words(text: str) -> str:
+    """Return the *text* of an error as those who type commands can use it."""
     for phrase, words in _PHRASES:
-        advice = re.sub(phrase, words, advice)
-    return _NAME.sub(lambda found: _NAMES[found[1]], advice)
+        text = re.sub(phrase, words, text)
+    text = _FLAG.sub(lambda found: f"--param {found[1]}={found[2].lower()}", text)
+    return _NAME.sub(lambda found: flag_of(found[1]), text)

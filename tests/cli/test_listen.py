@@ -1,110 +1,23 @@
 """`paraformer-async listen`: as a process, in a pseudo-terminal and in a pipe."""
 
 import json
-import os
 import signal
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 import pysubs2
-import pyte
 import pytest
 from anyio.from_thread import BlockingPortal
 
 from paraformer_async import RecognitionResult, Sentence
 from paraformer_async.cli.live import CaptionDisplay, level_of
-from tests.cli.conftest import COMMAND, WITHOUT, Call, Gate, Run
+from tests.cli.conftest import WITHOUT, Call, Gate, Run
+from tests.cli.terminal import send, terminal
 from tests.cli.test_transcribe import WORDS, assert_one_line, posix
 
 SCRIPTED = ("listen", "--local", "--engine", "scripted")
-# Runs a command whose terminal is the standard output, so that its keys are signals.
-IN_TERMINAL = """
-import fcntl, os, sys, termios
-fcntl.ioctl(1, termios.TIOCSCTTY, 0)
-os.execv(sys.argv[1], sys.argv[1:])
-"""
 FRAME = (np.sin(np.arange(1600) / 5) * 8000).astype("<i2").tobytes()
-
-
-class Terminal:
-    """
-    A pseudo-terminal with a program in it.
-
-    Attributes:
-        raw: All that the program has written.
-        audio: The standard input of the program.
-    """
-
-    def __init__(self, process: "subprocess.Popen[bytes]", ours: int, columns: int) -> None:
-        self.process = process
-        self.raw = b""
-        self._ours = ours
-        self._screen = pyte.Screen(columns, 12)
-        self._stream = pyte.ByteStream(self._screen)
-
-    @property
-    def lines(self) -> list[str]:
-        """The lines on the screen, without those that are empty."""
-        return [line.rstrip() for line in self._screen.display if line.strip()]
-
-    def until(self, holds: Callable[[list[str]], bool]) -> list[str]:
-        """Read until something holds of the lines on the screen; return them."""
-        while not holds(self.lines):
-            data = os.read(self._ours, 65_536)
-            self.raw += data
-            self._stream.feed(data)
-        return self.lines
-
-    def press(self, key: bytes) -> None:
-        """Press a key."""
-        os.write(self._ours, key)
-
-    def end(self) -> list[str]:
-        """Wait until the program has ended; return what is on the screen."""
-        with suppress(OSError):  # EIO: the program has closed its end
-            self.until(lambda _: False)
-        self.process.wait(30)
-        return self.lines
-
-
-@contextmanager
-def terminal(
-    environment: dict[str, str], *arguments: str, columns: int = 60, **env: str
-) -> Iterator[Terminal]:
-    """Run the command in a terminal; its standard input is a pipe."""
-    import fcntl
-    import struct
-    import termios
-
-    ours, theirs = os.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 12, columns, 0, 0))
-    env = environment | {"DASHSCOPE_API_KEY": "any"} | env
-    del env["COLUMNS"]
-    with subprocess.Popen(
-        [sys.executable, "-c", IN_TERMINAL, *COMMAND, "listen", *arguments],
-        env=env,
-        stdin=subprocess.PIPE,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
-    ) as process:
-        os.close(theirs)
-        try:
-            yield Terminal(process, ours, columns)
-        finally:
-            process.kill()
-            os.close(ours)
-
-
-def send(terminal: Terminal, audio: bytes) -> None:
-    """Send audio to the standard input of the program."""
-    assert terminal.process.stdin is not None
-    terminal.process.stdin.write(audio)
-    terminal.process.stdin.flush()
 
 
 @posix
@@ -117,7 +30,9 @@ def test_live_captions(
     """Partial text is dim, Ctrl-C ends politely: the last sentence is shown firmly, and saved."""
     engine, url = gate
     path = tmp_path / "talk.srt"
-    with terminal(environment, "--endpoint", url, "--source", "-", "--output", str(path)) as screen:
+    with terminal(
+        environment, "listen", "--endpoint", url, "--source", "-", "--output", str(path)
+    ) as screen:
         send(screen, FRAME)
         lines = screen.until(lambda lines: lines[:1] == ["half of"] and "##" in lines[-1])
         assert ["half of", "listening 00:00 [#######...] Ctrl-C to stop"] == lines
@@ -142,7 +57,9 @@ def test_ctrl_c_twice(gate: tuple[Gate, str], environment: dict[str, str], tmp_p
     """A second Ctrl-C ends at once, with code 130; the file is complete all the same."""
     _, url = gate
     path = tmp_path / "talk.vtt"
-    with terminal(environment, "--endpoint", url, "--source", "-", "--output", str(path)) as screen:
+    with terminal(
+        environment, "listen", "--endpoint", url, "--source", "-", "--output", str(path)
+    ) as screen:
         send(screen, FRAME)
         screen.until(lambda lines: "half of" in lines)
         screen.press(b"\x03")
@@ -158,7 +75,7 @@ def test_ctrl_c_twice(gate: tuple[Gate, str], environment: dict[str, str], tmp_p
 def test_a_dumb_terminal(environment: dict[str, str], one_second: Path) -> None:
     """With TERM=dumb, sentences are lines, and nothing is drawn."""
     arguments = (*SCRIPTED[1:], "--source", str(one_second))
-    with terminal(environment, *arguments, columns=80, TERM="dumb") as screen:
+    with terminal(environment, "listen", *arguments, columns=80, TERM="dumb") as screen:
         lines = screen.end()
 
     assert (0, [WORDS]) == (screen.process.returncode, lines)
@@ -169,7 +86,9 @@ def test_a_dumb_terminal(environment: dict[str, str], one_second: Path) -> None:
 def test_long_sentences(environment: dict[str, str]) -> None:
     """In the end, only the sentences are left, wrapped at the width of the terminal."""
     speech = Path(__file__).parents[2] / "examples" / "audio" / "goforward.wav"
-    with terminal(environment, *SCRIPTED[1:], "--source", str(speech), columns=40) as screen:
+    with terminal(
+        environment, "listen", *SCRIPTED[1:], "--source", str(speech), columns=40
+    ) as screen:
         lines = screen.end()
 
     assert 0 == screen.process.returncode
@@ -220,7 +139,9 @@ def test_killed(gate: tuple[Gate, str], environment: dict[str, str], tmp_path: P
     """SIGKILL leaves a valid file."""
     _, url = gate
     path = tmp_path / "talk.srt"
-    with terminal(environment, "--endpoint", url, "--source", "-", "--output", str(path)) as screen:
+    with terminal(
+        environment, "listen", "--endpoint", url, "--source", "-", "--output", str(path)
+    ) as screen:
         send(screen, FRAME)
         screen.until(lambda lines: "half of" in lines)
         screen.process.send_signal(signal.SIGKILL)
