@@ -13,7 +13,7 @@ __all__ = ["given_parameters"]
 _OPTION = "--param"
 _FLAGS = {"true": True, "false": False}
 _ELSEWHERE = {
-    "language_hints": "give it as --language",
+    "language_hints": "use --language",
     "format": "leave it out: it is that of the audio",
 }
 
@@ -22,10 +22,11 @@ def given_parameters(pairs: Iterable[str]) -> dict[str, Any]:
     """
     Return options of the recognizer: those of the table of parameters, and `parameters` for others.
 
-    A value is JSON, or text if it is not JSON. The recognizer checks those of the table.
+    A value is JSON, or text if it is not JSON. The recognizer checks what a model allows.
 
     Raises:
-        InvalidOptionError: A pair is not of the form `name=value`, or a name is given twice.
+        InvalidOptionError: A pair is not of the form `name=value`, a name is given twice, or a
+            value has the wrong type.
     """
     options: dict[str, Any] = {}
     further: dict[str, Any] = {}
@@ -36,11 +37,14 @@ def given_parameters(pairs: Iterable[str]) -> dict[str, Any]:
         if name in options or name in further:
             raise InvalidOptionError(_OPTION, f"{name} is given twice")
         if name in _ELSEWHERE:
-            raise InvalidOptionError(
-                _OPTION, f"{name} is no further parameter", hint=_ELSEWHERE[name]
-            )
+            raise InvalidOptionError(_OPTION, f"{name} is not set here", hint=_ELSEWHERE[name])
         row = PARAMETERS.get(name)
-        (options if row and row.checked else further)[name] = _value(name, text)
+        value = _value(name, text)
+        if row is not None and row.checked:
+            row.kind.check_type(f"{_OPTION} {name}", value)
+            options[name] = value
+        else:
+            further[name] = value
     return options | ({"parameters": further} if further else {})
 
 

@@ -26,6 +26,7 @@ from paraformer_async.errors import InvalidOptionError
 
 __all__ = ["exit_with", "help_without_a_command", "run_app"]
 
+_NAME = "paraformer-async"
 _FAILED = 1
 _USAGE_ERROR = 2
 _INTERRUPTED = 130
@@ -34,7 +35,7 @@ _INTERRUPTED = 130
 def run_app(app: typer.Typer) -> NoReturn:
     """Run the command of the arguments, and exit."""
     try:
-        sys.exit(app(standalone_mode=False))
+        sys.exit(app(prog_name=_NAME, standalone_mode=False))
     except Exception as error:
         # The base of the errors of usage is not public, and another one in older versions of typer.
         if not isinstance(error, typer.BadParameter.__mro__[1]):
@@ -91,5 +92,5 @@ def _usage(error: Any) -> str:
     """Return an error of usage as one line, in the form of all others."""
     text = re.sub(r"^Invalid value for '(.*?)': ", r"\1: ", error.format_message())
     context = getattr(error, "ctx", None)
-    command = context.command_path if context else "paraformer-async"
+    command = context.command_path if context else _NAME
     return f"{text.rstrip('.')} (see {command} --help)"

@@ -12,6 +12,7 @@ from paraformer_async.cli.options import (
     JsonOption,
     RegionOption,
     WorkspaceOption,
+    whole_number,
 )
 from paraformer_async.cli.output import render_json, write_result
 from paraformer_async.cli.running import exit_with
@@ -21,7 +22,12 @@ __all__ = ["token"]
 
 def token(
     expires_in: Annotated[
-        int, typer.Option(metavar="SECONDS", help="Lifetime of the token, 1 to 1800.")
+        int,
+        typer.Option(
+            metavar="SECONDS",
+            help="Lifetime of the token, 1 to 1800.",
+            parser=whole_number(1, 1800),
+        ),
     ] = 60,
     json: JsonOption = False,
     endpoint: HttpEndpointOption = None,

@@ -3,8 +3,10 @@
 import json
 import subprocess
 import sys
+from mmap import PAGESIZE
 from pathlib import Path
 
+import av
 import pysubs2
 import pytest
 
@@ -26,7 +28,7 @@ def result(number, text, **others):
 
 with CaptionWriter(sys.argv[1]) as captions:
     for number in range(100_000):
-        captions.add(result(number, f"one {number} begins " + "字" * 60 + f" {number} ends"))
+        captions.add(result(number, f"one {number} begins " + "字" * 600 + f" {number} ends"))
         if number % 10 == 9:
             captions.add(result(number, f"one {number} begins and {number} ends", replaces=True))
         print(number, flush=True)
@@ -203,7 +205,7 @@ add(2)
 def test_killed_at_any_moment(tmp_path: Path, format: str) -> None:
     """However a program is killed, the file is valid, and no sentence that was added is missing."""
     path = tmp_path / f"live.{format}"
-    for lines in (1, 2, 3, 50, 333, 777):
+    for lines in (1, 12, 80):
         with subprocess.Popen(
             [sys.executable, "-c", WRITING, path], stdout=subprocess.PIPE, text=True
         ) as process:
@@ -218,6 +220,23 @@ def test_killed_at_any_moment(tmp_path: Path, format: str) -> None:
             assert text.endswith(f"{number} ends")
 
 
+def test_no_write_can_be_cut(tmp_path: Path) -> None:
+    """A write stays within a page of the file; what would not replaces the file in one step."""
+    path = tmp_path / "live.jsonl"
+    with CaptionWriter(path) as captions:
+        before = path.stat()
+        kinds = set()
+        for number in range(99):
+            captions.add(result_of(0, 1, "字" * (number**2 % 1999), sentence_id=number))
+            after = path.stat()
+            is_within = before.st_size // PAGESIZE == (after.st_size - 1) // PAGESIZE
+            assert is_within == (before.st_ino == after.st_ino)
+            kinds.add(is_within)
+            before = after
+    assert {True, False} == kinds
+    assert 99 == len(path.read_text("utf-8").splitlines())
+
+
 def texts_of(path: Path, format: str) -> list[str]:
     """Return the text of each sentence in a file, joined again if it is several captions."""
     text = path.read_text("utf-8")
@@ -226,7 +245,9 @@ def texts_of(path: Path, format: str) -> list[str]:
     parsed = pysubs2.SSAFile.from_string(text, format_=format)
     if format == "srt":
         assert len(parse_srt(text)) == len(parsed)
-    joined = " ".join(event.plaintext for event in parsed)
+    with av.open(str(path), format={"vtt": "webvtt"}.get(format, format)) as file:
+        assert len(parsed) == sum(packet.size > 0 for packet in file.demux(subtitles=0))
+    joined = " ".join(" ".join(event.plaintext for event in parsed).split())
     return ["one " + one.strip() for one in joined.split("one ")[1:]]
 
 

@@ -1,5 +1,6 @@
 """The command itself: help, version, and error messages."""
 
+import re
 import shutil
 import sys
 from importlib.metadata import version
@@ -51,47 +52,77 @@ def test_script(run: Run) -> None:
     assert run("--version").stdout == run("--version", command=(script,)).stdout
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("-h",),
-        ("transcribe", "--help"),
-        ("models", "--help"),
-        ("probe", "--help"),
-        ("doctor", "--help"),
-        ("listen", "--help"),
-        ("serve", "--help"),
-        ("token", "--help"),
-        ("hotwords", "-h"),
-        *[("hotwords", name, "--help") for name in ("create", "list", "show", "update", "delete")],
-    ],
-)
-def test_help(run: Run, arguments: tuple[str, ...]) -> None:
-    """Help is plain ASCII in at most 80 columns, so any console displays it correctly."""
-    done = run(*arguments)
+def every_command() -> list[tuple[str, ...]]:
+    """Return the words of each command."""
+    group: Any = typer.main.get_command(app)
+    names = [(name,) for name in group.commands if name != "hotwords"]
+    return [*names, *(("hotwords", name) for name in group.commands["hotwords"].commands)]
+
+
+@pytest.mark.parametrize("words", [(), ("hotwords",), *every_command()], ids=" ".join)
+def test_help(call: Call, words: tuple[str, ...]) -> None:
+    """Help is plain ASCII in at most 80 columns and 40 lines, so it fits any console."""
+    done = call(*words, "--help", COLUMNS="80")
 
     assert (0, "") == (done.returncode, done.stderr)
     assert done.stdout.isascii()
     assert max(map(len, done.stdout.splitlines())) <= 80
+    assert done.stdout.count("\n") <= 40
     assert "Show this message and exit." in done.stdout
+    assert not re.search(r"<\w+|Path|None", done.stdout)
 
 
-def test_help_has_an_example(call: Call) -> None:
-    """The help of each command fits a screen of 40 lines, and has an example of that command."""
-    group: Any = typer.main.get_command(app)
-    names = [(name,) for name in group.commands if name != "hotwords"]
-    for name in (*names, *(("hotwords", name) for name in group.commands["hotwords"].commands)):
-        text = call(*name, "--help").stdout
-        assert text.count("\n") <= 40
-        assert f"Example: paraformer-async {' '.join(name)} " in text
+@pytest.mark.parametrize("words", every_command(), ids=" ".join)
+def test_help_has_an_example(call: Call, words: tuple[str, ...]) -> None:
+    """The help of each command has an example of that command, with options that it has."""
+    text = call(*words, "--help", COLUMNS="80").stdout
+
+    (example,) = re.findall(r"Example: paraformer-async (.*)", text)
+    assert example.startswith(" ".join(words) + " ")
+    options = text.partition("Options:")[2]
+    assert all(flag in options for flag in re.findall(r"--[a-z-]+", example))
 
 
-def test_without_a_command(call: Call) -> None:
-    """Without a command, the help is printed, and the exit code reports wrong usage."""
-    done = call()
+@pytest.mark.parametrize("words", [(), ("hotwords",)], ids=" ".join)
+def test_without_a_command(call: Call, words: tuple[str, ...]) -> None:
+    """Without a command, the help is on stderr, and the exit code reports wrong usage."""
+    done = call(*words)
 
-    assert 2 == done.returncode
-    assert "transcribe" in done.stdout + done.stderr
+    assert (2, "") == (done.returncode, done.stdout)
+    assert "Commands:" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("nope",), "No such command 'nope' (see paraformer-async --help)"),
+        (("hotwords", "nope"), "No such command 'nope' (see paraformer-async hotwords --help)"),
+        (("transcribe",), "Missing argument 'FILE' (see paraformer-async transcribe --help)"),
+        (("serve", "--port", "x"), "--port: 'x' is not a whole number from 0 to 65535 (see"),
+        (("serve", "--port", "65536"), "--port: '65536' is not a whole number from 0 to 65535"),
+        (("transcribe", "--jobs", "0", "a"), "--jobs: '0' is not a whole number of at least 1"),
+        (("transcribe", "--format", "docx", "a"), "--format: 'docx' is not one of txt, json"),
+        (("token", "--expires-in", "1.5"), "--expires-in: '1.5' is not a whole number from 1 to"),
+    ],
+)
+def test_wrong_usage(call: Call, arguments: tuple[str, ...], message: str) -> None:
+    """Wrong usage is one line, in the words of a shell and not of a library."""
+    done = call(*arguments)
+
+    assert (2, "") == (done.returncode, done.stdout)
+    assert done.stderr.startswith(f"paraformer-async: {message}")
+    assert 1 == done.stderr.count("\n")
+
+
+def test_debug(call: Call) -> None:
+    """An error is one line; with `--debug`, that line follows where it comes from."""
+    plain = call("models", "nope")
+    debug = call("models", "nope", "--debug")
+
+    assert (2, 2) == (plain.returncode, debug.returncode)
+    assert 1 == plain.stderr.count("\n")
+    assert debug.stderr.startswith("Traceback")
+    assert debug.stderr.endswith(plain.stderr)
 
 
 @pytest.mark.parametrize("missing", ["typer", "rich"])
@@ -166,9 +197,8 @@ def test_render_documents() -> None:
     assert list(document) == [
         "path",
         "text",
-        "billed",
-        "is_silent",
         "sentences",
+        "billed",
         "duration",
         "latency",
         "request_id",
@@ -214,6 +244,7 @@ def test_error_text(error: Exception, text: str) -> None:
         (OSError(28, "It is full"), 1, "paraformer-async: It is full\n"),
         (AudioError("two\nlines"), 1, "paraformer-async: two lines\n"),
         (RuntimeError("no model"), 1, "paraformer-async: no model\n"),
+        (KeyError("a bug"), 1, "paraformer-async: 'a bug'\n"),
         (InvalidOptionError("engine", "no"), 2, "paraformer-async: --engine: no\n"),
         (KeyboardInterrupt(), 7, ""),
     ],

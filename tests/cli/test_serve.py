@@ -33,7 +33,11 @@ def service(
             assert process.stdout is not None
             line = process.stdout.readline()
             assert line.startswith("listening on ws://127.0.0.1:"), line
-            yield process, line.split()[2]
+            settings = [process.stdout.readline(), process.stdout.readline()]
+            url, key = (one.rstrip().partition("=")[2] for one in settings)
+            assert url == line.split()[2]
+            assert key == ("..." if "--api-key" in arguments else "any")
+            yield process, url
         finally:
             process.kill()
 

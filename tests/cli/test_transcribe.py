@@ -307,34 +307,6 @@ def test_interrupted(
 
 
 @posix
-def test_partial_text_on_a_terminal(
-    gate: tuple[Gate, str],
-    anyio_portal: BlockingPortal,
-    one_second: Path,
-    environment: dict[str, str],
-) -> None:
-    """On a terminal, stderr shows progress and partial text, and erases them at the end."""
-    engine, url = gate
-    ours, theirs = os.openpty()  # type: ignore[attr-defined,unused-ignore]
-    with subprocess.Popen(
-        [*COMMAND, "transcribe", "--endpoint", url, one_second],
-        env=environment | {"DASHSCOPE_API_KEY": "any"},
-        stdout=subprocess.PIPE,
-        stderr=theirs,
-    ) as process:
-        os.close(theirs)
-        shown = b""
-        while b"half of" not in shown:
-            shown += os.read(ours, 4096)
-        anyio_portal.call(engine.opened.set)
-        stdout, _ = process.communicate(timeout=30)
-    os.close(ours)
-
-    assert (0, b"half of the sentence.\n") == (process.returncode, stdout)
-    assert b"[1/1] one second.wav" in shown
-
-
-@posix
 def test_color_is_not_a_terminal(run: Run, one_second: Path) -> None:
     """FORCE_COLOR, as set on build servers, does not cause live output in a pipe."""
     done = run(*SCRIPTED, one_second, FORCE_COLOR="1", TTY_COMPATIBLE="1")
