@@ -40,6 +40,6 @@ def root(
     help_without_a_command(context)
 
 
-for command in (transcribe, listen, models, probe, doctor, serve, token):
-    app.command()(command)
+for _command in (transcribe, listen, models, probe, doctor, serve, token):
+    app.command()(_command)
 app.add_typer(hotwords, name="hotwords")
