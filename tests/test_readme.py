@@ -92,10 +92,11 @@ CODE = set(
     re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```$", "", GUIDE, flags=re.MULTILINE | re.DOTALL))
 )
 (PUSH,) = re.findall(r"```python\n([^`]*?stream\.send\([^`]*)```", PAGES["streams.md"])
-COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+COMMAND: Any = typer.main.get_command(app)
+COMMANDS: dict[str, Any] = COMMAND.commands
 FLAGS = {
     flag
-    for command in COMMANDS.values()
+    for command in (COMMAND, *COMMANDS.values())
     for one in (command, *getattr(command, "commands", {}).values())
     for each in one.params
     for flag in each.opts
