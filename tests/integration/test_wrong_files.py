@@ -92,11 +92,11 @@ WRONG: dict[str, tuple[bytes, str]] = {
 
 @pytest.fixture
 async def service() -> AsyncIterator[tuple[AsyncRecognizer, ScriptedServer]]:
-    """Return an open recognizer and its service, which nothing must reach."""
+    """Return an open recognizer and its service, which must not receive anything."""
     async with ScriptedServer() as server:
         async with AsyncRecognizer(endpoint=server.url, api_key="any") as recognizer:
             yield recognizer, server
-        assert 0 == server.connections.accepted
+        assert [] == server.received
 
 
 @pytest.mark.parametrize("kind", WRONG)
