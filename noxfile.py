@@ -215,7 +215,7 @@ def docs(session: nox.Session) -> None:
     empty = "import shutil, sys; shutil.rmtree(sys.argv[1], ignore_errors=True)"
     session.run("python", "-c", empty, "build/site")
     build = ("sphinx-build", "--quiet", "--fail-on-warning", "--keep-going", "--fresh-env")
-    session.run(*build, "--conf-dir", "docs", ".", "build/site")
+    session.run(*build, "--conf-dir=docs", "--doctree-dir=build/doctrees", ".", "build/site")
     session.run("python", "-m", "pytest", "-n0", "tests/site", *session.posargs)
 
 

@@ -7,8 +7,9 @@ from sphinx.application import Sphinx
 from sphinx.search.en import SearchEnglish
 
 HAN: Final = re.compile(r"([\u3400-\u9fff]+)")
+# Declared with `var`, because the script of Sphinx that uses it may declare it again.
 SPLITTER: Final = r"""
-const splitQuery = (query) =>
+var splitQuery = (query) =>
   query
     .split(/[^\p{Letter}\p{Number}_\p{Emoji_Presentation}]+/gu)
     .flatMap((term) => term.split(/([\u3400-\u9fff]+)/u))
