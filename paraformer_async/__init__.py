@@ -122,6 +122,23 @@ _MODULES = {
     "probe": "audio.probing",
 }
 
+# Public modules: shown once they are loaded, unlike the internal ones.
+_ROOMS = (
+    "account",
+    "captions",
+    "dashscope",
+    "engines",
+    "errors",
+    "integrations",
+    "middleware",
+    "observing",
+    "quota",
+    "server",
+    "sync",
+    "testing",
+    "transports",
+)
+
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
@@ -136,5 +153,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    hidden = ("Any", "TYPE_CHECKING", "import_module")
-    return sorted({name for name in globals() if name not in hidden} | {*__all__})
+    shown = {name for name in globals() if name in _ROOMS or name.startswith("__")}
+    return sorted(shown | {*__all__})

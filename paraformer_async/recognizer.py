@@ -1,5 +1,7 @@
 """`AsyncRecognizer`, the client of the service."""
 
+from __future__ import annotations  # `help()` shows the names of types
+
 import inspect
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -185,8 +187,8 @@ class AsyncRecognizer(Enterable):
         workspace: str | None = None,
         headers: Mapping[str, str] = {},
         proxy: str | None = None,
-        ssl: "SSLContext | None" = None,
-        connector: "Callable[[], BaseConnector] | None" = None,
+        ssl: SSLContext | None = None,
+        connector: Callable[[], BaseConnector] | None = None,
         transport: TransportOption = "aiohttp",
         pool: PoolLimits = PoolLimits(),
         quota: Quota | None = None,
@@ -541,6 +543,11 @@ class AsyncRecognizer(Enterable):
             skip_done=skip_done,
             close_timeout=options.timeouts.close,
         )
+
+    # The same as that of the mixin, which declares it as final. Only jedi needs it: it completes
+    # `async with … as` by a class that is named here, and does not know `Self`.
+    async def __aenter__(self) -> AsyncRecognizer:  # type: ignore[misc]  # noqa: PYI034
+        return await super().__aenter__()
 
     @asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncGenerator[Self, None]:

@@ -1,5 +1,7 @@
 """`RecognitionStream`: one recognition, as its user sees it."""
 
+from __future__ import annotations  # `help()` shows the names of types
+
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, Self, Unpack
@@ -93,6 +95,11 @@ class RecognitionStream(Enterable):
     def overhead(self) -> Overhead:
         """Audio that was sent, and is billed, in addition to your own: repetitions and silence."""
         return self._run.overhead
+
+    # The same as that of the mixin, which declares it as final. Only jedi needs it: it completes
+    # `async with … as` by a class that is named here, and does not know `Self`.
+    async def __aenter__(self) -> RecognitionStream:  # type: ignore[misc]  # noqa: PYI034
+        return await super().__aenter__()
 
     @asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncGenerator[Self, None]:

@@ -1,5 +1,7 @@
 """What a file is, and what would be sent of it."""
 
+from __future__ import annotations  # `help()` shows the names of types
+
 from paraformer_async.audio.files import open_audio
 from paraformer_async.audio.given import AnyAudio, declared
 from paraformer_async.jsonable import Jsonable

@@ -21,7 +21,7 @@ from paraformer_async.options.checks import (
 __all__ = ["PoolLimits", "Reconnect", "Rollover", "Timeouts", "full_jitter"]
 
 
-class Timeouts(Struct, frozen=True, kw_only=True):
+class Timeouts(Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     """
     A limit for every wait, in seconds. A wait that exceeds it raises `DeadlineError` with its name.
 
@@ -60,7 +60,7 @@ def full_jitter(attempt: int) -> float:
     return random.uniform(0, min(8.0, 0.25 * 2 ** min(attempt, 5)))  # noqa: S311 - no secret
 
 
-class Reconnect(Struct, frozen=True, kw_only=True):
+class Reconnect(Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     """
     What happens when a connection is lost, or the service fails in a way that is worth a retry.
 
@@ -98,7 +98,7 @@ class Reconnect(Struct, frozen=True, kw_only=True):
         require_choice("reconnect.lost", self.lost, ("raise", "gap"))
 
 
-class Rollover(Struct, frozen=True, kw_only=True):
+class Rollover(Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     """
     When a stream continues in a fresh task, on the same connection: for streams of hours.
 
@@ -129,7 +129,7 @@ class Rollover(Struct, frozen=True, kw_only=True):
         require_seconds("rollover.grace", self.grace)
 
 
-class PoolLimits(Struct, frozen=True, kw_only=True):
+class PoolLimits(Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     """
     How many connections a recognizer holds, and how fast it submits tasks.
 

@@ -1,5 +1,7 @@
 """`Recognizer`, the client for code without an event loop."""
 
+from __future__ import annotations  # `help()` shows the names of types
+
 import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -35,7 +37,7 @@ __all__ = ["Recognizer", "RecognizerOptions"]
 class RecognizerOptions(Overrides, total=False):
     """The options of `AsyncRecognizer`, all optional, as keyword arguments."""
 
-    connector: "Callable[[], BaseConnector] | None"
+    connector: Callable[[], BaseConnector] | None
     transport: TransportOption
     pool: PoolLimits
     quota: Quota | None

@@ -1,5 +1,7 @@
 """`BlockingStream`: one recognition, for code without an event loop."""
 
+from __future__ import annotations  # `help()` shows the names of types
+
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
@@ -234,7 +236,7 @@ class BlockingStream(Served[RecognitionResult]):
             _resolve(item[1], self._failure or UsageError("the recognition has ended"))
 
 
-def _resolve(done: "Future[None]", error: BaseException | None) -> None:
+def _resolve(done: Future[None], error: BaseException | None) -> None:
     """Set the outcome of a call, unless its wait was interrupted."""
     if done.set_running_or_notify_cancel():
         if error is None:
