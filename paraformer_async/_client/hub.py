@@ -15,6 +15,7 @@ from paraformer_async._client.slowdown import Slowdown
 from paraformer_async._client.supervisor import Supervisor
 from paraformer_async._client.timer import Timer
 from paraformer_async._core.recognition import Recognition
+from paraformer_async._core.task_log import TaskLog
 from paraformer_async._net.contract import TransportFactory
 from paraformer_async._net.dialer import Dialer
 from paraformer_async._net.identity import account_of
@@ -60,6 +61,7 @@ class Hub:
         self._slowdowns: WeakValueDictionary[Hashable, Slowdown] = WeakValueDictionary()
         self._timer = Timer(clock)
         self._supervisor = Supervisor(self._clean_up)
+        self._kinds: set[str] = set()  # of events, that were logged as unknown
         self._is_open = False
         self.pool: Pool = Pool(self._dialer.dial, limits, clock)
 
@@ -108,6 +110,7 @@ class Hub:
                 stack,
                 frame_ms=frame_ms,
                 can_rewind=source is not None and source.rewound is not None,
+                log=TaskLog(self._kinds),
             ),
             options,
             pool=self.pool,

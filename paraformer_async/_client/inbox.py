@@ -6,7 +6,6 @@ as much as a future of the loop.
 """
 
 import asyncio
-import logging
 from collections import deque
 from collections.abc import Callable
 
@@ -17,7 +16,6 @@ from paraformer_async.results import RecognitionResult
 
 __all__ = ["Inbox", "Signal"]
 
-_logger = logging.getLogger("paraformer_async.client")
 _LIMIT = 20_000
 
 
@@ -108,9 +106,6 @@ class Inbox:
         if not self._is_full:
             self._is_full = True
             self._on_full(True)
-            _logger.warning(
-                "%d results are unread: no audio is accepted until they are read", len(self.results)
-            )
         elif len(self.results) >= 2 * _LIMIT:
             raise RemoteProtocolError(f"{len(self.results)} results came, for hardly any audio")
 

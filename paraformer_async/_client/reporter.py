@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 
 from paraformer_async._client.failing import as_failure
 from paraformer_async._core.recognition import Again, Recognition
+from paraformer_async._core.task_log import TaskLog
 from paraformer_async._net.contract import OutgoingFrame
-from paraformer_async.errors import ServiceError
+from paraformer_async.errors import ParaformerError, ServiceError
 from paraformer_async.observing import (
     Ended,
     EndpointSwitched,
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Reporter"]
 
-_logger = logging.getLogger("paraformer_async.client")
-
 
 class Reporter:
     """
@@ -37,6 +36,7 @@ class Reporter:
         observer: The user's observer, if any.
         with_messages: Whether raw messages are reported.
         clock: Seconds, monotonic.
+        log: The log of the recognition, which has its id.
 
     Attributes:
         has_messages: Whether raw messages are reported.
@@ -44,12 +44,19 @@ class Reporter:
     """
 
     def __init__(
-        self, observer: Observer | None, *, with_messages: bool, clock: Callable[[], float]
+        self,
+        observer: Observer | None,
+        *,
+        with_messages: bool,
+        clock: Callable[[], float],
+        log: TaskLog,
     ) -> None:
         self.has_messages: bool = observer is not None and with_messages
         self.secrets: Secrets | None = None
         self._observe = observer
         self._clock = clock
+        self._log = log
+        self._has_retried = False
         self._began = clock()
 
     def emit(self, observation: Observation) -> None:
@@ -77,18 +84,31 @@ class Reporter:
     ) -> None:
         """Report that an address has taken the place of another one."""
         old, new = urlsplit(previous[0]).netloc, urlsplit(url).netloc
-        _logger.info("the endpoint is %s now, in place of %s", new, old)
+        self._log.info("the endpoint is %s now, in place of %s", new, old)
         self.emit(EndpointSwitched(recognition, old, new, previous[1]))
 
-    def retry(self, again: Again, machine: Recognition) -> None:
-        """Report a failure that is followed by another attempt."""
+    def retry(self, again: Again, unsettled: float | None) -> None:
+        """
+        Report a failure that is followed by another attempt; the first one is a warning.
+
+        Args:
+            again: What follows.
+            unsettled: Seconds of audio that are sent again; `None` if that is not known.
+        """
         failure = again.failure
-        if failure is not None:
-            _logger.info("another attempt in %.2f s after: %s", again.after, clean(str(failure)))
-            recognition = machine.request_ids[0] if machine.request_ids else ""
-            self.emit(
-                RetryScheduled(recognition, failure, again.failures, again.after, machine.unsettled)
-            )
+        if failure is None:
+            return
+        self._log.log(
+            logging.INFO if self._has_retried else logging.WARNING,
+            "another attempt in %.2f s; %s will be sent and billed again; the reason: %s",
+            again.after,
+            "audio" if unsettled is None else f"{unsettled:.1f} s of audio",
+            clean(str(failure)),
+        )
+        self._has_retried = True
+        self.emit(
+            RetryScheduled(self._log.recognition, failure, again.failures, again.after, unsettled)
+        )
 
     def end(
         self, machine: Recognition, ids: tuple[str, ...], failure: BaseException | None
@@ -100,8 +120,14 @@ class Reporter:
         the program (`SystemExit`, `KeyboardInterrupt`) is raised.
         """
         seconds = self._clock() - self._began
+        if failure is None:
+            self._log.debug("done after %.2f s, with %d final results", seconds, machine.finals)
+        else:
+            known = isinstance(failure, ParaformerError)
+            reason = clean(str(failure)) if known else type(failure).__name__
+            self._log.info("ended after %.2f s: %s", seconds, reason)
         cost = machine.usage, machine.overhead
         try:
             self.emit(Ended(ids[0], ids, seconds, machine.finals, *cost, failure))
-        except (Exception, asyncio.CancelledError):
-            _logger.exception("the observer failed at the end of a recognition")
+        except (Exception, asyncio.CancelledError):  # noqa: BLE001 - it is logged
+            self._log.exception("the observer failed at the end of a recognition")

@@ -104,7 +104,10 @@ class Run:
         self._source = source
         self._clock = clock
         self._reporter = Reporter(
-            options.observe, with_messages=options.observe_messages, clock=clock
+            options.observe,
+            with_messages=options.observe_messages,
+            clock=clock,
+            log=machine.log,
         )
         self.sender: Sender = Sender(
             machine, options, owner=self, reporter=self._reporter, timer=timer, clock=clock
@@ -116,7 +119,7 @@ class Run:
         self._broken: BaseException | None = None  # what ended the current attempt
         self._write_error: ConnectionLostError | None = None  # of the current attempt
         self._has_finished_task = False  # in the current attempt
-        self._next_id = first_id or uuid.uuid4().hex
+        self._next_id = machine.log.recognition = first_id or uuid.uuid4().hex
         self._is_over = False
         self._over = Signal()
 
@@ -209,7 +212,7 @@ class Run:
             return False
         if verdict.rewind_to is not None:
             self.sender.rewind(verdict.rewind_to)
-        self._reporter.retry(verdict, self.machine)
+        self._reporter.retry(verdict, self.machine.unsettled)
         await anyio.sleep(verdict.after)
         return True
 
@@ -334,6 +337,7 @@ class Run:
         self._next_id = uuid.uuid4().hex
         ids = machine.request_ids
         self._reporter.emit(AttemptStarted(ids[0], ids[-1], len(ids)))
+        machine.log.debug("task %d is submitted, model %s", len(ids), machine.model)
         self.sender.transport = connection.transport
         self.sender.flush(now)
 
@@ -381,6 +385,11 @@ class Run:
     def _note_unread(self, are_too_many: bool) -> None:
         """Accept no audio while too many results are unread."""
         self.machine.is_paused = are_too_many
+        if are_too_many:
+            self.machine.log.warning(
+                "%d results are unread: no audio is accepted until half of them are read",
+                len(self.inbox.results),
+            )
         self.sender.pass_on()
 
     def writable(self) -> None:

@@ -1,20 +1,18 @@
 """The user's audio that has not been sent yet, cut into frames, with marks in between."""
 
-import logging
 from collections import deque
 from enum import Enum
 from typing import TypeAlias
 
 from paraformer_async._core.framing import SAMPLE_WIDTH, Framer, Splitter
 from paraformer_async._core.packets import PacketFramer, Packets
+from paraformer_async._core.task_log import TaskLog
 from paraformer_async._core.wav import WavHeader
 from paraformer_async.options.options import Options
 
 __all__ = ["AudioBuffer", "Frame", "Item", "Mark", "NewInput", "Seam"]
 
 Frame: TypeAlias = bytes | memoryview
-
-_logger = logging.getLogger("paraformer_async.protocol")
 
 
 class Mark(Enum):
@@ -60,6 +58,7 @@ class AudioBuffer:
         framer: Cuts chunks into frames.
         limit: Capacity in bytes. A chunk is accepted whole as long as the size is below it.
         is_wav: Whether the audio begins with a WAV header.
+        log: The log of the recognition.
 
     Attributes:
         limit: Capacity in bytes.
@@ -75,7 +74,12 @@ class AudioBuffer:
     """
 
     def __init__(
-        self, framer: Framer | PacketFramer | Splitter, limit: int, *, is_wav: bool = False
+        self,
+        framer: Framer | PacketFramer | Splitter,
+        limit: int,
+        *,
+        is_wav: bool = False,
+        log: TaskLog | None = None,
     ) -> None:
         self._framer = framer
         self.limit: int = limit
@@ -84,6 +88,7 @@ class AudioBuffer:
         self.header: WavHeader | None = WavHeader() if is_wav else None
         self.frame_size: int = -1 if is_wav else framer.size
         self._fed = 0
+        self._log = TaskLog() if log is None else log
         self.rest: bytearray = framer.rest
         self.is_ended: bool = False
         self.has_timer: bool = False
@@ -158,7 +163,7 @@ class AudioBuffer:
             self._append(rest)
         if surplus:
             self.rest.clear()
-            _logger.warning(
+            self._log.warning(
                 "the audio ends within a sample: its last %d byte(s) are left out", surplus
             )
         self.items.append(Mark.END)

@@ -14,6 +14,7 @@ from paraformer_async._core.messages import Event, ResultGenerated
 from paraformer_async._core.middleware import Stack, passed, through
 from paraformer_async._core.outgoing import Outgoing
 from paraformer_async._core.progress import Progress
+from paraformer_async._core.task_log import TaskLog
 from paraformer_async._core.utterance import Utterance
 from paraformer_async.options.options import Options
 from paraformer_async.results import Overhead, RecognitionResult, Sentence, Translation, Usage
@@ -29,8 +30,16 @@ class Incoming(Outgoing):
 
     has_nearer_deadline: bool  # assigned here, too: without it, pyright finds the type ambiguous
 
-    def __init__(self, options: Options, stack: Stack, *, frame_ms: int, can_rewind: bool) -> None:
-        super().__init__(options, stack, frame_ms=frame_ms, can_rewind=can_rewind)
+    def __init__(
+        self,
+        options: Options,
+        stack: Stack,
+        *,
+        frame_ms: int,
+        can_rewind: bool,
+        log: TaskLog | None,
+    ) -> None:
+        super().__init__(options, stack, frame_ms=frame_ms, can_rewind=can_rewind, log=log)
         self._progress = Progress()
         self._utterance = Utterance()
         self._corrections = Corrections()

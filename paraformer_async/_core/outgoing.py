@@ -7,7 +7,6 @@ After a reconnection, unsettled audio is sent again from the replay queue. Audio
 real time is held back while more is unsettled than is kept.
 """
 
-import logging
 from collections import deque
 from collections.abc import Iterable
 from math import inf
@@ -23,6 +22,7 @@ from paraformer_async._core.pace import Pace
 from paraformer_async._core.packets import Cutter, PacketFramer, Packets, cutter_of, joiner_of
 from paraformer_async._core.protocol import ClientProtocol, Phase
 from paraformer_async._core.rollover import Rollovers
+from paraformer_async._core.task_log import TaskLog
 from paraformer_async.errors import AudioError, UsageError
 from paraformer_async.options.options import Options
 from paraformer_async.options.service import UNCOMPRESSED
@@ -37,8 +37,6 @@ COMPRESSED_BYTES_PER_SECOND = 16_000
 # After the end of the audio, the service may go on sending for this many times `Timeouts.finish`,
 # plus this many times the duration of the unsettled audio.
 _RENEWALS, _SLOWEST = 10, 4
-
-_logger = logging.getLogger("paraformer_async.protocol")
 
 
 def _framer(options: Options, frame_ms: int) -> Framer | PacketFramer | Splitter:
@@ -62,18 +60,27 @@ class Outgoing:
             checked it resets this.
     """
 
-    def __init__(self, options: Options, stack: Stack, *, frame_ms: int, can_rewind: bool) -> None:
+    def __init__(
+        self,
+        options: Options,
+        stack: Stack,
+        *,
+        frame_ms: int,
+        can_rewind: bool,
+        log: TaskLog | None,
+    ) -> None:
         is_raw = options.format in UNCOMPRESSED
         rate = bytes_per_second(options.sample_rate) if is_raw else None
         self._options = options
         self._stack = stack
-        self._protocol = ClientProtocol(Phase.NEW)
+        self._protocol = ClientProtocol(Phase.NEW, log)
         framer = _framer(options, frame_ms)
         self._packets = framer if isinstance(framer, PacketFramer) else None
         self._buffer: AudioBuffer = AudioBuffer(
             framer,
             limit=max(1, int(options.buffer * (rate or COMPRESSED_BYTES_PER_SECOND))),
             is_wav=options.format == "wav",
+            log=self._protocol.log,
         )
         self._ledger = Ledger(
             rate,
@@ -97,6 +104,11 @@ class Outgoing:
         self.request_ids: list[str] = []
         self.is_paused: bool = False
         self.has_nearer_deadline: bool = False
+
+    @property
+    def log(self) -> TaskLog:
+        """The log of the recognition."""
+        return self._protocol.log
 
     @property
     def is_full(self) -> bool:
@@ -379,7 +391,7 @@ class Outgoing:
                 f"{left_out} bytes were received"
             )
         if left_out:
-            _logger.warning(
+            self.log.warning(
                 "%d bytes of the %s stream are left out: they are no whole packet", left_out, format
             )
 

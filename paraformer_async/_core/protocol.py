@@ -14,7 +14,6 @@ the table. A task is one pass through it; a recognition takes one pass or more:
 FAILED, and only a decision leads out of it: to retry on another connection, or to give up.
 """
 
-import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from enum import Enum, StrEnum
@@ -36,15 +35,18 @@ from paraformer_async._core.messages import (
     name_of,
 )
 from paraformer_async._core.packets import Packets
+from paraformer_async._core.task_log import TaskLog
 from paraformer_async._core.wire import UnknownEvent, decode_command, decode_event, encode
 from paraformer_async.errors import LocalProtocolError, RemoteProtocolError
+from paraformer_async.text import clean
 
 __all__ = ["ENDS", "TRANSITIONS", "ClientProtocol", "Move", "Phase", "ServerProtocol"]
 
 Sent = TypeVar("Sent", bound=Command | Event)
 Received = TypeVar("Received", bound=Command | Event)
 
-_logger = logging.getLogger("paraformer_async.protocol")
+# Characters of the name of an unknown event that are logged.
+_LONGEST_KIND = 100
 
 
 class Phase(StrEnum):
@@ -143,13 +145,15 @@ class _Protocol(ABC, Generic[Sent, Received]):
         phase: Phase of the current task.
         task_id: Id of the current or last task; empty before the first.
         hide: Returns a text of the peer without secrets; applied to what is logged.
+        log: What is skipped goes here.
     """
 
     _skips_foreign = False
     _skipped: frozenset[tuple[Phase, type[Struct]]] = frozenset()
 
-    def __init__(self, phase: Phase = Phase.IDLE) -> None:
+    def __init__(self, phase: Phase = Phase.IDLE, log: TaskLog | None = None) -> None:
         self.phase = phase
+        self.log: TaskLog = TaskLog() if log is None else log
         self.task_id = ""
         self.hide: Callable[[str], str] = str
 
@@ -207,10 +211,11 @@ class _Protocol(ABC, Generic[Sent, Received]):
         return message if self.accept(task_id, message) else None
 
     def refuse(self, error: UnknownEvent | RemoteProtocolError) -> None:
-        """Log an event of an unknown kind; raise any other error of decoding as a violation."""
+        """Log an event of a new unknown kind; raise any other error of decoding as a violation."""
         if isinstance(error, RemoteProtocolError):
             raise self._violation(error.message) from error
-        _logger.warning("skipped an event of unknown kind: %s", self.hide(str(error)))
+        kind = clean(self.hide(str(error)))[:_LONGEST_KIND]
+        self.log.once(kind, "skipped an event of unknown kind: %s", kind)
 
     def accept(self, task_id: str, message: Received) -> bool:
         """
@@ -221,13 +226,13 @@ class _Protocol(ABC, Generic[Sent, Received]):
         """
         is_foreign = self._is_foreign(task_id, message)
         if is_foreign and self._skips_foreign:
-            _logger.info("skipped a late %s of task %s", name_of(message), self.hide(task_id))
+            self.log.info("skipped a late %s of task %s", name_of(message), self.hide(task_id))
             return False
         move = (self.phase, type(message))
         phase = TRANSITIONS.get(move)
         if phase is None:
             if move in self._skipped:
-                _logger.info("skipped a %s received while %s", name_of(message), self.phase.value)
+                self.log.info("skipped a %s received while %s", name_of(message), self.phase.value)
                 return False
             if move not in IN_TRANSIT:
                 what = f"{name_of(message)} is not allowed while {self.phase.value}"

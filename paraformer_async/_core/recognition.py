@@ -38,6 +38,7 @@ from paraformer_async._core.middleware import Stack
 from paraformer_async._core.outgoing import BATCH
 from paraformer_async._core.protocol import ENDS, Move, Phase
 from paraformer_async._core.retries import Retries, Setback
+from paraformer_async._core.task_log import TaskLog
 from paraformer_async._core.verdict import Again, Attempt, Over, Verdict
 from paraformer_async._core.wire import decode_event, result_of
 from paraformer_async.errors import (
@@ -73,6 +74,7 @@ class Recognition(Incoming):
         frame_ms: Length of the frames in which PCM is sent, in ms.
         can_rewind: Whether the source can deliver its audio again from any position, so that audio
             that is not kept is not lost.
+        log: The log of the recognition.
 
     Attributes:
         request_ids: Ids of the tasks so far, the current one last; empty before the first.
@@ -90,8 +92,9 @@ class Recognition(Incoming):
         *,
         frame_ms: int = FRAME_MS,
         can_rewind: bool = False,
+        log: TaskLog | None = None,
     ) -> None:
-        super().__init__(options, stack, frame_ms=frame_ms, can_rewind=can_rewind)
+        super().__init__(options, stack, frame_ms=frame_ms, can_rewind=can_rewind, log=log)
         self._retries = Retries(options.reconnect)
         self._attempt = Attempt()
         self.has_binary: bool = False
@@ -131,6 +134,7 @@ class Recognition(Incoming):
         self._protocol.move(Move.CONNECTED)
         self._attempt = Attempt(self._reach, is_connected=True, is_reused=is_reused)
         self.request_ids.append(request_id)
+        self.log.request_id = request_id
         self._begin("started", now)  # even if middleware holds run-task back
 
     def receive(self, frame: str | bytes, now: float) -> list[RecognitionResult]:

@@ -241,7 +241,7 @@ def test_late_events_are_skipped(
     phase: Phase, late: Event, caplog: pytest.LogCaptureFixture
 ) -> None:
     """An event of an earlier task is skipped in every phase, and logged."""
-    caplog.set_level(logging.INFO, "paraformer_async.protocol")
+    caplog.set_level(logging.INFO, "paraformer_async.recognition")
     client = client_in(phase)
     assert client.receive(frame(late, OTHER)) is None
     assert phase is client.phase
@@ -295,7 +295,7 @@ def test_server_tells_of_a_breach() -> None:
 
 def test_the_log_shows_no_secret_of_what_is_skipped(caplog: pytest.LogCaptureFixture) -> None:
     """What the service quotes of the credentials in an event that is skipped is not logged."""
-    caplog.set_level(logging.INFO, "paraformer_async.protocol")
+    caplog.set_level(logging.INFO, "paraformer_async.recognition")
     client = client_in(Phase.RUNNING)
     client.hide = lambda text: text.replace("sk-secret", "…")
     assert client.receive(frame(TaskStarted(), "of sk-secret")) is None
