@@ -19,17 +19,20 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from paraformer_async.results import Overhead, Usage
+from paraformer_async.results import Latency, Overhead, Usage
 
 __all__ = [
     "AttemptStarted",
+    "Began",
     "Connected",
     "Ended",
     "EndpointSwitched",
+    "LatencySummary",
     "MessageReceived",
     "MessageSent",
     "Observation",
     "Observer",
+    "Percentiles",
     "PoolWaited",
     "QuotaWaited",
     "RetryScheduled",
@@ -37,12 +40,25 @@ __all__ = [
 ]
 
 
+class Began(Struct, frozen=True):
+    """
+    A recognition has begun. This is the first observation of each, and `Ended` the last.
+
+    Attributes:
+        recognition: Id of the recognition, which is that of its first task.
+        model: The model.
+    """
+
+    recognition: str
+    model: str
+
+
 class PoolWaited(Struct, frozen=True):
     """
     The pool has admitted another connection.
 
     Attributes:
-        recognition: Id of the recognition, which is that of its first task.
+        recognition: Id of the recognition.
         seconds: Duration of the wait.
     """
 
@@ -171,6 +187,7 @@ class Ended(Struct, frozen=True):
         usage: What the service bills for all tasks.
         overhead: What was sent in addition to the user's audio.
         error: Why it failed; `None` if it is complete.
+        latency: What was measured.
     """
 
     recognition: str
@@ -180,10 +197,12 @@ class Ended(Struct, frozen=True):
     usage: Usage | None
     overhead: Overhead
     error: BaseException | None
+    latency: Latency
 
 
 Observation: TypeAlias = (
-    PoolWaited
+    Began
+    | PoolWaited
     | Connected
     | EndpointSwitched
     | QuotaWaited
@@ -198,9 +217,45 @@ Observer: TypeAlias = Callable[[Observation], object]
 """A callable with one argument. Its result is ignored."""
 
 
+class Percentiles(Struct, frozen=True):
+    """
+    How one latency is distributed, over the latest 1000 measurements.
+
+    Attributes:
+        count: Measurements so far, older ones included.
+        p50: Half of them are at most this.
+        p90: 90 % of them are at most this.
+        p99: 99 % of them are at most this.
+        maximum: The largest.
+    """
+
+    count: int
+    p50: float
+    p90: float
+    p99: float
+    maximum: float
+
+
+class LatencySummary(Struct, frozen=True):
+    """
+    The latencies of the recognitions that have ended; see `Latency` for each.
+
+    In seconds, but for the real-time factor; `None` while nothing was measured.
+    """
+
+    connect: Percentiles | None = None
+    started: Percentiles | None = None
+    first_packet: Percentiles | None = None
+    first_partial: Percentiles | None = None
+    first_final: Percentiles | None = None
+    utterance: Percentiles | None = None
+    last_packet: Percentiles | None = None
+    real_time_factor: Percentiles | None = None
+
+
 class Statistics(Struct, frozen=True):
     """
-    The state of a recognizer at one moment.
+    The state of a recognizer at one moment, and what it has done so far.
 
     Attributes:
         recognitions: Running recognitions.
@@ -209,6 +264,9 @@ class Statistics(Struct, frozen=True):
         waiting: Recognitions waiting for a connection.
         waiting_for_quota: Recognitions waiting to submit a task.
         tasks: Tasks submitted so far.
+        ended: Recognitions that have ended so far; each channel is one.
+        failed: Those of them that have failed; one that was closed early has not.
+        latency: The latencies of the recognitions that have ended.
     """
 
     recognitions: int
@@ -217,3 +275,6 @@ class Statistics(Struct, frozen=True):
     waiting: int
     waiting_for_quota: int
     tasks: int
+    ended: int
+    failed: int
+    latency: LatencySummary

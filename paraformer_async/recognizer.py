@@ -305,7 +305,7 @@ class AsyncRecognizer(Enterable):
 
     def statistics(self) -> Statistics:
         """
-        Return how many recognitions, connections and waits there are at this moment.
+        Return how many recognitions, connections and waits there are, and percentiles of latencies.
 
         Raises:
             UsageError: The recognizer is not open.
@@ -382,8 +382,7 @@ class AsyncRecognizer(Enterable):
         """
         client = self._opened()
         client.require_open()
-        run, latency = self._maker.of_sources(sources, self._with(overrides))
-        return RecognitionStream(run, latency, client)
+        return RecognitionStream(self._maker.of_sources(sources, self._with(overrides)), client)
 
     async def transcribe(
         self,
@@ -606,8 +605,8 @@ class AsyncRecognizer(Enterable):
         first_id: str | None = None,
     ) -> RecognitionStream:
         make = self._maker.of_source
-        run, latency = make(audio, options, frame_ms=frame_ms, first_id=first_id)
-        return RecognitionStream(run, latency, self._opened())
+        run = make(audio, options, frame_ms=frame_ms, first_id=first_id)
+        return RecognitionStream(run, self._opened())
 
     @property
     def _maker(self) -> RunMaker:

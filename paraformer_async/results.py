@@ -215,22 +215,36 @@ class RecognitionResult(Jsonable, frozen=True, gc=False):
 
 class Latency(Jsonable, frozen=True, gc=False):
     """
-    Latency of the service, in seconds, measured on a monotonic clock.
+    Latency of one recognition, in seconds, measured on a monotonic clock; `None` until known.
 
     Attributes:
-        first_packet: From sending the first audio to the first result with text; `None` until
-            known.
-        last_packet: From the end of the audio (`finish-task`) to the last result with text;
-            `None` until known.
+        first_packet: From sending the first audio to the first result with text.
+        last_packet: From the end of the audio (`finish-task`) to the last result with text, or to
+            the end of the task if no result follows.
         utterance: Of the latest final result: from the end of speech to the result. Speech ends
             where the service places its end in the audio, and when that audio was sent; so it
             includes the pause that ends the sentence, and is exact to the length of a frame.
-            Reconnections in between count. `None` until known, and for all formats but PCM.
+            Reconnections in between count. `None` for all formats but PCM.
+        utterances: That of each final result, oldest first; the latest 100.
+        connect: Duration of name resolution, TCP, TLS, proxy and WebSocket handshake of the first
+            connection; 0 for one from the pool.
+        started: From `run-task` to the first `task-started`, reconnections in between included.
+        first_partial: From sending the first audio to the first partial result with text.
+        first_final: From sending the first audio to the first final result with text.
+        real_time_factor: From sending the first audio to the end of the task, divided by the
+            duration of the audio: a little more than 1 for live audio, less for files. `None` for
+            all formats but PCM.
     """
 
     first_packet: float | None = None
     last_packet: float | None = None
     utterance: float | None = None
+    utterances: tuple[float, ...] = ()
+    connect: float | None = None
+    started: float | None = None
+    first_partial: float | None = None
+    first_final: float | None = None
+    real_time_factor: float | None = None
 
 
 class AudioGap(RecognitionResult, frozen=True, gc=False):

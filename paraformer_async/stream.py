@@ -12,11 +12,10 @@ from paraformer_async import results
 from paraformer_async._client.entering import Enterable
 from paraformer_async._client.hub import Hub
 from paraformer_async._client.iteration import OwningIterator
-from paraformer_async._client.merged import MergedLatency, MergedRun
+from paraformer_async._client.merged import MergedRun
 from paraformer_async._client.run import Run
 from paraformer_async.audio.source import Chunk
 from paraformer_async.errors import UsageError
-from paraformer_async.middleware import LatencyMeter
 from paraformer_async.options.options import Overrides
 from paraformer_async.results import Overhead, RecognitionResult, Usage
 
@@ -51,11 +50,8 @@ class RecognitionStream(Enterable):
     the event loop of the recognizer, by any number of tasks.
     """
 
-    def __init__(
-        self, run: Run | MergedRun, latency: LatencyMeter | MergedLatency, hub: Hub
-    ) -> None:
+    def __init__(self, run: Run | MergedRun, hub: Hub) -> None:
         self._run = run
-        self._latency = latency
         self._hub = hub
         self._is_begun = False
         self._is_entered = False
@@ -79,12 +75,12 @@ class RecognitionStream(Enterable):
     @property
     def latency(self) -> results.Latency:
         """
-        First- and last-packet latency in seconds; `None` until known.
+        Latencies in seconds: of connecting, of the first and last packet, of utterances.
 
-        Of several channels: to the first result of any, to the last of all, and that of the
-        utterance that took longest.
+        Of several channels: to the first result of any, to the last of all, and of the slowest in
+        all else.
         """
-        return self._latency.measured
+        return self._run.latency
 
     @property
     def usage(self) -> Usage | None:

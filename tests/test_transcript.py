@@ -90,7 +90,7 @@ def test_transcript_as_data() -> None:
     data = whole.to_dict()
     assert "One. Two." == data["text"]
     assert ["One.", "Two."] == [sentence["text"] for sentence in data["sentences"]]
-    assert {"first_packet": 0.5, "last_packet": 1.0, "utterance": None} == data["latency"]
+    assert (0.5, 1.0, None) == tuple(data["latency"].values())[:3]
     assert whole == msgspec.json.decode(whole.to_json(), type=Transcript)
     assert whole == Transcript.from_json(whole.to_json()) == Transcript.from_dict(data)
     half = transcript(Sentence(0, 500, "half \ud83d"))

@@ -12,6 +12,7 @@ from paraformer_async._client.inbox import Inbox
 from paraformer_async._client.quota import ProcessQuota, QuotaOfRecognizer, QuotaPlace
 from paraformer_async._client.run import Run
 from paraformer_async._client.slowdown import Slowdown
+from paraformer_async._client.summary import Summary
 from paraformer_async._client.supervisor import Supervisor
 from paraformer_async._client.timer import Timer
 from paraformer_async._core.recognition import Recognition
@@ -23,7 +24,7 @@ from paraformer_async._net.pool import Pool
 from paraformer_async.audio.decoded import Decoding
 from paraformer_async.audio.source import Chunks
 from paraformer_async.errors import UsageError
-from paraformer_async.middleware import Stack
+from paraformer_async.middleware import LatencyMeter, Stack
 from paraformer_async.observing import Statistics
 from paraformer_async.options.endpoint import shown_address
 from paraformer_async.options.models import tasks_per_second
@@ -62,6 +63,7 @@ class Hub:
         self._timer = Timer(clock)
         self._supervisor = Supervisor(self._clean_up)
         self._kinds: set[str] = set()  # of events, that were logged as unknown
+        self._summary = Summary()
         self._is_open = False
         self.pool: Pool = Pool(self._dialer.dial, limits, clock)
 
@@ -83,6 +85,9 @@ class Hub:
             waiting_for_quota=self._quota.waiting
             + sum(one.waiting for one in self._slowdowns.values()),
             tasks=self._quota.made,
+            ended=self._summary.ended,
+            failed=self._summary.failed,
+            latency=self._summary.latency(),
         )
 
     async def aclose(self) -> None:
@@ -97,11 +102,16 @@ class Hub:
         source: Chunks | None,
         *,
         frame_ms: int,
+        meter: LatencyMeter,
         first_id: str | None = None,
         decoding: Decoding | None = None,
         make_inbox: Callable[[Callable[[bool], object]], Inbox] = Inbox,
     ) -> Run:
-        """Return a new recognition that sends its audio in frames of *frame_ms*."""
+        """
+        Return a new recognition that sends its audio in frames of *frame_ms*.
+
+        The *meter* is part of the *stack*.
+        """
         self.require_open()
         account = _account(options)
         return Run(
@@ -120,6 +130,8 @@ class Hub:
             source=source,
             decoding=decoding,
             clock=time.monotonic,
+            meter=meter,
+            summary=self._summary,
             first_id=first_id,
             make_inbox=make_inbox,
         )

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from paraformer_async._client.hub import Hub
 from paraformer_async._client.inbox import Inbox
-from paraformer_async._client.merged import MergedLatency, MergedRun
+from paraformer_async._client.merged import MergedRun
 from paraformer_async._client.merging import labeled_sources, merge_channels, merge_sources
 from paraformer_async._client.run import Run
 from paraformer_async.audio.decoded import Decoding, missing_extra
@@ -19,12 +19,9 @@ from paraformer_async.middleware import Heartbeat, LatencyMeter, Middleware, Sta
 from paraformer_async.options.options import Options
 from paraformer_async.options.service import UNCOMPRESSED
 
-__all__ = ["Made", "RunMaker"]
+__all__ = ["RunMaker"]
 
 _log = logging.getLogger("paraformer_async")
-
-# What runs, and what measures it.
-Made = tuple[Run, LatencyMeter] | tuple[MergedRun, MergedLatency]
 
 
 class RunMaker:
@@ -47,7 +44,7 @@ class RunMaker:
         *,
         frame_ms: int | None = None,
         first_id: str | None = None,
-    ) -> Made:
+    ) -> Run | MergedRun:
         """
         Make the recognition of one source, or of each of its channels.
 
@@ -71,7 +68,7 @@ class RunMaker:
 
     def of_sources(
         self, sources: Mapping[str, Source] | Sequence[Source], options: Options
-    ) -> Made:
+    ) -> MergedRun:
         """
         Make the recognitions of several sources.
 
@@ -80,8 +77,8 @@ class RunMaker:
         """
         return self._together(merge_sources(self._run, labeled_sources(sources, options), options))
 
-    def _together(self, merged: tuple[MergedRun, MergedLatency]) -> Made:
-        count = len(merged[0])
+    def _together(self, merged: MergedRun) -> MergedRun:
+        count = len(merged)
         if count > self._connections:
             raise InvalidOptionError(
                 "channels",
@@ -98,26 +95,26 @@ class RunMaker:
         *,
         frame_ms: int | None = None,
         first_id: str | None = None,
-    ) -> tuple[Run, LatencyMeter]:
+    ) -> Run:
         given = [_made(factory) for factory in options.middleware]
         if any(isinstance(one, Heartbeat) for one in given):
             options = replace(options, heartbeat=True)
         elif options.heartbeat:
             given.append(Heartbeat())
-        latency = LatencyMeter()
+        meter = LatencyMeter()
         decoding = _decoding(options)
         if decoding is not None:
             options = replace(options, format="pcm")
-        run = self._hub.make_run(
+        return self._hub.make_run(
             options,
-            Stack([*given, latency]),
+            Stack([*given, meter]),
             source,
             frame_ms=frame_ms or options.frame_ms,
             first_id=first_id,
             decoding=decoding,
             make_inbox=make_inbox,
+            meter=meter,
         )
-        return run, latency
 
 
 def _decoding(options: Options) -> Decoding | None:

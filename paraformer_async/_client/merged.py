@@ -9,7 +9,7 @@ channel without speech is no failure, whatever the service calls it, unless ther
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import anyio
 
@@ -21,12 +21,23 @@ from paraformer_async._core.protocol import Phase
 from paraformer_async.audio.channels import Divider
 from paraformer_async.audio.samples import immutable
 from paraformer_async.errors import AudioError, TaskFailedError, UsageError
-from paraformer_async.middleware import LatencyMeter
 from paraformer_async.options.options import Overrides
 from paraformer_async.options.service import NO_SPEECH
 from paraformer_async.results import Latency, Overhead, Usage
 
-__all__ = ["MergedLatency", "MergedRun", "MergedSender"]
+__all__ = ["MergedRun", "MergedSender"]
+
+# Which of the latencies of several channels is that of the whole.
+_PICKS: Mapping[str, Callable[..., float | None]] = {
+    "first_packet": min,
+    "first_partial": min,
+    "first_final": min,
+    "last_packet": max,
+    "utterance": max,
+    "connect": max,
+    "started": max,
+    "real_time_factor": max,
+}
 
 
 class MergedRun:
@@ -105,6 +116,16 @@ class MergedRun:
         """Audio that was sent in addition to the user's own, on all channels."""
         each = [run.overhead for run in self._runs]
         return Overhead(sum(one.replayed for one in each), sum(one.injected for one in each))
+
+    @property
+    def latency(self) -> Latency:
+        """The first first result, the last last packet, and the slowest of all else."""
+        each = [run.latency for run in self._runs]
+        utterances = tuple(seconds for one in each for seconds in one.utterances)
+        return Latency(
+            utterances=utterances,
+            **{name: pick(_known(each, name), default=None) for name, pick in _PICKS.items()},
+        )
 
     @property
     def failure(self) -> BaseException | None:
@@ -244,22 +265,5 @@ class MergedSender:
         return [sender for sender in self._senders if sender.is_open] or self._senders
 
 
-class MergedLatency:
-    """The latency of several recognitions: of the first result, and until the last one."""
-
-    def __init__(self, meters: Sequence[LatencyMeter]) -> None:
-        self._meters = meters
-
-    @property
-    def measured(self) -> Latency:
-        """The first first packet, the last last packet, and the utterance that took longest."""
-        each = [meter.measured for meter in self._meters]
-        return Latency(
-            min(_known(one.first_packet for one in each), default=None),
-            max(_known(one.last_packet for one in each), default=None),
-            max(_known(one.utterance for one in each), default=None),
-        )
-
-
-def _known(values: Iterable[float | None]) -> list[float]:
-    return [value for value in values if value is not None]
+def _known(each: Sequence[Latency], name: str) -> list[float]:
+    return [value for one in each if (value := getattr(one, name)) is not None]

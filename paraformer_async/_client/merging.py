@@ -8,14 +8,13 @@ from msgspec.structs import replace
 
 from paraformer_async._client.begin import Begin, Start
 from paraformer_async._client.inbox import Inbox
-from paraformer_async._client.merged import MergedLatency, MergedRun
+from paraformer_async._client.merged import MergedRun
 from paraformer_async._client.merged_inbox import Lane, MergedInbox
 from paraformer_async._client.run import Run
 from paraformer_async.audio.dividing import make_divider
 from paraformer_async.audio.fanout import Fanout
 from paraformer_async.audio.source import Chunks, Source, chunks, taker
 from paraformer_async.errors import InvalidOptionError
-from paraformer_async.middleware import LatencyMeter
 from paraformer_async.options.checks import require_sequence, require_text
 from paraformer_async.options.models import MODELS
 from paraformer_async.options.options import Options
@@ -24,21 +23,21 @@ __all__ = ["MakeRun", "labeled_sources", "merge_channels", "merge_sources"]
 
 
 class MakeRun(Protocol):
-    """Makes one recognition, and what measures it."""
+    """Makes one recognition."""
 
     def __call__(
         self,
         options: Options,
         source: Chunks | None,
         make_inbox: Callable[[Callable[[bool], object]], Inbox],
-    ) -> tuple[Run, LatencyMeter]:
+    ) -> Run:
         """Make a recognition of *source*, or of what is sent, whose results go to the inbox."""
         ...
 
 
 def merge_channels(
     make_run: MakeRun, audio: Source | None, options: Options, count: int
-) -> tuple[MergedRun, MergedLatency]:
+) -> MergedRun:
     """
     Recognize the channels of one stream, or a mix of them.
 
@@ -65,18 +64,17 @@ def merge_channels(
     if len(divider.labels) > 1:
         mono = _with_silence(mono)
     inbox = MergedInbox()
-    made = [
+    runs = [
         make_run(mono, part, partial(Lane, merged=inbox, label=label))
         for label, part in zip(divider.labels, parts, strict=True)
     ]
-    run = MergedRun(
-        [run for run, _ in made],
+    return MergedRun(
+        runs,
         inbox,
         read=fanout.run if fanout else None,
         take=take,
         divider=None if fanout else divider,
     )
-    return run, MergedLatency([meter for _, meter in made])
 
 
 def _with_silence(options: Options) -> Options:
@@ -116,7 +114,7 @@ def labeled_sources(sources: object, options: Options) -> dict[int | str, Source
 
 def merge_sources(
     make_run: MakeRun, sources: Mapping[int | str, Source], options: Options
-) -> tuple[MergedRun, MergedLatency]:
+) -> MergedRun:
     """
     Recognize several sources, on one timeline.
 
@@ -126,7 +124,7 @@ def merge_sources(
         options: Options of each.
     """
     inbox, start = MergedInbox(), Start()
-    made = []
+    runs = []
     is_one_here = False
     for label, source in sources.items():
         begin = Begin(start)
@@ -136,7 +134,6 @@ def merge_sources(
         else:
             is_one_here = True
         make_inbox = partial(Lane, merged=inbox, label=label, begin=begin)
-        made.append(make_run(options, audio, make_inbox))
+        runs.append(make_run(options, audio, make_inbox))
     on_begin = start.elapsed if is_one_here else int
-    run = MergedRun([run for run, _ in made], inbox, on_begin=on_begin)
-    return run, MergedLatency([meter for _, meter in made])
+    return MergedRun(runs, inbox, on_begin=on_begin)

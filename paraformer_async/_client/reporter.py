@@ -20,6 +20,7 @@ from paraformer_async.observing import (
     Observer,
     RetryScheduled,
 )
+from paraformer_async.results import Latency
 from paraformer_async.text import clean
 
 if TYPE_CHECKING:
@@ -111,7 +112,11 @@ class Reporter:
         )
 
     def end(
-        self, machine: Recognition, ids: tuple[str, ...], failure: BaseException | None
+        self,
+        machine: Recognition,
+        ids: tuple[str, ...],
+        latency: Latency,
+        failure: BaseException | None,
     ) -> None:
         """
         Report the end of the recognition.
@@ -128,6 +133,6 @@ class Reporter:
             self._log.info("ended after %.2f s: %s", seconds, reason)
         cost = machine.usage, machine.overhead
         try:
-            self.emit(Ended(ids[0], ids, seconds, machine.finals, *cost, failure))
+            self.emit(Ended(ids[0], ids, seconds, machine.finals, *cost, failure, latency))
         except (Exception, asyncio.CancelledError):  # noqa: BLE001 - it is logged
             self._log.exception("the observer failed at the end of a recognition")

@@ -17,6 +17,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 import anyio
+from msgspec.structs import replace
 
 from paraformer_async._client.failing import as_failure, is_ours
 from paraformer_async._client.inbox import Inbox, Signal
@@ -24,6 +25,7 @@ from paraformer_async._client.quota import QuotaPlace
 from paraformer_async._client.reporter import Reporter
 from paraformer_async._client.sender import Sender
 from paraformer_async._client.slowdown import Slowdown, Turn
+from paraformer_async._client.summary import Summary
 from paraformer_async._client.timer import Timer
 from paraformer_async._client.undecoded import Undecoded
 from paraformer_async._core.outgoing import COMPRESSED_BYTES_PER_SECOND
@@ -34,9 +36,10 @@ from paraformer_async._net.pool import Pool, PooledConnection
 from paraformer_async.audio.decoded import Decoding
 from paraformer_async.audio.source import Chunks
 from paraformer_async.errors import ConnectionLostError, ServiceError, UsageError
-from paraformer_async.observing import AttemptStarted, Connected, PoolWaited, QuotaWaited
+from paraformer_async.middleware import LatencyMeter
+from paraformer_async.observing import AttemptStarted, Began, Connected, PoolWaited, QuotaWaited
 from paraformer_async.options.options import Options
-from paraformer_async.results import Overhead, Usage
+from paraformer_async.results import Latency, Overhead, Usage
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
@@ -61,6 +64,8 @@ class Run:
         source: The user's audio; `None` if the user calls `send`.
         decoding: How it is decoded on the way in; `None` for PCM, and for what is sent as it is.
         clock: Seconds, monotonic.
+        meter: The middleware of the machine that measures it.
+        summary: Where its latencies are added to those of others when it ends.
         first_id: Id of the first task; by default a new one.
         make_inbox: Makes the inbox; see `Inbox` for its argument.
 
@@ -86,6 +91,8 @@ class Run:
         source: Chunks | None,
         decoding: Decoding | None = None,
         clock: Callable[[], float],
+        meter: LatencyMeter,
+        summary: Summary | None = None,
         first_id: str | None = None,
         make_inbox: Callable[[Callable[[bool], object]], Inbox] = Inbox,
     ) -> None:
@@ -103,6 +110,9 @@ class Run:
         self._timer = timer
         self._source = source
         self._clock = clock
+        self._meter = meter
+        self._summary = summary
+        self._connecting: float | None = None  # how long the first connection took
         self._reporter = Reporter(
             options.observe,
             with_messages=options.observe_messages,
@@ -143,6 +153,11 @@ class Run:
         """Audio that was sent in addition to the user's own."""
         return self.machine.overhead
 
+    @property
+    def latency(self) -> Latency:
+        """What was measured so far."""
+        return replace(self._meter.measured, connect=self._connecting)
+
     async def run(self) -> None:
         """Recognize. Raise nothing but cancellation; `failure` is set to any other error."""
         try:
@@ -160,10 +175,16 @@ class Run:
             self._place.give_back()
             self.end(UsageError("the recognizer was closed while this recognition was running"))
             try:
-                self._reporter.end(self.machine, self.request_ids, self.failure)
+                self._report_end()
             finally:
                 self._is_over = True
                 self._over.notify()
+
+    def _report_end(self) -> None:
+        latency = self.latency
+        if self._summary is not None:
+            self._summary.add(latency, self.failure)
+        self._reporter.end(self.machine, self.request_ids, latency, self.failure)
 
     async def wait(self) -> None:
         """Wait until all tasks of the recognition have ended. It must have been started."""
@@ -192,6 +213,7 @@ class Run:
     async def _recognize(self) -> None:
         """Make attempts until the recognition is done, or not worth another one."""
         try:
+            self._reporter.emit(Began(self.request_ids[0], self.machine.model))
             # A place that is still held is for a task whose connection was closed at a seam.
             while (broken := await self._attempt()) is not None or self._place.is_held:
                 if broken is not None and not await self._recover(broken):
@@ -295,6 +317,8 @@ class Run:
         """Run tasks over a connection that took so many seconds to open, and release it."""
         try:
             seconds = 0.0 if connection.is_reused else connecting
+            if self._connecting is None:
+                self._connecting = seconds
             self._reporter.emit(Connected(self.request_ids[0], seconds, connection.is_reused))
             if connection.switched_from is not None:
                 self._reporter.switched(

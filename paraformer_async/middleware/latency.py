@@ -4,12 +4,13 @@ Latency: how long the service takes, measured between messages.
 First packet: from the first audio sent to the first result with text. Last packet: from
 `finish-task` to the last result, or to `task-finished` if no result follows. The vendor's client
 measures the same two. Utterance: from the end of speech, as the service places it in the audio, to
-the final result.
+the final result. All others are described in `results.Latency`; `connect` is no message, so it is
+measured elsewhere.
 """
 
 from collections import deque
 from math import inf
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
@@ -23,6 +24,7 @@ from paraformer_async._core.messages import (
     ResultGenerated,
     RunTask,
     TaskFinished,
+    TaskStarted,
 )
 from paraformer_async._core.middleware import Middleware
 
@@ -34,6 +36,8 @@ _EVEN = 0.02
 _ROUNDING = 0.0005
 # Stretches of even audio that are known; the oldest are dropped if nothing is final.
 _LONGEST = 4096
+# Utterances whose latency is kept.
+_UTTERANCES = 100
 
 
 class Stretch(NamedTuple):
@@ -53,11 +57,10 @@ class Stretch(NamedTuple):
 
 class LatencyMeter(Middleware):
     """
-    Measures the latency of one recognition: of its first and last packet, and of each utterance.
+    Measures the latency of one recognition, from its first message to its last.
 
     Attributes:
-        measured: The latencies in seconds; `None` until known. That of an utterance is replaced by
-            that of the next.
+        measured: The latencies in seconds, without `connect`; `None` until known.
     """
 
     uses_context = False
@@ -65,6 +68,9 @@ class LatencyMeter(Middleware):
     def __init__(self) -> None:
         self.measured: results.Latency = results.Latency()
         self._is_waiting = True  # for the first result, or the last
+        self._has_partial = False
+        self._has_final = False
+        self._submitted: float | None = None
         self._first_audio: float | None = None
         self._finished: float | None = None
         self._seconds_per_byte = 0.0  # of PCM
@@ -81,8 +87,10 @@ class LatencyMeter(Middleware):
         elif isinstance(command, FinishTask):
             self._finished = now
             self._is_waiting = True
-        elif isinstance(command, RunTask) and command.parameters.get("format") == "pcm":
-            self._seconds_per_byte = 1 / bytes_per_second(command.parameters["sample_rate"])
+        elif isinstance(command, RunTask):
+            self._submitted = now
+            if command.parameters.get("format") == "pcm":
+                self._seconds_per_byte = 1 / bytes_per_second(command.parameters["sample_rate"])
         return command
 
     def incoming(self, event: Event, now: float) -> Event:
@@ -94,11 +102,22 @@ class LatencyMeter(Middleware):
             if sentence.text or event.translations:
                 if self._is_waiting:
                     self._note(now)
-                if sentence.end_time is not None and sentence.is_final and not event.replaces:
-                    self._note_utterance(sentence.end_time, now)
-        elif isinstance(event, TaskFinished) and self._is_waiting:
+                if sentence.is_final:
+                    self._note_final(event, now)
+                elif not self._has_partial:
+                    self._has_partial = True
+                    self._measure(first_partial=self._since_audio(now))
+        elif isinstance(event, TaskFinished):
             self._note_end(now)
+        elif isinstance(event, TaskStarted) and self._submitted is not None:
+            self._measure(started=now - self._submitted)
         return event
+
+    def _measure(self, **latencies: Any) -> None:
+        self.measured = replace(self.measured, **latencies)
+
+    def _since_audio(self, now: float) -> float | None:
+        return None if self._first_audio is None else now - self._first_audio
 
     def _begin_stretch(self, seconds: float, now: float) -> None:
         """Note that the latest *seconds* of audio were sent now, not when they were due."""
@@ -112,15 +131,31 @@ class LatencyMeter(Middleware):
 
     def _note_end(self, now: float) -> None:
         if self._finished is not None and self.measured.last_packet is None:
-            self.measured = replace(self.measured, last_packet=now - self._finished)
+            self._measure(last_packet=now - self._finished)
+        took, audio = self._since_audio(now), self._duration
+        if took is not None and audio:
+            self._measure(real_time_factor=took / audio)
+
+    @property
+    def _duration(self) -> float:
+        """Seconds of PCM that were sent; 0 if that is not known."""
+        return self._due - self._stretches[-1].start if self._stretches else 0.0
 
     def _note(self, now: float) -> None:
         first = self.measured.first_packet
-        if first is None and self._first_audio is not None:
-            first = now - self._first_audio
+        if first is None:
+            first = self._since_audio(now)
         last = None if self._finished is None else now - self._finished
-        self.measured = replace(self.measured, first_packet=first, last_packet=last)
+        self._measure(first_packet=first, last_packet=last)
         self._is_waiting = first is None or last is not None
+
+    def _note_final(self, event: ResultGenerated, now: float) -> None:
+        sentence = event.sentence
+        if not self._has_final:
+            self._has_final = True
+            self._measure(first_final=self._since_audio(now))
+        if sentence is not None and sentence.end_time is not None and not event.replaces:
+            self._note_utterance(sentence.end_time, now)
 
     def _note_utterance(self, end_time: int, now: float) -> None:
         """Note the time since the audio reached *end_time*, as far as that is known."""
@@ -130,4 +165,6 @@ class LatencyMeter(Middleware):
         while len(stretches) > 1 and stretches[1].begin < end - _ROUNDING:
             stretches.popleft()
         spoken = max(stretches[0].start + end, stretches[0].earliest)
-        self.measured = replace(self.measured, utterance=now - min(spoken, self._due))
+        latency = now - min(spoken, self._due)
+        latest = self.measured.utterances[1 - _UTTERANCES :]
+        self._measure(utterance=latency, utterances=(*latest, latency))

@@ -85,7 +85,7 @@ class Recognizer:
         return self._recognizer.options
 
     def statistics(self) -> Statistics:
-        """Return how many recognitions, connections and waits there are at this moment."""
+        """Return the current numbers, and percentiles of latencies; see `AsyncRecognizer`."""
 
         async def count() -> Statistics:
             return (await self._opened()).statistics()

@@ -77,7 +77,7 @@ class BlockingStream(Served[RecognitionResult]):
 
     @property
     def latency(self) -> Latency:
-        """First- and last-packet latency in seconds; `None` until known."""
+        """Latencies in seconds: of connecting, of the first and last packet, of utterances."""
         return self._stream.latency
 
     @property

@@ -88,8 +88,9 @@ async def streams(peers: list[Peer]) -> AsyncIterator[Open]:
                 timer=timer,
                 source=None if audio is None else chunks(audio),
                 clock=time.monotonic,
+                meter=latency,
             )
-            return RecognitionStream(run, latency, HubStub(tasks))  # type: ignore[arg-type]
+            return RecognitionStream(run, HubStub(tasks))  # type: ignore[arg-type]
 
         yield open_stream
         tasks.cancel_scope.cancel()

@@ -31,6 +31,7 @@ from paraformer_async._net.pool import Pool, PooledConnection
 from paraformer_async.middleware import Middleware
 from paraformer_async.observing import (
     AttemptStarted,
+    Began,
     Connected,
     Observation,
     PoolWaited,
@@ -241,10 +242,10 @@ async def test_a_connection_is_opened_after_all_other_waits(
     events: list[type[Observation]] = []
     async with open_stream(observe=lambda event: events.append(type(event))):
         await anyio.wait_all_tasks_blocked()
-        assert [PoolWaited] == events
+        assert [Began, PoolWaited] == events
         admitted.set()
         await peer.wait_for(RunTask)
-    assert [PoolWaited, QuotaWaited, Connected, AttemptStarted] == events[:4]
+    assert [Began, PoolWaited, QuotaWaited, Connected, AttemptStarted] == events[:5]
 
 
 async def test_a_connection_closed_at_a_seam_is_replaced(

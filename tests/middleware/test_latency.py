@@ -30,33 +30,39 @@ def measured(*messages: tuple[float, Command | Event]) -> results.Latency:
     return latency.measured
 
 
+def packets(*messages: tuple[float, Command | Event]) -> tuple[float | None, float | None]:
+    """Return the latency of the first and of the last packet."""
+    latency = measured(*messages)
+    return latency.first_packet, latency.last_packet
+
+
 def test_nothing_is_known_at_first() -> None:
     """Before there is a result both latencies are unknown."""
-    assert results.Latency() == measured((0.0, RunTask("m")), (1.0, TaskStarted()), (2.0, AUDIO))
+    assert (None, None) == packets((0.0, RunTask("m")), (1.0, TaskStarted()), (2.0, AUDIO))
 
 
 def test_first_packet() -> None:
     """First packet: from the first audio to the first result with text, whatever comes later."""
     messages = [(0.0, RunTask("m")), (1.0, AUDIO), (2.0, AUDIO), (2.5, TEXT), (9.0, TEXT)]
-    assert results.Latency(1.5, None) == measured(*messages)
+    assert (1.5, None) == packets(*messages)
 
 
 def test_last_packet() -> None:
     """Last packet: from the end of the audio to the last result, not to the end of the task."""
     messages = [(1.0, AUDIO), (1.5, TEXT), (2.0, FinishTask()), (2.25, TEXT), (3.0, TEXT)]
-    assert results.Latency(0.5, 1.0) == measured(*messages, (9.0, TaskFinished()))
+    assert (0.5, 1.0) == packets(*messages, (9.0, TaskFinished()))
 
 
 def test_no_result_after_the_end() -> None:
     """When all results came before the end of the audio, the end of the task is the last packet."""
     messages = [(1.0, AUDIO), (1.5, TEXT), (2.0, FinishTask())]
-    assert results.Latency(0.5, 0.25) == measured(*messages, (2.25, TaskFinished()))
+    assert (0.5, 0.25) == packets(*messages, (2.25, TaskFinished()))
 
 
 def test_all_results_after_the_end() -> None:
     """When the first result comes after the end of the audio, it is first and last."""
     messages = [(1.0, AUDIO), (2.0, FinishTask()), (2.5, TEXT)]
-    assert results.Latency(1.5, 0.5) == measured(*messages)
+    assert (1.5, 0.5) == packets(*messages)
 
 
 PCM = RunTask("m", {"format": "pcm", "sample_rate": 1000})  # a millisecond is 2 bytes
@@ -91,10 +97,54 @@ def test_utterance_after_a_pause_of_the_source() -> None:
 
 
 def test_each_utterance_replaces_the_one_before() -> None:
-    """The latency of an utterance is that of the latest final result."""
+    """The latency of an utterance is that of the latest final result; earlier ones are kept."""
     messages: list[tuple[float, Command | Event]] = [(0.0, PCM)]
     messages += [(1.0, SECOND), (1.5, final(900)), (2.0, SECOND), (2.1, final(1900))]
     assert 0.2 == pytest.approx(measured(*messages).utterance)
+    assert [0.5, 0.2] == pytest.approx([*measured(*messages).utterances])
+
+
+def test_the_latest_utterances_are_kept() -> None:
+    """However many utterances there are, the latencies of the latest 100 are kept."""
+    latency = LatencyMeter()
+    latency.outgoing(PCM, 0.0)
+    for second in range(1, 151):
+        latency.outgoing(SECOND, float(second))
+        latency.incoming(final(second * 1000), second + second / 1000)
+    assert [number / 1000 for number in range(51, 151)] == pytest.approx(
+        [*latency.measured.utterances]
+    )
+
+
+def test_started() -> None:
+    """Started: from run-task to the first task-started; that of later tasks is not shown."""
+    assert 0.25 == measured((1.0, PCM), (1.25, TaskStarted())).started
+    assert measured((1.0, PCM), (1.25, SECOND)).started is None
+    assert measured((1.25, TaskStarted())).started is None
+
+
+def test_first_partial_and_first_final() -> None:
+    """The first partial and the first final result are measured from the first audio."""
+    spoken = [(0.0, PCM), (1.0, SECOND), (1.5, TEXT), (1.75, TEXT), (2.0, final(900))]
+    latency = measured(*spoken, (2.5, final(950)), (2.75, TEXT))
+    assert (0.5, 1.0) == (latency.first_partial, latency.first_final)
+    latency = measured((0.0, PCM), (1.0, SECOND), (1.5, final(900)), (2.5, TEXT))
+    assert (1.5, 0.5) == (latency.first_partial, latency.first_final)
+    latency = measured((0.0, PCM), (1.0, SECOND), (1.5, final(None)))
+    assert (None, 0.5) == (latency.first_partial, latency.first_final)
+
+
+def test_real_time_factor() -> None:
+    """From the first audio to the end of the task, over the duration of the audio."""
+    end = ((3.5, FinishTask()), (4.0, TaskFinished()))
+    live = [(0.0, PCM), (1.0, SECOND), (2.0, SECOND), (3.0, SECOND)]
+    assert 1.0 == measured(*live, *end).real_time_factor
+    file = [(0.0, PCM), *[(1.0, SECOND)] * 30]
+    assert 0.1 == pytest.approx(measured(*file, *end).real_time_factor)
+    assert measured(*live).real_time_factor is None
+    compressed = RunTask("m", {"format": "mp3", "sample_rate": 1000})
+    assert measured((0.0, compressed), (1.0, SECOND), *end).real_time_factor is None
+    assert measured((0.0, PCM), *end).real_time_factor is None
 
 
 def test_an_end_beyond_the_audio_is_at_its_end() -> None:
@@ -146,12 +196,12 @@ def test_the_memory_of_what_was_sent_is_bounded() -> None:
 def test_injected_silence_is_no_audio() -> None:
     """The clock starts with the user's audio, not with silence that was injected before it."""
     messages = [(1.0, SILENCE), (5.0, AUDIO), (5.5, TEXT)]
-    assert results.Latency(0.5, None) == measured(*messages)
+    assert (0.5, None) == packets(*messages)
 
 
 def test_text_without_audio() -> None:
     """Text that comes before any audio of the user's measures nothing."""
-    assert results.Latency() == measured((1.0, SILENCE), (2.0, TEXT))
+    assert (None, None) == packets((1.0, SILENCE), (2.0, TEXT))
 
 
 @pytest.mark.parametrize(
@@ -167,7 +217,7 @@ def test_text_without_audio() -> None:
 def test_what_is_no_result_with_text(event: Event) -> None:
     """Only results with text are measured."""
     messages = [(1.0, AUDIO), (2.0, event), (3.0, FinishTask()), (4.0, event)]
-    assert results.Latency() == measured(*messages)
+    assert (None, None) == packets(*messages)
 
 
 def test_a_correction_is_no_utterance() -> None:

@@ -1,11 +1,11 @@
-"""What a recognizer logs, over real sockets."""
+"""What a recognizer logs and measures, over real sockets."""
 
 import logging
 
 import pytest
 
 from paraformer_async import AsyncRecognizer, Reconnect
-from paraformer_async.observing import Observation, RetryScheduled
+from paraformer_async.observing import LatencySummary, Observation, RetryScheduled
 from paraformer_async.testing import Refuse, ScriptedServer, Unknown, marked, marks_of
 
 pytestmark = pytest.mark.anyio
@@ -47,3 +47,29 @@ async def test_an_unknown_event_is_a_warning_once(caplog: pytest.LogCaptureFixtu
     kinds = {one.getMessage().partition("kind: ")[2] for one in lines}
     warned = [one for one in lines if one.levelno == logging.WARNING]
     assert len(kinds) == len(warned) < len(lines)
+
+
+async def test_every_latency_is_measured() -> None:
+    """A stream has each latency, and the statistics sum those of all streams up."""
+    async with (
+        ScriptedServer() as server,
+        AsyncRecognizer(endpoint=server.url, api_key="any") as recognizer,
+    ):
+        measured = []
+        for _ in range(3):
+            async with recognizer.stream(marked(3000)) as stream:
+                _ = [result async for result in stream]
+            measured.append(stream.latency)
+        now = recognizer.statistics()
+
+    for latency in measured:
+        known = [getattr(latency, name) for name in latency.__struct_fields__]
+        assert None not in known
+        assert all(one >= 0 for one in (*latency.utterances, *known) if isinstance(one, float))
+    assert [0.0, 0.0] == [one.connect for one in measured[1:]]
+    assert (3, 0) == (now.ended, now.failed)
+    for name in LatencySummary.__struct_fields__:
+        counted = getattr(now.latency, name)
+        expected = sum(len(one.utterances) for one in measured) if name == "utterance" else 3
+        assert expected == counted.count
+        assert counted.p50 <= counted.p90 <= counted.p99 <= counted.maximum

@@ -1,0 +1,56 @@
+"""The latencies of all recognitions of a recognizer, in bounded memory."""
+
+from collections import deque
+from collections.abc import Sequence
+from math import ceil
+
+from paraformer_async.errors import UsageError
+from paraformer_async.observing import LatencySummary, Percentiles
+from paraformer_async.results import Latency
+
+__all__ = ["Summary"]
+
+# Measurements of each kind that percentiles are taken of: the latest ones.
+_LATEST = 1000
+_NAMES = LatencySummary.__struct_fields__
+
+
+class Summary:
+    """
+    Collects the latencies of recognitions that have ended.
+
+    Attributes:
+        ended: Recognitions that have ended.
+        failed: Those of them that have failed; one that was closed early has not.
+    """
+
+    def __init__(self) -> None:
+        self.ended: int = 0
+        self.failed: int = 0
+        self._counts = dict.fromkeys(_NAMES, 0)
+        self._latest: dict[str, deque[float]] = {name: deque(maxlen=_LATEST) for name in _NAMES}
+
+    def add(self, measured: Latency, failure: BaseException | None) -> None:
+        """Add what was measured of a recognition, and why it ended early, if it did."""
+        self.ended += 1
+        self.failed += failure is not None and not isinstance(failure, UsageError)
+        for name in _NAMES:
+            known = measured.utterances if name == "utterance" else (getattr(measured, name),)
+            values = [value for value in known if value is not None]
+            self._counts[name] += len(values)
+            self._latest[name].extend(values)
+
+    def latency(self) -> LatencySummary:
+        """Return the percentiles."""
+        return LatencySummary(
+            **{name: _percentiles(self._counts[name], self._latest[name]) for name in _NAMES}
+        )
+
+
+def _percentiles(count: int, values: Sequence[float]) -> Percentiles | None:
+    """Return the percentiles of *values*, the latest of *count*; `None` if there are none."""
+    if not values:
+        return None
+    ranked = sorted(values)
+    p50, p90, p99 = (ranked[ceil(len(ranked) * share) - 1] for share in (0.5, 0.9, 0.99))
+    return Percentiles(count, p50, p90, p99, ranked[-1])
