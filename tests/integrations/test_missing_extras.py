@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from paraformer_async import MissingExtraError
+from paraformer_async.integrations.otel import Telemetry
 from paraformer_async.integrations.ray import RayQuota, transcribe_dataset
 from paraformer_async.quota import QuotaKey
 
@@ -14,16 +15,16 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
-def without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make `import ray` fail, as where it is not installed."""
-    for name in ("ray", "ray.data"):
+def without_frameworks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the imports fail, as where the extras are not installed."""
+    for name in ("ray", "ray.data", "opentelemetry.trace", "opentelemetry.metrics"):
         monkeypatch.setitem(sys.modules, name, None)
 
 
-def assert_names_the_extra(error: MissingExtraError) -> None:
+def assert_names_the_extra(error: MissingExtraError, extra: str = "ray") -> None:
     """Assert that the error names an extra that exists."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    assert "ray" == error.extra
+    assert extra == error.extra
     assert error.extra in project["optional-dependencies"]
 
 
@@ -32,6 +33,13 @@ def test_a_dataset_needs_ray() -> None:
     with pytest.raises(MissingExtraError, match="Ray needs packages") as caught:
         transcribe_dataset(object())
     assert_names_the_extra(caught.value)
+
+
+def test_telemetry_needs_opentelemetry() -> None:
+    """Without OpenTelemetry, the error names the extra, when the observer is made."""
+    with pytest.raises(MissingExtraError, match="OpenTelemetry needs packages") as caught:
+        Telemetry()
+    assert_names_the_extra(caught.value, "otel")
 
 
 @pytest.mark.anyio
