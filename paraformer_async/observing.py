@@ -19,6 +19,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
+from paraformer_async.errors import ParaformerError, UsageError
 from paraformer_async.results import Latency, Overhead, Usage
 
 __all__ = [
@@ -199,6 +200,12 @@ class Ended(Struct, frozen=True):
     error: BaseException | None
     latency: Latency
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether it failed: not if it was closed early, or ended by an exception of your code."""
+        error = self.error
+        return isinstance(error, ParaformerError) and not isinstance(error, UsageError)
+
 
 Observation: TypeAlias = (
     Began
@@ -265,7 +272,7 @@ class Statistics(Struct, frozen=True):
         waiting_for_quota: Recognitions waiting to submit a task.
         tasks: Tasks submitted so far.
         ended: Recognitions that have ended so far; each channel is one.
-        failed: Those of them that have failed; one that was closed early has not.
+        failed: Those of them that have failed; see `Ended.has_failed`.
         latency: The latencies of the recognitions that have ended.
     """
 

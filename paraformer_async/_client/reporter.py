@@ -117,9 +117,9 @@ class Reporter:
         ids: tuple[str, ...],
         latency: Latency,
         failure: BaseException | None,
-    ) -> None:
+    ) -> Ended:
         """
-        Report the end of the recognition.
+        Report the end of the recognition, and return the observation.
 
         An error of the observer goes to the log: nothing is left that it could end. Only what ends
         the program (`SystemExit`, `KeyboardInterrupt`) is raised.
@@ -132,7 +132,9 @@ class Reporter:
             reason = clean(str(failure)) if known else type(failure).__name__
             self._log.info("ended after %.2f s: %s", seconds, reason)
         cost = machine.usage, machine.overhead
+        ended = Ended(ids[0], ids, seconds, machine.finals, *cost, failure, latency)
         try:
-            self.emit(Ended(ids[0], ids, seconds, machine.finals, *cost, failure, latency))
+            self.emit(ended)
         except (Exception, asyncio.CancelledError):  # noqa: BLE001 - it is logged
             self._log.exception("the observer failed at the end of a recognition")
+        return ended

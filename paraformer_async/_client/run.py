@@ -181,10 +181,9 @@ class Run:
                 self._over.notify()
 
     def _report_end(self) -> None:
-        latency = self.latency
+        ended = self._reporter.end(self.machine, self.request_ids, self.latency, self.failure)
         if self._summary is not None:
-            self._summary.add(latency, self.failure)
-        self._reporter.end(self.machine, self.request_ids, latency, self.failure)
+            self._summary.add(ended)
 
     async def wait(self) -> None:
         """Wait until all tasks of the recognition have ended. It must have been started."""

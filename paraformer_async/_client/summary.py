@@ -4,9 +4,7 @@ from collections import deque
 from collections.abc import Sequence
 from math import ceil
 
-from paraformer_async.errors import UsageError
-from paraformer_async.observing import LatencySummary, Percentiles
-from paraformer_async.results import Latency
+from paraformer_async.observing import Ended, LatencySummary, Percentiles
 
 __all__ = ["Summary"]
 
@@ -21,7 +19,7 @@ class Summary:
 
     Attributes:
         ended: Recognitions that have ended.
-        failed: Those of them that have failed; one that was closed early has not.
+        failed: Those of them that have failed.
     """
 
     def __init__(self) -> None:
@@ -30,10 +28,11 @@ class Summary:
         self._counts = dict.fromkeys(_NAMES, 0)
         self._latest: dict[str, deque[float]] = {name: deque(maxlen=_LATEST) for name in _NAMES}
 
-    def add(self, measured: Latency, failure: BaseException | None) -> None:
-        """Add what was measured of a recognition, and why it ended early, if it did."""
+    def add(self, event: Ended) -> None:
+        """Add what was measured of a recognition."""
+        measured = event.latency
         self.ended += 1
-        self.failed += failure is not None and not isinstance(failure, UsageError)
+        self.failed += event.has_failed
         for name in _NAMES:
             known = measured.utterances if name == "utterance" else (getattr(measured, name),)
             values = [value for value in known if value is not None]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from paraformer_async.errors import MissingExtraError, ParaformerError, UsageError
+from paraformer_async.errors import MissingExtraError, ParaformerError
 from paraformer_async.observing import (
     AttemptStarted,
     Began,
@@ -156,11 +156,9 @@ class Telemetry:
                 **_cost(event.usage, event.overhead),
             }
         )
-        # One that was closed early is no failure.
-        if error is not None and not isinstance(error, UsageError):
-            text = error.message if isinstance(error, ParaformerError) else ""
+        if event.has_failed and isinstance(error, ParaformerError):
             span.set_attribute("error.type", type(error).__name__)
-            span.set_status(self._trace.StatusCode.ERROR, text)
+            span.set_status(self._trace.StatusCode.ERROR, error.message)
             running.attributes["error.type"] = type(error).__name__
         span.end()
         self._metrics.end(event, running.attributes)
