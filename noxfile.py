@@ -14,27 +14,44 @@ import nox
 
 ROOT = Path(__file__).parent
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
-# Runs a program against the local service, through the vendor's own environment variables.
+# Runs programs against the local service, through the vendor's own environment variables: as many
+# at once as there are cores, since each waits for audio in real time.
 SERVE_AND_RUN = """
-import os, sys
+import os, subprocess, sys
 import anyio
 from paraformer_async.server import LocalServer
 
-async def main() -> None:
-    async with LocalServer() as server:
-        local = {"DASHSCOPE_API_KEY": "local", "DASHSCOPE_WEBSOCKET_BASE_URL": server.url}
+failed = []
+
+async def run(program: str, env: dict[str, str], places: anyio.Semaphore) -> None:
+    async with places:
         with anyio.fail_after(120):
             done = await anyio.run_process(
-                [sys.executable, "-W", "error", *sys.argv[1:]],
-                env=os.environ | local, stdout=None, stderr=None, check=False,
+                [sys.executable, "-W", "error", program],
+                env=env, stderr=subprocess.STDOUT, check=False,
             )
-    sys.exit(done.returncode)
+    print(f"---- {program}", done.stdout.decode(), sep="\\n", flush=True)
+    if done.returncode:
+        failed.append(program)
+
+async def main() -> None:
+    async with LocalServer() as server, anyio.create_task_group() as tasks:
+        local = {"DASHSCOPE_API_KEY": "local", "DASHSCOPE_WEBSOCKET_BASE_URL": server.url}
+        places = anyio.Semaphore(os.cpu_count() or 1)
+        for program in sys.argv[1:]:
+            tasks.start_soon(run, program, os.environ | local, places)
 
 anyio.run(main)
+sys.exit(f"failed: {failed}" if failed else 0)
 """
 
 # Run by the session `ray`.
 NEEDING_RAY = {str(Path("examples/ray_dataset.py"))}
+# Services, which run until they are ended: tests/examples starts and uses them.
+SERVED = {
+    str(Path("examples") / f"{name}.py")
+    for name in ("celery_tasks", "fastapi_websocket", "flask_upload")
+}
 
 nox.needs_version = ">=2025.5.1"
 nox.options.default_venv_backend = "venv"
@@ -177,11 +194,26 @@ def measure(session: nox.Session, data: Path, *selection: str, room: str = "") -
 
 @nox.session
 def examples(session: nox.Session) -> None:
-    """Run every program in examples/ against the local service."""
-    install(session, "-e", ".[dev]")
-    for program in sorted(set(programs("examples")) - NEEDING_RAY):
-        session.log(program)
-        session.run("python", "-c", SERVE_AND_RUN, program, log=False)
+    """Run every program in examples/ against the local service, and the tests of services."""
+    install(session, "-e", ".[dev]", groups=("examples", "frameworks"))
+    chosen = sorted(set(programs("examples")) - NEEDING_RAY - SERVED)
+    env = with_ffmpeg(session)
+    session.run("python", "-c", SERVE_AND_RUN, *chosen, env=env, log=False)
+    session.run("python", "-m", "pytest", "-n0", "examples/testing_your_service")
+    session.run("python", "-m", "pytest", "-n0", "tests/examples", *session.posargs, env=env)
+
+
+def with_ffmpeg(session: nox.Session) -> dict[str, str]:
+    """Return an environment in which `ffmpeg` is that of the wheel: not every machine has one."""
+    folder = Path(session.create_tmp()).resolve()
+    link = (
+        "import imageio_ffmpeg, pathlib, sys\n"
+        "name = pathlib.Path(sys.argv[1], 'ffmpeg')\n"
+        "name.unlink(missing_ok=True)\n"
+        "name.symlink_to(imageio_ffmpeg.get_ffmpeg_exe())"
+    )
+    session.run("python", "-c", link, str(folder), log=False)
+    return {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
 
 
 @nox.session

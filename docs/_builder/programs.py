@@ -1,14 +1,11 @@
-"""Pages for programs, and the list of those in examples/."""
+"""Pages for programs."""
 
-import ast
 from pathlib import Path
 from typing import ClassVar
 
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.parsers import Parser
-
-ROOT = Path(__file__).parents[2]
 
 
 class Program(Parser):
@@ -40,17 +37,5 @@ def add_programs(app: Sphinx, docname: str, content: list[str]) -> None:
     pages = sorted(
         one for one in app.env.found_docs if one.startswith(f"{folder}/") and one != docname
     )
-    if folder == "examples":
-        content[0] += "".join(map(listed, (Path(app.env.doc2path(page)) for page in pages)))
     contents = "".join(f"\n/{page}" for page in pages)
     content[0] += f"\n\n```{{toctree}}\n:hidden:\n{contents}\n```\n"
-
-
-def listed(path: Path) -> str:
-    """Return an item for a program, with the first sentence of its docstring."""
-    if path.suffix != ".py":
-        return ""
-    docstring = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
-    summary = docstring.partition("\n\n")[0].replace("\n", " ")
-    name = path.relative_to(ROOT / "examples")
-    return f"\n- [`{name}`]({name}): {summary}"
