@@ -33,11 +33,15 @@ class LoadConnection(asyncio.Protocol):
 
     Args:
         finals_only: Send final results only, one for each two seconds of audio.
+        ends_sentences: Send the sentence in progress as a final result when the task is finished.
         note: Called for each frame of audio.
     """
 
-    def __init__(self, *, finals_only: bool, note: Callable[[], object]) -> None:
+    def __init__(
+        self, *, finals_only: bool, ends_sentences: bool, note: Callable[[], object]
+    ) -> None:
         self._frames_of_result = _FRAMES_OF_WORD * (_WORDS if finals_only else 1)
+        self._ends_sentences = ends_sentences
         self._note = note
         self._buffer = bytearray()
         self._parse = self._shake_hands
@@ -109,6 +113,9 @@ class LoadConnection(asyncio.Protocol):
             self._frames = 0
             self._send_event(b"task-started", b"{}")
         else:
+            words = self._frames // _FRAMES_OF_WORD
+            if self._ends_sentences and words % _WORDS:
+                self._send_event(b"result-generated", result_payload(words, is_last=True))
             self._send_event(b"task-finished", b'{"output":{},"usage":null}')
 
     def _send_event(self, event: bytes, payload: bytes) -> None:
@@ -122,11 +129,11 @@ class LoadConnection(asyncio.Protocol):
 
 
 @cache
-def result_payload(number: int) -> bytes:
+def result_payload(number: int, *, is_last: bool = False) -> bytes:
     """Return the payload of the result that ends with word *number*, counted from 1."""
     first = (number - 1) // _WORDS * _WORDS + 1
     words = [_word(each) for each in range(first, number + 1)]
-    is_final = len(words) == _WORDS
+    is_final = is_last or len(words) == _WORDS
     sentence = {
         "sentence_id": first // _WORDS + 1,
         "begin_time": words[0]["begin_time"],
@@ -154,7 +161,8 @@ def _unmasked(mask: bytes | bytearray, data: bytes | bytearray) -> bytes:
 async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--finals-only", action="store_true", help="send final results only")
-    finals_only = parser.parse_args().finals_only
+    parser.add_argument("--end-sentences", action="store_true", help="when a task is finished")
+    options = parser.parse_args()
     frames = 0
 
     def note() -> None:
@@ -164,7 +172,11 @@ async def main() -> None:
     allow_sockets()
     loop = asyncio.get_running_loop()
     server = await loop.create_server(
-        lambda: LoadConnection(finals_only=finals_only, note=note), "127.0.0.1", 0
+        lambda: LoadConnection(
+            finals_only=options.finals_only, ends_sentences=options.end_sentences, note=note
+        ),
+        "127.0.0.1",
+        0,
     )
     port = server.sockets[0].getsockname()[1]
     await control(f"ws://127.0.0.1:{port}/api-ws/v1/inference", lambda: frames)

@@ -101,6 +101,7 @@ class Inbox:
         """Mark the end of the results; unread ones can still be read."""
         self.is_ended = True
         self.changed.notify()
+        self._on_full = _ignore
 
     def _fill(self) -> None:
         if not self._is_full:
@@ -108,6 +109,10 @@ class Inbox:
             self._on_full(True)
         elif len(self.results) >= 2 * _LIMIT:
             raise RemoteProtocolError(f"{len(self.results)} results came, for hardly any audio")
+
+
+def _ignore(are_too_many: bool) -> None:
+    """Accept audio, or not: none comes."""
 
 
 def _gives_way(unread: RecognitionResult, result: RecognitionResult) -> bool:

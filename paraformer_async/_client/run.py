@@ -169,8 +169,8 @@ class Run:
                     if self._source is not None:
                         tasks.start_soon(self.sender.pump, self._source)
                     await self._recognize()
-                    if self._source is not None:  # the pump may still run, or wait for a rewind
-                        tasks.cancel_scope.cancel()
+                    if self._source is not None and not self.sender.release():
+                        tasks.cancel_scope.cancel()  # the pump may still run
         finally:
             self._place.give_back()
             self.end(UsageError("the recognizer was closed while this recognition was running"))
@@ -179,6 +179,9 @@ class Run:
             finally:
                 self._is_over = True
                 self._over.notify()
+                # Without cycles, the audio of a file is freed now, not when garbage is collected.
+                self._source = self._tasks = self._scope = None
+                self.sender.forget_owner()
 
     def _report_end(self) -> None:
         ended = self._reporter.end(self.machine, self.request_ids, self.latency, self.failure)

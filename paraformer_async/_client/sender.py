@@ -97,10 +97,10 @@ class Sender:
         clock: Callable[[], float],
     ) -> None:
         self.transport: Transport | None = None
-        self.turns: Turns = Turns(self._lets_pass)
+        self.turns: Turns = Turns(partial(_lets_pass, machine))
         self.undecoded: Undecoded | None = None
         self._machine = machine
-        self._owner = owner
+        self._owner: Owner | None = owner  # until it has ended
         self._reporter = reporter
         self._timer = timer
         self._clock = clock
@@ -113,6 +113,7 @@ class Sender:
         self._reading: anyio.CancelScope | None = None
         self._rewind_to: int | None = None
         self._rewound = Signal()
+        self._is_at_end = self._is_released = False
         self._flushed_at = -inf
         self._is_flush_due = False
 
@@ -217,7 +218,7 @@ class Sender:
             mark(now)
             self.flush(now)
         except AudioError as error:
-            self._owner.end(error)
+            self._fail(error)
             raise
         finally:
             self.turns.pass_on()
@@ -238,7 +239,7 @@ class Sender:
         try:
             self._machine.send(chunk, now)
         except AudioError as error:
-            self._owner.end(error)
+            self._fail(error)
             raise
         if self._is_flush_due:
             return
@@ -254,7 +255,7 @@ class Sender:
             if self._heading is not None and not self._heading.feed(chunk):
                 self._heading = None
         except AudioError as error:
-            self._owner.end(error)
+            self._fail(error)
             raise
 
     def _flush_burst(self) -> None:
@@ -262,23 +263,38 @@ class Sender:
         self._flushed_at = now = self._clock()
         self.flush(now)
 
-    def _lets_pass(self) -> bool:
-        return self._machine.has_room or self._machine.phase in ENDS
-
     async def pump(self, source: Chunks) -> None:
         """Read the user's audio; after a rewind, read it again from there."""
         try:
             while source.rewound is not None:
                 with anyio.CancelScope() as self._reading:
                     await self._pump_once(source)
+                self._is_at_end = True
                 while self._rewind_to is None:
+                    if self._is_released:
+                        return
                     await self._rewound.wait()
+                self._is_at_end = False
                 source, self._rewind_to = source.rewound(self._rewind_to), None
             await self._pump_once(source)
         except BaseException as error:
             if is_ours(error):
                 raise
-            self._owner.end(as_failure(error, "the audio source"))
+            self._fail(as_failure(error, "the audio source"))
+
+    def forget_owner(self) -> None:
+        """Send nothing any more: the recognition has ended."""
+        self._owner = None
+
+    def _fail(self, error: BaseException) -> None:
+        if self._owner is not None:
+            self._owner.end(error)
+
+    def release(self) -> bool:
+        """End the pump if it only waits for a rewind; return whether it does."""
+        self._is_released = True
+        self._rewound.notify()
+        return self._is_at_end
 
     async def _pump_once(self, source: Chunks) -> None:
         taken = 0
@@ -325,6 +341,12 @@ class Sender:
 
     def flush(self, now: float) -> None:
         """Write the frames that may be sent now, and update the timer."""
+        if self._owner is not None:
+            self._flush(self._owner, now)
+        if self.turns.waiting:
+            self.turns.pass_on()
+
+    def _flush(self, owner: Owner, now: float) -> None:
         transport, machine = self.transport, self._machine
         try:
             if transport is not None:
@@ -338,11 +360,13 @@ class Sender:
                     machine.blocked(transport.unsent(), now)
             if machine.has_nearer_deadline:
                 machine.has_nearer_deadline = False
-                self._timer.nudge(self._owner, machine.deadline())
+                self._timer.nudge(owner, machine.deadline())
         except ConnectionLostError as error:
             self.transport = None
-            self._owner.write_failed(error)
+            owner.write_failed(error)
         except BaseException as error:  # noqa: BLE001 - the user's middleware may raise anything
-            self._owner.break_attempt(error)
-        if self.turns.waiting:
-            self.turns.pass_on()
+            owner.break_attempt(error)
+
+
+def _lets_pass(machine: Recognition) -> bool:
+    return machine.has_room or machine.phase in ENDS

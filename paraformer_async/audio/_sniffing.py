@@ -31,6 +31,7 @@ class Guess(Struct, frozen=True):
 _UTF16 = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 _TS_PACKETS = ((0, 188), (4, 192))  # the first sync byte, and the length of a packet
 _CERTAIN = 4  # bytes of magic, or of text: samples do not begin with as many by chance
+_LONGEST_TEXT = max(len(row[0]) for row in _magic.TEXT)
 _HEADER = 7  # bytes: the longest of a frame
 _RUN = 3  # frames: samples do not look like as many by chance
 # All that `_by_magic` looks for, by its offset: nearly all samples have none of it.
@@ -54,7 +55,7 @@ def begins_as(head: bytes) -> str:
     guess = _by_magic(head, at_least=_CERTAIN) or _by_frames(head, run=_RUN)
     if guess is not None:
         return guess.name
-    text = head.decode("latin-1").lower()
+    text = head[:_LONGEST_TEXT].decode("latin-1").lower()
     if not text.startswith(_TEXT):
         return ""
     return next(name for beginning, name, _ in _magic.TEXT if text.startswith(beginning))

@@ -50,7 +50,7 @@ class Heading:
         self._rate = sample_rate
         self._allowed = _ALLOWED.get(format)
         self._head = b""
-        self._wav = WavHeader()
+        self._wav = WavHeader() if format == "wav" else None
 
     def feed(self, chunk: bytes) -> bool:
         """
@@ -67,10 +67,10 @@ class Heading:
                 return True
             self._check_format()
             chunk = self._head
-        if self._format != "wav":
+        if self._wav is None:
             return False
         self._wav.feed(chunk)
-        self._check_wav()
+        self._check_wav(self._wav)
         return not (self._wav.channels or self._wav.problem)
 
     def _check_format(self) -> None:
@@ -96,8 +96,7 @@ class Heading:
             f"the stream was declared as {self._format} and begins as {name}", hint=hint
         )
 
-    def _check_wav(self) -> None:
-        wav = self._wav
+    def _check_wav(self, wav: WavHeader) -> None:
         if not wav.channels:
             return
         if wav.channels != 1:

@@ -1,5 +1,6 @@
 """`transcribe` takes whatever holds audio, and loses none of it."""
 
+import gc
 import io
 from array import array
 from collections.abc import AsyncIterator, Callable
@@ -12,6 +13,7 @@ import pytest
 import soundfile
 
 from paraformer_async import AudioError, InvalidOptionError, Reconnect
+from paraformer_async.audio.files import AudioFile
 from paraformer_async.testing import Drop, ScriptedServer, marked, marks
 from tests.integration.marked import BLOCKS, LENGTH, recognizer_for
 
@@ -136,3 +138,17 @@ async def test_nothing_is_sent(audio: Any, options: dict[str, Any], error: type[
             with pytest.raises(error):
                 await recognizer.transcribe(audio, **options)
             assert 0 == server.connections.accepted
+
+
+async def test_audio_is_freed_at_once(tmp_path: Path) -> None:
+    """The audio of a file is freed when it is done, not when the garbage collector runs."""
+    path = tmp_path / "a.wav"
+    soundfile.write(path, SAMPLES, 16_000)
+    async with ScriptedServer(marks()) as server, recognizer_for(server) as recognizer:
+        gc.collect()
+        gc.disable()
+        try:
+            await recognizer.transcribe(path)
+            assert not [one for one in gc.get_objects() if isinstance(one, AudioFile)]
+        finally:
+            gc.enable()
