@@ -5,7 +5,7 @@ from typing import IO, Any
 __all__ = ["Region"]
 
 _ID3V1 = 128
-_BLOCK = 16_384  # bytes that are read at once: decoders ask for a few hundred
+_BLOCK = 65_536  # bytes that are read at once: decoders ask for a few hundred
 
 
 class Region:
@@ -39,7 +39,7 @@ class Region:
         self._patches = patches
         self._length = claim or self._size
         self._position = 0
-        self._block = bytearray()
+        self._block = b""
         self._block_start = 0
         self.failure: OSError | None = None
 
@@ -62,13 +62,18 @@ class Region:
 
     def readinto(self, buffer: Any) -> int:
         """Fill *buffer*; return the number of bytes, which is less only at the end."""
+        begin = self._position - self._block_start
+        end = begin + len(buffer)
+        if begin >= 0 and end <= len(self._block):  # nearly always
+            buffer[:] = self._block[begin:end]
+            self._position += end - begin
+            return end - begin
         view = memoryview(buffer)
         if self._position >= self._size:
             return self._beyond(view)
         view = view[: self._size - self._position]
-        if len(view) < _BLOCK and (cached := self._cached(len(view))):
-            view[:] = cached
-            self._patch(view)
+        if len(view) < _BLOCK and self._read_block(len(view)):
+            view[:] = self._block[: len(view)]
             self._position += len(view)
             return len(view)
         done = 0
@@ -86,20 +91,17 @@ class Region:
         self._position += done
         return done
 
-    def _cached(self, size: int) -> bytearray:
-        """Return *size* bytes from the position on, out of a larger read; nothing on a failure."""
-        begin = self._position - self._block_start
-        if not 0 <= begin <= len(self._block) - size:
-            try:
-                self._file.seek(self._start + self._position)
-                block = bytearray(_BLOCK)
-                self._block = block[: self._file.readinto(block)]  # type: ignore[attr-defined]
-            except OSError:
-                self._block = bytearray()
-            self._block_start, begin = self._position, 0
-        return (
-            self._block[begin : begin + size] if len(self._block) - begin >= size else bytearray()
-        )
+    def _read_block(self, least: int) -> bool:
+        """Read the block at the position; return whether it has at least so many bytes."""
+        block = memoryview(bytearray(min(_BLOCK, self._size - self._position)))
+        try:
+            self._file.seek(self._start + self._position)
+            block = block[: self._file.readinto(block)]  # type: ignore[attr-defined]
+        except OSError:
+            block = block[:0]
+        self._patch(block)
+        self._block, self._block_start = bytes(block), self._position
+        return len(block) >= least
 
     def _beyond(self, view: memoryview) -> int:
         is_tag_probe = self._length - _ID3V1 <= self._position < self._length

@@ -79,16 +79,16 @@ class Downmix:
 
         if samples.shape[1] == 1:
             return samples[:, 0]
-        mono, powers = _mean(samples)
-        power = sum(powers) / len(powers)
+        power = _power(samples)
         if not np.isfinite(power):
             samples = np.nan_to_num(samples, posinf=1.0, neginf=-1.0)
-            mono, powers = _mean(samples)
-            power = sum(powers) / len(powers)
+            power = _power(samples)
+        mono: NDArray[np.float32] = reduce(np.add, samples.T)
+        mono /= np.float32(samples.shape[1])
         size = len(mono)
         if power > _AUDIBLE * size and np.dot(mono, mono) < _CANCELED * power:
             self._canceled += size / rate
-            return np.ascontiguousarray(samples[:, powers.index(max(powers))])
+            return max(map(np.ascontiguousarray, samples.T), key=lambda one: np.dot(one, one))
         return mono
 
     def remark(self) -> str:
@@ -101,10 +101,10 @@ class Downmix:
         )
 
 
-def _mean(samples: "NDArray[np.float32]") -> "tuple[NDArray[np.float32], list[float]]":
-    """Return the mean of the channels, and the power of each, as a sum of squares."""
+def _power(samples: "NDArray[np.float32]") -> float:
+    """Return the mean power of the channels, as a sum of squares."""
     import numpy as np
 
-    channels = [np.ascontiguousarray(channel) for channel in samples.T]
-    mono = (reduce(np.add, channels) / len(channels)).astype(np.float32, copy=False)
-    return mono, [float(np.dot(channel, channel)) for channel in channels]
+    flat = samples.reshape(-1, order="A")  # without a copy, interleaved or not
+    total = float(np.dot(flat, flat))
+    return total / samples.shape[1]
