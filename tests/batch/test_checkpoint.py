@@ -296,7 +296,11 @@ async def test_names_that_are_no_unicode(files: Files, opened: Opened, tmp_path:
 
 
 async def test_a_process_that_is_killed(files: Files, opened: Opened, tmp_path: Path) -> None:
-    """A process is killed in mid-run, several times; in the end, each file was recorded once."""
+    """
+    A process is killed in mid-run, several times; in the end, each file was recorded once.
+
+    None of them has opened more connections than it may transcribe files at once.
+    """
     paths, checkpoint = files(60), tmp_path / "run.jsonl"
     arguments = [str(checkpoint), *map(str, paths)]
     async with ScriptedServer() as server:
@@ -311,6 +315,7 @@ async def test_a_process_that_is_killed(files: Files, opened: Opened, tmp_path: 
         async with opened(server.url) as recognizer:
             outcomes = await run(recognizer, paths, checkpoint)
         assert len(server.received) < 60 + 3 * 9  # nothing but what each kill has interrupted
+        assert server.connections.accepted <= 4 * 8
     assert sorted(map(str, paths)) == sorted(line["path"] for line in lines_of(checkpoint))
     assert paths == sorted(Path(outcome.path) for outcome in outcomes)
     assert sum(outcome.is_restored for outcome in outcomes) >= 45

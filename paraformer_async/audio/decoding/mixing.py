@@ -106,5 +106,5 @@ def _power(samples: "NDArray[np.float32]") -> float:
     import numpy as np
 
     flat = samples.reshape(-1, order="A")  # without a copy, interleaved or not
-    total = float(np.dot(flat, flat))
-    return total / samples.shape[1]
+    channels: int = samples.shape[1]
+    return float(np.dot(flat, flat)) / channels
