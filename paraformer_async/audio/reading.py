@@ -61,6 +61,7 @@ class FileReader:
         self._raw = raw
         self._is_mixed = is_mixed
         self._damage: Exception | None = None
+        self._buffer = bytearray()  # a new one for each read would cost as much as a conversion
         self.done: int = 0
         self._status = status_of(raw)
         scan = scan_file(raw, path)
@@ -213,7 +214,9 @@ class FileReader:
 
         width = (4 if self._dtype == "float32" else 2) * self.channels
         step = (left if self._is_exact() else _BLOCK) * width
-        view = memoryview(bytearray(left * width))
+        if len(self._buffer) < left * width:
+            self._buffer = bytearray(left * width)
+        view = memoryview(self._buffer)[: left * width]
         size = 0
         try:
             while size < len(view):

@@ -106,12 +106,13 @@ def scan_flac(file: IO[bytes], size: int) -> Scan:
     file.seek(0)
     position = 0
     while block := file.read(_BLOCK):
-        data = tail + block
-        place = -1
-        while (place := data.find(_FLAC, place + 1)) >= 0:
-            starts.append(position - len(tail) + place)
+        seam = tail + block[: len(_FLAC) - 1]
+        for begin, data in ((position - len(tail), seam), (position, block)):
+            place = -1
+            while (place := data.find(_FLAC, place + 1)) >= 0:
+                starts.append(begin + place)
         position += len(block)
-        tail = data[-len(_FLAC) + 1 :]
+        tail = (tail + block[1 - len(_FLAC) :])[1 - len(_FLAC) :]
     if len(starts) < 2:
         return scan_whole(file, size)
     return Scan(_between([0, *starts[1:]], size))
