@@ -294,7 +294,7 @@ class Sender:
         """End the pump if it only waits for a rewind; return whether it does."""
         self._is_released = True
         self._rewound.notify()
-        return self._is_at_end
+        return self._is_at_end and self._rewind_to is None
 
     async def _pump_once(self, source: Chunks) -> None:
         taken = 0
