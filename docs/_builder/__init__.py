@@ -3,6 +3,7 @@ What the site needs beyond Sphinx, MyST and Furo.
 
 - `contents`: the table of contents, from the lists of docs/index.md
 - `docstrings`: docstrings with Markdown's code blocks, for autodoc
+- `languages`: links between the English and the Chinese page of a name
 - `links`: links to folders, and code that names a public object
 - `commands`: the texts of the command line
 - `options`, `tables`: pages from the tables of the code
@@ -17,6 +18,7 @@ from _builder import (
     commands,
     contents,
     docstrings,
+    languages,
     links,
     options,
     phases,
@@ -25,7 +27,18 @@ from _builder import (
     tables,
 )
 
-PARTS = (commands, contents, docstrings, links, options, phases, programs, searching, tables)
+PARTS = (
+    commands,
+    contents,
+    docstrings,
+    languages,
+    links,
+    options,
+    phases,
+    programs,
+    searching,
+    tables,
+)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -1,4 +1,4 @@
-"""Pages for programs."""
+"""Pages for programs, below the page about their folder."""
 
 from pathlib import Path
 from typing import ClassVar
@@ -32,10 +32,7 @@ def setup(app: Sphinx) -> None:
 def add_programs(app: Sphinx, docname: str, content: list[str]) -> None:
     """Add every other page of the folder to the contents of examples/ or benchmarks/."""
     folder, _, name = docname.rpartition("/")
-    if name != "README" or not folder:
-        return
-    pages = sorted(
-        one for one in app.env.found_docs if one.startswith(f"{folder}/") and one != docname
-    )
-    contents = "".join(f"\n/{page}" for page in pages)
-    content[0] += f"\n\n```{{toctree}}\n:hidden:\n{contents}\n```\n"
+    if name == "README" and folder:
+        inside = (one for one in app.env.found_docs if one.startswith(f"{folder}/"))
+        pages = "".join(f"\n/{page}" for page in sorted(inside) if page != docname)
+        content[0] += f"\n\n```{{toctree}}\n:hidden:\n{pages}\n```\n"
