@@ -96,11 +96,12 @@ def _samples(frames: "list[AudioFrame]") -> "NDArray[np.float32]":
     name = frames[0].format.name.removesuffix("p")
     dtype = _TYPES[name]
     width = 1 if is_planar else channels
-    parts = [
-        np.concatenate([_plane(one, plane, dtype, one.samples * width) for one in frames])
-        for plane in range(channels if is_planar else 1)
-    ]
-    samples: Any = np.stack(parts).T if is_planar else parts[0].reshape(-1, channels)
+    size = sum(one.samples for one in frames) * width
+    planes = np.empty((channels if is_planar else 1, size), dtype)
+    for number, plane in enumerate(planes):
+        parts = [_plane(one, number, dtype, one.samples * width) for one in frames]
+        np.concatenate(parts, out=plane)
+    samples: Any = planes.T if is_planar else planes[0].reshape(-1, channels)
     scale = _FULL_SCALE.get(name)
     if scale is None:
         return np.asarray(samples, np.float32)
