@@ -22,6 +22,7 @@ SECTIONS = ("Args:", "Attributes:", "Raises:", "Returns:", "Yields:")
 
 MODULES = re.compile(r"~(?:\w+\.)+|\b(?:collections\.abc|typing)\.")
 OURS = re.compile(r"\bparaformer_async\.[a-z_.]+")
+EMPTY = ".."  # a comment
 OPTIONS = (
     "    model: The model.",
     "    options: See :doc:`options </docs/reference/options>`.",
@@ -66,7 +67,7 @@ def convert(
     if what == "data":
         lines[:0] = alternatives(obj)
     if what in ("attribute", "data", "property"):
-        lines[:0] = [""]  # napoleon takes what precedes a colon in the first line for a type
+        lines[:0] = [EMPTY, ""]  # napoleon takes what precedes a colon in the first line for a type
     converted: list[str] = []
     block: list[str] = []
     is_section = False
@@ -123,5 +124,5 @@ def language(text: str) -> str:
     try:
         compile(text, "docstring", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     except SyntaxError:
-        return "text"
+        return "none"
     return "python"
