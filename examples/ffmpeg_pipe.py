@@ -10,7 +10,7 @@ the two ends first. Files need none of this: `transcribe` reads them, video incl
 import asyncio
 import sys
 from asyncio.subprocess import PIPE
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from pathlib import Path
 
@@ -27,7 +27,7 @@ class FfmpegError(Exception):
     """ffmpeg is not installed, or has failed."""
 
 
-async def decoded(source: str) -> AsyncIterator[bytes]:
+async def decoded(source: str) -> AsyncGenerator[bytes, None]:
     """Yield what ffmpeg decodes, as s16le mono. Raise `FfmpegError` with what it reports."""
     try:
         process = await asyncio.create_subprocess_exec(

@@ -110,7 +110,10 @@ async def test_fastapi_makes_fast_clients_wait(start: Start, start_server: Start
                 for _ in range(200):  # 200 minutes, 384 MB
                     await client.send_bytes(MINUTE)
                     sent += 1
-        assert sent < 100
+        service.process.kill()
+        while not client.closed:  # what was not sent keeps the connection open until then
+            await client.receive()
+    assert sent < 100
 
 
 def until_started(port: int) -> None:
@@ -196,7 +199,8 @@ async def test_ffmpeg_reports(tmp_path: Path) -> None:
     program = [sys.executable, str(EXAMPLES / "ffmpeg_pipe.py")]
     done = await anyio.run_process([*program, str(tmp_path / "none.ts")], check=False)
     assert 1 == done.returncode
-    assert b"none.ts: No such file" in done.stderr
+    assert b"none.ts" in done.stderr
+    assert b"No such file" in done.stderr
     nowhere = os.environ | {"PATH": str(tmp_path)}
     done = await anyio.run_process(program, check=False, env=nowhere)
     assert 1 == done.returncode
