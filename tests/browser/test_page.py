@@ -22,8 +22,8 @@ def test_words_appear_while_they_are_spoken(page: Page, start: Start) -> None:
     page.get_by_role("button", name="Start").click()
 
     expect(page.locator("#status")).to_have_text("Listening")
+    expect(page.locator("#level")).not_to_have_attribute("aria-valuenow", "0")
     expect(page.locator("#partial")).to_contain_text(FIRST)
-    assert int(page.locator("#level").get_attribute("aria-valuenow") or 0) > 0
     expect(page.locator("#finals")).to_contain_text(FIRST)
     for latency in ("#first", "#last"):
         expect(page.locator(latency)).to_have_text(re.compile(r"^\d+\.\d s$"))
@@ -35,7 +35,7 @@ def test_stop(page: Page, start: Start, recognition: dict[str, str]) -> None:
     page.goto(start(**recognition).url)
     for sentences in (1, 2):
         page.get_by_role("button", name="Start").click()
-        expect(page.locator("#partial")).to_contain_text(FIRST)
+        expect(page.locator("#text")).to_contain_text(re.compile("(forward.*)" * sentences))
         page.get_by_role("button", name="Stop").click()
 
         expect(page.locator("#status")).to_have_text("Ready")
@@ -51,7 +51,7 @@ def test_lost_connection(page: Page, start: Start, recognition: dict[str, str]) 
     page.goto(service.url)
     page.get_by_role("button", name="Start").click()
     expect(page.locator("#finals")).to_contain_text(FIRST)
-    expect(page.locator("#partial")).not_to_be_empty()
+    expect(page.locator("#text")).to_contain_text("was not")
     service.kill()
 
     expect(page.locator("#status")).to_have_text("Reconnecting")
@@ -71,7 +71,7 @@ def test_stop_during_an_outage(page: Page, start: Start, recognition: dict[str, 
     service = start(**recognition)
     page.goto(service.url)
     page.get_by_role("button", name="Start").click()
-    expect(page.locator("#partial")).to_contain_text(FIRST)
+    expect(page.locator("#text")).to_contain_text(FIRST)
     service.kill()
     expect(page.locator("#status")).to_have_text("Reconnecting")
     page.get_by_role("button", name="Stop").click()
