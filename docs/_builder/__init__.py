@@ -10,6 +10,7 @@ What the site needs beyond Sphinx, MyST and Furo.
 - `phases`: the drawing of the phases, from the table of the machine
 - `programs`: pages for the programs in examples/
 - `searching`: search in Chinese, too
+- `signatures`: short signatures, for autodoc
 """
 
 from sphinx.application import Sphinx
@@ -24,6 +25,7 @@ from _builder import (
     phases,
     programs,
     searching,
+    signatures,
     tables,
 )
 
@@ -37,6 +39,7 @@ PARTS = (
     phases,
     programs,
     searching,
+    signatures,
     tables,
 )
 

@@ -8,19 +8,17 @@ import ast
 import re
 import textwrap
 from inspect import formatannotation
-from ssl import SSLContext
 from types import UnionType
 from typing import get_args
 
 from sphinx.application import Sphinx
 
+from _builder.signatures import MODULES, python
 from paraformer_async import AsyncRecognizer
-from paraformer_async._net import contract
 
 BEFORE_NAPOLEON, AFTER_NAPOLEON = 400, 600
 SECTIONS = ("Args:", "Attributes:", "Raises:", "Returns:", "Yields:")
 
-MODULES = re.compile(r"~(?:\w+\.)+|\b(?:collections\.abc|typing)\.")
 OURS = re.compile(r"\bparaformer_async\.[a-z_.]+")
 EMPTY = ".."  # a comment
 OPTIONS = (
@@ -30,29 +28,9 @@ OPTIONS = (
 
 
 def setup(app: Sphinx) -> None:
-    """Convert each docstring before napoleon does, and define what only type checkers import."""
-    vars(contract)["SSLContext"] = SSLContext
+    """Convert each docstring before napoleon does, and what that makes of it."""
     app.connect("autodoc-process-docstring", convert, priority=BEFORE_NAPOLEON)
     app.connect("autodoc-process-docstring", place_types, priority=AFTER_NAPOLEON)
-    app.connect("autodoc-process-signature", shorten)
-
-
-def shorten(
-    app: Sphinx, what: str, name: str, obj: object, options: object, given: str, returned: str
-) -> tuple[str, str] | None:
-    """Return a signature without the options, which have a page of their own."""
-    if obj is AsyncRecognizer:
-        return "(model='paraformer-realtime-v2', *, **options)", returned
-    if given and what == "class":
-        return python(given), returned
-    return None
-
-
-def python(signature: str) -> str:
-    """Return a signature without what msgspec's defaults look like, and without modules."""
-    text = re.sub(r" ?= ?<factory>", " = ...", signature)
-    text = re.sub(r"<(?:function|class) '?(?:\w+\.)*(\w+)[^>]*>", r"\1", text)
-    return MODULES.sub("", text)
 
 
 def convert(
