@@ -25,7 +25,7 @@ class CaptionDisplay:
     """Shows results as they come; stable text is firm, and the rest is dim."""
 
     def __init__(self) -> None:
-        self._console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+        self._console = Console(highlight=False, markup=False, emoji=False)
         # Not `console.is_terminal`, which FORCE_COLOR makes true for a pipe.
         self._is_live = sys.stdout.isatty() and not self._console.is_dumb_terminal
         self._live: Live | None = None

@@ -91,7 +91,8 @@ class ProgressDisplay:
     def _line(self, path: Path, result: RecognitionResult) -> Text:
         """Return the name of a file, how much of it is done, and the end of its text."""
         sentence = result.sentence
-        minutes, seconds = divmod((sentence.end_time or sentence.begin_time) // 1000, 60)
+        ended = sentence.words[-1].end_time if sentence.words else sentence.begin_time
+        minutes, seconds = divmod((sentence.end_time or ended) // 1000, 60)
         place = f"{tail(printable(path.name), _LONGEST_NAME)} {minutes:02}:{seconds:02} "
         room = self._console.width - width(place) - 1
         text = Text(no_wrap=True, overflow="crop")

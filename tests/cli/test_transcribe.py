@@ -10,11 +10,15 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pysubs2
 import pytest
 import soundfile
 from anyio.from_thread import BlockingPortal
 
 from paraformer_async import AsyncRecognizer, Reconnect
+from paraformer_async.engines.base import EngineStream, StreamSettings
+from paraformer_async.engines.scripted import ScriptedEngine
+from paraformer_async.server import LocalServer
 from tests.audio.making import make
 from tests.cli.conftest import COMMAND, WITHOUT, Call, Gate, Run, silence
 
@@ -374,27 +378,46 @@ def test_json_lines(run: Run, one_second: Path) -> None:
     assert 1 == done.returncode
 
 
+class Counting(ScriptedEngine):
+    """The scripted engine, which counts its streams."""
+
+    streams = 0
+
+    async def open(self, settings: StreamSettings) -> EngineStream:
+        """Count, and open a stream."""
+        self.streams += 1
+        return await super().open(settings)
+
+
 @posix
-def test_resume(run: Run, tmp_path: Path) -> None:
-    """A run that was killed continues with the same file: each path is printed once in the end."""
-    paths = [silence(tmp_path / f"{number}.wav", 1) for number in range(40)]
-    note = tmp_path / "done.jsonl"
-    command = [*SCRIPTED, "--format", "jsonl", "--resume", note, *paths]
-    process = subprocess.Popen(
-        [*COMMAND, *map(str, command)], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
-    with process:
-        assert process.stdout is not None
-        for _ in range(5):
-            process.stdout.readline()
-        process.kill()
-    done = run(*command)
+def test_resume(
+    run: Run, tmp_path: Path, environment: dict[str, str], anyio_portal: BlockingPortal
+) -> None:
+    """However often a run is killed, its files are whole, it goes on, and nothing is done twice."""
+    paths = [silence(tmp_path / f"{number}.wav", 1) for number in range(12)]
+    written = tmp_path / "out"
+    engine, key = Counting(), {"DASHSCOPE_API_KEY": "any"}
+    with anyio_portal.wrap_async_context_manager(LocalServer(engine)) as server:
+        command = ["transcribe", "--endpoint", server.url, "--resume", tmp_path / "done", *paths]
+        for files in (1, 5, 9):
+            with subprocess.Popen(
+                [*COMMAND, *map(str, command), "--format", "srt", "--output-dir", str(written)],
+                env=environment | key,
+            ) as process:
+                while len(list(written.glob("*.srt"))) < files:
+                    assert process.poll() is None
+                    time.sleep(0.01)
+                process.kill()
+            for path in written.glob("*.srt"):
+                assert WORDS == " ".join(pysubs2.load(str(path))[0].plaintext.split())
+        done = run(*command, "--format", "jsonl", **key)
 
     assert (0, "") == (done.returncode, done.stderr)
     assert sorted(map(str, paths)) == sorted(
         json.loads(line)["path"] for line in done.stdout.splitlines()
     )
-    assert 41 == len(note.read_text("utf-8").splitlines())  # the first line says what it is
+    in_progress = 2  # of each run that was killed: one file is opened before another is noted
+    assert 12 <= engine.streams <= 12 + 3 * in_progress
 
 
 def test_no_network(run: Run, tmp_path: Path) -> None:
