@@ -66,7 +66,9 @@ async def read_in_thread(
     reader = _ThreadReader(iterator, convert)
     try:
         while batch := await reader.get():
-            for chunk in batch if join is None else (join(batch),):
+            if join is not None:
+                batch = [join(batch)]
+            for chunk in batch:
                 yield chunk
     finally:
         await reader.aclose()
