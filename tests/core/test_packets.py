@@ -100,6 +100,55 @@ def test_pages_have_no_more_than_their_segments() -> None:
     assert large == [packet.data for packet in found("opus", [joined])]
 
 
+@pytest.mark.parametrize("format", ["mp3", "aac", "opus"])
+@pytest.mark.parametrize("mark", [b"\xff", b"\xff\xfb", b"OggS", b"ID", b"TA"])
+def test_damage_takes_linear_time(format: str, mark: bytes) -> None:
+    """Damage that looks like the beginning of a packet everywhere is passed over in one pass."""
+    frames = packets_of(format, 6)
+    whole = stream_of(format, frames)
+    damage = mark * ((1 << 22) // len(mark))  # if each place took a look at the rest: minutes
+    cutter = cutter_of(format)
+    packets = cutter.feed(whole + damage + whole)
+    assert frames[:5] == [packet.data for packet in packets][:5]
+    assert frames[1:] == [packet.data for packet in packets][-5:]
+    assert cutter.skipped >= len(damage)
+
+
+def _endless(*, is_continued: bool = True) -> bytes:
+    """Return a page that is a part of one packet, which has not ended."""
+    body = bytes(255 * 255)
+    page = bytearray(make_page([body[1:]], 1, 0)[: 27 + 255] + body)
+    page[5], page[26 + 255] = is_continued, 255
+    return _sealed(page)
+
+
+def test_comments_of_any_length() -> None:
+    """A picture among the comments of a stream, on many pages, is passed over."""
+    packets = packets_of("opus", 4)
+    audio = ogg(opus_head(), packets)
+    begin = len(make_page([opus_head()], 0, 0))
+    end = begin + len(make_page([b"comments of any length"], 1, 0))
+    stream = audio[:begin] + _endless(is_continued=False) + 50 * _endless()
+    last = bytearray(make_page([b"the end"], 50, 0))
+    last[5] = 1
+    cutter = cutter_of("opus")
+    cut_out = cutter.feed(stream + _sealed(last) + audio[end:])
+    assert packets == [packet.data for packet in cut_out]
+    assert sum(map(len, cutter.head)) < 1000
+
+
+def test_a_packet_without_end_takes_no_memory() -> None:
+    """What continues on page after page is no packet, and is not kept; those after it are found."""
+    packets = packets_of("opus", 4)
+    cutter = cutter_of("opus")
+    assert cutter.feed(ogg(opus_head(), packets))
+    page = _endless()
+    for _ in range(100):
+        assert cutter.feed(page) == []
+    cut_out = cutter.feed(ogg(opus_head(), packets))
+    assert packets == [packet.data for packet in cut_out]
+
+
 class TestMpeg:
     """What is special about MP3."""
 

@@ -24,6 +24,7 @@ class AdtsCutter(Syncing):
     name = "aac"
     wanted = "frames of AAC (ADTS)"
     header_size = _HEADER
+    header = rb"\xff(?:[\xf0\xf1\xf8\xf9]|\Z)"
 
     def __init__(self) -> None:
         super().__init__()

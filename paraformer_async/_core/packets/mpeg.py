@@ -101,6 +101,7 @@ class MpegCutter(Syncing):
     name = "mp3"
     wanted = "frames of MP3"
     header_size = _HEADER
+    header = rb"\xff(?:\Z|[\xe0-\xff](?:\Z|[\x10-\xef]))"
 
     def __init__(self) -> None:
         super().__init__()

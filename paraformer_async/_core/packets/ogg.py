@@ -17,11 +17,13 @@ from paraformer_async.errors import AudioError
 __all__ = ["OggCutter", "OggPages", "make_page"]
 
 _MAGIC: Final = b"OggS"
+_BEGIN: Final = _MAGIC + b"\0"  # with the version
 _PAGE: Final = struct.Struct("<4sBBqIIIB")  # … flags, granule, serial, number, checksum, segments
 _CONTINUED, _FIRST = 1, 2
 _SEGMENTS: Final = 255
 _SERIAL: Final = 0x70617261
 _LONGEST_JUNK: Final = 1 << 16
+_LARGEST_PACKET: Final = 1 << 16  # bytes; one of Opus has 61,200 at most (RFC 6716, 3.2.5)
 _MIRRORED: Final = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 _HEADERS: Final = 2  # packets: the head and the comment
 _OPUS_RATE: Final = 48_000
@@ -64,7 +66,7 @@ class OggCutter:
         self._format = format
         self._serial: int | None = None
         self._headers: list[bytes] = []
-        self._begun: bytes | None = b""  # packet that continues on the next page; None: its begin
+        self._begun: bytearray | None = bytearray()  # of a packet; None: its begin was lost
         self._speex_samples = 0
 
     def feed(self, chunk: bytes | memoryview) -> list[Packet]:
@@ -83,7 +85,7 @@ class OggCutter:
         """Return the next page that is whole; empty if there is none yet."""
         rest = self.rest
         while len(rest) >= _PAGE.size:
-            if not rest.startswith(_MAGIC):
+            if not rest.startswith(_BEGIN):
                 self._skip()
                 continue
             size = _PAGE.size + rest[26]
@@ -100,8 +102,8 @@ class OggCutter:
 
     def _skip(self) -> None:
         """Pass over damage, up to where a page may begin."""
-        place = self.rest.find(_MAGIC, 1)
-        step = place if place > 0 else len(self.rest) - len(_MAGIC) + 1
+        place = self.rest.find(_BEGIN, 1)
+        step = place if place > 0 else len(self.rest) - len(_BEGIN) + 1
         del self.rest[:step]
         self.skipped += step
         self._begun = None
@@ -114,21 +116,36 @@ class OggCutter:
         if flags & _FIRST:
             if self._serial is not None and len(self._headers) < _HEADERS:
                 return  # another stream beside this one
-            self._serial, self._headers, self._begun = serial, [], b""
+            self._serial, self._headers, self._begun = serial, [], bytearray()
         if serial != self._serial:
             return
+        if not flags & _CONTINUED:
+            self._begun = bytearray()
         table = page[_PAGE.size : _PAGE.size + page[26]]
-        at = _PAGE.size + len(table)
-        begun = self._begun if flags & _CONTINUED else b""
+        begin = end = _PAGE.size + len(table)
         for size in table:
-            if begun is not None:
-                begun += page[at : at + size]
-            at += size
+            end += size
             if size < _SEGMENTS:
-                if begun:
-                    yield begun
-                begun = b""
-        self._begun = begun if table.endswith(b"\xff") else b""
+                if packet := self._ended(page[begin:end]):
+                    yield packet
+                begin = end
+        self._continue(page[begin:end])
+
+    def _ended(self, piece: bytes) -> bytes:
+        """Return the packet that ends with *piece*; empty if it is none, or was lost."""
+        self._continue(piece)
+        packet, self._begun = self._begun, bytearray()
+        return bytes(packet or b"")
+
+    def _continue(self, piece: bytes) -> None:
+        """Add to the packet that has begun. One that is too large is a header, or damage."""
+        if self._begun is None:
+            return
+        self._begun += piece
+        if len(self._begun) > _LARGEST_PACKET and len(self._headers) == 1:
+            del self._begun[_LARGEST_PACKET:]  # comments, which are replaced
+        elif len(self._begun) > _LARGEST_PACKET:
+            self._begun = None
 
     def _take_header(self, data: bytes) -> None:
         if not self._headers and not data.startswith(_HEADS[self._format]):

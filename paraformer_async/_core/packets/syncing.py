@@ -1,5 +1,6 @@
 """Streams of frames with headers that can be found again after damage: MP3 and ADTS."""
 
+import re
 from abc import ABC, abstractmethod
 from typing import ClassVar, Final
 
@@ -40,12 +41,25 @@ class Syncing(ABC):
     Finds frames, passes over tags, and finds the next frame after damage.
 
     A frame that follows another one, or begins the stream, is taken as soon as it is complete;
-    after damage, the header of the next one must follow it.
+    after damage, the header of the next one must follow it. Damage of any kind takes linear time.
+
+    Attributes:
+        name: The format, in errors.
+        wanted: What the stream should contain, in errors.
+        header_size: Bytes of a header.
+        header: How one begins: few bytes of damage should look like it. At the end, what may become
+            one does, too.
     """
 
     name: ClassVar[str]
     wanted: ClassVar[str]
     header_size: ClassVar[int]
+    header: ClassVar[bytes]
+    _places: ClassVar[re.Pattern[bytes]]
+
+    def __init_subclass__(cls) -> None:
+        tags = (_ID3, _ID3V1[0])
+        cls._places = re.compile(b"|".join((cls.header, *tags)))
 
     def __init__(self) -> None:
         self.rate: int = 0
@@ -115,8 +129,8 @@ class Syncing(ABC):
     def _junk(self, at: int) -> int:
         """Pass over bytes that are no frame, up to where one may begin."""
         self._is_synced = False
-        places = (self.rest.find(mark, at + 1) for mark in (b"\xff", _ID3, _ID3V1[0]))
-        step = min((place for place in places if place >= 0), default=len(self.rest)) - at
+        place = self._places.search(self.rest, at + 1)
+        step = (place.start() if place else len(self.rest)) - at
         self.skipped += step
         if not self.rate and self.skipped > _LONGEST_JUNK:
             raise AudioError(
