@@ -40,14 +40,16 @@ class Portal:
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
-        """The loop, running. Raises `UsageError` when the process is about to end."""
+        """
+        The loop, running.
+
+        Raises:
+            UsageError: The process is about to end.
+            RuntimeError: No further thread can be started.
+        """
         with self._lock:
             if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                thread = threading.Thread(
-                    target=self._run, args=(self._loop,), name="paraformer_async", daemon=True
-                )
-                thread.start()
+                self._loop = self._start()
             elif self._loop.is_closed():
                 raise UsageError("the process is about to end")
             return self._loop
@@ -86,7 +88,11 @@ class Portal:
                 hint="hooks of a recognition must not block: hand the work to another thread",
             )
         ended = threading.Event()
-        future = self.start(_noting(work, ended))
+        try:
+            future = self.start(_noting(work, ended))
+        except BaseException:
+            work.close()
+            raise
         try:
             meanwhile()
             return future.result()
@@ -94,6 +100,19 @@ class Portal:
             if future.cancel():
                 ended.wait(_CANCEL_TIMEOUT)
             raise
+
+    def _start(self) -> asyncio.AbstractEventLoop:
+        """Return a new loop, in a thread of its own."""
+        loop = asyncio.new_event_loop()
+        thread = threading.Thread(
+            target=self._run, args=(loop,), name="paraformer_async", daemon=True
+        )
+        try:
+            thread.start()
+        except RuntimeError:  # there are too many threads: the next call tries again
+            loop.close()
+            raise
+        return loop
 
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
         self._thread_id = threading.get_ident()

@@ -27,15 +27,19 @@ class Callbacks:
         """Whether the calling thread is the one in which callbacks run."""
         return threading.current_thread() is self._thread
 
-    def post(self, call: Callable[[], object]) -> None:
-        """Call *call* after all that was posted before; in any thread."""
-        self._queue.put(call)
+    def start(self) -> None:
+        """Start the thread, unless it runs. Raises `RuntimeError` if there are too many threads."""
         with self._lock:
             if self._thread is None:
-                self._thread = threading.Thread(
+                thread = threading.Thread(
                     target=self._run, name="paraformer_async callbacks", daemon=True
                 )
-                self._thread.start()
+                thread.start()
+                self._thread = thread
+
+    def post(self, call: Callable[[], object]) -> None:
+        """Call *call* after all that was posted before; in any thread, after `start`."""
+        self._queue.put(call)
 
     def wait(self, event: threading.Event) -> None:
         """Wait for an event that a callback sets; called in a callback, run those that follow."""

@@ -125,8 +125,8 @@ class Recognition:
         if callback is None:  # as the vendor's SDK, whose programs may expect it
             message = "Please set the callback to get the speech recognition result."
             raise AssertionError(message)
-        if self._is_running:
-            raise InvalidParameter("Speech recognition has started.")
+        self._require_idle()
+        CALLBACKS.start()
         self._begin()
         self._run = run = self._make_run(None, phrase_id, params)
         run.on_result = lambda result: CALLBACKS.post(lambda: callback.on_event(result))
@@ -191,9 +191,15 @@ class Recognition:
             return 0.0
         return self._completed_at - self._stopped_at
 
+    def _require_idle(self) -> None:
+        is_here = self._run is None or not self._run.is_inherited
+        if self._is_running and is_here:
+            raise InvalidParameter("Speech recognition has started.")
+
     def _running(self) -> FacadeRun:
         if not self._is_running or self._run is None:
             raise InvalidParameter("Speech recognition has stopped.")
+        self._run.require_here()
         return self._run
 
     def _begin(self) -> None:

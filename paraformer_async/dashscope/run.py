@@ -53,6 +53,10 @@ class FacadeRun(BlockingStream):
         """Start to recognize what is sent."""
         self._begin()
 
+    def require_here(self) -> None:
+        """Raise `UsageError` in a process that was forked after it had begun."""
+        self._require_begun()
+
     def send_or_drop(self, audio: bytes, *, wait: bool) -> None:
         """Send audio; drop it if the recognition has failed, which `on_end` says."""
         chunk = bytes(audio)

@@ -42,6 +42,11 @@ class Served(ABC, Generic[T]):
         self._failure: BaseException | None = None
         self._is_seen = False
 
+    @property
+    def is_inherited(self) -> bool:
+        """Whether it belongs to the process that has forked this one."""
+        return self._process != os.getpid()
+
     def __enter__(self) -> Self:
         """Begin. Raises `UsageError` if it has begun before."""
         if self._is_begun:
@@ -97,7 +102,7 @@ class Served(ABC, Generic[T]):
 
     def close(self) -> None:
         """End it now, and wait, in bounded time, until it has ended."""
-        if not self._is_begun or self._process != os.getpid():
+        if not self._is_begun or self.is_inherited:
             return
         self._cancel()
         if not PORTAL.is_here:  # where the garbage collector may run
@@ -139,7 +144,7 @@ class Served(ABC, Generic[T]):
             self._cancel()
 
     def _cancel(self) -> None:
-        if not self._ended.done():
+        if not self._ended.done() and not self.is_inherited:
             with suppress(RuntimeError):  # the loop is closed: the process is about to end
                 PORTAL.loop.call_soon_threadsafe(self._cancel_task)
 
@@ -149,7 +154,7 @@ class Served(ABC, Generic[T]):
             self._task.cancel()
 
     def _require_begun(self) -> None:
-        if self._process != os.getpid():
+        if self.is_inherited:
             raise UsageError(
                 f"this {self._name} belongs to the process that has forked this one",
                 hint=f"call {self._maker} after the fork",

@@ -141,9 +141,15 @@ class BlockingStream(Served[RecognitionResult]):
             ParaformerError: The recognition has failed.
         """
         self._require_push()
-        if not self._is_finished:
-            self._is_finished = True
-            self._call(RecognitionStream.finish)
+        if self._is_finished:
+            return
+        self._is_finished = True
+        done: Future[None] = Future()
+        try:
+            self._call(RecognitionStream.finish, done)
+        except BaseException:
+            self._is_finished = not done.cancel()  # unless it was interrupted in time
+            raise
 
     def __iter__(self) -> Iterator[RecognitionResult]:
         """Return an iterator over the results; without `with`, it owns the recognition."""
@@ -154,10 +160,14 @@ class BlockingStream(Served[RecognitionResult]):
             )
         return super().__iter__()
 
-    def _call(self, call: Callable[[RecognitionStream], Coroutine[Any, Any, None]]) -> None:
-        """Call a method of the stream, after all audio that was sent before."""
+    def _call(
+        self,
+        call: Callable[[RecognitionStream], Coroutine[Any, Any, None]],
+        done: Future[None] | None = None,
+    ) -> None:
+        """Call a method of the stream, after all audio that was sent before; then set *done*."""
         self._require_push()
-        done: Future[None] = Future()
+        done = done or Future()
         if not self._inlet.put((call, done)):
             self._raise_end("the recognition has ended")
         try:
@@ -219,27 +229,22 @@ class BlockingStream(Served[RecognitionResult]):
                     await stream.send(item)
                 continue
             call, done = item
-            if done.cancelled():  # the wait was interrupted
+            if not done.set_running_or_notify_cancel():  # the wait was interrupted
                 continue
             try:
                 await call(stream)
             except asyncio.CancelledError:
-                self._refuse(item)
+                done.set_exception(self._end_of_calls)
                 raise
             except BaseException as error:  # noqa: BLE001 - raised in the thread that has called
-                _resolve(done, error)
+                done.set_exception(error)
             else:
-                _resolve(done, None)
+                done.set_result(None)
+
+    @property
+    def _end_of_calls(self) -> BaseException:
+        return self._failure or UsageError("the recognition has ended")
 
     def _refuse(self, item: Any) -> None:
-        if type(item) is not bytes:
-            _resolve(item[1], self._failure or UsageError("the recognition has ended"))
-
-
-def _resolve(done: Future[None], error: BaseException | None) -> None:
-    """Set the outcome of a call, unless its wait was interrupted."""
-    if done.set_running_or_notify_cancel():
-        if error is None:
-            done.set_result(None)
-        else:
-            done.set_exception(error)
+        if type(item) is not bytes and item[1].set_running_or_notify_cancel():
+            item[1].set_exception(self._end_of_calls)

@@ -145,23 +145,35 @@ check()
 check_facade()
 old = recognizer.stream().__enter__()
 old.send(marked(400))
+old_notes = Notes()
+old_recognition = Recognition("paraformer-realtime-v2", old_notes, "pcm", 16000)
+old_recognition.start()
+old_recognition.send_audio_frame(marked(400))
 
 def work():
     check()
     check_facade()
-    try:
-        old.send(marked(400))
-    except RuntimeError as error:
-        assert "fork" in str(error), error
-    else:
-        raise AssertionError
+    calls = [lambda: old.send(marked(400)), old_recognition.stop]
+    calls.append(lambda: old_recognition.send_audio_frame(marked(400)))
+    for call in calls:
+        try:
+            call()
+        except RuntimeError as error:
+            assert "fork" in str(error), error
+        else:
+            raise AssertionError
     old.close()
+    old_recognition.start()
+    old_recognition.send_audio_frame(marked(400))
+    old_recognition.stop()
     fork(check)
     recognizer.close()
 
 fork(work)
 old.finish()
 assert marks_of(list(old)) == list(range(20))
+old_recognition.stop()
+assert old_notes.texts[-1].split() == [str(number) for number in range(20)]
 check()
 """
     server = start_server()
@@ -232,6 +244,60 @@ for call in calls[:2]:
         continue
     raise AssertionError
 check()
+"""
+    run(program, start_server().url)
+
+
+def test_ctrl_c_in_finish(start_server: StartServer) -> None:
+    """A call that Ctrl+C interrupts before it has begun has no effect, and can be made again."""
+    program = """
+import signal
+from paraformer_async._client.portal import PORTAL
+stream = recognizer.stream().__enter__()
+stream.send(marked(400))
+assert stream.receive()
+go_on = threading.Event()
+PORTAL.loop.call_soon_threadsafe(go_on.wait)
+threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+try:
+    stream.finish()
+except KeyboardInterrupt:
+    pass
+else:
+    raise AssertionError
+go_on.set()
+stream.send(marked(400, first=20))
+stream.finish()
+stream.finish()
+assert marks_of(list(stream)) == list(range(40))
+"""
+    run(program, start_server().url)
+
+
+def test_too_many_threads(start_server: StartServer) -> None:
+    """Where no thread can be started, a call raises; the next one works if there is room again."""
+    program = """
+notes = Notes()
+recognition = Recognition("paraformer-realtime-v2", notes, "pcm", 16000)
+
+def refuse(thread):
+    raise RuntimeError("can't start new thread")
+
+start, threading.Thread.start = threading.Thread.start, refuse
+for call in (check, check_facade, recognition.start):
+    try:
+        call()
+    except RuntimeError as error:
+        assert "can't start new thread" in str(error)
+    else:
+        raise AssertionError
+threading.Thread.start = start
+check()
+check_facade()
+recognition.start()
+recognition.send_audio_frame(marked(400))
+recognition.stop()
+assert notes.texts[-1].split() == [str(number) for number in range(20)]
 """
     run(program, start_server().url)
 
