@@ -266,7 +266,7 @@ class Statistics(Struct, frozen=True):
 
     Attributes:
         recognitions: Running recognitions.
-        active: Connections in use by a recognition, or being opened for one.
+        active: Connections that recognitions use, open, or are about to replace.
         idle: Connections in the pool that are ready for another task.
         waiting: Recognitions waiting for a connection.
         waiting_for_quota: Recognitions waiting to submit a task.

@@ -11,6 +11,7 @@ import anyio
 from paraformer_async._client.inbox import Inbox
 from paraformer_async._client.quota import ProcessQuota, QuotaOfRecognizer, QuotaPlace
 from paraformer_async._client.run import Run
+from paraformer_async._client.seats import Seats
 from paraformer_async._client.slowdown import Slowdown
 from paraformer_async._client.summary import Summary
 from paraformer_async._client.supervisor import Supervisor
@@ -106,6 +107,7 @@ class Hub:
         first_id: str | None = None,
         decoding: Decoding | None = None,
         make_inbox: Callable[[Callable[[bool], object]], Inbox] = Inbox,
+        seats: Seats | None = None,
     ) -> Run:
         """
         Return a new recognition that sends its audio in frames of *frame_ms*.
@@ -134,6 +136,7 @@ class Hub:
             summary=self._summary,
             first_id=first_id,
             make_inbox=make_inbox,
+            seats=seats,
         )
 
     def _slowdown(self, account: int, options: Options) -> Slowdown:

@@ -11,6 +11,7 @@ from paraformer_async._client.inbox import Inbox
 from paraformer_async._client.merged import MergedRun
 from paraformer_async._client.merging import labeled_sources, merge_channels, merge_sources
 from paraformer_async._client.run import Run
+from paraformer_async._client.seats import Seats
 from paraformer_async.audio.decoded import Decoding, missing_extra
 from paraformer_async.audio.dividing import channels_to_divide
 from paraformer_async.audio.source import Chunks, Source, chunks, taker
@@ -61,7 +62,7 @@ class RunMaker:
         count = channels_to_divide(audio, options)
         if count is not None:
             make_run = partial(self._run, frame_ms=frame_ms)
-            return self._together(merge_channels(make_run, audio, options, count))
+            return merge_channels(make_run, self._seats, audio, options, count)
         joins = options.format in UNCOMPRESSED
         source = None if audio is None else chunks(audio, taker(options.encoding), joins=joins)
         return self._run(options, source, frame_ms=frame_ms, first_id=first_id)
@@ -75,17 +76,17 @@ class RunMaker:
         Raises:
             InvalidOptionError: An option or a source cannot work.
         """
-        return self._together(merge_sources(self._run, labeled_sources(sources, options), options))
+        labeled = labeled_sources(sources, options)
+        return merge_sources(self._run, self._seats, labeled, options)
 
-    def _together(self, merged: MergedRun) -> MergedRun:
-        count = len(merged)
+    def _seats(self, count: int) -> Seats:
         if count > self._connections:
             raise InvalidOptionError(
                 "channels",
                 f"{count} recognitions at once need as many connections, and pool= allows "
                 f"{self._connections}",
             )
-        return merged
+        return Seats(self._hub.pool, count)
 
     def _run(
         self,
@@ -95,6 +96,7 @@ class RunMaker:
         *,
         frame_ms: int | None = None,
         first_id: str | None = None,
+        seats: Seats | None = None,
     ) -> Run:
         given = [_made(factory) for factory in options.middleware]
         if any(isinstance(one, Heartbeat) for one in given):
@@ -114,6 +116,7 @@ class RunMaker:
             decoding=decoding,
             make_inbox=make_inbox,
             meter=meter,
+            seats=seats,
         )
 
 

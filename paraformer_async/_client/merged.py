@@ -16,6 +16,7 @@ import anyio
 from paraformer_async._client.failing import as_failure, is_ours
 from paraformer_async._client.merged_inbox import Lane, MergedInbox
 from paraformer_async._client.run import Run
+from paraformer_async._client.seats import Seats
 from paraformer_async._client.sender import Sender
 from paraformer_async._core.protocol import Phase
 from paraformer_async.audio.channels import Divider
@@ -47,6 +48,7 @@ class MergedRun:
     Args:
         runs: The recognitions, at least one.
         inbox: Where their results are read.
+        seats: Their places in the pool.
         read: Reads the source whose parts are theirs; `None` if each has its own.
         take: Returns a chunk of the user as bytes, or raises.
         divider: Divides what the user sends; `None` if there are sources.
@@ -62,6 +64,7 @@ class MergedRun:
         self,
         runs: Sequence[Run],
         inbox: MergedInbox,
+        seats: Seats,
         *,
         read: Callable[[], Awaitable[None]] | None = None,
         take: Callable[[object], bytes] = immutable,
@@ -72,6 +75,7 @@ class MergedRun:
         self.has_source: bool = divider is None
         self.close_timeout: float = max(run.close_timeout for run in runs)
         self._runs = runs
+        self._seats = seats
         self._read_source = read
         self._on_begin = on_begin
         self._sender: MergedSender | None = None
@@ -80,10 +84,6 @@ class MergedRun:
         self._failure: BaseException | None = None
         self._tasks = anyio.create_task_group()
         self._is_over = asyncio.Event()
-
-    def __len__(self) -> int:
-        """Return how many recognitions run at once."""
-        return len(self._runs)
 
     @property
     def sender(self) -> "MergedSender":
@@ -150,6 +150,7 @@ class MergedRun:
                 tasks.cancel_scope.cancel()
         finally:
             self.end(UsageError("the recognizer was closed while this recognition was running"))
+            self._seats.leave_all()
             self.inbox.end()
             self._is_over.set()
 

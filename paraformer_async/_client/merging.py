@@ -11,6 +11,7 @@ from paraformer_async._client.inbox import Inbox
 from paraformer_async._client.merged import MergedRun
 from paraformer_async._client.merged_inbox import Lane, MergedInbox
 from paraformer_async._client.run import Run
+from paraformer_async._client.seats import Seats
 from paraformer_async.audio.dividing import make_divider
 from paraformer_async.audio.fanout import Fanout
 from paraformer_async.audio.source import Chunks, Source, chunks, taker
@@ -30,25 +31,33 @@ class MakeRun(Protocol):
         options: Options,
         source: Chunks | None,
         make_inbox: Callable[[Callable[[bool], object]], Inbox],
+        *,
+        seats: Seats,
     ) -> Run:
         """Make a recognition of *source*, or of what is sent, whose results go to the inbox."""
         ...
 
 
 def merge_channels(
-    make_run: MakeRun, audio: Source | None, options: Options, count: int
+    make_run: MakeRun,
+    make_seats: Callable[[int], Seats],
+    audio: Source | None,
+    options: Options,
+    count: int,
 ) -> MergedRun:
     """
     Recognize the channels of one stream, or a mix of them.
 
     Args:
         make_run: Makes one recognition.
+        make_seats: Makes places for so many of them, or raises.
         audio: The source; `None` if the user calls `send`.
         options: Options of the stream.
         count: Number of channels in it.
     """
     take = taker(options.encoding, count)
     divider = make_divider(options, count)
+    seats = make_seats(len(divider.labels))
     fanout = None
     parts: tuple[Chunks | None, ...] = (None,) * len(divider.labels)
     if audio is not None:
@@ -65,12 +74,13 @@ def merge_channels(
         mono = _with_silence(mono)
     inbox = MergedInbox()
     runs = [
-        make_run(mono, part, partial(Lane, merged=inbox, label=label))
+        make_run(mono, part, partial(Lane, merged=inbox, label=label), seats=seats)
         for label, part in zip(divider.labels, parts, strict=True)
     ]
     return MergedRun(
         runs,
         inbox,
+        seats,
         read=fanout.run if fanout else None,
         take=take,
         divider=None if fanout else divider,
@@ -113,17 +123,21 @@ def labeled_sources(sources: object, options: Options) -> dict[int | str, Source
 
 
 def merge_sources(
-    make_run: MakeRun, sources: Mapping[int | str, Source], options: Options
+    make_run: MakeRun,
+    make_seats: Callable[[int], Seats],
+    sources: Mapping[int | str, Source],
+    options: Options,
 ) -> MergedRun:
     """
     Recognize several sources, on one timeline.
 
     Args:
         make_run: Makes one recognition.
+        make_seats: Makes places for so many of them, or raises.
         sources: The sources, by their labels; at least one.
         options: Options of each.
     """
-    inbox, start = MergedInbox(), Start()
+    inbox, start, seats = MergedInbox(), Start(), make_seats(len(sources))
     runs = []
     is_one_here = False
     for label, source in sources.items():
@@ -134,6 +148,6 @@ def merge_sources(
         else:
             is_one_here = True
         make_inbox = partial(Lane, merged=inbox, label=label, begin=begin)
-        runs.append(make_run(options, audio, make_inbox))
+        runs.append(make_run(options, audio, make_inbox, seats=seats))
     on_begin = start.elapsed if is_one_here else int
-    return MergedRun(runs, inbox, on_begin=on_begin)
+    return MergedRun(runs, inbox, seats, on_begin=on_begin)

@@ -23,6 +23,7 @@ from paraformer_async._client.failing import as_failure, is_ours
 from paraformer_async._client.inbox import Inbox, Signal
 from paraformer_async._client.quota import QuotaPlace
 from paraformer_async._client.reporter import Reporter
+from paraformer_async._client.seats import Seats
 from paraformer_async._client.sender import Sender
 from paraformer_async._client.slowdown import Slowdown, Turn
 from paraformer_async._client.summary import Summary
@@ -68,6 +69,7 @@ class Run:
         summary: Where its latencies are added to those of others when it ends.
         first_id: Id of the first task; by default a new one.
         make_inbox: Makes the inbox; see `Inbox` for its argument.
+        seats: Its place in the pool, and those of the recognitions that run with it.
 
     Attributes:
         machine: The recognition.
@@ -95,6 +97,7 @@ class Run:
         summary: Summary | None = None,
         first_id: str | None = None,
         make_inbox: Callable[[Callable[[bool], object]], Inbox] = Inbox,
+        seats: Seats | None = None,
     ) -> None:
         self.machine = machine
         self.inbox: Inbox = make_inbox(self._note_unread)
@@ -104,6 +107,7 @@ class Run:
         self.failure: BaseException | None = None
         self._options = options
         self._pool = pool
+        self._seats: Seats | None = seats or Seats(pool)  # until it has ended
         self._place = place
         self._slowdown = slowdown
         self._turn = Turn(options.reconnect.busy if options.reconnect else 0.0)
@@ -172,7 +176,7 @@ class Run:
                     if self._source is not None and not self.sender.release():
                         tasks.cancel_scope.cancel()  # the pump may still run
         finally:
-            self._place.give_back()
+            self._leave()
             self.end(UsageError("the recognizer was closed while this recognition was running"))
             try:
                 self._report_end()
@@ -204,6 +208,13 @@ class Run:
         self.inbox.end()
         self.sender.pass_on()
 
+    def _leave(self) -> None:
+        """Give back what it has of the quota and of the pool."""
+        self._place.give_back()
+        seats, self._seats = self._seats, None
+        if seats is not None:
+            seats.leave()
+
     def _pushed(self, options: Options) -> Chunks:
         """Return what the user sends, as a source."""
         limit = max(1, int(options.buffer * COMPRESSED_BYTES_PER_SECOND))
@@ -225,6 +236,7 @@ class Run:
                 raise
             self.end(as_failure(error, "a hook of the reconnection"))
         # Only now: once the user sees the end, the connection is free for the next recognition.
+        self._leave()
         self.inbox.end()
 
     async def _recover(self, broken: BaseException) -> bool:
@@ -284,16 +296,13 @@ class Run:
         """
         waited = 0.0 if self._place.is_held else await self._slowdown.wait(self._turn)
         began = self._clock()
-        await self._pool.take_place()
-        try:
-            self._reporter.emit(PoolWaited(self.request_ids[0], self._clock() - began))
-            if not self._place.is_held:
-                await self._take_quota(waited)
-            began = self._clock()
-            return await self._pool.connect(self._options), self._clock() - began
-        except BaseException:
-            self._pool.leave()
-            raise
+        if self._seats is not None:
+            await self._seats.take()
+        self._reporter.emit(PoolWaited(self.request_ids[0], self._clock() - began))
+        if not self._place.is_held:
+            await self._take_quota(waited)
+        began = self._clock()
+        return await self._pool.connect(self._options), self._clock() - began
 
     async def _take_quota(self, waited: float) -> None:
         """Wait for the quota after a wait in the slowdown, and again if that is outdated then."""

@@ -21,6 +21,7 @@ from paraformer_async._net.contract import Handshake, Transport
 from paraformer_async._net.dialer import with_key
 from paraformer_async._net.endpoints import Endpoints
 from paraformer_async._net.identity import headers_with
+from paraformer_async._net.places import Places
 from paraformer_async._net.proxies import proxy_from_environment
 from paraformer_async._net.redaction import Hidden, Secrets
 from paraformer_async.errors import DeadlineError, InvalidOptionError, ServiceError
@@ -102,7 +103,7 @@ class PooledConnection:
 
 
 class Counts(NamedTuple):
-    """How many connections are lent or being opened, and idle, and how many callers wait."""
+    """How many places are taken, connections idle, and places waited for."""
 
     active: int
     idle: int
@@ -129,7 +130,7 @@ class Pool:
         self._limits = limits
         self._clock = clock
         self._endpoints = Endpoints(clock)
-        self._places = anyio.Semaphore(limits.connections)
+        self._places = Places(limits.connections)
         self._idle: list[PooledConnection] = []  # the one that has waited longest first
         self._retired: list[PooledConnection] = []
         self._changed = anyio.Event()
@@ -140,32 +141,29 @@ class Pool:
 
     @property
     def counts(self) -> Counts:
-        """How many connections there are."""
-        active = self._limits.connections - self._places.value
-        return Counts(active, len(self._idle), self._places.statistics().tasks_waiting)
+        """How many connections there are, or may be opened."""
+        active = self._limits.connections - self._places.free
+        return Counts(active, len(self._idle), self._places.waited_for)
 
-    async def take_place(self) -> None:
+    async def take_places(self, count: int = 1) -> None:
         """
-        Wait for a place for one connection; `release` or `leave` it.
+        Wait for places for *count* connections, all at once; `leave` each.
 
         Raises:
-            DeadlineError: No place became free within `PoolLimits.wait`.
+            DeadlineError: Too few places were free within `PoolLimits.wait`.
         """
-        with suppress(anyio.WouldBlock):
-            self._places.acquire_nowait()
-            return
         with anyio.move_on_after(self._limits.wait):
-            await self._places.acquire()
+            await self._places.take(count)
             return
         raise DeadlineError("pool", self._limits.wait)
 
     def leave(self) -> None:
-        """Release a place without a connection."""
-        self._places.release()
+        """Give back a place, after its connection."""
+        self._places.give_back()
 
     async def connect(self, options: Options) -> PooledConnection:
         """
-        Return a connection for a place that was taken: an idle one, or a new one.
+        Return a connection for a place that was taken: an idle one, or a new one. `release` it.
 
         If an address fails, the next one is tried. Cancellation is safe: nothing is left open.
 
@@ -197,7 +195,7 @@ class Pool:
         self, connection: PooledConnection, *, is_clean: bool, was_stale: bool = False
     ) -> None:
         """
-        Return a connection to the pool, and release its place.
+        Return a connection to the pool.
 
         Args:
             connection: What was lent.
@@ -212,7 +210,6 @@ class Pool:
             if was_stale:
                 self._retire_all([one for one in self._idle if one.key == connection.key])
             self._changed.set()
-        self._places.release()
 
     async def warm(self, options: Options, connections: int) -> None:
         """

@@ -574,3 +574,32 @@ async def test_early_exit() -> None:
                 await is_closed.wait()
                 while recognizer.statistics().recognitions:  # noqa: ASYNC110 - only a counter
                     await anyio.sleep(0.01)
+
+
+async def test_streams_that_share_too_small_a_pool() -> None:
+    """No stream loses the place of a lost connection to one that needs a further one to get on."""
+
+    async def live() -> AsyncIterator[bytes]:
+        for start in range(0, BOTH.nbytes, 12_800):
+            yield BOTH.tobytes()[start : start + 12_800]
+            await asyncio.sleep(0.001)
+
+    complete: list[int] = []
+
+    async def split() -> None:
+        results = await collect(recognizer, live(), channels="split", input_channels=2)
+        assert_complete(of_channel(results, 0))
+        assert_complete(of_channel(results, 1))
+        complete.append(len(results))
+
+    pool = PoolLimits(connections=3, wait=20)
+    async with ScriptedServer(
+        marks(), faults=[None, Drop(after_ms=700), Drop(after_ms=0)]
+    ) as server:
+        async with recognizer_for(server, pool=pool, buffer=0.5) as recognizer:
+            with anyio.fail_after(15):
+                async with anyio.create_task_group() as tasks:
+                    for _ in range(4):
+                        tasks.start_soon(split)
+            assert (0, 0) == (recognizer.statistics().active, recognizer.statistics().waiting)
+    assert 4 == len(complete)

@@ -88,18 +88,17 @@ async def pool(exchange: Exchange, clock: Clock) -> AsyncIterator[Pool]:
 @asynccontextmanager
 async def lent(pool: Pool, options: Options = HERE) -> AsyncIterator[PooledConnection]:
     """Borrow a connection as a recognition does; it is clean unless something is raised."""
-    await pool.take_place()
-    try:
-        connection = await pool.connect(options)
-    except BaseException:
-        pool.leave()
-        raise
+    await pool.take_places()
     is_clean = False
     try:
-        yield connection
-        is_clean = True
+        connection = await pool.connect(options)
+        try:
+            yield connection
+            is_clean = True
+        finally:
+            pool.release(connection, is_clean=is_clean)
     finally:
-        pool.release(connection, is_clean=is_clean)
+        pool.leave()
 
 
 async def borrow(pool: Pool, options: Options = HERE) -> PooledConnection:
@@ -197,8 +196,9 @@ async def test_one_on_which_something_waits_is_not_lent(pool: Pool, exchange: Ex
 
 async def test_one_whose_task_is_not_over_is_not_kept(pool: Pool, exchange: Exchange) -> None:
     """A connection that is not clean is closed: its next task would be a breach."""
-    await pool.take_place()
+    await pool.take_places()
     pool.release(await pool.connect(HERE), is_clean=False)
+    pool.leave()
     await exchange.lines[0].closed.wait()
     assert "<Pool: 0 active, 0 idle, 0 waiting>" == repr(pool)
 
@@ -220,12 +220,13 @@ async def test_a_stale_one_takes_its_kind_with_it(pool: Pool, exchange: Exchange
     there = Options(endpoint="ws://there", api_key="one")
     other = await borrow(pool, there)
     await pool.warm(HERE, 1)
-    await pool.take_place()
+    await pool.take_places()
     broken = await pool.connect(HERE)
     assert broken.is_reused
     await borrow(pool)
     assert "<Pool: 1 active, 2 idle, 0 waiting>" == repr(pool)
     pool.release(broken, is_clean=False, was_stale=True)
+    pool.leave()
     await exchange.lines[1].closed.wait()
     await exchange.lines[2].closed.wait()
     assert other is await borrow(pool, there)
@@ -234,11 +235,12 @@ async def test_a_stale_one_takes_its_kind_with_it(pool: Pool, exchange: Exchange
 
 async def test_a_new_one_that_breaks_says_nothing_of_others(pool: Pool) -> None:
     """A failure of a connection that never waited leaves those that wait alone."""
-    await pool.take_place()
+    await pool.take_places()
     broken = await pool.connect(HERE)
     assert not broken.is_reused
     await borrow(pool)
     pool.release(broken, is_clean=False)
+    pool.leave()
     assert "<Pool: 0 active, 1 idle, 0 waiting>" == repr(pool)
 
 
