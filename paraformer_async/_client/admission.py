@@ -14,8 +14,8 @@ class Queue:
     Admits at most *per_second* submissions within any second, in the order of arrival.
 
     A submission counts when it is admitted, and again when it is made, for 1.1 s each time; callers
-    that are canceled while waiting do not count. If a connection takes longer than that, others may
-    be admitted meanwhile, and the service may count more than *per_second*.
+    that are canceled while waiting do not count. One that is not made within that time, because its
+    connection takes longer, has to be admitted again: others may have been meanwhile.
 
     Args:
         per_second: Submissions within any second.
@@ -60,6 +60,10 @@ class Queue:
         except BaseException:
             self._leave(waiter)
             raise
+
+    def is_counted(self, admitted: float) -> bool:
+        """Return whether the submission that was admitted at that time counts, if not made yet."""
+        return self._clock() < admitted + self._submissions.window
 
     def made(self, admitted: float) -> None:
         """Count the submission that was admitted at that time from now on: it is made now."""

@@ -57,11 +57,14 @@ class ProcessGrant:
         admitted: When.
     """
 
-    is_valid = True
-
     def __init__(self, queue: Queue, admitted: float) -> None:
         self._queue = queue
         self._admitted = admitted
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether it still counts."""
+        return self._queue.is_counted(self._admitted)
 
     def use(self) -> None:
         """Count it from now on."""

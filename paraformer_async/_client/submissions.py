@@ -25,10 +25,13 @@ class Submissions:
 
     Args:
         window: Seconds for which a submission counts.
+
+    Attributes:
+        window: The same.
     """
 
     def __init__(self, window: float = WINDOW) -> None:
-        self._window = window
+        self.window: float = window
         self._lock = Lock()
         self._times: dict[Hashable, deque[float]] = {}
 
@@ -40,7 +43,7 @@ class Submissions:
         """Return when another submission is possible; *now* if it is now."""
         with self._lock:
             times = self._recent(key, now)
-            return times[-per_second] + self._window if len(times) >= per_second else now
+            return times[-per_second] + self.window if len(times) >= per_second else now
 
     def take(self, key: Hashable, per_second: int, now: float) -> bool:
         """Enter a submission unless *per_second* are within the last second; return whether."""
@@ -52,7 +55,7 @@ class Submissions:
             return is_possible
 
     def move(self, key: Hashable, time: float, now: float) -> None:
-        """Enter the submission of *time* as made *now*, even if it is no longer there."""
+        """Enter the submission of *time* as made *now*."""
         with self._lock:
             times = self._recent(key, now)
             if time in times:
@@ -71,7 +74,7 @@ class Submissions:
         if times is None:
             self._forget(now)
             times = self._times[key] = deque()
-        while times and times[0] + self._window <= now:
+        while times and times[0] + self.window <= now:
             times.popleft()
         return times
 
@@ -80,7 +83,7 @@ class Submissions:
         self._times = {
             key: times
             for key, times in self._times.items()
-            if times and times[-1] + self._window > now
+            if times and times[-1] + self.window > now
         }
 
 

@@ -291,18 +291,39 @@ async def test_the_quota_is_that_of_the_model(model: str, expected: int) -> None
 
 
 async def test_a_submission_counts_from_when_it_is_made() -> None:
-    """What was admitted long before it is made counts for a second from then on."""
+    """What was admitted before it is made counts for a second from then on."""
     (quota,), clock = quotas(1, tasks_per_second=2)
     place = QuotaPlace(quota, 1, "ws://a")
     await place.take("m")
     assert (True, 0) == (place.is_held, quota.made)
-    clock.now = 5.0
+    clock.now = 0.75
     place.use()
     assert (False, 1) == (place.is_held, quota.made)
-    clock.now = 5.9
+    clock.now = 1.7
     assert 1 == await take_all(quota, "m")
-    clock.now = 6.0
+    clock.now = 1.75
     assert 1 == await take_all(quota, "m")
+
+
+async def test_who_was_too_slow_is_admitted_again() -> None:
+    """A submission whose connection took too long does not go beyond the quota of others."""
+    (quota,), clock = quotas(1, tasks_per_second=1)
+    slow, quick = (QuotaPlace(quota, 1, "ws://a") for _ in range(2))
+    await slow.take("m")
+    clock.now = 0.99
+    assert slow.is_valid
+    clock.now = 1.0
+    assert not slow.is_valid
+    await quick.take("m")
+    quick.use()
+    with anyio.move_on_after(0) as scope:
+        await slow.take("m")
+    assert (True, False) == (scope.cancelled_caught, slow.is_held)
+    clock.now = 2.0
+    await slow.take("m")
+    assert slow.is_valid
+    slow.use()
+    assert 2 == quota.made
 
 
 async def test_what_is_given_back_admits_who_waits() -> None:
