@@ -142,9 +142,15 @@ class Workers(Generic[_Item, _Done]):
 
     async def _serve(self) -> None:
         """Work on one item after another."""
-        while (taken := await self._take()) is not None:
-            place, item = taken
-            self._deliver(place, await self._work(item))
+        try:
+            while (taken := await self._take()) is not None:
+                place, item = taken
+                self._deliver(place, await self._work(item))
+        except BaseException as error:
+            if is_ours(error):
+                raise
+            undo_cancel(error)  # a hook has canceled the task in which it was called
+            self.stop(as_failure(error, "a hook"))
 
     async def _take(self) -> tuple[int, _Item] | None:
         """Take the next item, with its place; `None` if there is no further one."""

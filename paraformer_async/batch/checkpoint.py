@@ -97,6 +97,8 @@ class Checkpoint(AsyncContextManagerMixin):
     # In threads.
 
     def _open(self) -> None:
+        if self._path.exists() and not (self._path.is_file() or self._path.is_dir()):
+            raise InvalidOptionError("checkpoint", f"{self._path} is not a regular file")
         self._written = self._opened.enter_context(self._path.open("ab", buffering=0))
         if not try_lock(self._written):
             raise UsageError(

@@ -180,6 +180,16 @@ async def test_damaged_lines(
     assert "2 lines are damaged" in caplog.text
 
 
+async def test_what_is_no_file(files: Files, opened: Opened, tmp_path: Path) -> None:
+    """A pipe or a device is refused at once: opening it could wait forever."""
+    os.mkfifo(tmp_path / "pipe")
+    async with ScriptedServer() as server, opened(server.url) as recognizer:
+        for path in (tmp_path / "pipe", Path("/dev/null")):
+            with pytest.raises(InvalidOptionError, match="is not a regular file"):
+                await run(recognizer, files(1), path)
+        assert server.received == []
+
+
 @pytest.mark.parametrize("content", [b"RIFF\0\0", b"[]\n", b"text", b'{"checkpoint":"else"}\n'])
 async def test_a_file_that_is_no_checkpoint(
     files: Files, opened: Opened, tmp_path: Path, content: bytes

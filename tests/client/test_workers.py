@@ -1,11 +1,13 @@
 """The work on many items: as much at a time as allowed, and nothing lost."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import anyio
 import pytest
 
 from paraformer_async._client.workers import Workers
+from paraformer_async.errors import UsageError
 
 pytestmark = pytest.mark.anyio
 
@@ -183,3 +185,24 @@ async def test_a_canceled_reader_loses_nothing() -> None:
             await work.next()
         gate.set()
         assert [0, 1] == sorted(await all_of(work))
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+@pytest.mark.parametrize("count", [1, 3])
+async def test_a_hook_that_cancels_its_task(count: int, ordered: bool) -> None:
+    """Whoever calls a hook that cancels the task, the end is not taken for that of the source."""
+
+    def cancel(item: int) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        if item == 4:
+            task.cancel()
+
+    work = workers(Source(10), cancel, count=count, ordered=ordered)
+    done = list[int]()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(work.run)
+        with anyio.fail_after(5), pytest.raises(UsageError, match="a hook was canceled"):
+            while True:
+                done.append(await work.next())
+    assert {0, 1, 2, 3, 4} <= set(done)
