@@ -16,6 +16,7 @@ from paraformer_async._client.making import RunMaker
 from paraformer_async._client.quota import require_quota
 from paraformer_async._core.framing import FILE_FRAME_MS, FRAME_MS
 from paraformer_async._net.choose import TransportOption, factory_of, require_transport
+from paraformer_async._net.redaction import Hidden, hide_key
 from paraformer_async.audio.files import open_audio
 from paraformer_async.audio.given import AnyAudio, Declared, declared
 from paraformer_async.audio.source import Source
@@ -208,6 +209,8 @@ class AsyncRecognizer(Enterable):
         observe: Observer | None = None,
         observe_messages: bool = False,
     ) -> None:
+        if isinstance(api_key, str):
+            api_key = Hidden(api_key)
         self._options = Options(
             model=model,
             format=format,
@@ -569,6 +572,7 @@ class AsyncRecognizer(Enterable):
     def _with(self, overrides: Overrides) -> Options:
         if not overrides:
             return self._options
+        hide_key(overrides)
         unknown = overrides.keys() - set(Options.__struct_fields__)
         if unknown:
             name = min(unknown)
@@ -579,6 +583,7 @@ class AsyncRecognizer(Enterable):
 
     def _of_file(self, overrides: Overrides) -> tuple[Options, Declared]:
         """Return the options of a file, and what is declared about samples without a header."""
+        hide_key(overrides)
         if overrides.get("resample_from") is not None:
             raise InvalidOptionError(
                 "resample_from",

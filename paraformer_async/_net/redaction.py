@@ -13,8 +13,9 @@ from urllib.parse import quote, unquote, urlsplit
 
 from paraformer_async._net.contract import Handshake
 from paraformer_async.errors import ServiceError
+from paraformer_async.options.options import Overrides
 
-__all__ = ["USER_AGENT", "Hidden", "Secrets", "host_of_redirect", "printable"]
+__all__ = ["USER_AGENT", "Hidden", "Secrets", "hide_key", "host_of_redirect", "printable"]
 
 USER_AGENT = "paraformer-async"
 # Anything shorter is as likely to be a word of the text as a secret.
@@ -29,6 +30,13 @@ class Hidden(str):
 
     def __repr__(self) -> str:
         return "…"
+
+
+def hide_key(options: Overrides) -> None:
+    """Replace the key among *options*, which are locals, and may be shown with a traceback."""
+    key = options.get("api_key")
+    if isinstance(key, str):
+        options["api_key"] = Hidden(key)
 
 
 class Secrets:

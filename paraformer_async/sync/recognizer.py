@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self, Unpack
 
 from paraformer_async._client.portal import PORTAL
 from paraformer_async._net.choose import TransportOption
+from paraformer_async._net.redaction import hide_key
 from paraformer_async.audio.dividing import channels_to_divide
 from paraformer_async.audio.given import AnyAudio
 from paraformer_async.audio.source import Source
@@ -67,6 +68,7 @@ class Recognizer:
     """
 
     def __init__(self, name: str | None = None, /, **options: Unpack[RecognizerOptions]) -> None:
+        hide_key(options)
         self._given = options
         if name is not None:
             self._given["model"] = name
@@ -143,6 +145,7 @@ class Recognizer:
             UsageError: The recognizer is closed.
             InvalidOptionError: An option or a source cannot work.
         """
+        hide_key(overrides)
 
         async def make() -> RecognitionStream:
             return (await self._opened()).stream_many(sources, **overrides)
@@ -191,6 +194,7 @@ class Recognizer:
             UsageError: The recognizer is closed.
             ParaformerError: The recognition failed.
         """
+        hide_key(overrides)
         results: SimpleQueue[RecognitionResult | None] = SimpleQueue()
 
         async def transcribe() -> Transcript:
@@ -236,6 +240,7 @@ class Recognizer:
             InvalidOptionError: An option cannot work, or *paths* is a single path.
             UsageError: The recognizer is closed.
         """
+        hide_key(overrides)
 
         async def make() -> Batch:
             return (await self._opened()).transcribe_many(

@@ -180,6 +180,7 @@ async def test_damaged_lines(
     assert "2 lines are damaged" in caplog.text
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no named pipes")
 async def test_what_is_no_file(files: Files, opened: Opened, tmp_path: Path) -> None:
     """A pipe or a device is refused at once: opening it could wait forever."""
     os.mkfifo(tmp_path / "pipe")

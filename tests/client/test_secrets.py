@@ -3,14 +3,21 @@
 import json
 import logging
 import traceback
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
 
-from paraformer_async import Reconnect, ServiceError, TaskFailedError
+from paraformer_async import (
+    AsyncRecognizer,
+    InvalidOptionError,
+    Reconnect,
+    ServiceError,
+    TaskFailedError,
+)
 from paraformer_async._core.messages import TaskFailed
 from paraformer_async._core.wire import encode
 from paraformer_async.observing import Ended, MessageReceived, Observation, RetryScheduled
+from paraformer_async.sync import Recognizer
 from tests.client.conftest import Open
 from tests.client.peer import Peer
 
@@ -109,3 +116,70 @@ async def test_no_raw_message_shows_a_key_given_elsewhere(
         _ = [result async for result in stream]
     (received,) = (one.message for one in observed if isinstance(one, MessageReceived))
     assert frame.replace(quoted, "…") == received
+
+
+async def transcribe(recognizer: AsyncRecognizer) -> None:
+    """Transcribe what is not there."""
+    await recognizer.transcribe("no file", api_key=KEY)
+
+
+async def stream(recognizer: AsyncRecognizer) -> None:
+    """Use an option that cannot work."""
+    recognizer.stream(b"", api_key=KEY, frame_ms=0)
+
+
+async def transcribe_many(recognizer: AsyncRecognizer) -> None:
+    """Use what are no paths."""
+    recognizer.transcribe_many("a path", api_key=KEY)
+
+
+async def create(_: AsyncRecognizer) -> None:
+    """Use an option that cannot work."""
+    AsyncRecognizer(api_key=KEY, frame_ms=0)
+
+
+async def create_blocking(_: AsyncRecognizer) -> None:
+    """Use an option that cannot work."""
+    Recognizer(api_key=KEY, frame_ms=0)
+
+
+async def block_in_stream(_: AsyncRecognizer) -> None:
+    """Use an option that cannot work."""
+    Recognizer().stream(b"", api_key=KEY, frame_ms=0)
+
+
+async def block_in_stream_many(_: AsyncRecognizer) -> None:
+    """Use no source."""
+    Recognizer().stream_many([], api_key=KEY)
+
+
+async def block_in_transcribe(_: AsyncRecognizer) -> None:
+    """Transcribe what is not there."""
+    Recognizer().transcribe("no file", api_key=KEY)
+
+
+async def block_in_transcribe_many(_: AsyncRecognizer) -> None:
+    """Use what are no paths."""
+    Recognizer().transcribe_many("a path", api_key=KEY)
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        *(transcribe, stream, transcribe_many, create, create_blocking),
+        *(block_in_stream, block_in_stream_many, block_in_transcribe, block_in_transcribe_many),
+    ],
+)
+async def test_a_key_of_one_call_is_not_in_the_locals_of_our_frames(
+    act: Callable[[AsyncRecognizer], Awaitable[None]],
+) -> None:
+    """Tools that show the local variables of a traceback do not show a key given as an option."""
+    async with AsyncRecognizer() as recognizer:
+        with pytest.raises((InvalidOptionError, FileNotFoundError)) as caught:
+            await act(recognizer)
+    frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
+    ours = [frame for frame in frames if "/paraformer_async/" in frame.f_code.co_filename]
+    assert ours
+    for frame in ours:
+        shown = {name: one for name, one in frame.f_locals.items() if name != "self"}
+        assert KEY not in repr(shown)
