@@ -119,9 +119,10 @@ class Portal:
         asyncio.set_event_loop(loop)
         loop.call_soon(self._look_around, loop)
         try:
-            loop.run_forever()
+            _run_until_stopped(loop)
             loop.run_until_complete(_end_all())
         finally:
+            self._thread_id = 0  # another thread may have the same
             loop.close()
 
     def _look_around(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -136,6 +137,23 @@ class Portal:
         self._inherited.append(self._loop)  # deleting it would close what the parent uses
         self._loop = None
         self._thread_id = 0
+
+
+def _run_until_stopped(loop: asyncio.AbstractEventLoop) -> None:
+    """
+    Run *loop*, whatever the user's code in it raises.
+
+    A loop returns what is to end the program. It could not do that from this thread, and the loop
+    is that of all recognitions; so it is reported like an exception that ends a thread.
+    """
+    is_stopped = False
+    while not is_stopped:
+        try:
+            loop.run_forever()
+            is_stopped = True
+        except (SystemExit, KeyboardInterrupt) as error:
+            facts: Any = (type(error), error, error.__traceback__, threading.current_thread())
+            threading.excepthook(threading.ExceptHookArgs(facts))
 
 
 def _may_call(thread: threading.Thread) -> bool:

@@ -1,7 +1,7 @@
 """Reports of one recognition to the log and to the user's observer."""
 
-import asyncio
 import logging
+import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -122,7 +122,7 @@ class Reporter:
         Report the end of the recognition, and return the observation.
 
         An error of the observer goes to the log: nothing is left that it could end. Only what ends
-        the program (`SystemExit`, `KeyboardInterrupt`) is raised.
+        the program (`SystemExit`, `KeyboardInterrupt`) is raised, in the only thread that can.
         """
         seconds = self._clock() - self._began
         if failure is None:
@@ -135,6 +135,9 @@ class Reporter:
         ended = Ended(ids[0], ids, seconds, machine.finals, *cost, failure, latency)
         try:
             self.emit(ended)
-        except (Exception, asyncio.CancelledError):  # noqa: BLE001 - it is logged
+        except BaseException as error:
+            ends_program = isinstance(error, SystemExit | KeyboardInterrupt)
+            if ends_program and threading.current_thread() is threading.main_thread():
+                raise
             self._log.exception("the observer failed at the end of a recognition")
         return ended

@@ -75,7 +75,7 @@ async def test_an_observer_that_fails_leaves_no_connection_open(
     await peer.closed()
 
 
-@pytest.mark.parametrize("kind", [LookupError, asyncio.CancelledError])
+@pytest.mark.parametrize("kind", [LookupError, asyncio.CancelledError, GeneratorExit])
 async def test_an_observer_that_fails_at_the_end_changes_nothing(
     open_stream: Open, peer: Peer, kind: type[BaseException], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,5 +1,6 @@
 """The blocking client, over real sockets."""
 
+import asyncio
 import gc
 import inspect
 import queue
@@ -25,6 +26,7 @@ from paraformer_async import (
     UsageError,
 )
 from paraformer_async.batch import Batch
+from paraformer_async.observing import Connected, Ended, Observation, PoolWaited
 from paraformer_async.options.options import Options
 from paraformer_async.server import LocalServer
 from paraformer_async.sync import BlockingBatch, BlockingStream, Recognizer
@@ -349,6 +351,37 @@ def test_a_call_in_the_thread_of_the_loop(start_server: StartServer) -> None:
     with recognizer:
         assert marks_of(list(recognizer.stream([marked(200)]))) == list(range(10))
     assert len(errors) == 2
+
+
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt])
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_what_ends_a_program(start_server: StartServer, kind: type[BaseException]) -> None:
+    """What is to end the program, raised in the thread of the loop, ends one recognition alone."""
+    server = start_server(marks(sentence_ms=200))
+    tasks = set[asyncio.Task[None]]()
+
+    def observe(event: Observation) -> None:
+        async def leave() -> None:
+            raise kind
+
+        if type(event) is PoolWaited:
+            tasks.add(asyncio.create_task(leave()))
+        if type(event) in (Connected, Ended):
+            raise kind
+
+    def at_end(event: Observation) -> None:
+        if type(event) is Ended:
+            raise kind
+
+    recognizer = recognizer_for(server)
+    with recognizer, recognizer.stream() as other:
+        other.send(marked(200))
+        with pytest.raises(kind):
+            list(recognizer.stream([marked(200)], observe=observe))
+        assert marks_of(list(recognizer.stream([marked(200)], observe=at_end))) == list(range(10))
+        other.send(marked(200, first=10))
+        other.finish()
+        assert marks_of(list(other)) == list(range(20))
 
 
 def test_an_exception_of_a_callback(local_server: LocalServer) -> None:
