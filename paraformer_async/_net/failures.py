@@ -5,6 +5,7 @@ The sentence names what is at the other end. It is built from facts, because the
 libraries contain addresses and headers. Failures that cannot pass by themselves are not retryable.
 """
 
+import errno
 import os
 import socket
 from typing import NamedTuple, TypeVar
@@ -25,6 +26,8 @@ _KEY_REFUSED = frozenset({401, 403})
 _PROXY_AUTHENTICATION = 407
 _SERVER_FAULT = 500
 _SHOWN = 40  # characters of a response in another protocol
+_PROXY = "check the proxy: its address is from proxy=, HTTPS_PROXY or HTTP_PROXY"
+_NOBODY = "nothing listens there: check endpoint=, or start the service"
 _TLS_ALERT = b"\x15\x03"
 # `getaddrinfo` found no such name; its other errors are temporary.
 _UNKNOWN_NAME = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
@@ -126,11 +129,12 @@ class Failures:
     def no_name(self, handshake: Handshake, error: OSError, host: str) -> ConnectError:
         """Return the error for a *host* whose name cannot be resolved."""
         is_unknown = error.errno in _UNKNOWN_NAME and host not in self._reached
+        what = "the name in endpoint= or proxy=" if is_unknown else "the network"
         return _error(
             handshake,
             f"the name {host} cannot be resolved: {_words(error)}",
             retryable=not is_unknown,
-            hint="check the name in endpoint= or proxy=, and the DNS" if is_unknown else "",
+            hint=f"check {what}, and the DNS",
         )
 
     def of_system(
@@ -145,10 +149,13 @@ class Failures:
             return _of_tls(handshake, error, where)
         if isinstance(error, socket.gaierror):
             return self.no_name(handshake, error, where.host)
-        reason = _words(error)
+        reason, hint = _words(error), ""
         if where.is_proxy:
             reason = f"no connection to the proxy {where.host}:{where.port}: {reason}"
-        return _error(handshake, reason, retryable=True)
+            hint = _PROXY
+        elif error.errno == errno.ECONNREFUSED:
+            hint = _NOBODY
+        return _error(handshake, reason, retryable=True, hint=hint)
 
 
 def _of_tls(handshake: Handshake, error: OSError, where: Where) -> ConnectError:

@@ -40,7 +40,7 @@ def _check_further(name: str, value: object) -> None:
 
 def _check_key(name: str, value: object) -> None:
     if isinstance(value, str):
-        require_text(name, value, secret="the given text")  # noqa: S106 - what it is called
+        require_text(name, value, secret="it")  # noqa: S106 - what it is called
     elif value is not None and not callable(value):
         raise InvalidOptionError(name, "must be text, or a callable that returns the text")
 

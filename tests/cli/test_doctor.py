@@ -144,7 +144,7 @@ def test_a_refused_port(run: Run) -> None:
     assert 1 == done.returncode
     assert [*ABOUT_SERVICE, "TCP", "audio", "extras"] == list(found)
     assert "wrong" == found["TCP"][0]
-    assert "Connection refused -> check the network" in found["TCP"][1]
+    assert "Connection refused -> nothing listens there: check --endpoint" in found["TCP"][1]
 
 
 def test_an_unknown_name(run: Run) -> None:

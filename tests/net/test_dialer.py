@@ -398,7 +398,8 @@ async def test_no_answer_is_reported(dialer: Dialer) -> None:
     """When nothing listens, `ConnectError` names the host and is retryable."""
     with pytest.raises(ConnectError) as caught:
         await dialer.dial(Options(endpoint="ws://127.0.0.1:1/v1", api_key=KEY))
-    assert "no connection to 127.0.0.1: Connection refused" == str(caught.value)
+    assert "no connection to 127.0.0.1: Connection refused" == caught.value.message
+    assert "start the service" in caught.value.hint
     assert caught.value.retryable
     assert isinstance(caught.value.__cause__, OSError)
 

@@ -176,7 +176,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"parameters": {"format": "wav"}}, "parameters", "given twice: here and as format="),
     ({"parameters": {"heartbeat": 1}, "heartbeat": True}, "parameters", "here and as heartbeat="),
     # Connection
-    ({"api_key": ""}, "api_key", "the given text must be text, not empty"),
+    ({"api_key": ""}, "api_key", "it must be text, not empty"),
     ({"api_key": "sk-secret\n"}, "api_key", "without control characters"),
     ({"api_key": " sk-secret"}, "api_key", "without spaces around it"),
     ({"api_key": 5}, "api_key", "must be text, or a callable that returns the text"),
