@@ -232,7 +232,7 @@ def test_the_readme_in_chinese_is_in_step() -> None:
     for page in (chinese, README):
         assert len(page.splitlines()) <= 150
     targets = [
-        {re.sub(r"\.zh", "", link) for link in re.findall(r"\]\(([^)]+)\)", page)}
+        {link.replace(".zh", "") for link in re.findall(r"\]\(([^)#]+)[^)]*\)", page)}
         for page in (chinese, README)
     ]
     assert targets[0] == targets[1]
