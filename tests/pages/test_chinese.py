@@ -9,9 +9,10 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 CHINESE = sorted(path.name.removesuffix(".zh.md") for path in DOCS.glob("*.zh.md"))
 EVERYDAY = {
-    *("audio", "batch", "captions", "channels", "configuration", "dashscope", "deploying"),
-    *("errors", "heartbeat", "middleware", "reconnection", "results", "seams", "sources"),
-    *("streams", "sync", "telephony", "testing", "troubleshooting", "tutorial"),
+    *("account", "audio", "batch", "browser", "captions", "channels", "compressed"),
+    *("configuration", "context", "dashscope", "deploying", "errors", "heartbeat", "local"),
+    *("middleware", "reconnection", "results", "seams", "sources", "streams", "sync"),
+    *("telephony", "testing", "troubleshooting", "tutorial"),
 }
 
 
