@@ -175,3 +175,10 @@ def test_the_last_words_of_a_source_that_falls_silent(size: int, frame_ms: int) 
     world.serve()
     world.deliver()
     assert list(range(6000 // BLOCK_MS)) == marks_of(world.results)
+
+
+def test_its_state_is_so_small_that_no_dict_is_needed() -> None:
+    """CPython looks the attributes of an object up in a dict of its own if there are 30 or more."""
+    talk = Talk()
+    for state in (talk.machine, talk.machine._ledger):
+        assert len(vars(state)) < 30
