@@ -6,6 +6,7 @@ from paraformer_async import results
 from paraformer_async.middleware import (
     Audio,
     Command,
+    ContinueTask,
     Event,
     FinishTask,
     LatencyMeter,
@@ -121,6 +122,13 @@ def test_started() -> None:
     assert 0.25 == measured((1.0, PCM), (1.25, TaskStarted())).started
     assert measured((1.0, PCM), (1.25, SECOND)).started is None
     assert measured((1.25, TaskStarted())).started is None
+
+
+def test_another_context_is_not_the_beginning() -> None:
+    """A new context for the running task is neither audio nor the beginning of a task."""
+    messages = [(0.0, PCM), (0.5, ContinueTask({"context": "x"})), (1.0, TaskStarted())]
+    latency = measured(*messages, (2.0, SECOND), (2.5, TEXT))
+    assert (1.0, 0.5) == (latency.started, latency.first_packet)
 
 
 def test_first_partial_and_first_final() -> None:
