@@ -4,15 +4,33 @@ import re
 from pathlib import PurePosixPath
 from typing import Any
 
+from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.transforms import SphinxTransform
 
 CHINESE = ".zh"
+# The end of a line between two characters, which are written without a space.
+BREAK = re.compile(r"(?<=[\u3000-\u9fff\uff00-\uffef])\n(?=[\u3000-\u9fff\uff00-\uffef])")
 
 
 def setup(app: Sphinx) -> None:
     """Add the links when pages are read, and the language when they are written."""
     app.connect("source-read", add_link)
+    app.add_transform(Joined)
     app.connect("html-page-context", declare)
+
+
+class Joined(SphinxTransform):
+    """Lines of a Chinese paragraph are joined without spaces."""
+
+    default_priority = 300
+
+    def apply(self) -> None:
+        """Change the texts of a page."""
+        if self.env.docname.endswith(CHINESE):
+            for text in list(self.document.findall(nodes.Text)):
+                if not isinstance(text.parent, nodes.literal_block):
+                    text.parent.replace(text, nodes.Text(BREAK.sub("", text.astext())))
 
 
 def add_link(app: Sphinx, docname: str, content: list[str]) -> None:
