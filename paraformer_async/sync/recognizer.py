@@ -74,9 +74,9 @@ class Recognizer:
             self._given["model"] = name
         self._recognizer = AsyncRecognizer(**self._given)
         self._made_in = os.getpid()
-        self._process = 0  # in which it is open
-        self._opening = asyncio.Lock()
-        self._is_closed = False
+        self._process = 0  # in which it was used last
+        self._opening = asyncio.Lock()  # and closing
+        self._is_open = self._is_closed = False
 
     def __repr__(self) -> str:
         return f"<Recognizer {self.options!r}>"
@@ -273,17 +273,22 @@ class Recognizer:
 
     async def _opened(self) -> AsyncRecognizer:
         """Return the recognizer of this process, open; in the loop."""
-        self._require_open()
         if self._made_in != os.getpid():  # that of the parent belongs to another loop
             self._made_in = os.getpid()
             self._recognizer, self._opening = AsyncRecognizer(**self._given), asyncio.Lock()
-        if self._process != os.getpid():
+            self._is_open = False
+        self._process = os.getpid()  # before the check: `close` does both in the other order
+        self._require_open()
+        if not self._is_open:
             async with self._opening:
-                if self._process != os.getpid():
+                self._require_open()
+                if not self._is_open:
                     await self._recognizer.__aenter__()
-                    self._process = os.getpid()
+                    self._is_open = True
         return self._recognizer
 
     async def _close(self) -> None:
-        self._process = 0
-        await self._recognizer.__aexit__(None, None, None)
+        async with self._opening:
+            if self._is_open:
+                self._is_open = False
+                await self._recognizer.__aexit__(None, None, None)

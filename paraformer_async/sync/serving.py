@@ -60,7 +60,7 @@ class Served(ABC, Generic[T]):
 
     def __exit__(self, *exception: object) -> None:
         """End it; raise its failure if that has not been raised yet."""
-        failure = self._failure
+        failure = self._failure or self._unread_failure
         self.close()
         if failure is not None and not self._is_seen and exception[0] is None:
             raise failure
@@ -108,6 +108,11 @@ class Served(ABC, Generic[T]):
         if not PORTAL.is_here:  # where the garbage collector may run
             with suppress(TimeoutError):
                 self._ended.result(_CLOSING)
+
+    @property
+    def _unread_failure(self) -> BaseException | None:
+        """The failure, if it waits behind what was not read."""
+        return None
 
     @abstractmethod
     async def _run(self) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations  # `help()` shows the names of types
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
-from contextlib import suppress
 from typing import Any, NoReturn, Unpack
 
 import anyio
@@ -13,7 +12,7 @@ import anyio
 from paraformer_async._client.portal import PORTAL
 from paraformer_async.audio.samples import taker
 from paraformer_async.audio.source import Chunk
-from paraformer_async.errors import UsageError
+from paraformer_async.errors import ParaformerError, UsageError
 from paraformer_async.options.options import Overrides
 from paraformer_async.results import Latency, Overhead, RecognitionResult, Usage
 from paraformer_async.stream import RecognitionStream
@@ -216,6 +215,17 @@ class BlockingStream(Served[RecognitionResult]):
         async for result in stream:
             await self._outlet.put(result)
 
+    @property
+    def _unread_failure(self) -> BaseException | None:
+        return self._stream._run.failure  # noqa: SLF001 - both classes are one stream
+
+    def _accept_no_more(self, failure: BaseException) -> None:
+        """Let `send` raise the failure, also while the results before it are not read."""
+        if self._failure is None:
+            self._failure = failure
+        for item in self._inlet.close():
+            self._refuse(item)
+
     def _conclude(self) -> None:
         for item in self._inlet.close():
             self._refuse(item)
@@ -225,8 +235,10 @@ class BlockingStream(Served[RecognitionResult]):
         while True:
             item = await self._inlet.get()
             if type(item) is bytes:
-                with suppress(Exception):  # raised by the loop over the results, too
+                try:
                     await stream.send(item)
+                except ParaformerError as error:
+                    self._accept_no_more(error)
                 continue
             call, done = item
             if not done.set_running_or_notify_cancel():  # the wait was interrupted

@@ -202,6 +202,43 @@ def test_a_failure_that_nobody_has_seen(start_server: StartServer) -> None:
             raise KeyError
 
 
+def test_a_failure_behind_results_that_are_not_read(start_server: StartServer) -> None:
+    """It is raised by `send`, and on leaving, also if the results before it are never read."""
+    faults = [FailTask("InvalidParameter", "no", after_ms=15_000)] * 2
+    server = start_server(marks(sentence_ms=200), faults=faults)
+    with recognizer_for(server) as recognizer:
+        with pytest.raises(TaskFailedError), recognizer.stream() as stream:
+            until = time.monotonic() + BOUND
+            while time.monotonic() < until:
+                stream.send(marked(1000))
+        with pytest.raises(TaskFailedError), recognizer.stream() as stream:
+            stream.send(marked(20_000))
+            while server.happened != faults:
+                time.sleep(0.01)
+            time.sleep(0.1)
+
+
+def test_closed_while_it_opens(start_server: StartServer) -> None:
+    """A recognizer that is closed by one thread while another one opens it does not stay open."""
+    server = start_server()
+    for number in range(30):
+        recognizer = recognizer_for(server, timeouts=Timeouts(close=0.3))
+
+        def use(recognizer: Recognizer = recognizer) -> None:
+            with pytest.raises(UsageError), recognizer.stream() as stream:
+                until = time.monotonic() + BOUND
+                while time.monotonic() < until:
+                    stream.send(marked(100))
+                    time.sleep(0.001)
+
+        with ThreadPoolExecutor(2) as threads:
+            used = [threads.submit(use) for _ in range(2)]
+            time.sleep(number / 10_000)
+            recognizer.close()
+            for one in used:
+                one.result(BOUND)
+
+
 def test_a_source_that_raises(start_server: StartServer) -> None:
     """The exception of a source is raised as it is."""
 
