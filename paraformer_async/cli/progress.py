@@ -34,29 +34,23 @@ class ProgressDisplay:
     @contextmanager
     def show(self, heading: str) -> Iterator[None]:
         """Draw *heading* and the latest results while the context is active."""
-        if not self._is_live:
-            yield
-            return
         self._heading = heading
+        if self._is_live:
+            self._start()
         try:
-            with Live(self._content(), console=self._console, transient=True) as self._live:
-                yield
+            yield
         finally:
-            self._live = None
+            self._stop()
 
     @contextmanager
     def hidden(self) -> Iterator[None]:
         """Draw nothing while the context is active, in which results are printed."""
-        live, self._live = self._live, None
-        if live is not None:
-            live.stop()
+        is_shown = self._stop()
         try:
             yield
         finally:
-            if live is not None:
-                live.update(self._content())
-                live.start()
-                self._live = live
+            if is_shown:
+                self._start()
 
     def update(self, path: Path, result: RecognitionResult) -> None:
         """Show how far a file is, and the latest of its text."""
@@ -78,6 +72,18 @@ class ProgressDisplay:
         """Report a failure of the service that is about to be retried; see `observing`."""
         if isinstance(event, RetryScheduled):
             write_message(f"{error_text(event.failure)}; trying again in {event.delay:.1f} s")
+
+    def _start(self) -> None:
+        # Always a new one: one that is started again erases as many lines above as it had drawn.
+        self._live = Live(self._content(), console=self._console, transient=True)
+        self._live.start()
+
+    def _stop(self) -> bool:
+        """Erase what is drawn; return whether anything was."""
+        live, self._live = self._live, None
+        if live is not None:
+            live.stop()
+        return live is not None
 
     def _draw(self) -> None:
         if self._live is not None:

@@ -61,7 +61,11 @@ class Terminal:
 
 @contextmanager
 def terminal(
-    environment: dict[str, str], *arguments: str, columns: int = 60, **env: str
+    environment: dict[str, str],
+    *arguments: str,
+    columns: int = 60,
+    command: tuple[str, ...] = COMMAND,
+    **env: str,
 ) -> Iterator[Terminal]:
     """Run the command in a terminal; its standard input is a pipe."""
     import fcntl
@@ -73,7 +77,7 @@ def terminal(
     env = environment | {"DASHSCOPE_API_KEY": "any"} | env
     del env["COLUMNS"]
     with subprocess.Popen(
-        [sys.executable, "-c", IN_TERMINAL, *COMMAND, *arguments],
+        [sys.executable, "-c", IN_TERMINAL, *command, *arguments],
         env=env,
         stdin=subprocess.PIPE,
         stdout=theirs,

@@ -1,5 +1,6 @@
 """What `transcribe` shows while it runs, and how it sums up."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,21 @@ from paraformer_async.cli.totals import Totals
 from tests.cli.conftest import Gate
 from tests.cli.terminal import terminal
 from tests.cli.test_transcribe import SCRIPTED, WORDS, posix
+
+# Prints the text of a file while another one is being transcribed.
+PRINTING = """
+from pathlib import Path
+from paraformer_async import RecognitionResult, Sentence
+from paraformer_async.cli.output import write_result
+from paraformer_async.cli.progress import ProgressDisplay
+
+display = ProgressDisplay()
+with display.show("0/2 files"):
+    for name in ("a", "b"):
+        display.update(Path(name), RecognitionResult(Sentence(0, None, name * 99), "task"))
+    with display.hidden():
+        write_result("".join(f"line {number}\\n" for number in range(5)))
+"""
 
 
 def progress(usage: Usage | None, **others: object) -> BatchProgress:
@@ -71,6 +87,16 @@ def test_on_a_terminal_of_60_columns(
     assert "paraformer-async: 1/1 files, 1 s of audio, real-time factor" in " ".join(totals)
     assert " ".join(totals).endswith("s billed")
     assert max(map(len, [text, *totals])) <= 60
+
+
+@posix
+def test_what_is_printed_stays(environment: dict[str, str]) -> None:
+    """What is printed meanwhile is not overwritten by what is drawn."""
+    command = (sys.executable, "-c", PRINTING)
+    with terminal(environment, command=command) as screen:
+        lines = screen.end()
+
+    assert [f"line {number}" for number in range(5)] == lines
 
 
 @posix
