@@ -4,6 +4,7 @@ import json
 import os
 import re
 import sys
+import traceback
 from enum import Enum
 from pathlib import Path
 from typing import Any, Self
@@ -61,8 +62,10 @@ def write_message(message: str) -> None:
     print(f"paraformer-async: {clean(message)}", file=sys.stderr, flush=True)
 
 
-def report_error(error: Exception, path: Path | None = None) -> None:
-    """Write *error* to stderr, preceded by the file it concerns."""
+def report_error(error: Exception, path: Path | None = None, *, debug: bool = False) -> None:
+    """Write *error* to stderr, preceded by the file it concerns; with *debug*, its traceback."""
+    if debug:
+        traceback.print_exception(error)
     text = error_text(error)
     if path is None or text.startswith(str(path)):
         write_message(text)

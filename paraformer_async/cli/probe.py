@@ -38,10 +38,10 @@ def probe(
 
     Example: paraformer-async probe talk.m4a --json
     """
-    exit_with(lambda: _probe_files(files, model=model, as_json=as_json), debug=debug)
+    exit_with(lambda: _probe_files(files, model=model, as_json=as_json, debug=debug), debug=debug)
 
 
-async def _probe_files(files: list[Path], *, model: str, as_json: bool) -> int:
+async def _probe_files(files: list[Path], *, model: str, as_json: bool, debug: bool) -> int:
     """
     Print what each of *files* is. A bad file does not stop the others.
 
@@ -49,6 +49,7 @@ async def _probe_files(files: list[Path], *, model: str, as_json: bool) -> int:
         files: The audio files.
         model: The model that would recognize them.
         as_json: Whether to print one JSON document, a list with one object per file.
+        debug: Whether to print the tracebacks of errors.
 
     Returns:
         The exit code: 1 if any file failed.
@@ -64,7 +65,7 @@ async def _probe_files(files: list[Path], *, model: str, as_json: bool) -> int:
         outcome = await _outcome(path, model)
         if isinstance(outcome, Exception):
             is_failed = True
-            report_error(outcome, path)
+            report_error(outcome, path, debug=debug)
         elif not as_json:
             write_result(f"{printable(path)}: {_line(outcome)}\n")
             if outcome.remark:

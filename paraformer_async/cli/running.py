@@ -13,7 +13,6 @@ import os
 import re
 import signal
 import sys
-import traceback
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, NoReturn
@@ -63,9 +62,7 @@ def exit_with(
     except KeyboardInterrupt:  # before the loop runs; always on Windows
         code = when_stopped
     except Exception as error:  # noqa: BLE001 - whatever it is, it is one line
-        if debug:
-            traceback.print_exception(error)
-        report_error(error)
+        report_error(error, debug=debug)
         _drop_stdout()
         code = _USAGE_ERROR if isinstance(error, InvalidOptionError) else _FAILED
     sys.exit(code)

@@ -107,7 +107,7 @@ def transcribe(
             "channels": int(channels) if channels.isdecimal() else channels,
             **given_parameters(param or ()),
         }
-        job = Job(files, chosen, output_dir, jobs, resume)
+        job = Job(files, chosen, output_dir, jobs, resume, debug)
         return await transcribe_files(job, options, service)
 
     exit_with(run, debug=debug)

@@ -43,6 +43,7 @@ class Job(NamedTuple):
         output_dir: Folder to write one file per input to; `None` to print.
         concurrency: Files that are transcribed at once.
         checkpoint: A file that a stopped run is continued from; `None` for none.
+        debug: Whether to print the tracebacks of errors.
     """
 
     files: list[Path]
@@ -50,6 +51,7 @@ class Job(NamedTuple):
     output_dir: Path | None = None
     concurrency: int = 1
     checkpoint: Path | None = None
+    debug: bool = False
 
 
 async def transcribe_files(job: Job, options: Mapping[str, Any], service: Service) -> int:
@@ -94,7 +96,8 @@ async def transcribe_files(job: Job, options: Mapping[str, Any], service: Servic
                         output.add(Path(outcome.path), _settled(outcome))
         except BatchStoppedError as error:
             output.end()
-            report_error(error)
+            error.__cause__ = None  # it is that of a file, and reported already
+            report_error(error, debug=job.debug)
             return _STOPPED
     output.end()
     display.conclude(str(totals))
@@ -107,6 +110,7 @@ class _Output:
     def __init__(self, job: Job, targets: list[Path | None]) -> None:
         self.has_failures = False
         self._format = job.format
+        self._debug = job.debug
         self._is_alone = len(job.files) == 1
         self._targets = dict(zip(job.files, targets, strict=True))
         self._is_list = job.format is OutputFormat.JSON and job.output_dir is None
@@ -119,7 +123,7 @@ class _Output:
             outcome = _write(target, outcome, self._format, path)
         if isinstance(outcome, Exception):
             self.has_failures = True
-            report_error(outcome, path)
+            report_error(outcome, path, debug=self._debug)
         elif outcome.is_silent:
             write_message(f"{printable(path)}: no speech was recognized")
         if self._is_list:

@@ -41,6 +41,7 @@ _PHRASES = (
     (r"(audio that has no end) with stream\(\)", r"\1 with listen --source -"),
     (r"microphone\(sample_rate=(\d+)\), and stream\(.*?\)", r"--param sample_rate=\1"),
     (r"see Reconnect\(keep=…\).*", "try again when the network is back"),
+    (r"resample_from=\d+ converts a stream of that rate", "leave it out"),
     (r"with a checkpoint, the same call", "with --resume, the same command"),
     (r"a TemporaryToken\(\) of .* is renewed in time", "paraformer-async token prints another"),
     (r": pass the region= or endpoint= of the recognizer to TemporaryToken\(\), too", ""),

@@ -83,7 +83,7 @@ def main() -> None:
             tmux("send-keys", "-t", "shell", "C-c")
             time.sleep(3)
             transcribe = f"{COMMAND} transcribe --local --jobs 2 *.wav"
-            picture("transcribe", transcribe, "2/4 files", "00:0")
+            picture("transcribe", transcribe, "power to do for them.", "/4 files", "00:0")
         finally:
             tmux("kill-server")
 

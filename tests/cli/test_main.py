@@ -114,12 +114,21 @@ def test_wrong_usage(call: Call, arguments: tuple[str, ...], message: str) -> No
     assert 1 == done.stderr.count("\n")
 
 
-def test_debug(call: Call) -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("models", "nope"),
+        ("probe", "none.wav"),
+        ("transcribe", "--local", "--engine", "scripted", "none.wav"),
+    ],
+    ids=" ".join,
+)
+def test_debug(call: Call, arguments: tuple[str, ...]) -> None:
     """An error is one line; with `--debug`, that line follows where it comes from."""
-    plain = call("models", "nope")
-    debug = call("models", "nope", "--debug")
+    plain = call(*arguments)
+    debug = call(*arguments, "--debug")
 
-    assert (2, 2) == (plain.returncode, debug.returncode)
+    assert plain.returncode == debug.returncode
     assert 1 == plain.stderr.count("\n")
     assert debug.stderr.startswith("Traceback")
     assert debug.stderr.endswith(plain.stderr)

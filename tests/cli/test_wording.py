@@ -5,7 +5,7 @@ import re
 import pytest
 
 from paraformer_async.cli.wording import in_shell_words
-from paraformer_async.errors import DeadlineError
+from paraformer_async.errors import AudioLostError, BatchStoppedError, DeadlineError
 from paraformer_async.errors.catalogue import CATALOGUE
 from paraformer_async.options.endpoint import key_hint
 
@@ -23,6 +23,9 @@ def test_the_catalogue(hint: str) -> None:
         ('pass its credentials: proxy="http://u:p@h:1"', "set HTTPS_PROXY=http://u:p@h:1"),
         ("check endpoint= and proxy=", "check --endpoint and HTTPS_PROXY"),
         (DeadlineError("connect", 1).hint, "`paraformer-async doctor` checks the way"),
+        ("resample_from=16000 converts a stream of that rate", "leave it out"),
+        (BatchStoppedError(3, 0, 4).hint, "with --resume, the same command continues"),
+        (AudioLostError(0, 1).hint, "try again"),
         ("use http:// instead of https:// in proxy=", "instead of https:// in HTTPS_PROXY"),
         (key_hint("wss://dashscope.aliyuncs.com/"), "pass --region ap-southeast-1"),
     ],
