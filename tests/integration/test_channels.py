@@ -460,7 +460,7 @@ async def test_a_channel_that_is_silent_for_long(heartbeat: bool | None) -> None
             await asyncio.sleep(0.1)
             yield samples[start : start + 16_000]
 
-    async with ScriptedServer(marks(), clocks=Clocks(silence=0.3)) as server:
+    async with ScriptedServer(marks(), clocks=Clocks(silence=1.0)) as server:
         async with recognizer_for(
             server, channels="split", input_channels=2, heartbeat=heartbeat
         ) as recognizer:
