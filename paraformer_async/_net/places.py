@@ -39,10 +39,10 @@ class Places:
         try:
             await waiting[1]
         except BaseException:
-            if waiting in self._queue:
-                self._queue.remove(waiting)
-            else:  # granted in the same step
+            if not waiting[1].cancelled():  # granted in the same step
                 self.free += count
+            elif waiting in self._queue:
+                self._queue.remove(waiting)
             self._grant()
             raise
 

@@ -92,3 +92,16 @@ async def test_canceled_in_the_step_of_the_grant() -> None:
         await second
     assert first.cancelled()
     assert (0, 0) == (places.free, places.waited_for)
+
+
+async def test_a_place_that_is_given_back_in_the_step_of_a_cancellation() -> None:
+    """A task that is canceled before it was granted anything gives nothing back."""
+    places = Places(1)
+    await places.take(1)
+    waiting = asyncio.create_task(places.take(1))
+    await turns()
+    waiting.cancel()
+    places.give_back()
+    await turns()
+    assert waiting.cancelled()
+    assert (1, 0) == (places.free, places.waited_for)
