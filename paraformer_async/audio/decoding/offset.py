@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from soundfile import SoundFile
 
+    from paraformer_async.audio.plain import PlainSound
+
 __all__ = ["offsets"]
 
 _SECONDS = 1  # from the beginning
@@ -15,7 +17,7 @@ _STEP = 7  # samples: a look at some of them is enough to find none
 _RATIO = 3.0  # to the deviation: an offset dominates what it carries
 
 
-def offsets(sound: "SoundFile", dtype: Literal["int16", "float32"]) -> list[float]:
+def offsets(sound: "SoundFile | PlainSound", dtype: Literal["int16", "float32"]) -> list[float]:
     """
     Return the offset of each channel, in units of *dtype*; nothing if all are usual ones.
 

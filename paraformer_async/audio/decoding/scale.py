@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from soundfile import SoundFile
 
+    from paraformer_async.audio.plain import PlainSound
+
 __all__ = ["full_scale"]
 
 _BLOCK = 1 << 16  # samples
@@ -12,7 +14,7 @@ _LOUD = 64.0  # of full scale: no recording is as loud, and no speech of an inte
 _SCALES = (1 << 15, 1 << 23, 1 << 31)
 
 
-def full_scale(sound: "SoundFile") -> float:
+def full_scale(sound: "SoundFile | PlainSound") -> float:
     """
     Return what full scale is in a file of float samples: 1, or that of 16, 24 or 32 bits.
 
