@@ -12,6 +12,7 @@ __all__ = ["StepwiseFile"]
 # Linux copies a write into the cache of a file page by page, and a kill ends it between two pages
 # (generic_perform_write in mm/filemap.c).
 _PAGE = mmap.PAGESIZE
+_MOST_COPIED = 1 << 20  # bytes; to copy ever more for each page would take quadratic time
 
 
 class StepwiseFile:
@@ -19,7 +20,9 @@ class StepwiseFile:
     A text file that has all of each step or nothing of it, even if the program is killed meanwhile.
 
     What stays within one page of the file is appended by one write, which nothing can cut. What
-    reaches into the next page is not: a copy of the file with it takes the place of the file.
+    reaches into the next page is not: a copy of the file with it takes the place of the file. A
+    file of more than 1 MiB is not copied for that: a kill in the middle of a write that reaches
+    into the next page can then cut the last step.
 
     Args:
         path: The file; replaced by *text*.
@@ -38,7 +41,8 @@ class StepwiseFile:
         """Add *text* to the end."""
         data = text.encode()
         size = os.fstat(self._file.fileno()).st_size
-        if size // _PAGE == (size + len(data) - 1) // _PAGE:
+        is_within_a_page = size // _PAGE == (size + len(data) - 1) // _PAGE
+        if is_within_a_page or size > _MOST_COPIED:
             self._write(data, size)
         else:
             self._replace(self._path.read_bytes() + data)

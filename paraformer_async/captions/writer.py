@@ -36,8 +36,9 @@ class CaptionWriter:
 
     Each final sentence is added as soon as it is known, as a whole: the file is complete whenever
     the program is killed, even in the middle of a write, on the local file systems of Linux. For
-    that, the file is replaced by a copy of itself about once in 4 KiB: a program that follows it
-    must follow its name (`tail -F`).
+    that, the file is replaced by a copy of itself about once in 4 KiB: `tail -f` loses it then, and
+    `tail -F` prints it again from its beginning. From 1 MiB on (captions of more than ten hours)
+    it is only appended to, and a kill in the middle of a write can cut the last sentence.
 
     The captions are those of `Transcript.to_srt` and `to_vtt`, with two differences: one that
     begins while the one before it is shown begins after it; and short ones stay until they can be

@@ -237,6 +237,20 @@ def test_no_write_can_be_cut(tmp_path: Path) -> None:
     assert 99 == len(path.read_text("utf-8").splitlines())
 
 
+def test_a_large_file_is_not_copied(tmp_path: Path) -> None:
+    """What is added to a file of more than 1 MiB is appended, wherever its pages end."""
+    path = tmp_path / "live.jsonl"
+    with CaptionWriter(path) as captions:
+        captions.add(result_of(0, 1, "a" * (1 << 20), sentence_id=0))
+        large = path.stat()
+        for number in range(1, 4):
+            captions.add(result_of(0, 1, "b" * PAGESIZE, sentence_id=number))
+        assert large.st_ino == path.stat().st_ino
+        captions.add(result_of(0, 1, "right", sentence_id=0, replaces=True))
+    lines = path.read_text("utf-8").splitlines()
+    assert ["right", *["b" * PAGESIZE] * 3] == [json.loads(line)["text"] for line in lines]
+
+
 def texts_of(path: Path, format: str) -> list[str]:
     """Return the text of each sentence in a file, joined again if it is several captions."""
     text = path.read_text("utf-8")
