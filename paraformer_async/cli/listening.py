@@ -1,7 +1,5 @@
 """What `paraformer-async listen` does."""
 
-import asyncio
-import signal
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -16,6 +14,7 @@ from paraformer_async.cli.live import CaptionDisplay
 from paraformer_async.cli.output import printable, write_message
 from paraformer_async.cli.progress import ProgressDisplay
 from paraformer_async.cli.recognizers import Service, open_recognizer
+from paraformer_async.cli.running import on_signals
 from paraformer_async.cli.sources import open_source
 
 __all__ = ["listen_to"]
@@ -117,17 +116,14 @@ def _writer(output: Path | None, clock: WallClock | None) -> CaptionWriter | Non
 @contextmanager
 def _politely(stop: Callable[[], None]) -> Iterator[anyio.CancelScope]:
     """Call *stop* at the first signal, and cancel the body at the next one."""
-    loop = asyncio.get_running_loop()
+    is_stopped = False
 
     def signaled() -> None:
-        if is_stopped.is_set():
+        nonlocal is_stopped
+        if is_stopped:
             everything.cancel()
-        is_stopped.set()
+        is_stopped = True
         stop()
 
-    is_stopped = anyio.Event()
-    with anyio.CancelScope() as everything:
-        with suppress(NotImplementedError):  # Windows: Ctrl-C ends the command at once
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.add_signal_handler(number, signaled)
+    with anyio.CancelScope() as everything, on_signals(signaled):
         yield everything

@@ -13,8 +13,8 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
 import anyio
@@ -23,12 +23,13 @@ import typer
 from paraformer_async.cli.output import report_error, write_message
 from paraformer_async.errors import InvalidOptionError
 
-__all__ = ["exit_with", "help_without_a_command", "run_app"]
+__all__ = ["exit_with", "help_without_a_command", "on_signals", "run_app"]
 
 _NAME = "paraformer-async"
 _FAILED = 1
 _USAGE_ERROR = 2
 _INTERRUPTED = 130
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def run_app(app: typer.Typer) -> NoReturn:
@@ -59,7 +60,7 @@ def exit_with(
     except BrokenPipeError:  # the reader of stdout has closed it
         _drop_stdout()
         code = _FAILED
-    except KeyboardInterrupt:  # before the loop runs; always on Windows
+    except KeyboardInterrupt:  # before the body of `on_signals`
         code = when_stopped
     except Exception as error:  # noqa: BLE001 - whatever it is, it is one line
         report_error(error, debug=debug)
@@ -68,13 +69,29 @@ def exit_with(
     sys.exit(code)
 
 
+@contextmanager
+def on_signals(action: Callable[[], object]) -> Iterator[None]:
+    """
+    Call *action* in the event loop at each SIGINT (Ctrl-C) or SIGTERM while the context is active.
+
+    Needs the main thread. Not `loop.add_signal_handler`: loops on Windows do not have it.
+    """
+    loop = asyncio.get_running_loop()
+
+    def signaled(*_: object) -> None:
+        loop.call_soon_threadsafe(action)
+
+    before = {number: signal.signal(number, signaled) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 async def _until_stopped(run: Callable[[], Awaitable[int]], when_stopped: int) -> int:
     """Run until done, or until SIGINT or SIGTERM; return the exit code."""
-    loop = asyncio.get_running_loop()
-    with anyio.CancelScope() as scope:
-        with suppress(NotImplementedError):  # Windows; Ctrl-C raises KeyboardInterrupt there
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.add_signal_handler(number, scope.cancel)
+    with anyio.CancelScope() as scope, on_signals(scope.cancel):
         return await run()
     return when_stopped
 

@@ -1,6 +1,5 @@
 """`paraformer-async serve` as a process that is started and stopped."""
 
-import os
 import signal
 import socket
 import subprocess
@@ -12,7 +11,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from paraformer_async.cli.running import _until_stopped
+from paraformer_async.cli.running import _until_stopped, on_signals
 from tests.cli.conftest import COMMAND, WITHOUT, Call, Run
 from tests.cli.test_transcribe import assert_one_line, posix
 
@@ -58,19 +57,31 @@ def test_stopped(
     assert (0, "", "") == (process.returncode, stdout, stderr)
 
 
-@posix
 @pytest.mark.anyio
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_stopped_while_it_starts(number: signal.Signals) -> None:
     """A signal takes effect from the start, even while the model is loading."""
 
     async def load() -> int:
-        os.kill(os.getpid(), number)
+        signal.raise_signal(number)
         await anyio.sleep_forever()
         raise AssertionError
 
     with anyio.fail_after(5):
         assert 7 == await _until_stopped(load, 7)
+
+
+@pytest.mark.anyio
+async def test_the_innermost_takes_a_signal() -> None:
+    """A signal is taken by the innermost context, and after it by the one around it."""
+    outer, inner = anyio.Event(), anyio.Event()
+    with anyio.fail_after(5), on_signals(outer.set):
+        with on_signals(inner.set):
+            signal.raise_signal(signal.SIGINT)
+            await inner.wait()
+        assert not outer.is_set()
+        signal.raise_signal(signal.SIGINT)
+        await outer.wait()
 
 
 def test_key(run: Run, one_second: Path, environment: dict[str, str]) -> None:
