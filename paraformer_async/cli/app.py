@@ -10,7 +10,7 @@ from paraformer_async.cli.hotwords import hotwords
 from paraformer_async.cli.listen import listen
 from paraformer_async.cli.models import models
 from paraformer_async.cli.probe import probe
-from paraformer_async.cli.running import help_without_a_command
+from paraformer_async.cli.running import ShellCommand, help_without_a_command
 from paraformer_async.cli.serve import serve
 from paraformer_async.cli.token import token
 from paraformer_async.cli.transcribe import transcribe
@@ -41,5 +41,5 @@ def root(
 
 
 for _command in (transcribe, listen, models, probe, doctor, serve, token):
-    app.command()(_command)
+    app.command(cls=ShellCommand)(_command)
 app.add_typer(hotwords, name="hotwords")

@@ -17,7 +17,7 @@ from paraformer_async.cli.options import (
     WorkspaceOption,
 )
 from paraformer_async.cli.output import render_json, write_result
-from paraformer_async.cli.running import exit_with, help_without_a_command
+from paraformer_async.cli.running import ShellCommand, exit_with, help_without_a_command
 from paraformer_async.cli.words import given_words, written
 from paraformer_async.options.checks import require_text
 from paraformer_async.text import clean
@@ -44,7 +44,7 @@ FileOption = Annotated[
 ]
 
 
-@hotwords.command()
+@hotwords.command(cls=ShellCommand)
 def create(
     words: WordsArgument = None,
     file: FileOption = None,
@@ -94,7 +94,7 @@ def create(
     exit_with(run, debug=debug)
 
 
-@hotwords.command("list")
+@hotwords.command("list", cls=ShellCommand)
 def list_all(
     prefix: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Only lists with this prefix.")
@@ -121,7 +121,7 @@ def list_all(
     exit_with(run, debug=debug)
 
 
-@hotwords.command()
+@hotwords.command(cls=ShellCommand)
 def show(
     vocabulary_id: IdArgument,
     json: JsonOption = False,
@@ -148,7 +148,7 @@ def show(
     exit_with(run, debug=debug)
 
 
-@hotwords.command()
+@hotwords.command(cls=ShellCommand)
 def update(
     vocabulary_id: IdArgument,
     words: WordsArgument = None,
@@ -177,7 +177,7 @@ def update(
     exit_with(run, debug=debug)
 
 
-@hotwords.command()
+@hotwords.command(cls=ShellCommand)
 def delete(
     vocabulary_id: IdArgument,
     endpoint: HttpEndpointOption = None,

@@ -19,27 +19,39 @@ from typing import Any, NoReturn
 
 import anyio
 import typer
+from typer.core import TyperCommand
 
 from paraformer_async.cli.output import report_error, write_message
 from paraformer_async.errors import InvalidOptionError
 
-__all__ = ["exit_with", "help_without_a_command", "on_signals", "run_app"]
+__all__ = ["ShellCommand", "exit_with", "help_without_a_command", "on_signals", "run_app"]
 
 _NAME = "paraformer-async"
 _FAILED = 1
 _USAGE_ERROR = 2
 _INTERRUPTED = 130
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# The base of the errors of usage is not public, and another one in older versions of typer.
+_UsageError: Any = typer.BadParameter.__mro__[1]
+
+
+class ShellCommand(TyperCommand):
+    """A command that is named by all of its errors of usage; the parser's own name none."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the arguments."""
+        try:
+            return super().parse_args(ctx, args)
+        except _UsageError as error:
+            error.ctx = error.ctx or ctx
+            raise
 
 
 def run_app(app: typer.Typer) -> NoReturn:
     """Run the command of the arguments, and exit."""
     try:
         sys.exit(app(prog_name=_NAME, standalone_mode=False))
-    except Exception as error:
-        # The base of the errors of usage is not public, and another one in older versions of typer.
-        if not isinstance(error, typer.BadParameter.__mro__[1]):
-            raise
+    except _UsageError as error:
         write_message(_usage(error))
         sys.exit(_USAGE_ERROR)
 
@@ -105,6 +117,5 @@ def _drop_stdout() -> None:
 def _usage(error: Any) -> str:
     """Return an error of usage as one line, in the form of all others."""
     text = re.sub(r"^Invalid value for '(.*?)': ", r"\1: ", error.format_message())
-    context = getattr(error, "ctx", None)
-    command = context.command_path if context else _NAME
+    command = error.ctx.command_path if error.ctx else _NAME
     return f"{text.rstrip('.')} (see {command} --help)"

@@ -98,6 +98,14 @@ def test_without_a_command(call: Call, words: tuple[str, ...]) -> None:
         (("nope",), "No such command 'nope' (see paraformer-async --help)"),
         (("hotwords", "nope"), "No such command 'nope' (see paraformer-async hotwords --help)"),
         (("transcribe",), "Missing argument 'FILE' (see paraformer-async transcribe --help)"),
+        (
+            ("transcribe", "--resume"),
+            "Option '--resume' requires an argument (see paraformer-async transcribe --help)",
+        ),
+        (
+            ("hotwords", "list", "--json=1"),
+            "Option '--json' does not take a value (see paraformer-async hotwords list --help)",
+        ),
         (("serve", "--port", "x"), "--port: 'x' is not a whole number from 0 to 65535 (see"),
         (("serve", "--port", "65536"), "--port: '65536' is not a whole number from 0 to 65535"),
         (("transcribe", "--jobs", "0", "a"), "--jobs: '0' is not a whole number of at least 1"),
