@@ -27,7 +27,7 @@ def result(number, text, **others):
     return RecognitionResult(sentence, "task", **others)
 
 with CaptionWriter(sys.argv[1]) as captions:
-    for number in range(100_000):
+    for number in range(500):  # less than 1 MiB
         captions.add(result(number, f"one {number} begins " + "字" * 600 + f" {number} ends"))
         if number % 10 == 9:
             captions.add(result(number, f"one {number} begins and {number} ends", replaces=True))
@@ -214,7 +214,7 @@ def test_killed_at_any_moment(tmp_path: Path, format: str) -> None:
                 added = int(process.stdout.readline())
             process.kill()
         texts = texts_of(path, format)
-        assert added < len(texts) <= added + 20_000
+        assert added < len(texts) <= 500
         for number, text in enumerate(texts):
             assert text.startswith(f"one {number} begins")
             assert text.endswith(f"{number} ends")
