@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from paraformer_async.cli.output import OutputFormat
 from paraformer_async.options.models import MODELS
 from paraformer_async.options.parameters import PARAMETERS
 from paraformer_async.options.service import GATEWAYS
@@ -46,7 +47,7 @@ def engines(incomplete: str) -> list[str]:
 
 def formats(incomplete: str) -> list[str]:
     """Return the formats of transcripts."""
-    return _beginning(incomplete, ("txt", "json", "jsonl", "srt", "vtt"))
+    return _beginning(incomplete, (one.value for one in OutputFormat))
 
 
 def ways_of_channels(incomplete: str) -> list[str]:
