@@ -173,16 +173,6 @@ def test_wrong_address(call: Call, one_second: Path, where: str) -> None:
     assert_one_line(done.stderr, "ws://", *flags[:1], *variables)
 
 
-def test_usage(call: Call) -> None:
-    """A missing FILE and an unknown format are wrong usage."""
-    missing = call("transcribe")
-    wrong = call("transcribe", "--format", "docx", "a.wav")
-
-    assert (2, 2) == (missing.returncode, wrong.returncode)
-    assert "Missing argument" in missing.stderr
-    assert "docx" in wrong.stderr
-
-
 def test_unusable_audio(run: Run, tmp_path: Path) -> None:
     """An empty file, a folder and a text file are reported in one line each, naming them once."""
     (tmp_path / "empty.wav").touch()
