@@ -10,10 +10,9 @@ import numpy as np
 from paraformer_async._core.packets import Packet, cutter_of
 from paraformer_async.audio.decoding import StreamDecoder
 from paraformer_async.results import Sentence, Word
-from tests.audio.making import make
+from tests.audio.making import RECORDED, make
 
 AUDIO = Path(__file__).parents[2] / "examples" / "audio"
-RECORDED = Path(__file__).parents[1] / "audio" / "speech"
 SPEECH = np.frombuffer((AUDIO / "goforward.raw").read_bytes(), "<i2")
 PIECE_MS = 400
 # By format: FFmpeg's container and encoder, and options of `make`.
@@ -22,16 +21,14 @@ ENCODERS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "opus": ("ogg", "libopus", {"page_duration": "20000"}),
     "aac": ("adts", "aac", {}),
 }
-# Not every build of PyAV has encoders for these: `ffmpeg -i goforward.wav speech.spx` made them.
-FILES = {"speex": "speech.spx", "amr": "speech.amr"}
-FORMATS = (*ENCODERS, *FILES)
+FORMATS = (*ENCODERS, "speex", "amr")
 
 
 def recorded(format: str, folder: Path) -> bytes:
     """Return the speech of the examples in a compressed format."""
     path = folder / f"speech.{format}"
-    if format in FILES:
-        path.write_bytes((RECORDED / FILES[format]).read_bytes())
+    if format in RECORDED:
+        path.write_bytes(RECORDED[format].read_bytes())
     else:
         container, codec, options = ENCODERS[format]
         make(path, SPEECH, container, codec, **options)

@@ -4,7 +4,6 @@ import io
 import os
 import re
 import shutil
-import subprocess
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -19,7 +18,7 @@ import soxr
 
 from paraformer_async import AsyncRecognizer, probe
 from paraformer_async.server import LocalServer
-from tests.audio.making import RATE, make
+from tests.audio.making import RATE, RECORDED, make
 from tests.integration.conftest import AUDIO
 from tests.loops import one_loop
 
@@ -30,7 +29,6 @@ SPEECH = np.frombuffer((AUDIO / "goforward.wav").read_bytes()[44:], "<i2")
 SECONDS = len(SPEECH) / RATE
 CENTER = np.zeros((6, len(SPEECH)), np.int16)
 CENTER[2] = SPEECH
-FFMPEG = shutil.which("ffmpeg") or ""
 Make = Callable[[Path], Path]
 
 
@@ -51,18 +49,9 @@ def by_pyav(container: str, codec: str, samples: np.ndarray = SPEECH, **options:
     return lambda path: make(path, samples, container, codec, **options)
 
 
-def by_ffmpeg(container: str, codec: str) -> Make:
-    """Return what writes the recording with the program ffmpeg."""
-
-    def write(path: Path) -> Path:
-        source = str(AUDIO / "goforward.wav")
-        subprocess.run(
-            [FFMPEG, "-v", "error", "-i", source, "-c:a", codec, "-f", container, str(path)],
-            check=True,
-        )
-        return path
-
-    return write
+def recorded(name: str) -> Make:
+    """Return what copies the recording in a format that PyAV may have no encoder for."""
+    return lambda path: Path(shutil.copyfile(RECORDED[name], path))
 
 
 FORMS: dict[str, Make] = {
@@ -89,7 +78,7 @@ FORMS: dict[str, Make] = {
     "m4a, 8 kHz": by_pyav("ipod", "aac", rate=8000),
     "m4a lossless": by_pyav("ipod", "alac", rate=44_100, layout="stereo"),
     "ADTS": by_pyav("adts", "aac", rate=44_100, layout="stereo"),
-    "amr-nb": by_pyav("amr", "libopencore_amrnb", rate=8000),
+    **{name: recorded(name) for name in RECORDED},
     "webm opus": by_pyav("webm", "libopus", rate=48_000),
     "mkv with video": by_pyav("matroska", "aac", rate=48_000, video=True),
     "mp4 with video": by_pyav("mp4", "aac", rate=44_100, layout="stereo", video=True),
@@ -97,12 +86,6 @@ FORMS: dict[str, Make] = {
     "caf": wav(to="CAF"),
     "au": wav(to="AU"),
 }
-# PyAV encodes neither, and decodes both.
-if FFMPEG:
-    FORMS |= {
-        "speex": by_ffmpeg("ogg", "libspeex"),
-        "amr-wb": by_ffmpeg("amr", "libvo_amrwbenc"),
-    }
 
 
 def words(text: str) -> str:

@@ -84,7 +84,6 @@ async def test_words_of_all_clips(recognizer: AsyncRecognizer) -> None:
         ("mp4", "aac", {"video": True}),
         ("adts", "aac", {"rate": 44_100, "layout": "stereo"}),
         ("webm", "libopus", {"rate": 48_000}),
-        ("amr", "libopencore_amrnb", {"rate": 8000}),
         ("wav", "pcm_s16le", {"rate": 48_000, "layout": "5.1"}),
     ],
 )
