@@ -23,6 +23,7 @@ __all__ = ["FileReader"]
 # Samples per read. libsndfile does not report how much it read before hitting damaged data, so
 # small reads bound what is lost. Uncompressed samples cannot be damaged.
 _BLOCK = 4096
+_LARGEST = 1 << 21  # samples of all channels in a read, whatever rate a damaged header declares
 _EXACT = ("PCM_", "FLOAT", "DOUBLE", "ULAW", "ALAW")
 _EXACT_FORMATS = ("WAV", "WAVEX", "RF64", "AIFF", "AU")
 _UNBOUNDED = ("FLOAT", "DOUBLE")  # encodings whose samples may have another scale
@@ -88,7 +89,7 @@ class FileReader:
         parts: list[bytes] = []
         left = count if self._end is None else min(count, self._end - self.done)
         while left and not self._damage:
-            pcm = self._read_block(left)
+            pcm = self._read_block(min(left, _LARGEST // self.channels))
             if pcm:
                 parts.append(pcm)
                 left -= len(pcm) // self._width

@@ -5,6 +5,7 @@ import os
 import socket
 import struct
 import threading
+import tracemalloc
 from pathlib import Path
 from traceback import walk_tb
 from typing import IO
@@ -275,6 +276,24 @@ async def test_pcm_without_a_decoder(
         monkeypatch.setattr(riff, "_pcm", lambda *_: None)
     assert found[0] == found[1]
     assert found[0][0][10_000:] == found[0][1]
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(1 << 26, 1), (1 << 20, 64)])
+async def test_a_rate_that_cannot_be(tmp_path: Path, rate: int, channels: int) -> None:
+    """The memory that a file takes is that of its samples, whatever its header declares."""
+    wav = header(riff=36 + 2 * len(NOISE), data=2 * len(NOISE)) + NOISE.tobytes()
+    declared = struct.pack("<HIIH", channels, rate, 2 * channels * rate % (1 << 32), 2 * channels)
+    path = tmp_path / "a.wav"
+    path.write_bytes(wav[:22] + declared + wav[34:])
+    await read(path)  # imports
+    tracemalloc.start()
+    try:
+        _, audio = await read(path)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (rate, channels) == (audio.sample_rate, audio.channels)
+    assert peak < 20_000_000
 
 
 async def test_reading_again_from_a_deleted_file(tmp_path: Path) -> None:

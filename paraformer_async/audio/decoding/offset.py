@@ -32,7 +32,8 @@ def offsets(sound: "SoundFile | PlainSound", dtype: Literal["int16", "float32"])
 
     width, scale = (4, 1.0) if dtype == "float32" else (2, 32768.0)
     channels = sound.channels
-    buffer = bytearray(_SECONDS * sound.samplerate * channels * width)
+    frames = min(_SECONDS * sound.samplerate, sound.frames)
+    buffer = bytearray(frames * channels * width)
     try:
         count = sound.buffer_read_into(buffer, dtype)
     except LibsndfileError:  # it is damaged, or cut off: reading it says so
