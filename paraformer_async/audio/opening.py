@@ -20,14 +20,9 @@ from paraformer_async.audio.seekable import status_of
 from paraformer_async.audio.sized import scan_sized
 from paraformer_async.errors import AudioError
 
-__all__ = ["UndecodableFile", "look_at", "open_file", "scan_file", "undecodable"]
-
+__all__ = ["look_at", "open_file", "scan_file", "undecodable"]
 
 _HEAD = 4096  # bytes
-
-
-class UndecodableFile(AudioError):
-    """The decoder at hand cannot decode the file; another one may."""
 
 
 def open_file(path: Path) -> IO[bytes]:
@@ -102,13 +97,13 @@ def look_at(file: IO[bytes]) -> Guess:
     return guess_format(head) if guess.is_unknown else guess
 
 
-def undecodable(file: IO[bytes], path: Path, *, is_tried: bool = False) -> UndecodableFile:
+def undecodable(file: IO[bytes], path: Path, *, is_tried: bool = False) -> AudioError:
     """Return the error for a file that cannot be decoded; *is_tried*: not even by FFmpeg."""
     guess = look_at(file)
     why = f"it looks like {guess.name}"
     if guess.is_audio:
         why += ", damaged or of a codec that is not supported"
-    return UndecodableFile(
+    return AudioError(
         f"{shown(path)} cannot be decoded: {why}", hint=cure(path, guess, is_tried=is_tried)
     )
 

@@ -8,11 +8,11 @@ from paraformer_async.audio.decoding.pcm import Resampler
 from paraformer_async.audio.ffmpeg import FfmpegReader
 from paraformer_async.audio.given import Samples
 from paraformer_async.audio.hints import shown
-from paraformer_async.audio.opening import UndecodableFile, look_at
+from paraformer_async.audio.opening import look_at, undecodable
 from paraformer_async.audio.passing import packet_reader
 from paraformer_async.audio.raw import RawReader
 from paraformer_async.audio.reading import FileReader
-from paraformer_async.errors import MissingExtraError
+from paraformer_async.errors import AudioError, MissingExtraError
 
 __all__ = ["Reader", "open_reader"]
 
@@ -118,6 +118,8 @@ def open_reader(
 
 
 def _decoder(raw: IO[bytes], path: Path, *, is_mixed: bool) -> Reader:
+    from soundfile import LibsndfileError
+
     guess = look_at(raw)
     named = _CONTAINER_OF_NAME.get(path.suffix.lower())
     if guess.demuxer and named and named != guess.demuxer:
@@ -126,14 +128,15 @@ def _decoder(raw: IO[bytes], path: Path, *, is_mixed: bool) -> Reader:
         return FfmpegReader(raw, path, guess, is_mixed=is_mixed)
     try:
         return FileReader(raw, path, is_mixed=is_mixed)
-    except UndecodableFile as error:
+    except LibsndfileError as error:
+        found = undecodable(raw, path)
         if not guess.demuxer:
-            raise
+            raise found from error
         try:
             return FfmpegReader(raw, path, guess, is_mixed=is_mixed)
         except MissingExtraError as missing:
-            hint = f"{missing.hint}, or {error.hint}"
-            raise UndecodableFile(error.message, hint=hint) from None
+            hint = f"{missing.hint}, or {found.hint}"
+            raise AudioError(found.message, hint=hint) from None
 
 
 class ResamplingReader:

@@ -8,7 +8,7 @@ from paraformer_async.audio.decoding.offset import offsets
 from paraformer_async.audio.decoding.samples import float_to_s16le, native_dtype, open_sequential
 from paraformer_async.audio.decoding.scale import full_scale
 from paraformer_async.audio.hints import shown, to_convert
-from paraformer_async.audio.opening import scan_file, undecodable
+from paraformer_async.audio.opening import scan_file
 from paraformer_async.audio.plain import PlainSound
 from paraformer_async.audio.regions import Region
 from paraformer_async.audio.sections import Scan, Section, ends_early
@@ -53,7 +53,8 @@ class FileReader:
 
     Raises:
         OSError: The file cannot be read.
-        AudioError: The file cannot be decoded, or contains no audio.
+        LibsndfileError: The file cannot be decoded by libsndfile.
+        AudioError: The file contains no audio, or changes its format.
     """
 
     def __init__(self, raw: IO[bytes], path: Path, *, is_mixed: bool = True) -> None:
@@ -164,9 +165,9 @@ class FileReader:
                         sound.seek(0)
                     if not usable and sound.subtype.startswith(_EXACT):
                         self._offsets = offsets(sound, native_dtype(sound.subtype))
-            except soundfile.LibsndfileError as error:
+            except soundfile.LibsndfileError:
                 if not usable:
-                    raise undecodable(self._raw, self._path) from error
+                    raise
                 self._remark = self._remark or "has a part that cannot be decoded"
                 continue
             usable.append(section)

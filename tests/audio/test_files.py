@@ -243,6 +243,7 @@ async def test_undecodable_audio(tmp_path: Path, head: bytes, name: str) -> None
     path.write_bytes(head)
     with pytest.raises(AudioError, match=name) as caught:
         await read(path)
+    assert caught.type is AudioError  # a traceback shows the documented name
     assert "an intact copy" in caught.value.hint
     assert "ffmpeg -i" not in caught.value.hint
 
@@ -264,6 +265,7 @@ async def test_no_audio(tmp_path: Path, head: bytes, name: str, hint: str) -> No
     path.write_bytes(head)
     with pytest.raises(AudioError, match=name) as caught:
         await read(path)
+    assert caught.type is AudioError  # a traceback shows the documented name
     assert hint in caught.value.hint
     assert "ffmpeg" not in caught.value.hint
 
