@@ -278,6 +278,48 @@ async def test_pcm_without_a_decoder(
     assert found[0][0][10_000:] == found[0][1]
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *[{"tag": tag} for tag in (0, 3, 6, 7)],
+        *[{"bits": bits} for bits in (8, 12, 24)],
+        *[{"channels": channels} for channels in (0, 65, 1025)],
+        *[{"rate": rate, "byte_rate": 0} for rate in (0, 1 << 31)],
+        *[{"size": size} for size in (12, 14, 18, 40)],
+        {"byte_rate": 1},
+        {"width": 4},
+    ],
+    ids=str,
+)
+async def test_headers_of_pcm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: dict[str, int]
+) -> None:
+    """Whatever a header declares, its samples are those of libsndfile, and its errors as well."""
+    fields = {"tag": 1, "channels": 1, "rate": RATE, "bits": 16, "size": 16} | wrong
+    width = fields["bits"] * fields["channels"] // 8
+    fields = {"width": width, "byte_rate": width * fields["rate"]} | fields
+    names = ("tag", "channels", "rate", "byte_rate", "width", "bits")
+    fmt = struct.pack("<HHIIHH", *[fields[name] for name in names])
+    data = NOISE[:RATE].tobytes()
+    path = tmp_path / "a.wav"
+    path.write_bytes(
+        struct.pack("<4sI4s", b"RIFF", fields["size"] + len(data) + 20, b"WAVE")
+        + struct.pack("<4sI", b"fmt ", fields["size"])
+        + fmt[: fields["size"]].ljust(fields["size"], b"\0")
+        + struct.pack("<4sI", b"data", len(data))
+        + data
+    )
+    found: list[object] = []
+    for _ in range(2):
+        try:
+            samples, audio = await read(path)
+            found.append((samples.tobytes(), audio.sample_rate, audio.channels, audio.subtype))
+        except AudioError as error:
+            found.append(str(error))
+        monkeypatch.setattr(riff, "_pcm", lambda *_: None)
+    assert found[0] == found[1]
+
+
 @pytest.mark.parametrize(("rate", "channels"), [(1 << 26, 1), (1 << 20, 64)])
 async def test_a_rate_that_cannot_be(tmp_path: Path, rate: int, channels: int) -> None:
     """The memory that a file takes is that of its samples, whatever its header declares."""
@@ -333,6 +375,26 @@ async def test_a_small_file_may_change(tmp_path: Path) -> None:
         os.truncate(path, 1000)
         for _ in range(2):
             assert NOISE.tobytes() == b"".join([chunk async for chunk in audio])
+
+
+@pytest.mark.parametrize("size", [1000, 3 * len(NOISE)])
+async def test_a_file_that_changes_while_it_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """A small file that was cut, or has grown, since its size was known is read from the disk."""
+    path = tmp_path / "a.wav"
+    path.write_bytes(encode(NOISE, "WAV"))
+
+    class Changing(io.FileIO):
+        def read(self, count: int | None = -1, /) -> bytes:
+            if count is not None and count > len(NOISE):  # all of it
+                os.truncate(path, size)
+            return super().read(count)
+
+    monkeypatch.setattr(Path, "open", lambda path, *_, **__: Changing(path))
+    samples, _ = await read(path)
+    expected = np.frombuffer(path.read_bytes()[44:], "<i2")
+    assert np.array_equal(expected, samples)
 
 
 async def test_a_disk_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
