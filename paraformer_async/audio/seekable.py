@@ -77,7 +77,7 @@ def as_seekable(file: Any) -> IO[bytes] | None:
 
 def in_memory(file: IO[bytes]) -> IO[bytes]:
     """
-    Return a small file of disk as bytes in memory; any other as it is, at its beginning.
+    Return a small file of disk as bytes in memory; any other as it is, at any position.
 
     Decoders read a file in many small pieces, and Python hands over the interpreter at each: a
     thread that reads a short file would wait for the event loop more often than it reads.
@@ -85,9 +85,8 @@ def in_memory(file: IO[bytes]) -> IO[bytes]:
     size = status_of(file)[0]
     if size <= _SMALL:
         data = file.read(size + 1)
-        if len(data) == size:
+        if len(data) == size:  # otherwise it has changed
             return io.BytesIO(data)
-        file.seek(0)  # it has changed
     return file
 
 
