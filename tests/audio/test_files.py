@@ -132,11 +132,18 @@ async def test_channels_are_mixed(tmp_path: Path) -> None:
         assert np.array_equal(got, np.rint(channels.mean(axis=0)))
 
 
-async def test_opposite_phases(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("subtype", ["PCM_16", "FLOAT"])
+async def test_opposite_phases(
+    tmp_path: Path, subtype: str, caplog: pytest.LogCaptureFixture
+) -> None:
     """Where channels cancel each other out, the loudest is read; a warning says so."""
-    stereo = np.stack([TONE, -TONE], axis=1)
-    stereo[:RATE] = TONE[:RATE, None]  # the first second is alike in both
-    async with open_audio(write(tmp_path / "a.wav", stereo, "PCM_16")) as audio:
+    tone = TONE / 32768
+    stereo = np.stack([tone, tone], axis=1)  # the first second is alike in both
+    stereo[RATE : 2 * RATE, 1] *= -0.9
+    stereo[2 * RATE :, 0] *= -0.9
+    if subtype == "FLOAT":
+        stereo[[RATE + 5, 2 * RATE + 5], [1, 0]] = np.nan  # silence
+    async with open_audio(write(tmp_path / "a.wav", stereo, subtype)) as audio:
         pcm = b"".join([chunk async for chunk in audio])
         again = b"".join([chunk async for chunk in audio.read_from(0)])
     got = np.frombuffer(pcm, "<i2")
