@@ -1,10 +1,11 @@
 """
 Runs one recognition: connects, receives, and decides with its machine what follows.
 
+    Pump:    source → Sender
     Sender:  audio → machine → frames → transport
     Run:     transport ─frame_received→ machine.receive → inbox
 
-Two tasks are in one task group: the sender's pump, and this one, which connects, receives, and owns
+Two tasks are in one task group: the pump, and this one, which connects, receives, and owns
 the failure: a write error is held back until reading has shown the reason. Everything that need not
 wait is done at once, in whichever task notices it; the machine decides what to do. A failure is
 stored once; the first one wins.
@@ -21,6 +22,7 @@ from msgspec.structs import replace
 
 from paraformer_async._client.failing import as_failure, is_ours
 from paraformer_async._client.inbox import Inbox, Signal
+from paraformer_async._client.pump import Pump
 from paraformer_async._client.quota import QuotaPlace
 from paraformer_async._client.reporter import Reporter
 from paraformer_async._client.seats import Seats
@@ -35,6 +37,7 @@ from paraformer_async._core.recognition import Recognition
 from paraformer_async._core.verdict import Again, Over, Verdict
 from paraformer_async._net.pool import Pool, PooledConnection
 from paraformer_async.audio.decoded import Decoding
+from paraformer_async.audio.pacing import feeder
 from paraformer_async.audio.source import Chunks
 from paraformer_async.errors import ConnectionLostError, ServiceError, UsageError
 from paraformer_async.middleware import LatencyMeter
@@ -112,7 +115,6 @@ class Run:
         self._slowdown = slowdown
         self._turn = Turn(options.reconnect.busy if options.reconnect else 0.0)
         self._timer = timer
-        self._source = source
         self._clock = clock
         self._meter = meter
         self._summary = summary
@@ -127,7 +129,8 @@ class Run:
             machine, options, owner=self, reporter=self._reporter, timer=timer, clock=clock
         )
         if decoding is not None:
-            self._source = decoding.of(source or self._pushed(options), self.sender.take)
+            source = decoding.of(source or self._pushed(options), self.sender.take)
+        self._pump: Pump | None = None if source is None else self._make_pump(source, options)
         self._tasks: TaskGroup | None = None  # while it runs
         self._scope: anyio.CancelScope | None = None  # of the current attempt
         self._broken: BaseException | None = None  # what ended the current attempt
@@ -170,11 +173,11 @@ class Run:
                     self._tasks = tasks
                     if self.failure is not None:  # it was ended before
                         tasks.cancel_scope.cancel()
-                    if self._source is not None:
-                        tasks.start_soon(self.sender.pump, self._source)
+                    if self._pump is not None:
+                        tasks.start_soon(self._pump.run)
                     await self._recognize()
-                    if self._source is not None and not self.sender.release():
-                        tasks.cancel_scope.cancel()  # the pump may still run
+                    if self._pump is not None and not self._pump.release():
+                        tasks.cancel_scope.cancel()  # the pump may still read
         finally:
             self._leave()
             self.end(UsageError("the recognizer was closed while this recognition was running"))
@@ -184,7 +187,7 @@ class Run:
                 self._is_over = True
                 self._over.notify()
                 # Without cycles, the audio of a file is freed now, not when garbage is collected.
-                self._source = self._tasks = self._scope = None
+                self._pump = self._tasks = self._scope = None
                 self.sender.forget_owner()
 
     def _report_end(self) -> None:
@@ -221,6 +224,12 @@ class Run:
         self.sender.undecoded = undecoded = Undecoded(limit, lambda: self.machine.phase in ENDS)
         return Chunks(undecoded.items())
 
+    def _make_pump(self, source: Chunks, options: Options) -> Pump:
+        sender = self.sender
+        is_sent = sender.undecoded is not None  # and has its own pace
+        paced = None if is_sent else feeder(options, sender.take)
+        return Pump(source, sender, self.machine, paced, self.end)
+
     # The connection.
 
     async def _recognize(self) -> None:
@@ -246,8 +255,8 @@ class Run:
             if verdict.error is not None:
                 self.end(verdict.error)
             return False
-        if verdict.rewind_to is not None:
-            self.sender.rewind(verdict.rewind_to)
+        if verdict.rewind_to is not None and self._pump is not None:
+            self._pump.rewind(verdict.rewind_to)
         self._reporter.retry(verdict, self.machine.unsettled)
         await anyio.sleep(verdict.after)
         return True

@@ -4,23 +4,16 @@ The sending half of the shell: audio of the user into the machine, frames out of
     source ─pump→ machine.send ─┐
     user ─send──→ machine.send ─┤ flush: machine.data_to_send → transport.write
     room, timer ────────────────┘
-
-The pump is the only one that touches the user's source: a deadline on the user's `anext()` would
-end an async generator and lose its audio.
 """
 
 import asyncio
 from collections.abc import Callable
-from contextlib import aclosing
 from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Protocol
 
-import anyio
 from msgspec.structs import replace
 
-from paraformer_async._client.failing import as_failure, is_ours
-from paraformer_async._client.inbox import Signal
 from paraformer_async._client.reporter import Reporter
 from paraformer_async._client.timer import Timer, Watched
 from paraformer_async._client.turns import Turns
@@ -29,8 +22,7 @@ from paraformer_async._core.recognition import BATCH, Recognition
 from paraformer_async.audio.converting import converter
 from paraformer_async.audio.decoded import Marker
 from paraformer_async.audio.heading import Heading
-from paraformer_async.audio.pacing import feeder
-from paraformer_async.audio.source import Chunks, taker
+from paraformer_async.audio.source import taker
 from paraformer_async.errors import (
     AudioError,
     ConnectionLostError,
@@ -47,8 +39,6 @@ __all__ = ["Owner", "Sender"]
 
 # Chunks that arrive within this interval, in seconds, are sent together.
 _BURST = 0.001
-# After this many chunks, a source that never waits yields to other tasks.
-_TURN = 32
 
 
 class Owner(Watched, Protocol):
@@ -108,12 +98,7 @@ class Sender:
         encoding, rate = options.encoding, options.sample_rate
         self.take: Callable[[object], bytes] = taker(encoding)
         self._converter = converter(encoding, options.resample_from or rate, rate)
-        self._feeder = feeder(options, self.take)
         self._heading: Heading | None = Heading(encoding or options.format, rate)
-        self._reading: anyio.CancelScope | None = None
-        self._rewind_to: int | None = None
-        self._rewound = Signal()
-        self._is_at_end = self._is_released = False
         self._flushed_at = -inf
         self._is_flush_due = False
 
@@ -153,7 +138,11 @@ class Sender:
         if self.undecoded is not None:
             await self.undecoded.end()
         else:
-            await self._mark(self._mark_end)
+            await self.mark_end()
+
+    async def mark_end(self) -> None:
+        """Mark the end of the audio that was accepted, after all calls that wait."""
+        await self.mark(self._mark_end)
 
     async def flush_task(self) -> None:
         """End the task here; the next one continues with the same options."""
@@ -205,12 +194,13 @@ class Sender:
 
     async def _put(self, mark: Callable[[float], None], what: str) -> None:
         if self.undecoded is None:
-            await self._mark(mark)
+            await self.mark(mark)
         else:
             self._require_input(what)
             await self.undecoded.put(Marker(mark))
 
-    async def _mark(self, mark: Callable[[float], None]) -> None:
+    async def mark(self, mark: Callable[[float], None]) -> None:
+        """Call *mark* with the time when all calls that wait have passed; raise what it raises."""
         if self.turns.waiting:
             await self.turns.wait()
         try:
@@ -263,25 +253,6 @@ class Sender:
         self._flushed_at = now = self._clock()
         self.flush(now)
 
-    async def pump(self, source: Chunks) -> None:
-        """Read the user's audio; after a rewind, read it again from there."""
-        try:
-            while source.rewound is not None:
-                with anyio.CancelScope() as self._reading:
-                    await self._pump_once(source)
-                self._is_at_end = True
-                while self._rewind_to is None:
-                    if self._is_released:
-                        return
-                    await self._rewound.wait()
-                self._is_at_end = False
-                source, self._rewind_to = source.rewound(self._rewind_to), None
-            await self._pump_once(source)
-        except BaseException as error:
-            if is_ours(error):
-                raise
-            self._fail(as_failure(error, "the audio source"))
-
     def forget_owner(self) -> None:
         """Send nothing any more: the recognition has ended."""
         self._owner = None
@@ -290,54 +261,15 @@ class Sender:
         if self._owner is not None:
             self._owner.end(error)
 
-    def release(self) -> bool:
-        """End the pump if it only waits for a rewind; return whether it does."""
-        self._is_released = True
-        self._rewound.notify()
-        return self._is_at_end and self._rewind_to is None
-
-    async def _pump_once(self, source: Chunks) -> None:
-        taken = 0
-        machine = self._machine
-        unsent = machine.waiting
-        feeder = self._feeder if self.undecoded is None else None  # what is sent has its own pace
-        audio = source if feeder is None else feeder.feed(source)
-        async with aclosing(audio):
-            async for given in audio:
-                if type(given) is bytes:  # nearly always
-                    chunk = given
-                elif type(given) is Marker:
-                    await self._mark(given.mark)
-                    continue
-                else:
-                    chunk = self.take(given)
-                if self.turns.waiting or machine.is_paused or (unsent and machine.is_full):
-                    await self.turns.wait()
-                if self._rewind_to is not None:
-                    return
-                self.accept(chunk)  # raises after the end: a source may never wait
-                taken += 1
-                if taken % _TURN == 0:
-                    await asyncio.sleep(0)
-        if self._rewind_to is None:  # otherwise the source has ended in the step of the rewind
-            await self._mark(self._mark_end)
-
     def pass_on(self) -> None:
         """Wake the calls that wait, as far as there is room."""
         self.turns.pass_on()
         if self.undecoded is not None:
             self.undecoded.turns.pass_on()
 
-    def rewind(self, position: int) -> None:
-        """Read the source again from *position*, in bytes that were sent."""
-        if self._converter is not None:
-            position = self._converter.restart(position)
-        if self._feeder is not None:
-            self._feeder.restart(position)
-        self._rewind_to = position
-        if self._reading is not None:
-            self._reading.cancel()
-        self._rewound.notify()
+    def restart(self, position: int) -> int:
+        """Return where the source has to restart so that *position*, in bytes sent, is next."""
+        return position if self._converter is None else self._converter.restart(position)
 
     def flush(self, now: float) -> None:
         """Write the frames that may be sent now, and update the timer."""

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from paraformer_async import Reconnect
-from paraformer_async._client.sender import Sender
+from paraformer_async._client.pump import Pump
 from paraformer_async.testing import Drop, ScriptedServer, marked, marks
 from tests.audio.making import make
 from tests.integration.marked import BLOCKS, LENGTH, assert_complete, recognizer_for, results_of
@@ -96,12 +96,12 @@ class EndsWithTheConnection:
 async def test_source_that_ends_while_it_is_rewound(monkeypatch: pytest.MonkeyPatch) -> None:
     """The end of a source that has to be read again does not end the audio."""
     source = EndsWithTheConnection()
-    rewind = Sender.rewind
+    rewind = Pump.rewind
 
-    def rewind_at_the_end(sender: Sender, position: int) -> None:
+    def rewind_at_the_end(pump: Pump, position: int) -> None:
         source.end.set_result(None)
-        rewind(sender, position)
+        rewind(pump, position)
 
-    monkeypatch.setattr(Sender, "rewind", rewind_at_the_end)
+    monkeypatch.setattr(Pump, "rewind", rewind_at_the_end)
     async with ScriptedServer(marks(sentence_ms=5000), faults=[Drop(after_ms=8000)]) as server:
         assert_complete(await results_of(server, source, reconnect=LITTLE))
