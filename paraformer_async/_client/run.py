@@ -22,12 +22,13 @@ from msgspec.structs import replace
 
 from paraformer_async._client.failing import as_failure, is_ours
 from paraformer_async._client.inbox import Inbox, Signal
+from paraformer_async._client.permit import Permit
 from paraformer_async._client.pump import Pump
 from paraformer_async._client.quota import QuotaPlace
 from paraformer_async._client.reporter import Reporter
 from paraformer_async._client.seats import Seats
 from paraformer_async._client.sender import Sender
-from paraformer_async._client.slowdown import Slowdown, Turn
+from paraformer_async._client.slowdown import Slowdown
 from paraformer_async._client.summary import Summary
 from paraformer_async._client.timer import Timer
 from paraformer_async._client.undecoded import Undecoded
@@ -41,7 +42,7 @@ from paraformer_async.audio.pacing import feeder
 from paraformer_async.audio.source import Chunks
 from paraformer_async.errors import ConnectionLostError, ServiceError, UsageError
 from paraformer_async.middleware import LatencyMeter
-from paraformer_async.observing import AttemptStarted, Began, Connected, PoolWaited, QuotaWaited
+from paraformer_async.observing import AttemptStarted, Began, Connected
 from paraformer_async.options.options import Options
 from paraformer_async.results import Latency, Overhead, Usage
 
@@ -110,10 +111,6 @@ class Run:
         self.failure: BaseException | None = None
         self._options = options
         self._pool = pool
-        self._seats: Seats | None = seats or Seats(pool)  # until it has ended
-        self._place = place
-        self._slowdown = slowdown
-        self._turn = Turn(options.reconnect.busy if options.reconnect else 0.0)
         self._timer = timer
         self._clock = clock
         self._meter = meter
@@ -124,6 +121,10 @@ class Run:
             with_messages=options.observe_messages,
             clock=clock,
             log=machine.log,
+        )
+        patience = options.reconnect.busy if options.reconnect else 0.0
+        self._permit = Permit(
+            seats or Seats(pool), place, slowdown, patience, reporter=self._reporter, clock=clock
         )
         self.sender: Sender = Sender(
             machine, options, owner=self, reporter=self._reporter, timer=timer, clock=clock
@@ -179,7 +180,7 @@ class Run:
                     if self._pump is not None and not self._pump.release():
                         tasks.cancel_scope.cancel()  # the pump may still read
         finally:
-            self._leave()
+            self._permit.leave()
             self.end(UsageError("the recognizer was closed while this recognition was running"))
             try:
                 self._report_end()
@@ -211,13 +212,6 @@ class Run:
         self.inbox.end()
         self.sender.pass_on()
 
-    def _leave(self) -> None:
-        """Give back what it has of the quota and of the pool."""
-        self._place.give_back()
-        seats, self._seats = self._seats, None
-        if seats is not None:
-            seats.leave()
-
     def _pushed(self, options: Options) -> Chunks:
         """Return what the user sends, as a source."""
         limit = max(1, int(options.buffer * COMPRESSED_BYTES_PER_SECOND))
@@ -236,8 +230,8 @@ class Run:
         """Make attempts until the recognition is done, or not worth another one."""
         try:
             self._reporter.emit(Began(self.request_ids[0], self.machine.model))
-            # A place that is still held is for a task whose connection was closed at a seam.
-            while (broken := await self._attempt()) is not None or self._place.is_held:
+            # A permit that is still held is for a task whose connection was closed at a seam.
+            while (broken := await self._attempt()) is not None or self._permit.is_held:
                 if broken is not None and not await self._recover(broken):
                     break
         except BaseException as error:
@@ -245,7 +239,7 @@ class Run:
                 raise
             self.end(as_failure(error, "a hook of the reconnection"))
         # Only now: once the user sees the end, the connection is free for the next recognition.
-        self._leave()
+        self._permit.leave()
         self.inbox.end()
 
     async def _recover(self, broken: BaseException) -> bool:
@@ -266,8 +260,7 @@ class Run:
         now = self._clock()
         is_over = False
         if isinstance(broken, ServiceError) and broken.is_throttled:
-            self._slowdown.lower(self._turn, broken.retry_after)
-            is_over = self._turn.is_over(now)
+            is_over = self._permit.throttled(broken, now)
         verdict = self.machine.lost(broken, now)
         return Over(broken) if is_over and isinstance(verdict, Again) else verdict
 
@@ -275,7 +268,7 @@ class Run:
         """
         Recognize over one connection. Return what ended it early; `None` if nothing did.
 
-        Then all is done, or the connection was closed at a seam, and the place is held.
+        Then all is done, or the connection was closed at a seam, and the next permit is held.
         """
         self._forget_attempt()
         connection: PooledConnection | None = None
@@ -284,7 +277,7 @@ class Run:
                 connection, seconds = await self._connect()
                 await self._use(connection, seconds)
             except BaseException as error:
-                self._place.give_back()
+                self._permit.give_back()
                 if is_ours(error):
                     raise
                 self._note_broken(error, "connecting")
@@ -298,30 +291,10 @@ class Run:
         return ended
 
     async def _connect(self) -> tuple[PooledConnection, float]:
-        """
-        Return a connection for a task that may be submitted at once, and the seconds that it took.
-
-        All other waits come first: the service would close a connection that is idle meanwhile.
-        """
-        waited = 0.0 if self._place.is_held else await self._slowdown.wait(self._turn)
-        began = self._clock()
-        if self._seats is not None:
-            await self._seats.take()
-        self._reporter.emit(PoolWaited(self.request_ids[0], self._clock() - began))
-        if not self._place.is_held:
-            await self._take_quota(waited)
+        """Return a connection for a task that may be submitted, and the seconds that it took."""
+        await self._permit.take(self.request_ids[0], self.machine.model)
         began = self._clock()
         return await self._pool.connect(self._options), self._clock() - began
-
-    async def _take_quota(self, waited: float) -> None:
-        """Wait for the quota after a wait in the slowdown, and again if that is outdated then."""
-        began = self._clock() - waited
-        await self._place.take(self.machine.model)
-        while self._slowdown.is_outdated(self._turn):
-            self._place.give_back()
-            await self._slowdown.wait(self._turn)
-            await self._place.take(self.machine.model)
-        self._reporter.emit(QuotaWaited(self.request_ids[0], self._clock() - began))
 
     def _forget_attempt(self) -> None:
         self._broken = self._write_error = None
@@ -358,8 +331,8 @@ class Run:
             self._reporter.secrets = connection.key.access
         is_open = True
         while is_open:
-            while not self._place.is_valid:  # it has expired while the connection was opened
-                await self._take_quota(0.0)
+            while not self._permit.is_valid:  # it has expired while the connection was opened
+                await self._permit.renew(self.request_ids[0], machine.model)
                 connection.is_reused = True  # it may have gone stale, as below
             self._submit(connection)
             if self._broken is None:
@@ -368,14 +341,14 @@ class Run:
                 return
             self._has_finished_task = True
             self.sender.transport = None  # at a seam
-            await self._take_quota(await self._slowdown.wait(self._turn))
+            await self._permit.take_next(self.request_ids[0], machine.model)
             connection.is_reused = True  # it may have gone stale, which not every transport notices
             is_open = transport.is_open
 
     def _submit(self, connection: PooledConnection) -> None:
         """Begin the next task."""
         machine, now = self.machine, self._clock()
-        self._place.use()
+        self._permit.use()
         is_reused = connection.is_reused
         machine.connected(self._next_id, now, is_reused=is_reused, hide=connection.hide)
         self._next_id = uuid.uuid4().hex
@@ -421,7 +394,7 @@ class Run:
             return True
         if machine.waiting or machine.has_nearer_deadline:  # also when a task has started
             if machine.phase is _RUNNING:
-                self._turn.task_started()
+                self._permit.started()
             self.sender.flush(now)
         phase = machine.phase
         return phase is _DONE or phase is _WAITING

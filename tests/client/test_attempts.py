@@ -255,7 +255,7 @@ async def test_a_connection_closed_at_a_seam_is_replaced(
     retries = Retries()
     first, second, *_ = peers
     stream = open_stream(reconnect=Reconnect(attempts=1), observe=retries)
-    quota = stream._run._place._quota
+    quota = stream._run._permit._place._quota
     async with stream:
         await first.wait_for(RunTask)
         first.start()

@@ -315,7 +315,7 @@ BRIEF = Reconnect(backoff=lambda _: 0.0, busy=0.01)
 async def test_who_has_waited_for_long_enough_ends(open_stream: Open, peer: Peer) -> None:
     """An attempt that is throttled after the longest wait is the last one; its reason is raised."""
     stream = open_stream(reconnect=BRIEF)
-    stream._run._slowdown.lower(Turn(0.0), 30.0)
+    stream._run._permit._slowdown.lower(Turn(0.0), 30.0)
     async with stream:
         await peer.wait_for(RunTask)
         peer.send_event(TaskFailed("Throttling.BurstRate", "too fast"))
@@ -329,7 +329,7 @@ async def test_a_start_ends_the_wait(open_stream: Open, peers: list[Peer]) -> No
     """A task that is throttled after it has started is waited for as long as any other."""
     first, second, *_ = peers
     stream = open_stream(b"\x01" * 3200, reconnect=BRIEF)
-    stream._run._slowdown.lower(Turn(0.0), 30.0)
+    stream._run._permit._slowdown.lower(Turn(0.0), 30.0)
     async with stream:
         await first.wait_for(RunTask)
         first.start()
