@@ -86,14 +86,20 @@ def on_signals(action: Callable[[], object]) -> Iterator[None]:
     """
     Call *action* in the event loop at each SIGINT (Ctrl-C) or SIGTERM while the context is active.
 
-    Needs the main thread. Not `loop.add_signal_handler`: loops on Windows do not have it.
+    Needs the main thread. Contexts may be nested: the innermost takes a signal.
     """
     loop = asyncio.get_running_loop()
 
     def signaled(*_: object) -> None:
         loop.call_soon_threadsafe(action)
 
-    before = {number: signal.signal(number, signaled) for number in _SIGNALS}
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    for number in _SIGNALS:
+        # A handler of the loop cannot be nested, but it has the loop woken by a signal that arrives
+        # just before the loop begins to wait. Loops on Windows have none, and are always woken.
+        with suppress(NotImplementedError):
+            loop.add_signal_handler(number, lambda: None)
+        signal.signal(number, signaled)
     try:
         yield
     finally:
