@@ -397,6 +397,21 @@ async def test_a_file_that_changes_while_it_is_opened(
     assert np.array_equal(expected, samples)
 
 
+async def test_damage_in_the_middle(tmp_path: Path) -> None:
+    """What is intact before damage is yielded, also if the same visit of a thread finds both."""
+    flac = bytearray(encode(NOISE, "FLAC"))
+    flac[len(flac) // 2 : len(flac) // 2 + 20_000] = bytes(20_000)
+    path = tmp_path / "a.flac"
+    path.write_bytes(flac)
+    chunks: list[bytes] = []
+    async with open_audio(path, chunk_ms=300) as audio:
+        with pytest.raises(AudioError, match=r"is damaged after 1\.\d\d s of 4\.00 s of audio"):
+            async for chunk in audio:
+                chunks.append(chunk)  # noqa: PERF401 - kept when it raises
+    assert len(chunks) > 4
+    assert NOISE.tobytes().startswith(b"".join(chunks))
+
+
 async def test_a_disk_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A read error of the disk is not the end of the audio, but an error that names the file."""
     path = tmp_path / "a.wav"
