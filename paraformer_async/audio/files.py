@@ -75,7 +75,8 @@ async def open_audio(
             audio; or it is a pipe that is already being read.
         MissingExtraError: It needs a decoder or a resampler that is not installed.
 
-    Can be canceled between disk reads, and while a source is silent; the file is closed then, too.
+    Can be canceled while a source is silent, and otherwise when a thread has read what it reads at
+    once: up to eight chunks. The file is closed then, too.
     """
     path = path_of(audio)
     take = Taker(declared, is_mixed=is_mixed)

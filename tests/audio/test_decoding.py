@@ -268,7 +268,6 @@ def test_raw_is_light() -> None:
 @pytest.mark.parametrize(("rate", "target"), [(8000, 16000), (44100, 16000), (16000, 8000)])
 async def test_resampling(rate: int, target: int) -> None:
     """Resampling in pieces keeps the length to a sample and the tone to its end."""
-    pytest.importorskip("soxr")
     seconds = 2
     tone = (np.sin(np.arange(rate * seconds) * 2 * np.pi * 440 / rate) * 10_000).astype("<i2")
     got = np.frombuffer(await decode("pcm", cut(tone.tobytes(), [333]), rate, target), "<i2")
@@ -279,7 +278,6 @@ async def test_resampling(rate: int, target: int) -> None:
 
 async def test_rate_in_the_file_wins() -> None:
     """A container's own rate overrides the declared one."""
-    pytest.importorskip("soxr")
     data = encode("FLAC", "PCM_16", SPEECHLIKE, 8000)
     assert abs(len(await decode("flac", [data], RATE, RATE)) // 2 - 2 * len(SPEECHLIKE)) <= 1
 

@@ -312,7 +312,7 @@ async def test_audio_without_an_end_is_refused(fifo: Path, monkeypatch: pytest.M
         await read(fifo)
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is full")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is full")
 async def test_a_full_disk_is_the_error_of_the_disk(
     fifo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
