@@ -12,7 +12,7 @@ import anyio
 from paraformer_async._client.portal import PORTAL
 from paraformer_async.audio.samples import taker
 from paraformer_async.audio.source import Chunk
-from paraformer_async.errors import ParaformerError, UsageError
+from paraformer_async.errors import UsageError
 from paraformer_async.options.options import Overrides
 from paraformer_async.results import Latency, Overhead, RecognitionResult, Usage
 from paraformer_async.stream import RecognitionStream
@@ -219,16 +219,22 @@ class BlockingStream(Served[RecognitionResult]):
     def _unread_failure(self) -> BaseException | None:
         return self._stream._run.failure  # noqa: SLF001 - both classes are one stream
 
-    def _accept_no_more(self, failure: BaseException) -> None:
-        """Let `send` raise the failure, also while the results before it are not read."""
-        if self._failure is None:
-            self._failure = failure
+    def _note_refused(self) -> None:
+        """
+        Let `send` raise the failure, also while the results before it are not read.
+
+        If there is none, another thread has called `finish` while this audio was on its way.
+        """
+        self._failure = self._failure or self._unread_failure
+        if self._failure is not None:
+            self._close_inlet()
+
+    def _close_inlet(self) -> None:
         for item in self._inlet.close():
             self._refuse(item)
 
     def _conclude(self) -> None:
-        for item in self._inlet.close():
-            self._refuse(item)
+        self._close_inlet()
         super()._conclude()
 
     async def _feed(self, stream: RecognitionStream) -> None:
@@ -237,8 +243,10 @@ class BlockingStream(Served[RecognitionResult]):
             if type(item) is bytes:
                 try:
                     await stream.send(item)
-                except ParaformerError as error:
-                    self._accept_no_more(error)
+                except asyncio.CancelledError:
+                    raise
+                except BaseException:  # noqa: BLE001 - it may be that of a hook
+                    self._note_refused()
                 continue
             call, done = item
             if not done.set_running_or_notify_cancel():  # the wait was interrupted

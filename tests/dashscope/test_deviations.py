@@ -153,6 +153,24 @@ def test_a_failure_while_stop_waits(
     assert (notes.error.status_code, notes.error.code) == (44, "InvalidParameter")
 
 
+def test_audio_that_another_thread_sends_while_stop_is_called(
+    start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes too late, and is no failure of the recognition."""
+    use(monkeypatch, start_server())
+    notes = Notes()
+    stream = recognition(notes)
+    stream.start()
+    stream.send_audio_frame(marked(1000))
+    run = stream._run
+    assert run is not None
+    run.finish_soon()  # as `stop` does, while `send_audio_frame` is about to
+    run.send_or_drop(marked(100), wait=False)
+    stream.stop()
+    assert notes.marks == list(range(50))
+    assert notes.calls == ["open", "complete", "close"]
+
+
 def test_a_quiet_source(start_server: StartServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """A recognition does not end by itself while its source is quiet: `heartbeat` sends silence."""
     server = start_server(clocks=Clocks(message=0.5, silence=0.5))

@@ -26,6 +26,7 @@ from paraformer_async import (
     UsageError,
 )
 from paraformer_async.batch import Batch
+from paraformer_async.middleware import Event, Middleware, ResultGenerated
 from paraformer_async.observing import Connected, Ended, Observation, PoolWaited
 from paraformer_async.options.options import Options
 from paraformer_async.server import LocalServer
@@ -216,6 +217,27 @@ def test_a_failure_behind_results_that_are_not_read(start_server: StartServer) -
             while server.happened != faults:
                 time.sleep(0.01)
             time.sleep(0.1)
+
+
+def test_an_exception_of_a_hook_while_audio_is_sent(start_server: StartServer) -> None:
+    """It is raised by `send` as it is, also while the results before it are not read."""
+
+    class Broken(Middleware):
+        def incoming(self, event: Event, now: float) -> Event:
+            sentence = event.sentence if isinstance(event, ResultGenerated) else None
+            if sentence is not None and sentence.begin_time > 15_000:
+                raise ZeroDivisionError
+            return event
+
+    server = start_server(marks(sentence_ms=200))
+    with (
+        recognizer_for(server, middleware=[Broken]) as recognizer,
+        pytest.raises(ZeroDivisionError),
+        recognizer.stream() as stream,
+    ):
+        until = time.monotonic() + BOUND
+        while time.monotonic() < until:
+            stream.send(marked(1000))
 
 
 def test_closed_while_it_opens(start_server: StartServer) -> None:
