@@ -173,7 +173,7 @@ class BlockingStream(Served[RecognitionResult]):
             done.result()
         except BaseException as error:
             done.cancel()
-            self._is_seen = self._is_seen or error is self._failure
+            self._is_seen = self._is_seen or error is (self._failure or self._unread_failure)
             raise
 
     def _require_push(self) -> None:

@@ -219,6 +219,20 @@ def test_a_failure_behind_results_that_are_not_read(start_server: StartServer) -
             time.sleep(0.1)
 
 
+def test_a_failure_that_a_call_has_raised(start_server: StartServer) -> None:
+    """It is not raised again on leaving, also if the results before it were never read."""
+    server = start_server(
+        marks(sentence_ms=200), faults=[FailTask("InvalidParameter", "no", after_ms=15_000)]
+    )
+    with recognizer_for(server) as recognizer, recognizer.stream() as stream:
+        until = time.monotonic() + BOUND
+        with pytest.raises(TaskFailedError):
+            stream.send(marked(20_000))
+            while time.monotonic() < until:
+                stream.update(language_hints=["zh"])
+                time.sleep(0.01)
+
+
 def test_an_exception_of_a_hook_while_audio_is_sent(start_server: StartServer) -> None:
     """It is raised by `send` as it is, also while the results before it are not read."""
 
