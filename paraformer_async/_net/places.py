@@ -39,10 +39,10 @@ class Places:
         try:
             await waiting[1]
         except BaseException:
-            if not waiting[1].cancelled():  # granted in the same step
-                self.free += count
-            elif waiting in self._queue:
+            if waiting in self._queue:
                 self._queue.remove(waiting)
+            elif not waiting[1].cancelled():  # granted in the same step
+                self.free += count
             self._grant()
             raise
 

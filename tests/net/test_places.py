@@ -105,3 +105,19 @@ async def test_a_place_that_is_given_back_in_the_step_of_a_cancellation() -> Non
     await turns()
     assert waiting.cancelled()
     assert (1, 0) == (places.free, places.waited_for)
+
+
+async def test_a_wait_that_the_end_of_the_loop_leaves_behind() -> None:
+    """A wait that is closed without being canceled gives nothing back, and lets nobody pass."""
+    places = Places(1)
+    await places.take(1)
+    waiting = asyncio.create_task(places.take(1))
+    await turns()
+    abandoned = places.take(1)
+    abandoned.send(None)
+    abandoned.close()
+    await turns()
+    assert not waiting.done()
+    assert (0, 1) == (places.free, places.waited_for)
+    places.give_back()
+    await waiting
