@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Callable
 from paraformer_async._client.inbox import Signal
 from paraformer_async._client.turns import Turns
 from paraformer_async.audio.decoded import Marker
+from paraformer_async.errors import UsageError
 
 __all__ = ["Undecoded"]
 
@@ -32,12 +33,19 @@ class Undecoded:
         self._changed = Signal()
 
     async def put(self, item: bytes | Marker) -> None:
-        """Add audio or a mark, after all calls that wait; wait while the queue is full."""
+        """
+        Add audio or a mark, after all calls that wait; wait while the queue is full.
+
+        Raises:
+            UsageError: The end was marked before, by a call that has waited before this one.
+        """
         if self.turns.waiting or (isinstance(item, bytes) and self._size >= self._limit):
             await self.turns.wait()
-        if not self.is_ended:
-            self._items.append(item)
-            self._size += len(item) if isinstance(item, bytes) else 0
+        if self.is_ended:
+            self.turns.pass_on()
+            raise UsageError("nothing can be sent after finish(), or after the end")
+        self._items.append(item)
+        self._size += len(item) if isinstance(item, bytes) else 0
         self._changed.notify()
         self.turns.pass_on()
 
