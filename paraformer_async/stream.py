@@ -78,7 +78,7 @@ class RecognitionStream(Enterable):
         Latencies in seconds: of connecting, of the first and last packet, of utterances.
 
         Of several channels: to the first result of any, to the last of all, and of the slowest in
-        all else.
+        all else; `utterances` has those of all, channel by channel.
         """
         return self._run.latency
 

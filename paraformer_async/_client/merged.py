@@ -119,7 +119,7 @@ class MergedRun:
 
     @property
     def latency(self) -> Latency:
-        """The first first result, the last last packet, and the slowest of all else."""
+        """The first first result, the last last packet, the slowest else, and all utterances."""
         each = [run.latency for run in self._runs]
         utterances = tuple(seconds for one in each for seconds in one.utterances)
         return Latency(
