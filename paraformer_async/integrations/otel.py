@@ -141,8 +141,10 @@ class Telemetry:
 
     def _note_retry(self, event: RetryScheduled, running: _Running) -> None:
         failure = {"error.type": type(event.failure).__name__}
-        cost = {"paraformer.audio.unsettled": event.unsettled or 0.0}
-        running.span.add_event("retry", {**failure, **cost, "paraformer.delay": event.delay})
+        cost = {"paraformer.delay": event.delay}
+        if event.unsettled is not None:
+            cost["paraformer.audio.unsettled"] = event.unsettled
+        running.span.add_event("retry", {**failure, **cost})
         self._metrics.retries.add(1, {**running.attributes, **failure})
 
     def _end(self, event: Ended, running: _Running) -> None:

@@ -212,6 +212,10 @@ def test_what_the_local_service_does_not_do(exported: Exported) -> None:
     assert 2.5e9 == pytest.approx(wait.end_time - wait.start_time)
     span = exported.spans["speech_to_text m"]
     assert ["connection reused", "endpoint switched", "retry"] == [one.name for one in span.events]
+    # How much of a compressed stream is sent again is not known.
+    assert {"error.type": "ConnectError", "paraformer.delay": 0.25} == dict(
+        span.events[-1].attributes or {}
+    )
     unit, points = exported.points()["gen_ai.client.token.usage"]
     assert "{token}" == unit
     assert {"input": 7, "output": 5} == {
