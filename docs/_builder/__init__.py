@@ -1,51 +1,26 @@
-"""
-What the site needs beyond Sphinx, MyST and Furo.
+"""What the site needs beyond Sphinx, MyST and Furo."""
 
-- `contents`: the table of contents, from the lists of docs/index.md
-- `docstrings`: docstrings with Markdown's code blocks, for autodoc
-- `languages`: links between the English and the Chinese page of a name
-- `links`: links to folders, and code that names a public object
-- `commands`: the texts of the command line
-- `options`, `tables`: pages from the tables of the code
-- `phases`: the drawing of the phases, from the table of the machine
-- `programs`: pages for the programs in examples/
-- `searching`: search in Chinese, too
-- `signatures`: short signatures, for autodoc
-"""
+from importlib import import_module
 
 from sphinx.application import Sphinx
 
-from _builder import (
-    commands,
-    contents,
-    docstrings,
-    languages,
-    links,
-    options,
-    phases,
-    programs,
-    searching,
-    signatures,
-    tables,
-)
-
 PARTS = (
-    commands,
-    contents,
-    docstrings,
-    languages,
-    links,
-    options,
-    phases,
-    programs,
-    searching,
-    signatures,
-    tables,
+    "commands",  # the texts of the command line
+    "contents",  # the table of contents, from the lists of docs/index.md
+    "docstrings",  # docstrings with Markdown's code blocks, for autodoc
+    "languages",  # links between the English and the Chinese page of a name
+    "links",  # links to folders, and code that names a public object
+    "options",  # the page of the options, from the code
+    "phases",  # the drawing of the phases, from the table of the machine
+    "programs",  # pages for the programs in examples/
+    "searching",  # search in Chinese, too
+    "signatures",  # short signatures, for autodoc
+    "tables",  # pages from the tables of the code
 )
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Add every part to the builder."""
     for part in PARTS:
-        part.setup(app)
+        import_module(f"{__name__}.{part}").setup(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,8 +1,8 @@
 """
 The table of contents, from docs/index.md: each heading with a list of links is one part of it.
 
-So the index is plain Markdown, which reads the same on a code host. A page of docs/ that is in none
-of the lists comes last, a Chinese one at the end of the Chinese part.
+So the index is plain Markdown, which reads the same on a code host. Sphinx warns of a page that is
+in none of the lists.
 """
 
 import re
@@ -12,7 +12,6 @@ from sphinx.application import Sphinx
 
 PART = re.compile(r"^## (?P<name>.+)\n(?P<text>(?:(?!## ).*\n?)*)", re.MULTILINE)
 LINK = re.compile(r"^- \[(?P<title>[^\]]+)\]\((?P<path>[^)#]+)\)", re.MULTILINE)
-CHINESE = "中文"
 
 
 def setup(app: Sphinx) -> None:
@@ -32,16 +31,10 @@ def add_contents(app: Sphinx, docname: str, content: list[str]) -> None:
     """Add the invisible tables of contents to the text of the index."""
     if docname != app.config.root_doc:
         return
-    parts = {part["name"]: LINK.findall(part["text"]) for part in PART.finditer(content[0])}
-    listed = {document(path) for links in parts.values() for _, path in links}
-    pages = {one for one in app.env.found_docs if one.startswith("docs/") and one.count("/") == 1}
-    unlisted = sorted(pages - listed - {docname})
-    chinese = [page for page in unlisted if page.endswith(".zh")]
-    english = [page for page in unlisted if page not in chinese]
-    for name, links in parts.items():
+    for part in PART.finditer(content[0]):
+        links = LINK.findall(part["text"])
         entries = [f"{title.replace('`', '')} </{document(path)}>" for title, path in links]
-        content[0] += toctree(name, entries + [f"/{page}" for page in chinese if name == CHINESE])
-    content[0] += toctree("Further pages", [f"/{page}" for page in english])
+        content[0] += toctree(part["name"], entries)
 
 
 def toctree(name: str, entries: list[str]) -> str:
