@@ -45,13 +45,8 @@ anyio.run(main)
 sys.exit(f"failed: {failed}" if failed else 0)
 """
 
-# Run by the session `ray`.
-NEEDING_RAY = {str(Path("examples/ray_dataset.py"))}
-# Services, which run until they are ended: tests/examples starts and uses them.
-SERVED = {
-    str(Path("examples") / f"{name}.py")
-    for name in ("celery_tasks", "fastapi_websocket", "flask_upload")
-}
+# Programs in examples/ that tests run: services, which run until they are ended, and that for Ray.
+RUN_BY_TESTS = {"celery_tasks", "fastapi_websocket", "flask_upload", "ray_dataset"}
 
 nox.needs_version = ">=2025.5.1"
 nox.options.default_venv_backend = "venv"
@@ -156,8 +151,8 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check the types with mypy and pyright, and that all that is public has one."""
-    install(session, "-e", ".[dev]", groups=("types",))
+    """Check the types, with mypy those of examples/, too, and that all that is public has one."""
+    install(session, "-e", ".[dev]", groups=("types", "examples", "frameworks"))
     session.run("mypy", "--strict")
     # Use Node from the wheel and do not check for a newer pyright: nothing else is downloaded.
     offline = {"PYRIGHT_PYTHON_GLOBAL_NODE": "0", "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
@@ -196,7 +191,7 @@ def measure(session: nox.Session, data: Path, *selection: str, room: str = "") -
 def examples(session: nox.Session) -> None:
     """Run every program in examples/ against the local service, and the tests of services."""
     install(session, "-e", ".[dev]", groups=("examples", "frameworks"))
-    chosen = sorted(set(programs("examples")) - NEEDING_RAY - SERVED)
+    chosen = [one for one in programs("examples") if Path(one).stem not in RUN_BY_TESTS]
     env = with_ffmpeg(session)
     session.run("python", "-c", SERVE_AND_RUN, *chosen, env=env, log=False)
     session.run("python", "-m", "pytest", "-n0", "examples/testing_your_service")

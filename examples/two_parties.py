@@ -21,7 +21,7 @@ FRAME = 3200  # bytes: 100 ms
 
 
 def samples_of(name: str) -> bytes:
-    with wave.open(str(AUDIO / name)) as file:
+    with wave.open(str(AUDIO / name), "rb") as file:
         return file.readframes(file.getnframes())
 
 
