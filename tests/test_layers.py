@@ -6,13 +6,16 @@ checkers and imports on first use included; no two classes or type aliases share
 """
 
 import ast
+import re
+import tomllib
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1] / "paraformer_async"
+CHECKOUT = Path(__file__).parents[1]
+ROOT = CHECKOUT / "paraformer_async"
 FILES = [path for room in ("_core", "middleware") for path in sorted((ROOT / room).rglob("*.py"))]
 FORBIDDEN = frozenset(
     {"aiohttp", "anyio", "asyncio", "numpy", "socket", "soundfile", "threading", "time"}
@@ -143,3 +146,15 @@ def test_every_type_has_a_name_of_its_own() -> None:
         for name in names_of_types(path.read_text(encoding="utf-8")):
             homes.setdefault(name, []).append(module)
     assert {} == {name: places for name, places in homes.items() if len(places) > 1}
+
+
+def test_the_rooms_are_listed_for_contributors() -> None:
+    """CONTRIBUTING.md lists each room of the contract, in its order."""
+    page = (CHECKOUT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    section = page.partition("## The layers\n")[2].partition("\n## ")[0]
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))
+    (contract,) = (
+        one for one in project["tool"]["importlinter"]["contracts"] if one["id"] == "rooms"
+    )
+    rooms = [room for layer in contract["layers"] for room in layer.split(" | ")]
+    assert rooms == re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
