@@ -115,9 +115,13 @@ def _section(
 
 
 def _byte_rate(header: bytes) -> int:
-    """Return the bytes of a second, by the chunk `fmt`; 0 if they cannot be relied on."""
-    tag, byte_rate = struct.unpack_from("<H6xI", header)
-    return int(byte_rate) if tag in _EXACT else 0
+    """
+    Return the bytes of a second, by the chunk `fmt`; 0 if they cannot be relied on.
+
+    Its own rate of bytes is one that recorders miscalculate, and decoders ignore.
+    """
+    tag, channels, rate, bits = struct.unpack("<HHI6xH", header)
+    return int(rate * channels * (bits + 7 >> 3)) if tag in _EXACT else 0
 
 
 def _pcm(header: bytes, start: int, size: int) -> Pcm | None:

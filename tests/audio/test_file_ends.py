@@ -338,6 +338,18 @@ async def test_a_rate_that_cannot_be(tmp_path: Path, rate: int, channels: int) -
     assert peak < 20_000_000
 
 
+@pytest.mark.parametrize(("byte_rate", "width"), [(4 * RATE, 2), (1, 2), (2 * RATE, 4), (0, 0)])
+async def test_a_wrong_rate_of_bytes(tmp_path: Path, byte_rate: int, width: int) -> None:
+    """A rate of bytes that a recorder has miscalculated does not change the declared duration."""
+    wav = header(riff=36 + 4 * len(NOISE), data=4 * len(NOISE)) + NOISE.tobytes()  # half is there
+    path = tmp_path / "a.wav"
+    path.write_bytes(wav[:28] + struct.pack("<IH", byte_rate, width) + wav[34:])
+    async with open_audio(path) as audio:
+        assert 8.0 == audio.duration
+        remark = await audio.measure()
+    assert "ends early: it declares 8.00 s of audio but contains 4.00 s" == remark
+
+
 async def test_reading_again_from_a_deleted_file(tmp_path: Path) -> None:
     """A file that was deleted or replaced meanwhile is still read again: it is held open."""
     path = tmp_path / "a.wav"
