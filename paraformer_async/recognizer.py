@@ -401,8 +401,8 @@ class AsyncRecognizer(Enterable):
         webm, mkv, aac, amr, speex, wma, and more. The content decides, not the name. Channels are
         mixed to mono, unless `channels=` says otherwise. Audio is sent at the rate of the file, or
         at the only one that the model accepts; with `passthrough=True`, compressed audio that the
-        service can read is not decoded. A file that was cut off is recognized as far as it goes,
-        and a warning is logged.
+        service can read is not decoded. A file that was cut off is recognized as far as it goes;
+        `Transcript.remarks` says how much is missing.
 
             await recognizer.transcribe("call.wav", channels="split")
             await recognizer.transcribe(upload)  # FastAPI's UploadFile
@@ -474,6 +474,7 @@ class AsyncRecognizer(Enterable):
             stream.overhead,
             translations.in_order,
             stream.request_ids,
+            file.remarks,
         )
 
     def transcribe_many(

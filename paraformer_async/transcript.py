@@ -30,6 +30,8 @@ class Transcript(Jsonable, frozen=True):
         translations: The final translations in all languages, by models that translate. A task that
             only translates has no sentences.
         request_ids: Ids of all tasks: of all channels, and those after lost connections.
+        remarks: What is odd about the file, and may explain what is missing from the text: that it
+            "ends early: it declares 60.00 s of audio but contains 12.40 s", for example.
     """
 
     _derived: ClassVar[tuple[str, ...]] = ("text", "billed", "is_silent")
@@ -42,6 +44,7 @@ class Transcript(Jsonable, frozen=True):
     overhead: Overhead = Overhead()
     translations: tuple[Translation, ...] = ()
     request_ids: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:

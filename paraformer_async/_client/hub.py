@@ -122,7 +122,7 @@ class Hub:
                 stack,
                 frame_ms=frame_ms,
                 can_rewind=source is not None and source.rewound is not None,
-                log=TaskLog(self._kinds),
+                log=TaskLog(self._kinds, is_remarked=source is not None and source.is_remarked),
             ),
             options,
             pool=self.pool,

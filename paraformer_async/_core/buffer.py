@@ -163,7 +163,7 @@ class AudioBuffer:
             self._append(rest)
         if surplus:
             self.rest.clear()
-            self._log.warning(
+            self._log.left_out(
                 "the audio ends within a sample: its last %d byte(s) are left out", surplus
             )
         self.items.append(Mark.END)

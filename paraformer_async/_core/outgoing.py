@@ -391,7 +391,7 @@ class Outgoing:
                 f"{left_out} bytes were received"
             )
         if left_out:
-            self.log.warning(
+            self.log.left_out(
                 "%d bytes of the %s stream are left out: they are no whole packet", left_out, format
             )
 

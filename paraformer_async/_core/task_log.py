@@ -26,17 +26,20 @@ class TaskLog(logging.LoggerAdapter[logging.Logger]):
 
     Args:
         kinds: What was logged once and for all; shared by the recognitions of a recognizer.
+        is_remarked: Whether the transcript says what was left out of the audio: the log need not
+            warn of it then.
 
     Attributes:
         recognition: Id of the recognition; empty until it is known.
         request_id: Id of the current task; empty before the first.
     """
 
-    def __init__(self, kinds: set[str] | None = None) -> None:
+    def __init__(self, kinds: set[str] | None = None, *, is_remarked: bool = False) -> None:
         super().__init__(_LOGGER)
         self.recognition: str = ""
         self.request_id: str = ""
         self._kinds = set[str]() if kinds is None else kinds
+        self._is_remarked = is_remarked
 
     def process(
         self, msg: Any, kwargs: MutableMapping[str, Any]
@@ -48,6 +51,10 @@ class TaskLog(logging.LoggerAdapter[logging.Logger]):
             others = f" task {task}" if task not in ("", recognition) else ""
             msg = f"[{recognition}{others}] {msg}"
         return msg, {**kwargs, "extra": ids}
+
+    def left_out(self, msg: str, *args: object) -> None:
+        """Log what was left out of the audio."""
+        self.log(logging.INFO if self._is_remarked else logging.WARNING, msg, *args)
 
     def once(self, kind: str, msg: str, *args: object) -> None:
         """Log a warning for the first of its *kind*, and the others at DEBUG."""

@@ -37,7 +37,7 @@ class FfmpegReader:
     """
     Decodes a file to s16le. Used by one thread at a time.
 
-    Packets that cannot be decoded are skipped; `remark` says how much audio that was.
+    Packets that cannot be decoded are skipped; `remarks` says how much audio that was.
 
     Attributes:
         path: The file, for messages.
@@ -109,8 +109,8 @@ class FfmpegReader:
         self._container.close()
         self._start()
 
-    def remark(self) -> str:
-        """Return what is wrong with the file, now that all of it was read; empty if nothing is."""
+    def remarks(self) -> tuple[str, ...]:
+        """Return what is odd about the file, now that all of it was read."""
         remarks = [self._tracks, self._mixer.remark()]
         declared, contained = self.frames / self.rate, self.done / self.rate
         scan = self._scan
@@ -124,7 +124,7 @@ class FfmpegReader:
             remarks.append("was cut off in its last packet")
         if self._lost:
             remarks.append(f"is damaged: {self._lost:.2f} s of audio could not be decoded")
-        return "; ".join(filter(None, remarks))
+        return tuple(filter(None, remarks))
 
     def close(self) -> None:
         """Close the file; idempotent."""

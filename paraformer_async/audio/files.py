@@ -156,8 +156,7 @@ class AudioFile:
     Reads the beginning, so it is created in a thread.
 
     If the file is damaged, iterating raises `AudioError` after yielding the intact audio before the
-    damage. If the file is shorter than it declares, or its header was never completed, a warning is
-    logged.
+    damage.
 
     Attributes:
         sample_rate: Sample rate in Hz of what it yields.
@@ -168,6 +167,7 @@ class AudioFile:
         subtype: Codec, for example `PCM_16`, `OPUS`, `aac (LC)`.
         sent_format: The service's name for what it yields: `pcm` unless it is passed through.
         sent_rate: The sample rate in Hz to declare for that.
+        remarks: What is odd about the file: that it was cut off, say. Complete once all was read.
     """
 
     def __init__(
@@ -192,6 +192,7 @@ class AudioFile:
         passed = reader if isinstance(reader, PacketReader) else None
         self.sent_format: str = passed.sent_format if passed else "pcm"
         self.sent_rate: int = passed.sent_rate if passed else reader.rate
+        self.remarks: tuple[str, ...] = ()
         self._chunk = max(1, self.sample_rate * chunk_ms // 1000)
         self._first: _Read | None = _read(reader, self._chunk, _WITH_OPENING)
 
@@ -234,9 +235,11 @@ class AudioFile:
         finally:
             if reader is not self._reader:
                 reader.close()
-        if not self._is_read and (remark := reader.remark()):
-            _log.warning("%s %s", reader.path, remark)
-        self._is_read = True
+        if not self._is_read:
+            self._is_read = True
+            self.remarks = reader.remarks()
+            for remark in self.remarks:
+                _log.info("%s %s", reader.path, remark)
 
     async def _reader_at(self, position: int) -> tuple[Reader, _Read]:
         """Return a reader, and what it has read from *position* on, or from a little before it."""
@@ -253,14 +256,12 @@ class AudioFile:
 
         return reader, await to_thread.run_sync(rewind, limiter=self._limiter)
 
-    async def measure(self) -> str:
+    async def measure(self) -> None:
         """
-        Decode all of it, so that `duration` is measured; return what is wrong with the file.
+        Decode all of it, so that `duration` is measured, and `remarks` are complete.
 
         Raises:
             AudioError: The file is damaged.
         """
-        self._is_read = True  # what is wrong is returned, not logged
         async for _ in self:
             pass
-        return self._reader.remark()

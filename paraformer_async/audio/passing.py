@@ -60,9 +60,11 @@ class PacketReader:
         self.done = 0
         self._start()
 
-    def remark(self) -> str:
-        """Return nothing: what is left out is logged when it is sent."""
-        return ""
+    def remarks(self) -> tuple[str, ...]:
+        """Return what is left out of the file, now that all of it was read."""
+        left_out = self._cutter.skipped + len(self._cutter.rest)
+        remark = f"has {left_out} bytes that are no whole packet of {self.sent_format}: left out"
+        return (remark,) if left_out else ()
 
     def close(self) -> None:
         """Close the file; idempotent."""

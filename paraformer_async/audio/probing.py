@@ -24,7 +24,7 @@ class AudioProbe(Jsonable, frozen=True):
         duration: Seconds of audio, as decoded: what is there, not what a header declares.
         sent_format: Format of what would be sent; `pcm` is s16le mono.
         sent_sample_rate: Sample rate in Hz of what would be sent.
-        remark: What is wrong with the file; empty if nothing is.
+        remarks: What is odd about the file, as in `Transcript.remarks`.
     """
 
     container: str
@@ -34,7 +34,7 @@ class AudioProbe(Jsonable, frozen=True):
     duration: float
     sent_format: str
     sent_sample_rate: int
-    remark: str = ""
+    remarks: tuple[str, ...] = ()
 
 
 async def probe(
@@ -69,7 +69,7 @@ async def probe(
     known = MODELS.get(model)
     given = declared(format, sample_rate, encoding, array_rate=None)
     async with open_audio(audio, chunk_ms=_CHUNK_MS, declared=given) as file:
-        remark = await file.measure()
+        await file.measure()
         return AudioProbe(
             container=file.format,
             codec=file.subtype,
@@ -78,5 +78,5 @@ async def probe(
             duration=file.duration,
             sent_format="pcm",
             sent_sample_rate=(known and known.sample_rate) or file.sample_rate,
-            remark=remark,
+            remarks=file.remarks,
         )

@@ -85,10 +85,10 @@ class RawReader:
         self.done = 0 if self._mixer else min(frame, self.frames)
         self._raw.seek(self.done * self._width)
 
-    def remark(self) -> str:
-        """Return what is wrong with the file; empty if nothing is."""
+    def remarks(self) -> tuple[str, ...]:
+        """Return what is odd about the samples."""
         cut = "ends within a sample: its last byte is left out" if self._surplus else ""
-        return "; ".join(filter(None, (cut, self._mixer.remark() if self._mixer else "")))
+        return tuple(filter(None, (cut, self._mixer.remark() if self._mixer else "")))
 
     def close(self) -> None:
         """Close the file; idempotent."""

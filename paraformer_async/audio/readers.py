@@ -66,8 +66,8 @@ class Reader(Protocol):
         """Read on from a sample at or before *frame*; raise `AudioError` on a changed file."""
         ...
 
-    def remark(self) -> str:
-        """Return what is wrong with the file, now that all of it was read."""
+    def remarks(self) -> tuple[str, ...]:
+        """Return what is odd about the file, now that all of it was read."""
         ...
 
     def close(self) -> None:
@@ -176,9 +176,9 @@ class ResamplingReader:
         self._reader.rewind(0)
         self._start()
 
-    def remark(self) -> str:
-        """Return what is wrong with the file, now that all of it was read."""
-        return self._reader.remark()
+    def remarks(self) -> tuple[str, ...]:
+        """Return what is odd about the file, now that all of it was read."""
+        return self._reader.remarks()
 
     def close(self) -> None:
         """Close the file; idempotent."""

@@ -124,8 +124,8 @@ class FileReader:
             self.done = min(frame, self._sound.frames)
             self._sound.seek(self.done)
 
-    def remark(self) -> str:
-        """Return what is wrong with the file, now that all of it was read; empty if nothing is."""
+    def remarks(self) -> tuple[str, ...]:
+        """Return what is odd about the file, now that all of it was read."""
         declared, contained = self.frames / self.rate, self.done / self.rate
         remark = self._remark
         if 0 < self._kept < 1:
@@ -141,7 +141,7 @@ class FileReader:
             middle = (
                 f"has samples around {largest:.2f} of full scale instead of 0: that was removed"
             )
-        return "; ".join(filter(None, (remark, scale, middle, self._mixer.remark())))
+        return tuple(filter(None, (remark, scale, middle, self._mixer.remark())))
 
     def close(self) -> None:
         """Close the file; idempotent."""

@@ -60,7 +60,7 @@ class Scan(Struct, frozen=True):
     Attributes:
         sections: In order; at least one.
         declared: Seconds of audio that the file declares; `None` if only libsndfile can tell.
-        remark: What is wrong with the file, for a warning; empty if nothing is.
+        remark: What is odd about the file, as in `Transcript.remarks`; empty if nothing is.
         kept: The share of the declared bytes of samples that is there; less if it was cut off.
         samples: Samples of each channel, of a codec whose blocks may be padded; 0 if unknown.
     """

@@ -57,7 +57,7 @@ _NOTHING_YET = 0.01  # seconds between reads of a file that has nothing to read
 
 
 class Rewindable(Protocol):
-    """A source that can be read more than once."""
+    """A source that can be read more than once, and has remarks on what is left out of it."""
 
     def read_from(self, position: int) -> AsyncGenerator[Chunk, None]:
         """Return an iterator over the audio from *position* on, in bytes of s16le mono PCM."""
@@ -73,15 +73,19 @@ class Chunks:
     Attributes:
         rewound: Returns the chunks from a position in bytes on, to be read once more; `None` for a
             source that can be read only once.
+        is_remarked: Whether the source has remarks on what is left out of it.
     """
 
     def __init__(
         self,
         iterator: AsyncIterator[Any],
         rewound: "Callable[[int], Chunks] | None" = None,
+        *,
+        is_remarked: bool = False,
     ) -> None:
         self._iterator = iterator
         self.rewound = rewound
+        self.is_remarked = is_remarked
 
     def __aiter__(self) -> AsyncIterator[Any]:
         return self._iterator
@@ -174,7 +178,8 @@ def _in_memory(pieces: Sequence[bytes], position: int = 0) -> Chunks:
 
 
 def _rewindable(source: Rewindable, position: int = 0) -> Chunks:
-    return Chunks(source.read_from(position), partial(_rewindable, source))
+    again = partial(_rewindable, source)
+    return Chunks(source.read_from(position), again, is_remarked=True)
 
 
 def _on_disk(lock: Lock, file: Any, start: int, position: int = 0) -> Chunks:

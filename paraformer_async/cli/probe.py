@@ -68,8 +68,8 @@ async def _probe_files(files: list[Path], *, model: str, as_json: bool, debug: b
             report_error(outcome, path, debug=debug)
         elif not as_json:
             write_result(f"{printable(path)}: {_line(outcome)}\n")
-            if outcome.remark:
-                write_message(f"{printable(path)} {outcome.remark}")
+            for remark in outcome.remarks:
+                write_message(f"{printable(path)} {remark}")
         documents.append(_document(path, outcome))
     if as_json:
         write_result(render_json(documents))

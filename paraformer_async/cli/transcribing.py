@@ -124,8 +124,8 @@ class _Output:
         if isinstance(outcome, Exception):
             self.has_failures = True
             report_error(outcome, path, debug=self._debug)
-        elif outcome.is_silent:
-            write_message(f"{printable(path)}: no speech was recognized")
+        else:
+            _remark_on(outcome, path)
         if self._is_list:
             self._documents.append(describe(path, outcome))
         elif target is None and self._format is OutputFormat.JSONL:
@@ -139,6 +139,14 @@ class _Output:
         """Print what can only be printed as a whole."""
         if self._is_list:
             write_result(render_json(self._documents))
+
+
+def _remark_on(transcript: Transcript, path: Path) -> None:
+    """Write to stderr why the text may be less than what was expected."""
+    for remark in transcript.remarks:
+        write_message(f"{printable(path)} {remark}")
+    if transcript.is_silent:
+        write_message(f"{printable(path)}: no speech was recognized")
 
 
 def _settled(outcome: BatchOutcome) -> Transcript | Exception:

@@ -262,7 +262,7 @@ def test_any_chunking(cuts: list[int], format: str) -> None:
 async def test_half_a_sample_is_left_out() -> None:
     """Half a sample at the end is no audio, which is remarked on."""
     found = await probe(NOISE.tobytes() + b"x", format="pcm", sample_rate=RATE)
-    assert "within a sample" in found.remark
+    assert "within a sample" in found.remarks[0]
     assert found.duration == len(NOISE) / RATE
 
 

@@ -25,7 +25,7 @@ async def test_probe(tmp_path: Path) -> None:
         found.channels,
     )
     assert 3.0 == pytest.approx(found.duration, abs=1e-3)
-    assert ("pcm", 8000, "") == (found.sent_format, found.sent_sample_rate, found.remark)
+    assert ("pcm", 8000, ()) == (found.sent_format, found.sent_sample_rate, found.remarks)
     assert 44_100 == (await probe(path)).sent_sample_rate
 
 
@@ -35,7 +35,7 @@ async def test_the_profile_of_a_codec(tmp_path: Path) -> None:
 
 
 async def test_the_duration_is_measured(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """The duration is that of the audio which is there; what is wrong is returned, not logged."""
+    """The duration is that of the audio which is there; what is odd is returned, not a warning."""
     samples = bytes(2 * RATE)
     fmt = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, RATE, 2 * RATE, 2, 16)
     path = tmp_path / "a.wav"
@@ -47,7 +47,7 @@ async def test_the_duration_is_measured(tmp_path: Path, caplog: pytest.LogCaptur
     )
     found = await probe(path)
     assert 1.0 == found.duration
-    assert "ends early: it declares 3.00 s of audio but contains 1.00 s" == found.remark
+    assert ("ends early: it declares 3.00 s of audio but contains 1.00 s",) == found.remarks
     assert "" == caplog.text
 
 

@@ -75,6 +75,18 @@ async def test_what_is_done_is_not_done_again(files: Files, opened: Opened, tmp_
     assert sorted(map(str, paths)) == sorted(line["path"] for line in lines_of(checkpoint))
 
 
+async def test_remarks_are_restored(opened: Opened, tmp_path: Path) -> None:
+    """That a file was cut off is in its outcome, and still there when that is restored."""
+    path, checkpoint = write_marked(tmp_path / "a.wav"), tmp_path / "run.jsonl"
+    path.write_bytes(path.read_bytes()[:-3200])
+    async with ScriptedServer() as server, opened(server.url) as recognizer:
+        outcomes = await run(recognizer, [path], checkpoint)
+        outcomes += await run(recognizer, [path], checkpoint)
+    assert [False, True] == [outcome.is_restored for outcome in outcomes]
+    remark = "ends early: it declares 0.20 s of audio but contains 0.10 s"
+    assert [(remark,)] * 2 == [outcome.transcript.remarks for outcome in outcomes]
+
+
 async def test_progress_with_restored_files(files: Files, opened: Opened, tmp_path: Path) -> None:
     """Restored files count as done, but not as audio that was transcribed in this run."""
     paths, checkpoint = files(3), tmp_path / "run.jsonl"

@@ -48,6 +48,6 @@ def test_json(call: Call, tmp_path: Path) -> None:
         "duration": 1.0,
         "sent_format": "pcm",
         "sent_sample_rate": 16_000,
-        "remark": "",
+        "remarks": [],
     } == good
     assert {"path": "none.wav", "error": "none.wav: No such file or directory"} == bad

@@ -111,6 +111,21 @@ def test_output_dir(run: Run, one_second: Path, tmp_path: Path, format: str) -> 
     assert all(WORDS in text.replace("\n", " ") for text in written.values())
 
 
+def test_a_file_that_was_cut_off(run: Run, one_second: Path, tmp_path: Path) -> None:
+    """The text of a file that was cut off is printed, and a line on stderr says so; JSON, too."""
+    path = tmp_path / "a.wav"
+    path.write_bytes(one_second.read_bytes()[:-16_000])
+
+    done = run(*SCRIPTED, "--format", "json", path)
+
+    remark = "ends early: it declares 1.00 s of audio but contains 0.50 s"
+    assert 0 == done.returncode
+    assert_one_line(done.stderr, f"a.wav {remark}")
+    (found,) = json.loads(done.stdout)
+    assert [remark] == found["remarks"]
+    assert WORDS.startswith(found["text"])
+
+
 def test_an_unwritable_output_does_not_stop_the_others(
     run: Run, one_second: Path, tmp_path: Path
 ) -> None:

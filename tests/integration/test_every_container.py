@@ -128,6 +128,6 @@ async def test_the_same_words_of_every_form(tmp_path: Path) -> None:
             found = await probe(io.BytesIO(path.read_bytes()))
             wrong = jiwer.wer("go forward ten meters", words(transcript.text))
             off = transcript.duration - SECONDS
-            if wrong or abs(off) > 0.05 or found.duration != transcript.duration or found.remark:
+            if wrong or abs(off) > 0.05 or found.duration != transcript.duration or found.remarks:
                 errors[name] = (transcript.text, round(off, 3), found)
     assert {} == errors
