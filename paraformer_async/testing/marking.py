@@ -128,7 +128,7 @@ class MarkReader:
     def feed(self, audio: bytes) -> Iterator[Sentence]:
         """Recognize more audio, cut anywhere; yield the results."""
         for sample, run in groupby(self._samples(audio)):
-            length = sum(1 for _ in run)
+            length = len(list(run))
             mark = sample - 1 if sample else None
             if mark != self._current:
                 self._current, self._silence = mark, 0
