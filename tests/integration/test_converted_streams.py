@@ -17,6 +17,7 @@ from tests.integration.marked import LENGTH, assert_complete, recognizer_for
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
 
+# Servers recognize nothing in it: `ScriptedServer([])`. Looking for marks would take seconds.
 NOISE = np.random.default_rng(4).integers(-20_000, 20_000, 60_000, np.int16).tobytes()
 CODES = np.random.default_rng(5).integers(0, 256, 20_000, np.uint8).tobytes()
 TO_8K = {"model": "paraformer-realtime-8k-v2", "resample_from": 16_000}
@@ -48,7 +49,7 @@ async def frames(audio: bytes, size: int = 640) -> AsyncIterator[bytes]:
 )
 async def test_what_is_sent(options: dict[str, Any], audio: bytes, sent: bytes) -> None:
     """Sources and pushed audio, in whatever pieces, are sent at the rate of the model."""
-    async with ScriptedServer() as server, recognizer_for(server, **options) as recognizer:
+    async with ScriptedServer([]) as server, recognizer_for(server, **options) as recognizer:
         for source in (audio, frames(audio), iter([audio[:777], audio[777:]])):
             [_ async for _ in recognizer.stream(source)]
         async with recognizer.stream() as stream:
@@ -65,7 +66,7 @@ async def test_what_is_sent(options: dict[str, Any], audio: bytes, sent: bytes) 
 
 async def test_a_flush_sends_all_of_the_utterance() -> None:
     """What the filter holds back is sent at `flush` and at an update, before the task ends."""
-    async with ScriptedServer() as server, recognizer_for(server, **TO_8K) as recognizer:
+    async with ScriptedServer([]) as server, recognizer_for(server, **TO_8K) as recognizer:
         async with recognizer.stream() as stream:
             await stream.send(NOISE[:32_001])
             await stream.flush()
@@ -142,7 +143,7 @@ async def test_without_soxr(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_files_ignore_the_rate_of_streams() -> None:
     """`resample_from` of a recognizer is the rate of arrays, and of no file."""
-    async with ScriptedServer() as server, recognizer_for(server, **TO_8K) as recognizer:
+    async with ScriptedServer([]) as server, recognizer_for(server, **TO_8K) as recognizer:
         samples = np.frombuffer(NOISE, np.int16)
         transcript = await recognizer.transcribe(samples)
         assert 60_000 / 16_000 == pytest.approx(transcript.duration, abs=0.001)
@@ -209,7 +210,7 @@ async def test_channels_of_another_rate(channels: str | int, is_pushed: bool) ->
     left, right = np.frombuffer(NOISE, np.int16)[:32_000].reshape(2, -1) // 2
     both = np.stack([left, right], axis=1)
     options: dict[str, Any] = TO_8K | {"channels": channels, "input_channels": 2, "pace": 20.0}
-    async with ScriptedServer() as server, recognizer_for(server) as recognizer:
+    async with ScriptedServer([]) as server, recognizer_for(server) as recognizer:
         source = None if is_pushed else frames(both.tobytes())
         async with recognizer.stream(source, **options) as stream:
             if is_pushed:

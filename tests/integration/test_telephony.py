@@ -17,6 +17,7 @@ from tests.integration.marked import recognizer_for
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
 
+# Servers recognize nothing in it: `ScriptedServer([])`. Looking for marks would take seconds.
 CODES = np.random.default_rng(5).integers(0, 256, 8 * 8000, np.uint8).tobytes()
 FRAME = 160  # bytes: 20 ms
 
@@ -30,7 +31,10 @@ async def frames(audio: bytes) -> AsyncIterator[bytes]:
 @pytest.mark.parametrize("encoding", ["mulaw", "alaw"])
 async def test_frames_are_converted(encoding: str) -> None:
     """Frames from a source, and pushed ones, are sent as s16le at 8000 Hz."""
-    async with ScriptedServer() as server, recognizer_for(server, encoding=encoding) as recognizer:
+    async with (
+        ScriptedServer([]) as server,
+        recognizer_for(server, encoding=encoding) as recognizer,
+    ):
         [_ async for _ in recognizer.stream(frames(CODES))]
         async with recognizer.stream() as stream:
             async for frame in frames(CODES):
