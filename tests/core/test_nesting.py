@@ -52,7 +52,7 @@ def test_any_text_can_be_cut(text: str) -> None:
     assert len(shallow(text)) <= len(text) + 2 * (text.count("]") + text.count("}"))
 
 
-@pytest.mark.parametrize("depth", [1_000, 100_000, 1_000_000])
+@pytest.mark.parametrize("depth", [1_000, 100_000])
 @pytest.mark.parametrize(
     ("opening", "closing"), [("[", "]"), ('{"a":', "}"), ('[[],{"]":{}},{"a\\"":', "}]")]
 )
