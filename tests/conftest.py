@@ -1,6 +1,12 @@
 """Settings and fixtures for all tests."""
 
+import asyncio.constants
 import gc
+import os
+import traceback
+from collections.abc import Iterator
+from itertools import islice
+from types import FrameType
 
 import pytest
 from hypothesis import settings
@@ -8,6 +14,25 @@ from hypothesis import settings
 # No deadline: the duration of an example says more about the machine than about the library.
 settings.register_profile("tests", deadline=None)
 settings.load_profile("tests")
+
+# In debug mode, asyncio keeps the stack of each callback and of each future for its messages. That
+# takes a third of the time of tests with sockets, less with the last frames, which say where.
+FRAMES = 5
+walk_stack = traceback.walk_stack
+asyncio.constants.DEBUG_STACK_DEPTH = FRAMES  # type: ignore[misc]  # of callbacks
+
+
+def walk_last_frames(frame: FrameType | None) -> Iterator[tuple[FrameType, int]]:
+    """Return what `traceback.walk_stack` does, but only the innermost frames."""
+    return islice(walk_stack(frame), FRAMES)
+
+
+traceback.walk_stack = walk_last_frames  # type: ignore[assignment]  # of futures
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Run more processes than there are cores: tests with sockets wait most of the time."""
+    return (os.cpu_count() or 1) + 2
 
 
 def pytest_collection_finish() -> None:
