@@ -8,12 +8,14 @@ wait (pacing, resampling, a remote voice detector) belongs in an audio source.
 
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import Context, copy_context
+from math import isnan, nan
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from msgspec import Struct
 
 from paraformer_async._core.messages import Command, Event
 from paraformer_async.errors import UsageError
+from paraformer_async.options.checks import shown
 
 __all__ = ["Middleware", "Stack", "passed", "through"]
 
@@ -123,7 +125,7 @@ class Stack:
         """Return when to call `expired`; `None` for never."""
         soonest: float | None = None
         for one, _ in self._timed:
-            when = one.deadline()
+            when = _deadline_of(one)
             if when is not None and (soonest is None or when < soonest):
                 soonest = when
         return soonest
@@ -132,10 +134,10 @@ class Stack:
         """Return the commands of middleware whose deadline has passed, as passed further inward."""
         sent: list[Command] = []
         for one, inner in self._timed:
-            when = one.deadline()
+            when = _deadline_of(one)
             if when is None or when > now:
                 continue
-            sent.extend(through(inner, one.expired(now), now))
+            sent.extend(through(inner, passed(one.expired(now)), now))
         return sent
 
 
@@ -162,6 +164,28 @@ def passed(returned: Message | Iterable[Message]) -> Iterable[Message]:
             "a method of a middleware returned None", hint="return the message, or () to drop it"
         )
     return returned
+
+
+def _deadline_of(middleware: Middleware) -> float | None:
+    """
+    Return the deadline of one middleware.
+
+    Raises:
+        UsageError: It is no time; one timer serves all recognitions, and relies on it.
+    """
+    when: Any = middleware.deadline()
+    if when is None:
+        return None
+    try:
+        seconds = nan if isinstance(when, str) else float(when)
+    except (TypeError, ValueError, OverflowError):
+        seconds = nan
+    if isnan(seconds):
+        raise UsageError(
+            f"deadline() of the middleware {type(middleware).__name__} returned {shown(when)}",
+            hint="return seconds on the clock of now, or None for never",
+        )
+    return seconds
 
 
 def _steps(middlewares: Sequence[Middleware], method: str, context: Context) -> list[Step[Any]]:

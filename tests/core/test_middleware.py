@@ -1,6 +1,8 @@
 """Several middlewares as one: order, what is dropped and added, deadlines."""
 
 from collections.abc import Iterable
+from math import nan
+from typing import Any
 
 import pytest
 
@@ -183,6 +185,28 @@ def test_the_time_is_handed_through() -> None:
 def test_the_earliest_deadline_counts(whens: list[float | None], expected: float | None) -> None:
     """The stack's deadline is the earliest that a middleware has."""
     assert expected == Stack([Timer("t", when) for when in whens]).deadline()
+
+
+@pytest.mark.parametrize("when", [nan, 10**400, "12", 1j, ()])
+def test_a_deadline_that_is_no_time_is_refused(when: Any) -> None:
+    """What cannot be compared with the clock ends the recognition; it stops no timer."""
+    stack = Stack([Timer("t", when), Timer("u", 1.0)])
+    with pytest.raises(UsageError, match=r"deadline\(\) of the middleware Timer returned"):
+        stack.deadline()
+    with pytest.raises(UsageError, match="return seconds on the clock of now, or None for never"):
+        stack.expired(1.0)
+
+
+def test_a_timer_may_return_one_message() -> None:
+    """At a deadline, too, one message is passed on as it is, and nothing at all is refused."""
+
+    class Alone(Timer):
+        def expired(self, now: float) -> Any:
+            return Audio(b"x", injected=True) if self.name else None
+
+    assert [Audio(b"x", injected=True)] == Stack([Alone("t", 1)]).expired(1.0)
+    with pytest.raises(UsageError, match="returned None"):
+        Stack([Alone("", 1.0)]).expired(1.0)
 
 
 def test_only_those_are_called_whose_deadline_has_come() -> None:
