@@ -102,10 +102,10 @@ class Permit:
 
     def leave(self) -> None:
         """Give back everything, after the last task. May be called twice."""
-        self._place.give_back()
         seats, self._seats = self._seats, None
         if seats is not None:
             seats.leave()
+        self._place.give_back()
 
     async def _take_quota(self, recognition: str, model: str, waited: float) -> None:
         """Wait for the quota after a wait in the slowdown, and again if that is outdated then."""

@@ -15,6 +15,9 @@ from paraformer_async.quota import Quota, QuotaGrant, QuotaKey
 
 __all__ = ["ProcessQuota", "QuotaOfRecognizer", "QuotaPlace", "require_quota"]
 
+# Seconds before a grant that has expired on its way is replaced.
+_RETAKEN = 0.05
+
 
 class ProcessQuota:
     """
@@ -110,10 +113,17 @@ class QuotaOfRecognizer:
         self.waiting += 1
         try:
             with anyio.move_on_after(self._limits.wait):
-                return await self._quota.take(key)
+                return await self._take_valid(key)
         finally:
             self.waiting -= 1
         raise DeadlineError("quota", self._limits.wait)
+
+    async def _take_valid(self, key: QuotaKey) -> QuotaGrant:
+        """Wait for a grant that may be used; one that has expired on its way is replaced."""
+        while not (grant := await self._quota.take(key)).is_valid:
+            grant.give_back()
+            await asyncio.sleep(_RETAKEN)  # even if the quota never waits
+        return grant
 
 
 class QuotaPlace:
@@ -157,16 +167,16 @@ class QuotaPlace:
 
     def use(self) -> None:
         """Note that the task is submitted now: that is when the service counts it."""
-        if self._grant is not None:
-            self._grant.use()
+        grant, self._grant = self._grant, None  # whatever it raises
+        if grant is not None:
+            grant.use()
             self._quota.made += 1
-            self._grant = None
 
     def give_back(self) -> None:
         """Let another submission be made in place of the one that was admitted, if one was."""
-        if self._grant is not None:
-            self._grant.give_back()
-            self._grant = None
+        grant, self._grant = self._grant, None
+        if grant is not None:
+            grant.give_back()
 
 
 def require_quota(quota: object) -> None:

@@ -180,7 +180,7 @@ class Run:
                     if self._pump is not None and not self._pump.release():
                         tasks.cancel_scope.cancel()  # the pump may still read
         finally:
-            self._permit.leave()
+            self._leave()
             self.end(UsageError("the recognizer was closed while this recognition was running"))
             try:
                 self._report_end()
@@ -239,8 +239,15 @@ class Run:
                 raise
             self.end(as_failure(error, "a hook of the reconnection"))
         # Only now: once the user sees the end, the connection is free for the next recognition.
-        self._permit.leave()
+        self._leave()
         self.inbox.end()
+
+    def _leave(self) -> None:
+        """Give back what the recognition has of the pool and the quota."""
+        try:
+            self._permit.leave()
+        except BaseException as error:  # noqa: BLE001 - the user's quota may raise anything
+            self.end(as_failure(error, "the quota"))
 
     async def _recover(self, broken: BaseException) -> bool:
         """Return whether another attempt follows, when it is time for it."""

@@ -1,5 +1,8 @@
 """A quota of the user: what a recognizer promises an implementation, and what it bears."""
 
+import asyncio
+from typing import Any
+
 import anyio
 import pytest
 
@@ -15,7 +18,7 @@ from paraformer_async import (
 from paraformer_async.options.endpoint import shown_address
 from paraformer_async.quota import QuotaKey
 from paraformer_async.testing import Drop, Refuse, ScriptedServer, marked, marks_of
-from tests.integration.marked import recognizer_for
+from tests.integration.marked import connections_of, recognizer_for
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
 
@@ -192,6 +195,52 @@ async def test_a_grant_that_has_expired_is_replaced() -> None:
         assert list(range(5)) == await marks_in(recognizer.stream(marked(100)))
         assert (1, 1) == (server.connections.accepted, len(server.received))
     assert ["given back", "given back", "used"] == quota.ends
+
+
+async def test_a_quota_whose_grants_never_count() -> None:
+    """Grants that have expired on their way are waited for as long as any, and nothing else is."""
+    quota = Noting(expired=10_000)
+    async with (
+        ScriptedServer() as server,
+        recognizer_for(server, quota=quota, pool=PoolLimits(wait=0.2)) as recognizer,
+    ):
+        with anyio.fail_after(10), pytest.raises(DeadlineError) as caught:
+            await marks_in(recognizer.stream(marked(100)))
+        assert "quota" == caught.value.phase
+        assert 0 == server.connections.accepted
+    assert {"given back"} == set(quota.ends)
+
+
+@pytest.mark.parametrize("kind", [RuntimeError, asyncio.CancelledError, StopIteration])
+@pytest.mark.parametrize("method", ["use", "give_back"])
+async def test_a_grant_that_raises_ends_its_recognition_alone(
+    method: str, kind: type[BaseException]
+) -> None:
+    """Whatever a grant raises, no other recognition ends, and the recognizer is of use."""
+
+    class Raising:
+        is_valid = True
+
+        def use(self) -> None:
+            if method == "use":
+                raise kind
+
+        def give_back(self) -> None:
+            raise kind
+
+    class Quota:
+        async def take(self, key: QuotaKey) -> Any:
+            return grants.pop(0) if grants else Grant(good, is_valid=True)
+
+    grants, good = [Raising()], Noting()
+    async with (
+        ScriptedServer(faults=[Refuse(400)] if method == "give_back" else []) as server,
+        recognizer_for(server, quota=Quota()) as recognizer,
+    ):
+        with pytest.raises(RuntimeError):  # a UsageError is one, too
+            await marks_in(recognizer.stream(marked(100)))
+        assert list(range(5)) == await marks_in(recognizer.stream(marked(100)))
+        assert (0, 1, 0) == connections_of(recognizer)
 
 
 @pytest.mark.parametrize("quota", [5, "20", Noting, object()])
