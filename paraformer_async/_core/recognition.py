@@ -256,8 +256,8 @@ class Recognition(Incoming):
 
     def _is_left_over(self, frame: str | bytes) -> bool:
         """Whether *frame* belongs to an earlier task of a reused connection."""
-        is_idle = self._attempt.is_reused and self._attempt.started_at is None
-        return is_idle and self._protocol.is_of_another(decode_event(frame)[0])
+        is_reused = self._attempt.is_reused
+        return is_reused and self._protocol.is_of_another(decode_event(frame)[0])
 
     def _turn(self, event: Event, now: float) -> list[RecognitionResult]:
         """Handle the start or the end of a task."""

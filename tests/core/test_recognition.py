@@ -1685,13 +1685,21 @@ class TestFailures:
             assert Again(0.0, caught.value, 0) == table.lose(caught.value)
         assert [Audio(FRAME)] == table.start(1)
 
-    @pytest.mark.parametrize(("is_reused", "is_started"), [(False, False), (True, True)])
-    def test_a_failure_counts_whatever_task_it_names(
-        self, is_reused: bool, is_started: bool
-    ) -> None:
+    def test_a_late_failure_of_an_earlier_task_is_tried_again(self) -> None:
+        """Once the task has started, it costs an attempt: the connection has ended with it."""
+        table = Table(reconnect=Reconnect(attempts=1, backoff=lambda _: 5.0))
+        table.connect(is_reused=True)
+        table.flush()
+        table.deliver(TaskStarted())
+        with pytest.raises(RemoteProtocolError) as caught:
+            table.deliver_as("f" * 32, TaskFailed("InvalidParameter", "old"))
+        assert Again(5.0, caught.value, 1) == table.lose(caught.value)
+
+    @pytest.mark.parametrize("is_started", [False, True])
+    def test_a_failure_counts_whatever_task_it_names(self, is_started: bool) -> None:
         """Where it cannot be of an earlier task, `task-failed` is the reason, whatever its id."""
         table = Table()
-        table.connect(is_reused=is_reused)
+        table.connect()
         table.flush()
         if is_started:
             table.deliver(TaskStarted())
