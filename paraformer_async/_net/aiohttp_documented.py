@@ -24,6 +24,9 @@ __all__ = ["SEND_BUFFER", "DocumentedTransport", "cut_off", "keep_send_buffer_sm
 SEND_BUFFER = 64 * 1024
 """Limit of sent bytes that the operating system buffers: 2 s of audio at 16 kHz."""
 
+# 1007 of the peer means that our text was wrong. aiohttp has it for the peer's, too, and for a reason
+# that the peer has cut within a character.
+_PROTOCOL_ERROR, _INVALID_TEXT = 1002, 1007
 _NO_STATUS = 1005
 _ABNORMAL_CLOSURE = 1006
 _TEXT, _BINARY = WSMsgType.TEXT, WSMsgType.BINARY
@@ -213,6 +216,8 @@ class DocumentedTransport:
         reason = message.extra if isinstance(message.extra, str) else ""
         if message.type is WSMsgType.CLOSE:
             self._ending = (message.data or _NO_STATUS, reason)
+        elif message.type is WSMsgType.ERROR and self._socket.close_code == _INVALID_TEXT:
+            self._ending = (_PROTOCOL_ERROR, "text that is not UTF-8")
         lost = self._lost()
         broken = message.data if isinstance(message.data, Exception) else None
         lost.__cause__ = broken or self._error or self._socket.exception()

@@ -22,12 +22,16 @@ from paraformer_async.errors import ConnectionLostError
 __all__ = ["PicowsTransport"]
 
 _QUEUED = 128 * 1024  # bytes that may wait for `receive` before the peer has to
+_OVERHEAD = 64  # bytes that a message takes, also an empty one
 _NO_STATUS = 1005
 _ABNORMAL_CLOSURE = 1006
-# Close codes that picows sends when a frame breaks the protocol.
-_BROKEN = frozenset(
-    {WSCloseCode.PROTOCOL_ERROR, WSCloseCode.INVALID_TEXT, WSCloseCode.MESSAGE_TOO_BIG}
-)
+# Close codes that are sent when a frame breaks the protocol, and what is reported for each: 1007 of
+# the peer means that our text was wrong; a reason that it has cut within a character is its fault.
+_BROKEN = {
+    WSCloseCode.PROTOCOL_ERROR: 1002,
+    WSCloseCode.INVALID_TEXT: 1002,
+    WSCloseCode.MESSAGE_TOO_BIG: 1009,
+}
 _ABORT = 1.0  # seconds; an aborted connection ends in the next step of the loop
 _TEXT, _BINARY, _CONTINUATION = WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION
 _PING, _PONG, _CLOSE = WSMsgType.PING, WSMsgType.PONG, WSMsgType.CLOSE
@@ -68,7 +72,7 @@ class PicowsTransport(WSListener):
         self._waiter: asyncio.Future[None] | None = None
         self._queue: deque[str | bytes] = deque()
         self._queued = 0
-        self._fragments: list[bytes] = []
+        self._fragments = bytearray()
         self._kind: WSMsgType | None = None  # of the message that is being joined
         self._ending: tuple[int, str] | None = None
         self._is_over = False  # nothing more is received
@@ -102,7 +106,7 @@ class PicowsTransport(WSListener):
         """Pass messages to *receiver*, see `Transport`."""
         while self._queue:
             message = self._queue.popleft()
-            self._queued -= len(message)
+            self._queued -= len(message) + _OVERHEAD
             if not self._queue and not self._is_over:
                 self._ws.underlying_transport.resume_reading()
             if receiver.frame_received(message, is_binary=isinstance(message, bytes)):
@@ -179,7 +183,7 @@ class PicowsTransport(WSListener):
         """End."""
         shaken: Any = transport.close_handshake  # `None` when there was none
         if self._ending is None and shaken and shaken.sent and shaken.sent.code in _BROKEN:
-            self._ending = (_code(shaken.sent.code), shaken.sent.reason or "")
+            self._ending = (_BROKEN[shaken.sent.code], shaken.sent.reason or "")
         self._end()
         self.resume_writing()
 
@@ -197,12 +201,12 @@ class PicowsTransport(WSListener):
         if (kind == _CONTINUATION) is (self._kind is None):
             raise self._broken(WSCloseCode.PROTOCOL_ERROR, "fragments out of order")
         self._kind = self._kind or kind
-        self._fragments.append(frame.get_payload_as_bytes())
-        if sum(map(len, self._fragments)) > self._largest:
+        self._fragments += frame.get_payload_as_memoryview()
+        if len(self._fragments) > self._largest:
             raise self._broken(WSCloseCode.MESSAGE_TOO_BIG, "a message that is too large")
         if not frame.fin:
             return
-        kind, payload = self._kind, b"".join(self._fragments)
+        kind, payload = self._kind, bytes(self._fragments)
         self._kind = None
         self._fragments.clear()
         try:
@@ -213,7 +217,7 @@ class PicowsTransport(WSListener):
     def _pass_on(self, message: str | bytes) -> None:
         if self._receiver is None:
             self._queue.append(message)
-            self._queued += len(message)
+            self._queued += len(message) + _OVERHEAD
             if self._queued > _QUEUED:
                 self._ws.underlying_transport.pause_reading()
         elif self._receiver.frame_received(message, is_binary=isinstance(message, bytes)):
@@ -234,7 +238,7 @@ class PicowsTransport(WSListener):
             self._waiter.set_exception(error)
 
     def _broken(self, code: WSCloseCode, reason: str) -> WSProtocolError:
-        self._ending = (_code(code), reason)
+        self._ending = (_BROKEN[code], reason)
         self._end()
         return WSProtocolError(code, reason)
 

@@ -102,7 +102,7 @@ async def what_breaks_the_protocol_ends_it(setting: Setting) -> None:
 
 @check
 async def text_that_is_not_utf8(setting: Setting) -> None:
-    """Broken text ends the connection with 1007, or is passed on as it is, in bytes."""
+    """Broken text breaks the protocol (1002), or is passed on as it is, in bytes."""
     for broken in (
         frame(Opcode.TEXT, b"\xff"),
         frame(Opcode.TEXT, b"\xe5", is_last=False) + frame(Opcode.CONTINUATION, b"a"),
@@ -113,7 +113,18 @@ async def text_that_is_not_utf8(setting: Setting) -> None:
             lost = await loss(transport, receiver, during=partial(send_anyway, end, frames))
             passed_on = [each for each in receiver.frames if as_text(each) != "last"]
             assert passed_on in ([], [b"\xff"], [b"\xe5a"])
-            assert (1000 if passed_on else 1007) == lost.close_code
+            assert (1000 if passed_on else 1002) == lost.close_code
+
+
+@check
+async def a_reason_that_is_cut(setting: Setting) -> None:
+    """A close frame whose reason ends within a character can be retried, like its code."""
+    for code in (1001, 1011):
+        async with connected(setting) as (transport, end):
+            frames = frame(Opcode.CLOSE, code.to_bytes(2, "big") + "好".encode()[:2])
+            lost = await loss(transport, during=partial(send_anyway, end, frames))
+            assert lost.close_code in (code, 1002)
+            assert lost.retryable
 
 
 async def send_anyway(end: FarEnd, data: bytes) -> None:

@@ -66,6 +66,17 @@ async def fragments_are_joined(setting: Setting) -> None:
 
 
 @check
+async def many_fragments_are_joined(setting: Setting) -> None:
+    """A message in very many fragments, most of them empty, takes no longer than its bytes."""
+    begin, rest = frame(Opcode.TEXT, b"a", is_last=False), frame(Opcode.CONTINUATION)
+    between = frame(Opcode.CONTINUATION, is_last=False) * 30_000
+    async with connected(setting) as (transport, end):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(end.send, begin, between, rest, text("next"))
+            assert ["a", "next"] == await received(transport, 2)
+
+
+@check
 async def the_last_that_is_wanted_ends_receive(setting: Setting) -> None:
     """`receive` returns after the last message that its receiver wants; others wait."""
     async with connected(setting) as (transport, end):
