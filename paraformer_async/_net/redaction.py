@@ -63,7 +63,7 @@ class Secrets:
         """Return *text* without them, and without the beginning of one at its end."""
         text = self._pattern.sub("…", text)
         for secret in self._all:
-            for length in range(len(secret) - 1, _WORTH_HIDING - 1, -1):
+            for length in range(min(len(secret) - 1, len(text)), _WORTH_HIDING - 1, -1):
                 if text.endswith(secret[:length]):
                     return f"{text[:-length]}…"
         return text
