@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-__all__ = ["clean", "is_wide", "tail", "width"]
+__all__ = ["clean", "inert", "is_wide", "tail", "width"]
 
 # Sequences that control a terminal (ECMA-48): CSI, strings such as OSC, other escapes.
 _ESCAPES = re.compile(
@@ -17,6 +17,8 @@ _INVISIBLE = re.compile("[\u202a-\u202e\u2066-\u2069\ufeff\u061c]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _SPACES = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _MARKS = ("Mn", "Me", "Cf")
+# In JSON, what a terminal may act on: C1 controls, separators, overrides of direction, surrogates.
+_ACTIVE = re.compile("[\x7f-\x9f\u061c\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
 
 
 def clean(text: str) -> str:
@@ -30,6 +32,11 @@ def clean(text: str) -> str:
         return text.strip()
     text = _INVISIBLE.sub("", _ESCAPES.sub("", text))
     return _SPACES.sub(" ", _SURROGATES.sub("\ufffd", text)).strip()
+
+
+def inert(document: str) -> str:
+    """Return a JSON *document* with its characters that may act on a terminal escaped."""
+    return _ACTIVE.sub(lambda found: f"\\u{ord(found[0]):04x}", document)
 
 
 def width(text: str) -> int:

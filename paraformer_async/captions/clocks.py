@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
+from paraformer_async.options.checks import require_number
 from paraformer_async.results import Sentence
 
 __all__ = ["WallClock", "on_clock"]
@@ -57,10 +58,19 @@ class WallClock:
 
 
 def on_clock(sentence: Sentence, clock: Callable[[int], int]) -> Sentence:
-    """Return *sentence* with all times converted by *clock*."""
+    """
+    Return *sentence* with all times converted by *clock*.
+
+    Raises:
+        InvalidOptionError: *clock* has returned something else than a number.
+    """
+
+    def on(ms: int) -> int:
+        return round(require_number("clock", clock(ms), "a number of ms"))
+
     words = tuple(
-        replace(word, begin_time=clock(word.begin_time), end_time=clock(word.end_time))
+        replace(word, begin_time=on(word.begin_time), end_time=on(word.end_time))
         for word in sentence.words
     )
-    end = None if sentence.end_time is None else clock(sentence.end_time)
-    return replace(sentence, begin_time=clock(sentence.begin_time), end_time=end, words=words)
+    end = None if sentence.end_time is None else on(sentence.end_time)
+    return replace(sentence, begin_time=on(sentence.begin_time), end_time=end, words=words)

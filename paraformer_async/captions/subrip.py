@@ -1,11 +1,14 @@
 """SubRip (.srt) captions from timed sentences."""
 
+import re
 from collections.abc import Iterable
 
 from paraformer_async.captions.layout import Caption, lay_out, timestamp
 from paraformer_async.results import Sentence
 
 __all__ = ["subrip_block", "to_srt"]
+
+_ARROW = re.compile("-{2,}>")  # players look for it
 
 
 def to_srt(sentences: Iterable[Sentence]) -> str:
@@ -25,6 +28,6 @@ def to_srt(sentences: Iterable[Sentence]) -> str:
 def subrip_block(number: int, caption: Caption) -> str:
     """Return a caption as it is written after the one before it; numbers begin at 1."""
     times = f"{timestamp(caption.begin_time)} --> {timestamp(caption.end_time)}"
-    text = caption.text.replace("-->", "->")  # players look for the arrow
+    text = _ARROW.sub("->", caption.text)
     separator = "\n" if number > 1 else ""
     return f"{separator}{number}\n{times}\n{text}\n"

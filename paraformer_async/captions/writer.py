@@ -100,6 +100,7 @@ class CaptionWriter:
         Raises:
             OSError: It cannot be written. The file is as before, and the next call writes the
                 sentence, too.
+            InvalidOptionError: `clock` has returned no number; nothing is written.
             UsageError: The writer is closed.
         """
         if self._file is None:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import sys
 import traceback
 from enum import Enum
@@ -12,7 +11,7 @@ from typing import Any, Self
 from paraformer_async.cli.wording import flag_of, in_shell_words
 from paraformer_async.errors import InvalidOptionError, ParaformerError
 from paraformer_async.jsonable import informative
-from paraformer_async.text import clean
+from paraformer_async.text import clean, inert
 from paraformer_async.transcript import Transcript, lines_of
 
 __all__ = [
@@ -27,9 +26,6 @@ __all__ = [
     "write_message",
     "write_result",
 ]
-
-# In JSON, what a terminal may act on: C1 controls, separators, overrides of direction, surrogates.
-_ACTIVE = re.compile("[\x7f-\x9f\u061c\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
 
 
 class OutputFormat(Enum):
@@ -111,8 +107,7 @@ def render(transcript: Transcript, format: OutputFormat, path: Path) -> str:
 
 def render_json(document: list[dict[str, Any]] | dict[str, Any], *, indent: int | None = 2) -> str:
     """Return *document* as JSON: an object, or a list of objects."""
-    text = json.dumps(document, ensure_ascii=False, indent=indent)
-    return _ACTIVE.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
+    return inert(json.dumps(document, ensure_ascii=False, indent=indent)) + "\n"
 
 
 def describe(path: Path, outcome: Transcript | Exception) -> dict[str, Any]:

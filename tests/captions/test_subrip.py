@@ -122,12 +122,15 @@ def test_words_whose_times_go_back() -> None:
         ("ab\u202ecd\u2066e\ufeff", "abcde"),
         ("\ud83d half", "\ufffd half"),
         ("2\n00:00:00,000 --> 00:00:09,000\nx", "2 00:00:00,000 -> 00:00:09,000 x"),
+        ("a ---> b -----> c", "a -> b -> c"),
         ("\x1b", None),
     ],
 )
 def test_text_that_would_break_the_file(text: str, expected: str | None) -> None:
     """Blank lines, control characters and arrows in a text do not change how a file is read."""
-    captions = parse_srt(to_srt([Sentence(0, 1000, text), Sentence(1000, 2000, "next")]))
+    srt = to_srt([Sentence(0, 1000, text), Sentence(1000, 2000, "next")])
+    captions = parse_srt(srt)
+    assert len(captions) == srt.count("-->")
     assert [*filter(None, [expected]), "next"] == [part for _, _, part in captions]
     to_srt([Sentence(0, 1000, text)]).encode()
 

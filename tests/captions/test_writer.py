@@ -3,8 +3,10 @@
 import json
 import subprocess
 import sys
+from math import nan
 from mmap import PAGESIZE
 from pathlib import Path
+from typing import Any
 
 import av
 import pysubs2
@@ -101,6 +103,15 @@ def test_lines(tmp_path: Path) -> None:
     assert "好" in text
 
 
+def test_a_line_acts_on_no_terminal(tmp_path: Path) -> None:
+    """A line of JSON is one line for every reader, and shows what would act on a terminal."""
+    text = "\x1b[2J\x9b31m\u202ea\u2028b\x85c\ud83d"
+    line = written(tmp_path / "a.jsonl", result_of(0, 900, text))
+    assert text == Sentence.from_json(line).text
+    assert 1 == len(line.splitlines())
+    assert line[:-1].isprintable()
+
+
 def test_long_sentences_are_wrapped(tmp_path: Path) -> None:
     """A long sentence becomes several captions of at most two lines of 42 columns."""
     captions = parse_srt(written(tmp_path / "a.srt", result_of(0, 20_000, "字" * 100)))
@@ -170,6 +181,17 @@ def test_two_clocks(tmp_path: Path) -> None:
     assert [(500, 1500, "before"), (62_500, 63_500, "after the pause")] == parse_srt(
         (tmp_path / "a.srt").read_text()
     )
+
+
+def test_a_clock_of_fractions(tmp_path: Path) -> None:
+    """The times of a clock of the user are rounded to ms; one that is no number is refused."""
+    path = tmp_path / "a.srt"
+    times: dict[int, Any] = {0: 0.4, 1000: 999.6, 2000: nan}
+    with CaptionWriter(path, clock=times.__getitem__) as captions:
+        captions.add(result_of(0, 1000, "one"))
+        with pytest.raises(InvalidOptionError, match="clock: nan is not a number of ms"):
+            captions.add(result_of(1000, 2000, "two"))
+    assert [(0, 1000, "one")] == parse_srt(path.read_text())
 
 
 @posix
