@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from paraformer_async.errors.base import ParaformerError
 from paraformer_async.errors.catalogue import REQUEST_QUOTA, WAITS, Row, classify
+from paraformer_async.text import clean
 
 __all__ = [
     "AudioLostError",
@@ -69,7 +70,7 @@ class ServiceError(ParaformerError):
 
     def __str__(self) -> str:
         text = super().__str__()
-        return f"{text} [request id {self.request_id}]" if self.request_id else text
+        return clean(f"{text} [request id {self.request_id}]" if self.request_id else text)
 
     def with_facts(
         self,
@@ -269,7 +270,7 @@ class TaskFailedError(ServiceError):
     @property
     def message(self) -> str:
         """What happened, without the hint and ids."""
-        return f"the task failed: {self.error_code}: {self.error_message}"
+        return ": ".join(filter(None, ("the task failed", self.error_code, self.error_message)))
 
 
 class AudioLostError(ServiceError):

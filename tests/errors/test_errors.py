@@ -146,6 +146,11 @@ TEXTS: list[tuple[ParaformerError, str]] = [
             "the id, and that the key is one of the account that it belongs to) [request id r]"
         ),
     ),
+    (TaskFailedError("", ""), "the task failed"),
+    (
+        ConnectionLostError(3000, "\x1b[31mno\n\x9b2J such\u202e key\ud83d"),
+        "the connection was lost during the task (close code 3000, reason: no such key\ufffd)",
+    ),
     (ConnectionLostError(1006), "the connection was lost during the task (close code 1006)"),
     (
         ConnectionLostError(1011, "restart", request_id="t"),
