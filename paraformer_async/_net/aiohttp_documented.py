@@ -24,8 +24,8 @@ __all__ = ["SEND_BUFFER", "DocumentedTransport", "cut_off", "keep_send_buffer_sm
 SEND_BUFFER = 64 * 1024
 """Limit of sent bytes that the operating system buffers: 2 s of audio at 16 kHz."""
 
-# 1007 of the peer means that our text was wrong. aiohttp has it for text of the peer, too, even for a
-# reason that was cut within a character.
+# 1007 of the peer means that our text was wrong. aiohttp has it for the peer's text, too, even for
+# a reason that was cut within a character.
 _PROTOCOL_ERROR, _INVALID_TEXT = 1002, 1007
 _NO_STATUS = 1005
 _ABNORMAL_CLOSURE = 1006

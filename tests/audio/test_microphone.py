@@ -17,6 +17,7 @@ from typing import Any
 
 import anyio
 import pytest
+from anyio import to_thread
 
 from paraformer_async import (
     AudioError,
@@ -236,6 +237,60 @@ async def test_canceled_while_it_waits(device: Device) -> None:
     gc.collect()
     await anyio.wait_all_tasks_blocked()
     assert not device.is_running
+
+
+@pytest.mark.parametrize("step", ["query_devices", "RawInputStream", "start"])
+async def test_a_device_that_hangs(
+    device: Device, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """A device that hangs while it is opened is given up, and is closed should it ever open."""
+    may_open = threading.Event()
+    call = getattr(device, step)
+
+    def hang(*args: Any, **options: Any) -> Any:
+        may_open.wait(10)
+        return call(*args, **options)
+
+    monkeypatch.setattr(device, step, hang)
+    closed = threading.Event()
+    monkeypatch.setattr(device, "close", lambda _: (Device.close(device, True), closed.set()))
+    with anyio.fail_after(5):
+        async with ScriptedServer() as server, recognizer_for(server) as recognizer:
+            async with recognizer.stream(microphone()):
+                await anyio.wait_all_tasks_blocked()
+    assert not device.is_running
+    may_open.set()
+    assert await to_thread.run_sync(closed.wait, 5)
+    assert not device.is_running
+
+
+async def test_what_is_late_of_an_earlier_opening(device: Device) -> None:
+    """A device that calls back after it was closed changes nothing in what is recorded now."""
+    source = microphone()
+    async with source:
+        earlier = device.opened[-1]
+    async with source:
+        earlier["callback"](AUDIO[-3200:], 1600, None, LOST)
+        earlier["finished_callback"]()
+        device.record(AUDIO[:3200])
+        assert AUDIO[:3200] == await take(aiter(source), 3200)
+    assert (0.0, 0) == (source.dropped, source.overflows)
+
+
+async def test_two_readers(device: Device) -> None:
+    """Two tasks that read one microphone would each lose what the other has: one is refused."""
+    async with microphone() as source, anyio.create_task_group() as tasks:
+        frames: list[bytes] = []
+
+        async def read() -> None:
+            frames.append(await anext(aiter(source)))
+
+        tasks.start_soon(read)
+        await anyio.wait_all_tasks_blocked()
+        with pytest.raises(UsageError, match=r"another task is reading .* microphone\(\) for each"):
+            await anext(aiter(source))
+        device.record(AUDIO[:3200])
+    assert [AUDIO[:3200]] == frames
 
 
 async def test_opened_twice(device: Device) -> None:
