@@ -336,7 +336,7 @@ async def test_a_deadline_that_is_no_time_fails_its_own_recognition_only() -> No
 
     async with ScriptedServer() as server, recognizer_for(server) as recognizer:
         async with recognizer.stream() as other:
-            with pytest.raises(TypeError):
+            with pytest.raises(UsageError, match="Vague returned 'soon'"):
                 async for _ in recognizer.stream(marked(500), middleware=(Vague,)):
                     pass
             await other.send(marked(100))
