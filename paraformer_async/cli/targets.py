@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from paraformer_async import InvalidOptionError
 from paraformer_async.cli.files import STANDARD_INPUT
@@ -18,7 +19,7 @@ def targets_of(
 
     Raises:
         InvalidOptionError: Two would be the same file, or one would replace an audio file.
-        OSError: The folder cannot be created.
+        OSError: The folder cannot be created or written to.
     """
     if output_dir is None:
         if format in (OutputFormat.SRT, OutputFormat.VTT) and len(files) > 1:
@@ -43,8 +44,18 @@ def targets_of(
         targets.append(target)
     if output_dir.exists() and not output_dir.is_dir():
         raise InvalidOptionError("--output-dir", f"{printable(output_dir)} is not a folder")
-    output_dir.mkdir(parents=True, exist_ok=True)
+    _make_writable(output_dir)
     return targets
+
+
+def _make_writable(folder: Path) -> None:
+    """Create *folder*, and a file in it, so that nothing is recognized that cannot be written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with NamedTemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, str(folder)) from None
 
 
 def _is_same_file(target: Path, source: Path) -> bool:

@@ -140,6 +140,14 @@ def test_an_unwritable_output_does_not_stop_the_others(
     assert f"{WORDS}\n" == (tmp_path / "out" / "second.txt").read_text("utf-8")
 
 
+@posix
+def test_a_folder_that_takes_no_file(run: Run, one_second: Path) -> None:
+    """A folder that cannot be written to is refused before anything is recognized and billed."""
+    done = run(*SCRIPTED, "--output-dir", "/dev/fd", one_second)
+    assert 1 == done.returncode
+    assert_one_line(done.stderr, "paraformer-async: /dev/fd: ")
+
+
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
