@@ -99,7 +99,7 @@ class Recognition:
             raise IsADirectoryError(f"Is a directory: {file}")
         if not path.exists():
             raise FileNotFoundError(f"No such file or directory: {file}")
-        if not path.stat().st_size:
+        if path.is_file() and not path.stat().st_size:  # a pipe tells no size
             raise InputDataRequired("The supplied file was empty (zero bytes long)")
         self._begin()
         self._is_running = True
@@ -141,6 +141,7 @@ class Recognition:
 
         Raises:
             InvalidParameter: No recognition is running.
+            InvalidOptionError: It is no audio: neither bytes nor an array of samples.
         """
         run = self._running()
         if not self._started_at:

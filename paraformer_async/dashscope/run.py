@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import IO, Any
 
+from paraformer_async.audio.samples import immutable
 from paraformer_async.dashscope import settings
 from paraformer_async.dashscope.events import Events
 from paraformer_async.dashscope.results import RecognitionResult
@@ -59,7 +60,7 @@ class FacadeRun(BlockingStream):
 
     def send_or_drop(self, audio: bytes, *, wait: bool) -> None:
         """Send audio; drop it if the recognition has failed, which `on_end` says."""
-        chunk = bytes(audio)
+        chunk = immutable(audio)
         self._inlet.put(chunk, len(chunk), wait=wait)
 
     def update_input(self, input: Mapping[str, Any]) -> None:

@@ -1,8 +1,10 @@
 """What the facade does otherwise than the vendor's SDK, on purpose; see docs/dashscope.md."""
 
 import json
+import os
 import threading
 import time
+from array import array
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ from paraformer_async.testing import (
     ScriptedServer,
     marked,
 )
+from tests.cli.test_transcribe import posix
 from tests.sync.conftest import StartServer
 
 vendor = pytest.importorskip("dashscope")
@@ -116,6 +119,37 @@ def test_a_lost_connection_of_a_file(
     for one in sentences:
         assert one["begin_time"] == pytest.approx(20 * int(one["text"].split()[0]), abs=40)
         assert one["words"][0]["begin_time"] == one["begin_time"]
+
+
+@posix
+def test_a_named_pipe(
+    start_server: StartServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A pipe, which has no size, is no empty file: it is recognized as it is written."""
+    use(monkeypatch, start_server())
+    path = tmp_path / "marked.pcm"
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_bytes, args=(marked(400),))
+    writer.start()
+    (sentence,) = recognition().call(str(path)).get_sentence()
+    writer.join()
+    assert list(range(20)) == [int(mark) for mark in sentence["text"].split()]
+
+
+def test_what_is_no_audio_is_not_sent(
+    start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Samples in an array are converted; what is no buffer is refused, not sent as zeros."""
+    server = start_server()
+    use(monkeypatch, server)
+    stream = recognition(Notes())
+    stream.start()
+    for wrong in (5, [1, 2], "text", None, array("i", [1])):
+        with pytest.raises(InvalidOptionError, match="audio: "):
+            stream.send_audio_frame(wrong)  # type: ignore[arg-type]
+    stream.send_audio_frame(array("f", [0.5] * 1600))  # type: ignore[arg-type]
+    stream.stop()
+    assert (16384).to_bytes(2, "little") * 1600 == server.received[0].audio
 
 
 @pytest.mark.parametrize("fault", [NeverStart(), NeverFinish()])
