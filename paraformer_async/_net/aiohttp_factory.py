@@ -5,15 +5,13 @@ aiohttp does the handshake. Unlike its defaults, redirects are not followed, coo
 and the body of a refusal is read.
 """
 
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import aiohttp
-import anyio
 from aiohttp import ClientError, ClientWebSocketResponse, ClientWSTimeout
 
 from paraformer_async._net.aiohttp_documented import DocumentedTransport
-from paraformer_async._net.aiohttp_failures import failure_of
+from paraformer_async._net.aiohttp_failures import body_of_refusal, failure_of
 from paraformer_async._net.contract import Handshake, Transport
 from paraformer_async._net.failures import Failures
 from paraformer_async._net.redaction import host_of_redirect
@@ -34,8 +32,6 @@ On any other version, and when this set is empty, connections are `DocumentedTra
 """
 _SWITCHING_PROTOCOLS = 101
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_BODY_SHOWN = 500
-_BODY_WAIT = 1.0  # seconds; at most half of what is left until the deadline
 
 
 class AiohttpFactory:
@@ -105,13 +101,8 @@ async def _refuse(response: "ClientResponse") -> None:
     """Raise what the service returned instead of a WebSocket; aiohttp alone would drop the body."""
     if response.status == _SWITCHING_PROTOCOLS:
         return
-    body = b""
-    left = anyio.current_effective_deadline() - anyio.current_time()
-    with anyio.move_on_after(min(_BODY_WAIT, left / 2)), suppress(ClientError, OSError):
-        while len(body) < _BODY_SHOWN and (part := await response.content.read(_BODY_SHOWN)):
-            body += part
+    text = await body_of_refusal(response)
     response.close()
-    text = body[:_BODY_SHOWN].decode(errors="replace")
     raise Failures.refusal(response.status, text, response.headers.get("Retry-After", ""))
 
 

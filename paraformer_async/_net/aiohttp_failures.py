@@ -5,12 +5,16 @@ import re
 from contextlib import suppress
 
 import aiohttp
+import anyio
 
 from paraformer_async._net.contract import Handshake
 from paraformer_async._net.failures import Failures, Where
 from paraformer_async.errors import ConnectError
 
-__all__ = ["beginning_in", "failure_of"]
+__all__ = ["beginning_in", "body_of_refusal", "failure_of"]
+
+_BODY_SHOWN = 500
+_BODY_WAIT = 1.0  # seconds; at most half of what is left until the deadline
 
 
 def failure_of(failures: Failures, handshake: Handshake, error: Exception) -> ConnectError:
@@ -52,3 +56,13 @@ def beginning_in(message: str) -> bytes:
         shown = ast.literal_eval(found[0]) if found else b""
         return shown if isinstance(shown, bytes) else b""
     return b""
+
+
+async def body_of_refusal(response: aiohttp.ClientResponse) -> str:
+    """Return the beginning of the body, as far as it can be read soon: its status says enough."""
+    body = b""
+    left = anyio.current_effective_deadline() - anyio.current_time()
+    with anyio.move_on_after(min(_BODY_WAIT, left / 2)), suppress(aiohttp.ClientError, OSError):
+        while len(body) < _BODY_SHOWN and (part := await response.content.read(_BODY_SHOWN)):
+            body += part
+    return body[:_BODY_SHOWN].decode(errors="replace")

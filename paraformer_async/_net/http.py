@@ -9,7 +9,7 @@ was idle might be closed by the service while a request that must not be repeate
 import aiohttp
 from aiohttp import ClientError
 
-from paraformer_async._net.aiohttp_failures import failure_of
+from paraformer_async._net.aiohttp_failures import body_of_refusal, failure_of
 from paraformer_async._net.contract import Handshake
 from paraformer_async._net.failures import Failures
 from paraformer_async._net.redaction import host_of_redirect
@@ -19,7 +19,6 @@ __all__ = ["HttpClient", "HttpRequest"]
 
 _OK = 200
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_BODY_SHOWN = 500
 
 
 class HttpRequest(Handshake, frozen=True, kw_only=True):
@@ -70,14 +69,16 @@ class HttpClient:
                 ssl=request.ssl or True,
                 allow_redirects=False,
             ) as response:
-                body = await _body_of(response, request.largest_message)
+                if is_success := response.status == _OK:
+                    body = await _body_of(response, request.largest_message)
+                else:
+                    text = await body_of_refusal(response)
         except (ClientError, OSError, ValueError) as error:
             failure = failure_of(self._failures, request, error)
             raise failure from self._failures.cause(request, error)
         self._failures.reached(request)
-        if response.status == _OK:
+        if is_success:
             return body
-        text = body[:_BODY_SHOWN].decode(errors="replace")
         if response.status in _REDIRECTS:
             where = host_of_redirect(response.headers.get("Location", ""))
             text = f"it redirects to {where}, which is not followed"

@@ -166,6 +166,26 @@ async def test_a_refused_request(client: HttpClient) -> None:
     )
 
 
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+async def test_a_refusal_whose_body_cannot_be_read(client: HttpClient, encoding: str) -> None:
+    """The status decides, also if the body does not come within a second, or is damaged."""
+    is_over = asyncio.Event()
+
+    async def refuse(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(status=401, headers={"Content-Encoding": encoding})
+        response.content_length = 50
+        await response.prepare(request)
+        await response.write(b"\x1f\x8b damaged" if encoding == "gzip" else b"no such")
+        await is_over.wait()
+        return response
+
+    async with serving(refuse) as url:
+        with anyio.fail_after(10), pytest.raises(AuthenticationError) as caught:
+            await client.post(request_to(url))
+        is_over.set()
+    assert 401 == caught.value.status
+
+
 async def test_redirects_are_not_followed(client: HttpClient) -> None:
     """A redirect is an error that names the host, and nothing else of the address."""
     async with serving(answering(307, Location="http://evil.example/?secret")) as url:
