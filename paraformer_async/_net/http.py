@@ -69,10 +69,9 @@ class HttpClient:
                 ssl=request.ssl or True,
                 allow_redirects=False,
             ) as response:
-                if is_success := response.status == _OK:
-                    body = await _body_of(response, request.largest_message)
-                else:
-                    text = await body_of_refusal(response)
+                is_success = response.status == _OK
+                body = await _body_of(response, request.largest_message) if is_success else b""
+                text = "" if is_success else await body_of_refusal(response)
         except (ClientError, OSError, ValueError) as error:
             failure = failure_of(self._failures, request, error)
             raise failure from self._failures.cause(request, error)
