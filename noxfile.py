@@ -14,32 +14,32 @@ import nox
 
 ROOT = Path(__file__).parent
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
-# Runs programs against the local service, through the vendor's own environment variables: as many
-# at once as there are cores, since each waits for audio in real time.
-SERVE_AND_RUN = """
+# Runs programs, more at once than there are cores, since each waits for audio in real time. For
+# them, the vendor's own environment variables lead to the local service.
+RUN_AT_ONCE = """
 import os, subprocess, sys
 import anyio
 from paraformer_async.server import LocalServer
 
 failed = []
 
-async def run(program: str, env: dict[str, str], places: anyio.Semaphore) -> None:
+async def run(command: str, env: dict[str, str], places: anyio.Semaphore) -> None:
     async with places:
         with anyio.fail_after(120):
             done = await anyio.run_process(
-                [sys.executable, "-W", "error", program],
+                [sys.executable, *command.split()],
                 env=env, stderr=subprocess.STDOUT, check=False,
             )
-    print(f"---- {program}", done.stdout.decode(), sep="\\n", flush=True)
+    print(f"---- {command}", done.stdout.decode(), sep="\\n", flush=True)
     if done.returncode:
-        failed.append(program)
+        failed.append(command)
 
 async def main() -> None:
     async with LocalServer() as server, anyio.create_task_group() as tasks:
         local = {"DASHSCOPE_API_KEY": "local", "DASHSCOPE_WEBSOCKET_BASE_URL": server.url}
-        places = anyio.Semaphore(os.cpu_count() or 1)
-        for program in sys.argv[1:]:
-            tasks.start_soon(run, program, os.environ | local, places)
+        places = anyio.Semaphore((os.cpu_count() or 1) + 2)
+        for command in sys.argv[1:]:
+            tasks.start_soon(run, command, os.environ | local, places)
 
 anyio.run(main)
 sys.exit(f"failed: {failed}" if failed else 0)
@@ -201,7 +201,8 @@ def examples(session: nox.Session) -> None:
     install(session, "-e", ".[dev]", groups=("examples", "frameworks"))
     chosen = [one for one in programs("examples") if Path(one).stem not in RUN_BY_TESTS]
     env = with_ffmpeg(session)
-    session.run("python", "-c", SERVE_AND_RUN, *chosen, env=env, log=False)
+    commands = [f"-W error {one}" for one in chosen]
+    session.run("python", "-c", RUN_AT_ONCE, *commands, env=env, log=False)
     session.run("python", "-m", "pytest", "-n0", "examples/testing_your_service")
     session.run("python", "-m", "pytest", "-n0", "tests/examples", *session.posargs, env=env)
 
@@ -258,8 +259,8 @@ def docs(session: nox.Session) -> None:
 def benchmarks(session: nox.Session) -> None:
     """Run every benchmark once, as briefly as possible."""
     install(session, "-e", ".[dev]", groups=("bench",))
-    for program in programs("benchmarks"):
-        session.run("python", program, "--smoke")
+    commands = [f"{one} --smoke" for one in programs("benchmarks")]
+    session.run("python", "-c", RUN_AT_ONCE, *commands, log=False)
 
 
 @nox.session

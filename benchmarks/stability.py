@@ -58,10 +58,13 @@ class Found(NamedTuple):
 def main() -> None:
     options = parsed(parser(__doc__, rounds=8))
     generator = random.Random(1)  # noqa: S311 - not for security
-    sentences = 100 if options.smoke else 2000
+    sentences, recordings = 2000, recorded()
+    if options.smoke:
+        shortest = sorted(recordings, key=lambda path: path.stat().st_size)[:2]
+        sentences, recordings, options.rounds = 100, shortest, 1
     print_progress("recording")
     found = {
-        "recorded": asyncio.run(record(1 if options.smoke else options.rounds)),
+        "recorded": asyncio.run(record(recordings, options.rounds)),
         "generated": [
             [list(generate(generator)) for _ in range(20)] for _ in range(sentences // 20)
         ],
@@ -108,14 +111,19 @@ class _Engine(MoonshineEngine):
         super(MoonshineEngine, self).__init__(max_streams=1, partial_every=int(_EVERY * 1000))
 
 
-async def record(rounds: int) -> list[Stream]:
-    """Recognize recordings, in each round with more noise and from a later begin."""
+def recorded() -> list[Path]:
+    """Return the recordings."""
     (package,) = find_spec("moonshine_voice").submodule_search_locations
     more = [Path(package, "assets", name) for name in _MORE_AUDIO]
+    return [*sorted(_AUDIO.glob("*.wav")), *more]
+
+
+async def record(recordings: list[Path], rounds: int) -> list[Stream]:
+    """Recognize recordings, in each round with more noise and from a later begin."""
     engine, noise = _Engine(), np.random.default_rng(1)
     streams = []
     for number in range(rounds):
-        for path in (*sorted(_AUDIO.glob("*.wav")), *more):
+        for path in recordings:
             samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
             samples = soxr.resample(samples.mean(axis=1), rate, _RATE)[number * _LATER :]
             samples += noise.normal(0, number * _NOISE, len(samples))
