@@ -135,9 +135,10 @@ def aiohttp(session: nox.Session) -> None:
         pip = ("python", "-m", "pip", "install", "-qq", "--upgrade", "--no-deps")
         session.run(*pip, "--target", target, pinned)
         tests_of_aiohttp = ("tests/net/test_transports.py", "tests/net/test_aiohttp.py")
+        # Divided by tests, not by files: almost all are in one, and wait.
+        options = ("--dist=load", "-k", "not picows")
         session.run(
-            *("python", "-m", "pytest", *tests_of_aiohttp, "-k", "not picows"),
-            env={"PYTHONPATH": target},
+            *("python", "-m", "pytest", *tests_of_aiohttp, *options), env={"PYTHONPATH": target}
         )
 
 
