@@ -115,6 +115,8 @@ class Hub:
         The *meter* is part of the *stack*.
         """
         self.require_open()
+        supervisor = self._supervisor
+        supervisor.close_timeout = max(supervisor.close_timeout, options.timeouts.close)
         account = _account(options)
         return Run(
             Recognition(

@@ -8,6 +8,7 @@ one that is created outside of a group; the supervisor keeps a reference to it a
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
@@ -17,6 +18,10 @@ from paraformer_async._client.failing import undo_cancel
 
 __all__ = ["Supervisor"]
 
+# Seconds that tasks may take to end beyond closing a connection: to close a source takes up to 2 s.
+_PATIENCE = 5.0
+_log = logging.getLogger("paraformer_async")
+
 
 class Supervisor:
     """
@@ -24,11 +29,17 @@ class Supervisor:
 
     Args:
         cleanup: Awaited when all tasks have ended, for whatever reason.
+
+    Attributes:
+        close_timeout: Longest time that closing a connection may take, in seconds.
     """
 
     def __init__(self, cleanup: Callable[[], Awaitable[None]]) -> None:
         self._cleanup = cleanup
+        self.close_timeout: float = 0.0
+        self._is_clean = False
         self._ready = asyncio.Event()
+        self._ended = asyncio.Event()
         self._tasks = anyio.create_task_group()
         self._host = asyncio.create_task(self._run(), name="paraformer_async supervisor")
 
@@ -55,12 +66,19 @@ class Supervisor:
         """
         Cancel all tasks, and wait until they have ended and the cleanup is done.
 
-        Cancellation of the caller does not interrupt that.
+        Cancellation of the caller does not interrupt that. Code of the user that goes on in spite
+        of its cancellation is left alone 5 s after the time that closing a connection may take.
         """
         self._tasks.cancel_scope.cancel()
         with anyio.CancelScope(shield=True):
-            await asyncio.wait([self._host])
-        self._host.result()
+            with anyio.move_on_after(self.close_timeout + _PATIENCE):
+                await self._ended.wait()
+            if self._ended.is_set():
+                await asyncio.wait([self._host])
+                self._host.result()
+            else:
+                _log.warning("a source or a hook goes on after it was canceled, and is left alone")
+                await self._clean_up()
 
     async def _contain(self, work: Callable[[], Coroutine[Any, Any, None]], restart: bool) -> None:
         is_running = True
@@ -83,4 +101,10 @@ class Supervisor:
                 self._ready.set()
                 await anyio.sleep_forever()
         finally:
+            self._ended.set()
+            await self._clean_up()
+
+    async def _clean_up(self) -> None:
+        if not self._is_clean:
+            self._is_clean = True
             await self._cleanup()

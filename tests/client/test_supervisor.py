@@ -1,9 +1,11 @@
 """The tasks of a recognizer, and hooks of the user that cancel them."""
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
+from paraformer_async._client import supervisor as supervisors
 from paraformer_async._client.supervisor import Supervisor
 from tests.loops import each_loop
 
@@ -72,3 +74,31 @@ async def test_work_of_the_recognizer_itself_is_run_again() -> None:
     await asyncio.sleep(0.01)
     await supervisor.aclose()
     assert [0, 1, 2] == runs
+
+
+async def test_work_that_never_ends_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Code that goes on after its cancellation does not keep a recognizer open; it is reported."""
+    monkeypatch.setattr(supervisors, "_PATIENCE", 0.1)
+    cleanups: list[str] = []
+    may_end = asyncio.Event()
+
+    async def clean_up() -> None:
+        cleanups.append("done")
+
+    async def go_on() -> None:
+        while not may_end.is_set():
+            with suppress(asyncio.CancelledError):
+                await may_end.wait()
+
+    supervisor = Supervisor(clean_up)
+    await supervisor.start()
+    supervisor.start_soon(go_on)
+    await asyncio.sleep(0)
+    await asyncio.wait_for(supervisor.aclose(), 5)
+    assert ["done"] == cleanups
+    assert caplog.text.count("goes on after it was canceled, and is left alone") == 1
+    may_end.set()
+    await asyncio.wait([supervisor._host])
+    assert ["done"] == cleanups
