@@ -8,7 +8,7 @@ import anyio
 
 from paraformer_async._client.admission import Queue
 from paraformer_async._client.submissions import OF_PROCESS, Submissions
-from paraformer_async.errors import DeadlineError, InvalidOptionError
+from paraformer_async.errors import DeadlineError, InvalidOptionError, UsageError
 from paraformer_async.options.models import tasks_per_second
 from paraformer_async.options.policies import PoolLimits
 from paraformer_async.quota import Quota, QuotaGrant, QuotaKey
@@ -120,10 +120,16 @@ class QuotaOfRecognizer:
 
     async def _take_valid(self, key: QuotaKey) -> QuotaGrant:
         """Wait for a grant that may be used; one that has expired on its way is replaced."""
-        while not (grant := await self._quota.take(key)).is_valid:
+        while True:
+            grant: QuotaGrant | None = await self._quota.take(key)
+            if grant is None:
+                raise UsageError(
+                    "take() of the quota returned None", hint="return a grant: see QuotaGrant"
+                )
+            if grant.is_valid:
+                return grant
             grant.give_back()
             await asyncio.sleep(_RETAKEN)  # even if the quota never waits
-        return grant
 
 
 class QuotaPlace:

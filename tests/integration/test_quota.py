@@ -14,6 +14,7 @@ from paraformer_async import (
     PoolLimits,
     RecognitionStream,
     Timeouts,
+    UsageError,
 )
 from paraformer_async.options.endpoint import shown_address
 from paraformer_async.quota import QuotaKey
@@ -209,6 +210,19 @@ async def test_a_quota_whose_grants_never_count() -> None:
         assert "quota" == caught.value.phase
         assert 0 == server.connections.accepted
     assert {"given back"} == set(quota.ends)
+
+
+async def test_a_quota_that_grants_nothing() -> None:
+    """A quota that forgets to return its grant ends the recognition with an error that says so."""
+
+    class Forgetful:
+        async def take(self, key: QuotaKey) -> Any:
+            del key
+
+    async with ScriptedServer() as server, recognizer_for(server, quota=Forgetful()) as recognizer:
+        with anyio.fail_after(10), pytest.raises(UsageError, match="returned None"):
+            await marks_in(recognizer.stream(marked(100)))
+        assert 0 == server.connections.accepted
 
 
 @pytest.mark.parametrize("kind", [RuntimeError, asyncio.CancelledError, StopIteration])
