@@ -57,7 +57,7 @@ _NOTHING_YET = 0.01  # seconds between reads of a file that has nothing to read
 
 
 class Rewindable(Protocol):
-    """A source that can be read more than once, and has remarks on what is left out of it."""
+    """A source that can be read more than once."""
 
     def read_from(self, position: int) -> AsyncGenerator[Chunk, None]:
         """Return an iterator over the audio from *position* on, in bytes of s16le mono PCM."""
@@ -73,7 +73,7 @@ class Chunks:
     Attributes:
         rewound: Returns the chunks from a position in bytes on, to be read once more; `None` for a
             source that can be read only once.
-        is_remarked: Whether the source has remarks on what is left out of it.
+        is_remarked: Whether the source itself has `remarks` on what is left out of it.
     """
 
     def __init__(
@@ -179,7 +179,8 @@ def _in_memory(pieces: Sequence[bytes], position: int = 0) -> Chunks:
 
 def _rewindable(source: Rewindable, position: int = 0) -> Chunks:
     again = partial(_rewindable, source)
-    return Chunks(source.read_from(position), again, is_remarked=True)
+    is_remarked = hasattr(source, "remarks")
+    return Chunks(source.read_from(position), again, is_remarked=is_remarked)
 
 
 def _on_disk(lock: Lock, file: Any, start: int, position: int = 0) -> Chunks:

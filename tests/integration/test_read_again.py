@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import logging
 from array import array
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
@@ -78,6 +79,23 @@ async def test_file_of_ffmpeg(tmp_path: Path, name: str, codec: str) -> None:
             transcript = await recognizer.transcribe(path)
     assert [int(word.text) for word in transcript.words] == BLOCKS
     assert 10.0 == transcript.duration
+
+
+class Rewindable:
+    """A source of the user that can be read again, and ends within a sample."""
+
+    async def read_from(self, position: int) -> AsyncGenerator[bytes, None]:
+        """Read from *position*."""
+        yield (marked(LENGTH) + b"\x01")[position:]
+
+
+async def test_what_is_left_out_of_a_source_of_the_user(caplog: pytest.LogCaptureFixture) -> None:
+    """The log warns of what is left out of a source that has no remarks to say so."""
+    async with ScriptedServer() as server:
+        assert_complete(await results_of(server, Rewindable()))
+    (record,) = caplog.records
+    assert logging.WARNING == record.levelno
+    assert "its last 1 byte(s) are left out" in record.getMessage()
 
 
 class EndsWithTheConnection:
