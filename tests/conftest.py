@@ -30,9 +30,16 @@ def walk_last_frames(frame: FrameType | None) -> Iterator[tuple[FrameType, int]]
 traceback.walk_stack = walk_last_frames  # type: ignore[assignment]  # of futures
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """Run more processes than there are cores: tests with sockets wait most of the time."""
-    return (os.cpu_count() or 1) + 2
+def pytest_xdist_auto_num_workers() -> int | None:
+    """
+    Run more processes than there are cores: tests with sockets wait most of the time.
+
+    The number in PYTEST_XDIST_AUTO_NUM_WORKERS comes first.
+    """
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None
+    is_known = hasattr(os, "sched_getaffinity")  # a container may have a part of the cores
+    return (len(os.sched_getaffinity(0)) if is_known else os.cpu_count() or 1) + 2
 
 
 def pytest_collection_finish() -> None:
