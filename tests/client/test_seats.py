@@ -19,8 +19,8 @@ MEMBERS = st.lists(st.tuples(STEPS, STEPS, STEPS), min_size=1, max_size=3)
 
 
 async def no_dial(_: Options) -> Transport:
-    """Open nothing: nothing is connected."""
-    raise NotImplementedError
+    """Fail: places are taken and given back without a connection."""
+    raise AssertionError("a connection was opened")
 
 
 async def steps(count: int) -> None:
