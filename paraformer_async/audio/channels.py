@@ -9,7 +9,6 @@ import logging
 from paraformer_async._core.wav import PCM
 from paraformer_async.audio.companding import expander
 from paraformer_async.audio.decoding.mixing import Downmix
-from paraformer_async.audio.decoding.samples import float_to_s16le
 from paraformer_async.audio.decoding.wav import samples_of
 from paraformer_async.audio.heading import Heading
 from paraformer_async.options.options import Channels
@@ -143,12 +142,8 @@ class Divider:
     def _mixed(self, data: bytes) -> bytes:
         if not data:
             return b""
-        import numpy as np
-
         width = self._samples.width
         if self._expand is not None:
             data, width = self._expand(data), 2
-        samples = samples_of(data, self._codec, width)
-        scale = np.float32(1.0 if samples.dtype == np.float32 else 1 / 32768)
-        floats = samples.reshape(-1, self._count) * scale
-        return float_to_s16le(self._mixer.mix(floats, self._rate))
+        samples = samples_of(data, self._codec, width).reshape(-1, self._count)
+        return self._mixer.mix(samples, self._rate)

@@ -37,7 +37,7 @@ __all__ = ["AudioFile", "open_audio"]
 
 _log = logging.getLogger("paraformer_async")
 
-_AT_ONCE = 8  # chunks that are read in one visit of a thread, which costs as much as two of them
+_AT_ONCE = 16  # chunks that are read in one visit of a thread, which costs as much as two of them
 # Seconds after which the visit that opens a file reads no further: its first chunk is waited for.
 _WITH_OPENING = 0.005
 
@@ -76,7 +76,7 @@ async def open_audio(
         MissingExtraError: It needs a decoder or a resampler that is not installed.
 
     Can be canceled while a source is silent, and otherwise when a thread has read what it reads at
-    once: up to eight chunks. The file is closed then, too.
+    once: up to 16 chunks. The file is closed then, too.
     """
     path = path_of(audio)
     take = Taker(declared, is_mixed=is_mixed)

@@ -6,7 +6,6 @@ from typing import IO
 from paraformer_async.audio._sniffing import begins_as
 from paraformer_async.audio.companding import expander
 from paraformer_async.audio.decoding.mixing import Downmix
-from paraformer_async.audio.decoding.samples import float_to_s16le
 from paraformer_async.audio.given import Samples
 from paraformer_async.audio.hints import shown
 from paraformer_async.audio.sections import read_at
@@ -74,10 +73,8 @@ class RawReader:
             return pcm
         import numpy as np
 
-        floats = np.frombuffer(pcm, "<i2").reshape(-1, self.channels).astype(
-            np.float32
-        ) * np.float32(1 / 32768)
-        return float_to_s16le(self._mixer.mix(floats, self.rate))
+        samples = np.frombuffer(pcm, "<i2").reshape(-1, self.channels)
+        return self._mixer.mix(samples, self.rate)
 
     def rewind(self, frame: int) -> None:
         """Read on from a sample at or before *frame*; `done` is its position."""

@@ -5,7 +5,7 @@ from typing import IO, TYPE_CHECKING, Literal
 
 from paraformer_async.audio.decoding.mixing import Downmix, Interleave, Mixer
 from paraformer_async.audio.decoding.offset import offsets
-from paraformer_async.audio.decoding.samples import float_to_s16le, native_dtype, open_sequential
+from paraformer_async.audio.decoding.samples import native_dtype, open_sequential
 from paraformer_async.audio.decoding.scale import full_scale
 from paraformer_async.audio.hints import shown, to_convert
 from paraformer_async.audio.opening import scan_file
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["FileReader"]
 
-# Samples per read. libsndfile does not report how much it read before hitting damaged data, so
-# small reads bound what is lost. Uncompressed samples cannot be damaged.
-_BLOCK = 4096
+# Samples per read where the data is damaged: libsndfile does not report how much it read before, so
+# small reads bound what is lost. Everywhere else, a read costs more than its samples.
+_STEP = 1024
 _LARGEST = 1 << 21  # samples of all channels in a read, whatever rate a damaged header declares
 _EXACT = ("PCM_", "FLOAT", "DOUBLE", "ULAW", "ALAW")
 _EXACT_FORMATS = ("WAV", "WAVEX", "RF64", "AIFF", "AU")
@@ -63,6 +63,7 @@ class FileReader:
         self._raw = raw
         self._is_mixed = is_mixed
         self._damage: Exception | None = None
+        self._is_near_damage = False
         self._buffer = bytearray()  # a new one for each read would cost as much as a conversion
         self.done: int = 0
         self._status = status_of(raw)
@@ -116,6 +117,7 @@ class FileReader:
         if size < old_size or (size == old_size and changed != old_changed):
             raise AudioError(f"{self.path} has changed while it was being read")
         self._damage = None
+        self._is_near_damage = False
         self.done = 0
         self._sound.close()
         self._start(0)
@@ -188,6 +190,7 @@ class FileReader:
     def _start(self, number: int) -> None:
         """Go to the beginning of a section."""
         self._number = number
+        self._position = 0  # in the section, in samples
         self._sound, self._region = self._open_section(self._sections[number])
         self.rate: int = self._sound.samplerate
         self.channels: int = self._sound.channels
@@ -195,7 +198,7 @@ class FileReader:
         self.subtype: str = self._sound.subtype
         self._dtype: Literal["int16", "float32"] = native_dtype(self.subtype)
         self._middle = [one if self._dtype == "float32" else one / 32768 for one in self._offsets]
-        if self.channels > 1 or self._middle:
+        if self._middle:
             self._dtype = "float32"
         if number == 0:
             self._mixer: Mixer = Downmix() if self._is_mixed else Interleave()
@@ -215,7 +218,7 @@ class FileReader:
         import soundfile
 
         width = (4 if self._dtype == "float32" else 2) * self.channels
-        step = (left if self._is_exact() else _BLOCK) * width
+        step = (_STEP if self._is_near_damage else left) * width
         if len(self._buffer) < left * width:
             self._buffer = bytearray(left * width)
         view = memoryview(self._buffer)[: left * width]
@@ -228,22 +231,41 @@ class FileReader:
                     self._damage = self._region.failure
                     break
         except soundfile.LibsndfileError as error:
+            if not self._is_near_damage:
+                self._return_to(self._position)
+                return self._read_block(left)
             if not self._region.is_at_end:
                 self._damage = error
             elif not self.frames:
                 self._remark = "was cut off in its last frame"
+        self._position += size // width
         samples = view[:size]
-        return bytes(samples) if not size or self._dtype == "int16" else self._mixed(samples)
+        is_done = self._dtype == "int16" and self.lanes == self.channels
+        return bytes(samples) if is_done or not size else self._mixed(samples)
+
+    def _return_to(self, position: int) -> None:
+        """Begin the section anew, and read up to *position*, to go on from there in small steps."""
+        self._sound.close()
+        self._start(self._number)
+        self._is_near_damage = True
+        width = (4 if self._dtype == "float32" else 2) * self.channels
+        view = memoryview(self._buffer)
+        while self._position < position:
+            size = min(len(view) // width, position - self._position) * width
+            count = self._sound.buffer_read_into(view[:size], self._dtype)
+            if not count:
+                break
+            self._position += count
 
     def _mixed(self, samples: memoryview) -> bytes:
         import numpy as np
 
-        floats = np.frombuffer(samples, np.float32).reshape(-1, self.channels)
+        block = np.frombuffer(samples, self._dtype).reshape(-1, self.channels)
         if self._middle:
-            floats = floats - np.array(self._middle, np.float32)
+            block = block - np.array(self._middle, np.float32)
         if self._full_scale != 1.0:
-            floats = floats / np.float32(self._full_scale)
-        return float_to_s16le(self._mixer.mix(floats, self.rate))
+            block = block / np.float32(self._full_scale)
+        return self._mixer.mix(block, self.rate)
 
     def _failed(self, damage: Exception) -> AudioError:
         where = f"after {self.done / self.rate:.2f} s"

@@ -5,7 +5,7 @@ from typing import IO, Any
 __all__ = ["Region"]
 
 _ID3V1 = 128
-_BLOCK = 65_536  # bytes that are read at once: decoders ask for a few hundred
+_BLOCK = 131_072  # bytes that are read at once: decoders ask for a few hundred
 
 
 class Region:
@@ -39,7 +39,8 @@ class Region:
         self._patches = patches
         self._length = claim or self._size
         self._position = 0
-        self._block = b""
+        self._memory = memoryview(b"")
+        self._block = self._memory  # what was read into it
         self._block_start = 0
         self.failure: OSError | None = None
 
@@ -93,14 +94,16 @@ class Region:
 
     def _read_block(self, least: int) -> bool:
         """Read the block at the position; return whether it has at least so many bytes."""
-        block = memoryview(bytearray(min(_BLOCK, self._size - self._position)))
+        if not self._memory:
+            self._memory = memoryview(bytearray(min(_BLOCK, self._size)))
+        block = self._memory[: self._size - self._position]
         try:
             self._file.seek(self._start + self._position)
             block = block[: self._file.readinto(block)]  # type: ignore[attr-defined]
         except OSError:
             block = block[:0]
         self._patch(block)
-        self._block, self._block_start = bytes(block), self._position
+        self._block, self._block_start = block, self._position
         return len(block) >= least
 
     def _beyond(self, view: memoryview) -> int:

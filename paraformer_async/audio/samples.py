@@ -148,9 +148,7 @@ def _mono(view: "memoryview[Any]", *, is_mono: bool) -> bytes:
     samples: Any = np.asarray(view)
     if is_mono:
         samples = samples.reshape(-1, 1)
-    is_float = view.format in _FLOATS
-    samples = _scaled(samples) if is_float else samples.astype(np.float32) / 32768
-    return float_to_s16le(Downmix().mix(samples, 1))
+    return Downmix().mix(_scaled(samples) if view.format in _FLOATS else samples, 1)
 
 
 def _scaled(samples: Any) -> Any:

@@ -6,15 +6,18 @@ chained Ogg file, at the first of several joined files, at its estimate of the l
 and finds nothing in a WAV file whose recorder was killed before it could complete the header.
 """
 
+import re
 from typing import IO, NamedTuple
 
 from msgspec import Struct
 
 __all__ = ["Pcm", "Scan", "Section", "ends_early", "read_at", "scan_flac", "scan_ogg", "scan_whole"]
 
-_BLOCK = 1 << 20
+_BLOCK = 1 << 18
 _BOS = 2  # flag of an Ogg page: the first of its stream
-_FLAC = b"fLaC\x00\x00\x00\x22"  # the marker, and the header of the first metadata block
+# The marker, and the header of the first metadata block. A pattern, since `bytes.find` is slower.
+_FLAC = re.compile(rb"fLaC\x00\x00\x00\x22")
+_FLAC_SIZE = 8  # bytes
 
 
 class Pcm(NamedTuple):
@@ -106,13 +109,11 @@ def scan_flac(file: IO[bytes], size: int) -> Scan:
     file.seek(0)
     position = 0
     while block := file.read(_BLOCK):
-        seam = tail + block[: len(_FLAC) - 1]
+        seam = tail + block[: _FLAC_SIZE - 1]
         for begin, data in ((position - len(tail), seam), (position, block)):
-            place = -1
-            while (place := data.find(_FLAC, place + 1)) >= 0:
-                starts.append(begin + place)
+            starts += [begin + found.start() for found in _FLAC.finditer(data)]
         position += len(block)
-        tail = (tail + block[1 - len(_FLAC) :])[1 - len(_FLAC) :]
+        tail = (tail + block[1 - _FLAC_SIZE :])[1 - _FLAC_SIZE :]
     if len(starts) < 2:
         return scan_whole(file, size)
     return Scan(_between([0, *starts[1:]], size))

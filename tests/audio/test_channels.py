@@ -101,13 +101,17 @@ def test_silence_of_opposite_phases(caplog: pytest.LogCaptureFixture) -> None:
     assert 1 == caplog.text.count("opposite phases")
 
 
-def test_number_of_channels_that_changes() -> None:
+@pytest.mark.parametrize("scale", [np.int16(1), np.float32(1 / 32768)])
+def test_number_of_channels_that_changes(scale: np.generic) -> None:
     """Where a file has another number of channels, their mean is on each of its channels."""
     mixer = Interleave()
-    stereo = np.array([[0.1, 0.2], [0.3, 0.4]], np.float32)
-    assert [0.1, 0.2, 0.3, 0.4] == pytest.approx(mixer.mix(stereo, 8000).tolist())
-    mono = np.array([[0.5], [0.7]], np.float32)
-    assert [0.5, 0.5, 0.7, 0.7] == pytest.approx(mixer.mix(mono, 8000).tolist())
+    for samples, expected in (
+        ([[10, 20], [30, 40]], [10, 20, 30, 40]),
+        ([[50], [70]], [50, 50, 70, 70]),
+        ([[10, 20, 60], [0, 0, 3]], [30, 30, 1, 1]),
+    ):
+        block = np.array(samples, np.int16) * scale
+        assert expected == np.frombuffer(mixer.mix(block, 8000), "<i2").tolist()
     assert mixer.remark() == ""
 
 

@@ -110,7 +110,7 @@ async def test_attributes_and_chunks(tmp_path: Path) -> None:
 
 
 async def test_visits_of_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A thread opens a file and reads eight chunks in one visit: a batch lives on short files."""
+    """A thread opens a file and reads 16 chunks in one visit: a batch lives on short files."""
     visits = 0
     run_sync = anyio.to_thread.run_sync
 
@@ -122,7 +122,7 @@ async def test_visits_of_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(files.to_thread, "run_sync", counted)
     monkeypatch.setattr(files, "_WITH_OPENING", 60)
     path = write(tmp_path / "a.wav", TONE, "PCM_16")
-    for ms, expected in ((1000, 1), (300, 2)):
+    for ms, expected in ((1000, 1), (150, 2)):
         visits = 0
         assert np.array_equal(TONE, await read(path, chunk_ms=ms))
         assert visits == expected

@@ -1,24 +1,36 @@
 """Several channels to one, without the words that a plain mean would cancel out; or kept apart."""
 
-from functools import reduce
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+from paraformer_async.audio.decoding.samples import float_to_s16le, mean_of, scaled_to_s16le
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    Block: TypeAlias = NDArray[np.int16] | NDArray[np.float32]
+
 __all__ = ["Downmix", "Interleave", "Mixer"]
 
 _CANCELED = 0.01  # of the power of the channels: a mean of up to 100 of them keeps more
-_AUDIBLE = 1e-8  # power, of full scale: -80 dBFS
+_AUDIBLE = 1e-8 * 32768**2  # power: -80 dBFS
 _TOO_LITTLE = 0.1  # seconds of canceling that are not worth a remark
+# Samples of which numpy has the sum of squares computed by one thread: OpenBLAS divides more than
+# 10,000 among threads, which then spin for longer than a short file takes to be mixed.
+_BLOCK = 8192
 
 
 class Mixer(Protocol):
     """What becomes of the channels of one file."""
 
-    def mix(self, samples: "NDArray[np.float32]", rate: int) -> "NDArray[np.float32]":
-        """Return one block; see `Downmix.mix`."""
+    def mix(self, samples: "Block", rate: int) -> bytes:
+        """
+        Return one block as s16le.
+
+        Args:
+            samples: int16, or float32 in [-1, 1], of shape [samples, channels]. NaN is silence.
+            rate: Sample rate in Hz.
+        """
         ...
 
     def remark(self) -> str:
@@ -36,16 +48,17 @@ class Interleave:
     def __init__(self) -> None:
         self._channels = 0
 
-    def mix(self, samples: "NDArray[np.float32]", rate: int) -> "NDArray[np.float32]":
-        """Return one block, of shape [samples * channels]; see `Downmix.mix`."""
+    def mix(self, samples: "Block", rate: int) -> bytes:
+        """Return one block, the channels interleaved; see `Mixer.mix`."""
         import numpy as np
 
         del rate
-        self._channels = self._channels or samples.shape[1]
-        if samples.shape[1] != self._channels:
-            mean = samples.mean(axis=1, dtype=np.float32)
-            samples = np.repeat(mean[:, np.newaxis], self._channels, axis=1)
-        return np.ascontiguousarray(samples).reshape(-1)
+        channels = samples.shape[1]
+        self._channels = self._channels or channels
+        if channels != self._channels:
+            mean = np.frombuffer(_s16le(samples), "<i2")
+            return mean.repeat(self._channels).tobytes()
+        return _s16le(np.ascontiguousarray(samples).reshape(-1, 1))
 
     def remark(self) -> str:
         """Return nothing: no channel is left out."""
@@ -63,33 +76,25 @@ class Downmix:
     def __init__(self) -> None:
         self._canceled = 0.0
 
-    def mix(self, samples: "NDArray[np.float32]", rate: int) -> "NDArray[np.float32]":
-        """
-        Return one block as mono.
-
-        Args:
-            samples: float32 in [-1, 1], of shape [samples, channels]; NaN in one of several is
-                silence.
-            rate: Sample rate in Hz.
-
-        Returns:
-            float32, of shape [samples].
-        """
+    def mix(self, samples: "Block", rate: int) -> bytes:
+        """Return one block as mono; see `Mixer.mix`."""
         import numpy as np
 
         if samples.shape[1] == 1:
-            return samples[:, 0]
-        power = _power(samples)
+            return _s16le(samples)
+        scale = _scale(samples)
+        floats = samples.astype(np.float32, copy=False)
+        power = _power(floats)
         if not np.isfinite(power):
-            samples = np.nan_to_num(samples, posinf=1.0, neginf=-1.0)
-            power = _power(samples)
-        mono: NDArray[np.float32] = reduce(np.add, samples.T)
-        mono /= np.float32(samples.shape[1])
+            floats = np.nan_to_num(floats, posinf=1.0, neginf=-1.0)
+            power = _power(floats)
+        power *= scale**2
+        mono = mean_of(floats, scale)
         size = len(mono)
-        if power > _AUDIBLE * size and np.dot(mono, mono) < _CANCELED * power:
+        if power > _AUDIBLE * size and _square(mono) < _CANCELED * power:
             self._canceled += size / rate
-            return max(map(np.ascontiguousarray, samples.T), key=lambda one: np.dot(one, one))
-        return mono
+            mono = max(map(np.ascontiguousarray, floats.T), key=_square) * np.float32(scale)
+        return scaled_to_s16le(mono)
 
     def remark(self) -> str:
         """Return what was noticed in all blocks; empty if nothing was."""
@@ -101,10 +106,31 @@ class Downmix:
         )
 
 
-def _power(samples: "NDArray[np.float32]") -> float:
-    """Return the mean power of the channels, as a sum of squares."""
+def _s16le(samples: "Block") -> bytes:
+    """Return the mean of channels, whether they cancel out or not."""
     import numpy as np
 
+    if samples.dtype == np.int16 and samples.shape[1] == 1:
+        return samples.astype("<i2", copy=False).tobytes()
+    if samples.dtype == np.int16:
+        return scaled_to_s16le(mean_of(samples.astype(np.float32)))
+    return float_to_s16le(np.ascontiguousarray(samples), samples.shape[1])
+
+
+def _scale(samples: "Block") -> float:
+    """Return the factor from the scale of *samples* to that of int16."""
+    return 1.0 if samples.dtype.kind == "i" else 32768.0
+
+
+def _power(samples: "NDArray[np.float32]") -> float:
+    """Return the mean power of the channels, as a sum of squares."""
     flat = samples.reshape(-1, order="A")  # without a copy, interleaved or not
-    channels: int = samples.shape[1]
-    return float(np.dot(flat, flat)) / channels
+    return _square(flat) / samples.shape[1]
+
+
+def _square(samples: "NDArray[np.float32]") -> float:
+    """Return the sum of squares of one channel."""
+    import numpy as np
+
+    blocks = [samples[start : start + _BLOCK] for start in range(0, len(samples), _BLOCK)]
+    return float(sum(np.dot(block, block) for block in blocks))

@@ -11,7 +11,6 @@ from typing import IO, TYPE_CHECKING, Any
 
 from paraformer_async.audio.decoding.mixing import Mixer
 from paraformer_async.audio.decoding.pcm import Resampler
-from paraformer_async.audio.decoding.samples import float_to_s16le
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,7 +65,7 @@ def to_pcm(
                 yield resampler.resample(b"", last=True)
             current = block_rate
             resampler = None if current == rate else _resampler(current, rate, channels)
-        pcm = float_to_s16le(mixer.mix(block, current))
+        pcm = mixer.mix(block, current)
         yield resampler.resample(pcm) if resampler else pcm
     if resampler:
         yield resampler.resample(b"", last=True)

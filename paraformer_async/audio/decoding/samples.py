@@ -5,13 +5,22 @@ soundfile and numpy are imported inside functions: they are slow to load, and ra
 """
 
 import os
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from soundfile import SoundFile
 
-__all__ = ["float_to_s16le", "native_dtype", "open_sequential"]
+__all__ = [
+    "float_to_s16le",
+    "mean_of",
+    "native_dtype",
+    "open_sequential",
+    "scaled_to_s16le",
+]
 
 # libsndfile scales integer samples to 16 bits by itself, but hands out float samples unscaled.
 _FLOATS = ("FLOAT", "DOUBLE", "VORBIS", "OPUS", "MPEG_")
@@ -38,14 +47,32 @@ def float_to_s16le(samples: Any, channels: int = 1) -> bytes:
     import numpy as np
 
     floats = np.frombuffer(samples, np.float32).reshape(-1, channels)
-    flat = floats.reshape(-1)
-    if not np.isfinite(np.dot(flat, flat)):  # in one pass, unlike a look at each sample
-        floats = np.nan_to_num(floats, posinf=1.0, neginf=-1.0)
-    mono = floats.mean(axis=1, dtype=np.float64) if channels > 1 else floats[:, 0]
-    scaled = mono * 32768.0
-    np.rint(scaled, out=scaled)
-    pcm: bytes = np.clip(scaled, -32768, 32767, out=scaled).astype("<i2").tobytes()
-    return pcm
+    with np.errstate(invalid="ignore", over="ignore"):
+        mono = mean_of(floats, 32768)
+        is_finite = not np.isnan(mono.max(initial=0) - mono.min(initial=0))  # in place of a look
+        if not is_finite:  # at each sample
+            mono = mean_of(np.nan_to_num(floats, posinf=1.0, neginf=-1.0), 32768)
+    return scaled_to_s16le(mono)
+
+
+def scaled_to_s16le(samples: "NDArray[np.float32]") -> bytes:
+    """Return samples of the scale of int16, rounded and clipped. Overwrites *samples*."""
+    import numpy as np
+
+    np.rint(samples, out=samples)
+    return np.clip(samples, -32768, 32767, out=samples).astype("<i2").tobytes()
+
+
+def mean_of(samples: "NDArray[np.float32]", scale: float = 1.0) -> "NDArray[np.float32]":
+    """Return the mean of the channels of *samples*, of shape [samples, channels], times *scale*."""
+    import numpy as np
+
+    channels: int = samples.shape[1]
+    factor = np.float32(scale / channels)
+    if channels == 1:
+        return samples[:, 0] * factor
+    mono: NDArray[np.float32] = reduce(np.add, samples.T)  # many times as fast as `mean(axis=1)`
+    return np.multiply(mono, factor, out=mono)
 
 
 def open_sequential(source: Any) -> "SoundFile":
