@@ -1,33 +1,25 @@
 """Read audio files, from their first byte to their last; blocks, so it runs in worker threads."""
 
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Literal
+from typing import IO, Literal
 
 from paraformer_async.audio.decoding.mixing import Downmix, Interleave, Mixer
 from paraformer_async.audio.decoding.offset import offsets
-from paraformer_async.audio.decoding.samples import native_dtype, open_sequential
+from paraformer_async.audio.decoding.samples import native_dtype
 from paraformer_async.audio.decoding.scale import full_scale
 from paraformer_async.audio.hints import shown, to_convert
 from paraformer_async.audio.opening import scan_file
-from paraformer_async.audio.plain import PlainSound
-from paraformer_async.audio.regions import Region
+from paraformer_async.audio.section_reader import SectionReader
 from paraformer_async.audio.sections import Scan, Section, ends_early
 from paraformer_async.audio.seekable import status_of
 from paraformer_async.errors import AudioError
 
-if TYPE_CHECKING:
-    from soundfile import SoundFile
-
 __all__ = ["FileReader"]
 
-# Samples per read where the data is damaged: libsndfile does not report how much it read before, so
-# small reads bound what is lost. Everywhere else, a read costs more than its samples.
-_STEP = 1024
 _LARGEST = 1 << 21  # samples of all channels in a read, whatever rate a damaged header declares
 _EXACT = ("PCM_", "FLOAT", "DOUBLE", "ULAW", "ALAW")
 _EXACT_FORMATS = ("WAV", "WAVEX", "RF64", "AIFF", "AU")
 _UNBOUNDED = ("FLOAT", "DOUBLE")  # encodings whose samples may have another scale
-_UNKNOWN_LENGTH = 1 << 38  # samples: more than any file holds
 _MAX_PADDING = 8192  # samples, in the last block of ADPCM and GSM
 _TOLERANCE = 0.1  # seconds; codecs delay, and declare what they cut off at the end
 
@@ -63,7 +55,6 @@ class FileReader:
         self._raw = raw
         self._is_mixed = is_mixed
         self._damage: Exception | None = None
-        self._is_near_damage = False
         self._buffer = bytearray()  # a new one for each read would cost as much as a conversion
         self.done: int = 0
         self._status = status_of(raw)
@@ -72,11 +63,11 @@ class FileReader:
         self._kept = scan.kept
         self._is_counted = scan.declared is not None
         self._sections = self._usable(scan.sections)
-        self._start(0)
+        self._begin()
         self.frames: int = self._declared_frames(scan)
-        padding = self._sound.frames - scan.samples
+        padding = self._section.sound.frames - scan.samples
         self._end = scan.samples if scan.samples and 0 <= padding < _MAX_PADDING else None
-        if self._sound.frames == 0:
+        if self._section.sound.frames == 0:
             why = self._remark or "has a header but no samples"
             raise AudioError(f"{self.path} contains no audio: it {why}")
 
@@ -98,7 +89,7 @@ class FileReader:
             elif not self._damage:
                 if self._number + 1 == len(self._sections):
                     break
-                self._sound.close()
+                self._section.close()
                 self._start(self._number + 1)
         pcm = b"".join(parts)
         if self._damage and not pcm:
@@ -117,14 +108,13 @@ class FileReader:
         if size < old_size or (size == old_size and changed != old_changed):
             raise AudioError(f"{self.path} has changed while it was being read")
         self._damage = None
-        self._is_near_damage = False
         self.done = 0
-        self._sound.close()
-        self._start(0)
+        self._section.close()
+        self._begin()
         # A mix depends on the blocks: the same ones give the same samples.
         if len(self._sections) == 1 and self._is_exact() and self.lanes == self.channels:
-            self.done = min(frame, self._sound.frames)
-            self._sound.seek(self.done)
+            self.done = min(frame, self._section.frames)
+            self._section.seek(self.done)
 
     def remarks(self) -> tuple[str, ...]:
         """Return what is odd about the file, now that all of it was read."""
@@ -147,7 +137,7 @@ class FileReader:
 
     def close(self) -> None:
         """Close the file; idempotent."""
-        self._sound.close()
+        self._section.close()
         self._raw.close()
 
     def _usable(self, sections: tuple[Section, ...]) -> list[Section]:
@@ -160,7 +150,8 @@ class FileReader:
         kinds: set[tuple[int, int]] = set()
         for section in sections:
             try:
-                with self._open_section(section)[0] as sound:
+                with SectionReader(self._raw, section) as opened:
+                    sound = opened.sound
                     kinds.add((sound.samplerate, sound.channels))
                     if sound.subtype in _UNBOUNDED:
                         self._full_scale = max(self._full_scale, full_scale(sound))
@@ -181,81 +172,46 @@ class FileReader:
             )
         return usable
 
-    def _open_section(self, section: Section) -> "tuple[SoundFile | PlainSound, Region]":
-        region = Region(
-            self._raw, section.start, section.end, patches=section.patches, claim=section.claim
-        )
-        return PlainSound(region, section.pcm) if section.pcm else open_sequential(region), region
+    def _begin(self) -> None:
+        """Go to the beginning of the first section."""
+        self._start(0)
+        self._mixer: Mixer = Downmix() if self._is_mixed else Interleave()
+        self.lanes: int = 1 if self._is_mixed else self.channels
+        self._width = 2 * self.lanes
 
     def _start(self, number: int) -> None:
         """Go to the beginning of a section."""
         self._number = number
-        self._position = 0  # in the section, in samples
-        self._sound, self._region = self._open_section(self._sections[number])
-        self.rate: int = self._sound.samplerate
-        self.channels: int = self._sound.channels
-        self.format: str = self._sound.format
-        self.subtype: str = self._sound.subtype
+        self._section = SectionReader(self._raw, self._sections[number])
+        sound = self._section.sound
+        self.rate: int = sound.samplerate
+        self.channels: int = sound.channels
+        self.format: str = sound.format
+        self.subtype: str = sound.subtype
         self._dtype: Literal["int16", "float32"] = native_dtype(self.subtype)
         self._middle = [one if self._dtype == "float32" else one / 32768 for one in self._offsets]
         if self._middle:
             self._dtype = "float32"
-        if number == 0:
-            self._mixer: Mixer = Downmix() if self._is_mixed else Interleave()
-            self.lanes: int = 1 if self._is_mixed else self.channels
-            self._width = 2 * self.lanes
 
     def _declared_frames(self, scan: Scan) -> int:
         if scan.declared is not None:
             return round(scan.declared * self.rate)
-        frames: int = self._sound.frames
-        return frames if len(scan.sections) == 1 and frames < _UNKNOWN_LENGTH else 0
+        return self._section.frames if len(scan.sections) == 1 else 0
 
     def _is_exact(self) -> bool:
         return self.format in _EXACT_FORMATS and self.subtype.startswith(_EXACT)
 
     def _read_block(self, left: int) -> bytes:
-        import soundfile
-
         width = (4 if self._dtype == "float32" else 2) * self.channels
-        step = (_STEP if self._is_near_damage else left) * width
         if len(self._buffer) < left * width:
             self._buffer = bytearray(left * width)
         view = memoryview(self._buffer)[: left * width]
-        size = 0
-        try:
-            while size < len(view):
-                count = self._sound.buffer_read_into(view[size : size + step], self._dtype)
-                size += count * width
-                if not count:
-                    self._damage = self._region.failure
-                    break
-        except soundfile.LibsndfileError as error:
-            if not self._is_near_damage:
-                self._return_to(self._position)
-                return self._read_block(left)
-            if not self._region.is_at_end:
-                self._damage = error
-            elif not self.frames:
-                self._remark = "was cut off in its last frame"
-        self._position += size // width
-        samples = view[:size]
+        samples = view[: self._section.read_into(view, self._dtype) * width]
+        self._damage = self._section.damage
+        if self._section.is_cut and not self.frames:
+            self._remark = "was cut off in its last frame"
         is_done = self._dtype == "int16" and self.lanes == self.channels
-        return bytes(samples) if is_done or not size else self._mixed(samples)
-
-    def _return_to(self, position: int) -> None:
-        """Begin the section anew, and read up to *position*, to go on from there in small steps."""
-        self._sound.close()
-        self._start(self._number)
-        self._is_near_damage = True
-        width = (4 if self._dtype == "float32" else 2) * self.channels
-        view = memoryview(self._buffer)
-        while self._position < position:
-            size = min(len(view) // width, position - self._position) * width
-            count = self._sound.buffer_read_into(view[:size], self._dtype)
-            if not count:
-                break
-            self._position += count
+        return bytes(samples) if is_done or not samples else self._mixed(samples)
 
     def _mixed(self, samples: memoryview) -> bytes:
         import numpy as np

@@ -7,7 +7,7 @@ from typing import IO, Any
 
 from paraformer_async.audio.descriptors import is_on_disk
 
-__all__ = ["another", "as_seekable", "in_memory", "status_of"]
+__all__ = ["another", "as_seekable", "descriptor_of", "in_memory", "status_of"]
 
 _SMALL = 1 << 20  # bytes
 
@@ -98,6 +98,19 @@ def another(file: IO[bytes]) -> IO[bytes]:
         return Path(file.name).open("rb", buffering=0)
     view: Any = FileView(file, getattr(file, "start", 0))
     return view  # type: ignore[no-any-return]
+
+
+def descriptor_of(file: IO[bytes]) -> int | None:
+    """
+    Return a new descriptor of *file*, at its beginning; `None` if it is not a plain file of disk.
+
+    The two share their position.
+    """
+    if type(file) is not io.FileIO or os.name != "posix":
+        return None
+    descriptor = os.dup(file.fileno())
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
 
 
 def status_of(file: IO[bytes]) -> tuple[int, int]:

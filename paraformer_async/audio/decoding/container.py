@@ -16,7 +16,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from paraformer_async._core.packets.mpeg import parse_header, without_length
 from paraformer_async._core.packets.syncing import id3_size
 from paraformer_async.audio.decoding.growing import GrowingFile
-from paraformer_async.audio.decoding.samples import float_to_s16le, native_dtype, open_sequential
+from paraformer_async.audio.decoding.samples import (
+    float_to_s16le,
+    integers_to_s16le,
+    native_dtype,
+    open_sequential,
+)
 from paraformer_async.audio.decoding.stage import RATES, UndecodableAudio
 
 if TYPE_CHECKING:
@@ -149,9 +154,7 @@ class ContainerStage:
             return samples
         import numpy as np
 
-        frames = np.frombuffer(samples, np.int16).reshape(-1, self._channels)
-        pcm: bytes = np.rint(frames.mean(axis=1)).astype("<i2").tobytes()
-        return pcm
+        return integers_to_s16le(np.frombuffer(samples, np.int16).reshape(-1, self._channels))
 
     def _undecodable(self) -> UndecodableAudio:
         if self._samples:

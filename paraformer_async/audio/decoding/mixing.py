@@ -1,14 +1,19 @@
 """Several channels to one, without the words that a plain mean would cancel out; or kept apart."""
 
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from paraformer_async.audio.decoding.samples import float_to_s16le, mean_of, scaled_to_s16le
+from paraformer_async.audio.decoding.samples import (
+    float_to_s16le,
+    integers_to_s16le,
+    mean_of,
+    scaled_to_s16le,
+)
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    Block: TypeAlias = NDArray[np.int16] | NDArray[np.float32]
+    Block: TypeAlias = NDArray[Any]  # int16 or float32
 
 __all__ = ["Downmix", "Interleave", "Mixer"]
 
@@ -58,7 +63,7 @@ class Interleave:
         if channels != self._channels:
             mean = np.frombuffer(_s16le(samples), "<i2")
             return mean.repeat(self._channels).tobytes()
-        return _s16le(np.ascontiguousarray(samples).reshape(-1, 1))
+        return _s16le(samples.reshape(-1, 1))
 
     def remark(self) -> str:
         """Return nothing: no channel is left out."""
@@ -75,6 +80,8 @@ class Downmix:
 
     def __init__(self) -> None:
         self._canceled = 0.0
+        # The system makes new memory zero page by page, which takes longer than to mix it.
+        self._floats, self._mono = _Scratch(), _Scratch()
 
     def mix(self, samples: "Block", rate: int) -> bytes:
         """Return one block as mono; see `Mixer.mix`."""
@@ -82,14 +89,15 @@ class Downmix:
 
         if samples.shape[1] == 1:
             return _s16le(samples)
-        scale = _scale(samples)
-        floats = samples.astype(np.float32, copy=False)
+        is_integer = _is_integer(samples)
+        scale = 1.0 if is_integer else 32768.0  # to that of int16
+        floats = self._floats.copy_of(samples) if is_integer else samples
         power = _power(floats)
         if not np.isfinite(power):
             floats = np.nan_to_num(floats, posinf=1.0, neginf=-1.0)
             power = _power(floats)
         power *= scale**2
-        mono = mean_of(floats, scale)
+        mono = mean_of(floats, scale, self._mono.array(len(samples)))
         size = len(mono)
         if power > _AUDIBLE * size and _square(mono) < _CANCELED * power:
             self._canceled += size / rate
@@ -106,26 +114,47 @@ class Downmix:
         )
 
 
+class _Scratch:
+    """Memory for float32 that is used again."""
+
+    def __init__(self) -> None:
+        self._memory: NDArray[np.float32] | None = None
+
+    def array(self, size: int) -> "NDArray[np.float32]":
+        """Return an array of *size* samples, of any content; the one before is overwritten."""
+        import numpy as np
+
+        if self._memory is None or len(self._memory) < size:
+            self._memory = np.empty(size, np.float32)
+        return self._memory[:size]
+
+    def copy_of(self, samples: "NDArray[np.int16]") -> "NDArray[np.float32]":
+        """Return *samples* as float32; the array before is overwritten."""
+        import numpy as np
+
+        floats = self.array(samples.size).reshape(samples.shape)
+        np.copyto(floats, samples)
+        return floats
+
+
 def _s16le(samples: "Block") -> bytes:
     """Return the mean of channels, whether they cancel out or not."""
     import numpy as np
 
-    if samples.dtype == np.int16 and samples.shape[1] == 1:
-        return samples.astype("<i2", copy=False).tobytes()
-    if samples.dtype == np.int16:
-        return scaled_to_s16le(mean_of(samples.astype(np.float32)))
+    if _is_integer(samples):
+        return integers_to_s16le(samples)
     return float_to_s16le(np.ascontiguousarray(samples), samples.shape[1])
 
 
-def _scale(samples: "Block") -> float:
-    """Return the factor from the scale of *samples* to that of int16."""
-    return 1.0 if samples.dtype.kind == "i" else 32768.0
+def _is_integer(samples: "Block") -> bool:
+    return samples.dtype.kind == "i"
 
 
 def _power(samples: "NDArray[np.float32]") -> float:
     """Return the mean power of the channels, as a sum of squares."""
     flat = samples.reshape(-1, order="A")  # without a copy, interleaved or not
-    return _square(flat) / samples.shape[1]
+    channels: int = samples.shape[1]
+    return _square(flat) / channels
 
 
 def _square(samples: "NDArray[np.float32]") -> float:
@@ -133,4 +162,4 @@ def _square(samples: "NDArray[np.float32]") -> float:
     import numpy as np
 
     blocks = [samples[start : start + _BLOCK] for start in range(0, len(samples), _BLOCK)]
-    return float(sum(np.dot(block, block) for block in blocks))
+    return sum(float(np.dot(block, block)) for block in blocks)

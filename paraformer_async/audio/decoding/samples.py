@@ -5,7 +5,6 @@ soundfile and numpy are imported inside functions: they are slow to load, and ra
 """
 
 import os
-from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "float_to_s16le",
+    "integers_to_s16le",
     "mean_of",
     "native_dtype",
     "open_sequential",
@@ -49,10 +49,18 @@ def float_to_s16le(samples: Any, channels: int = 1) -> bytes:
     floats = np.frombuffer(samples, np.float32).reshape(-1, channels)
     with np.errstate(invalid="ignore", over="ignore"):
         mono = mean_of(floats, 32768)
-        is_finite = not np.isnan(mono.max(initial=0) - mono.min(initial=0))  # in place of a look
-        if not is_finite:  # at each sample
+        if not np.isfinite(mono.max(initial=0) - mono.min(initial=0)):  # fast for all samples
             mono = mean_of(np.nan_to_num(floats, posinf=1.0, neginf=-1.0), 32768)
     return scaled_to_s16le(mono)
+
+
+def integers_to_s16le(samples: "NDArray[np.int16]") -> bytes:
+    """Return the mean of the channels of *samples*, of shape [samples, channels], rounded."""
+    import numpy as np
+
+    if samples.shape[1] == 1:
+        return samples.astype("<i2", copy=False).tobytes()
+    return scaled_to_s16le(mean_of(samples.astype(np.float32)))
 
 
 def scaled_to_s16le(samples: "NDArray[np.float32]") -> bytes:
@@ -63,15 +71,21 @@ def scaled_to_s16le(samples: "NDArray[np.float32]") -> bytes:
     return np.clip(samples, -32768, 32767, out=samples).astype("<i2").tobytes()
 
 
-def mean_of(samples: "NDArray[np.float32]", scale: float = 1.0) -> "NDArray[np.float32]":
+def mean_of(
+    samples: "NDArray[np.float32]",
+    scale: float = 1.0,
+    out: "NDArray[np.float32] | None" = None,
+) -> "NDArray[np.float32]":
     """Return the mean of the channels of *samples*, of shape [samples, channels], times *scale*."""
     import numpy as np
 
     channels: int = samples.shape[1]
     factor = np.float32(scale / channels)
     if channels == 1:
-        return samples[:, 0] * factor
-    mono: NDArray[np.float32] = reduce(np.add, samples.T)  # many times as fast as `mean(axis=1)`
+        return np.multiply(samples[:, 0], factor, out=out)
+    mono = np.add(samples[:, 0], samples[:, 1], out=out)  # many times as fast as `mean(axis=1)`
+    for channel in samples.T[2:]:
+        mono += channel
     return np.multiply(mono, factor, out=mono)
 
 

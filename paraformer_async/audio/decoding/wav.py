@@ -1,9 +1,9 @@
 """WAV as it streams, to s16le mono; the header is read by `paraformer_async._core.wav`."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from paraformer_async._core.wav import IEEE_FLOAT, PCM, WavHeader
-from paraformer_async.audio.decoding.samples import float_to_s16le
+from paraformer_async.audio.decoding.samples import float_to_s16le, integers_to_s16le
 from paraformer_async.audio.decoding.stage import RATES, UndecodableAudio
 
 if TYPE_CHECKING:
@@ -94,14 +94,10 @@ class WavStage:
         header = self._header
         if self._is_s16_mono or not data:
             return data
-        import numpy as np
-
-        samples = samples_of(data, header.codec, header.bits // 8)
+        samples: Any = samples_of(data, header.codec, header.bits // 8)
         if header.codec == IEEE_FLOAT:
             return float_to_s16le(samples, header.channels)
-        mono = np.rint(samples.reshape(-1, header.channels).mean(axis=1))
-        pcm: bytes = mono.astype("<i2").tobytes()
-        return pcm
+        return integers_to_s16le(samples.reshape(-1, header.channels))
 
 
 def samples_of(data: bytes, codec: int, width: int) -> "NDArray[np.int16] | NDArray[np.float32]":
