@@ -6,6 +6,7 @@ from paraformer_async.audio.decoding.samples import (
     float_to_s16le,
     integers_to_s16le,
     mean_of,
+    rounded_to_s16le,
     scaled_to_s16le,
 )
 
@@ -102,7 +103,7 @@ class Downmix:
         if power > _AUDIBLE * size and _square(mono) < _CANCELED * power:
             self._canceled += size / rate
             mono = max(map(np.ascontiguousarray, floats.T), key=_square) * np.float32(scale)
-        return scaled_to_s16le(mono)
+        return rounded_to_s16le(mono) if is_integer else scaled_to_s16le(mono)
 
     def remark(self) -> str:
         """Return what was noticed in all blocks; empty if nothing was."""
@@ -159,7 +160,5 @@ def _power(samples: "NDArray[np.float32]") -> float:
 
 def _square(samples: "NDArray[np.float32]") -> float:
     """Return the sum of squares of one channel."""
-    import numpy as np
-
     blocks = [samples[start : start + _BLOCK] for start in range(0, len(samples), _BLOCK)]
-    return sum(float(np.dot(block, block)) for block in blocks)
+    return float(sum([block.dot(block) for block in blocks]))

@@ -19,6 +19,7 @@ __all__ = [
     "mean_of",
     "native_dtype",
     "open_sequential",
+    "rounded_to_s16le",
     "scaled_to_s16le",
 ]
 
@@ -60,15 +61,19 @@ def integers_to_s16le(samples: "NDArray[np.int16]") -> bytes:
 
     if samples.shape[1] == 1:
         return samples.astype("<i2", copy=False).tobytes()
-    return scaled_to_s16le(mean_of(samples.astype(np.float32)))
+    return rounded_to_s16le(mean_of(samples.astype(np.float32)))
 
 
 def scaled_to_s16le(samples: "NDArray[np.float32]") -> bytes:
-    """Return samples of the scale of int16, rounded and clipped. Overwrites *samples*."""
+    """Return samples of the scale of int16, clipped and rounded. Overwrites *samples*."""
+    return rounded_to_s16le(samples.clip(-32768, 32767, out=samples))
+
+
+def rounded_to_s16le(samples: "NDArray[np.float32]") -> bytes:
+    """Return samples in the range of int16, rounded. Overwrites *samples*."""
     import numpy as np
 
-    np.rint(samples, out=samples)
-    return np.clip(samples, -32768, 32767, out=samples).astype("<i2").tobytes()
+    return np.rint(samples, out=samples).astype("<i2").tobytes()
 
 
 def mean_of(
