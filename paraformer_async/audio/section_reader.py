@@ -6,7 +6,7 @@ on. So what fails is read once more: in small steps, which bound what is lost, a
 which knows the error. All else is read as fast as possible: by libsndfile itself, if it can.
 """
 
-from typing import IO, TYPE_CHECKING, Literal, Self
+from typing import IO, TYPE_CHECKING, Any, Literal, Self
 
 from paraformer_async.audio.decoding.samples import open_sequential
 from paraformer_async.audio.plain import PlainSound
@@ -48,7 +48,7 @@ class SectionReader:
         self._is_careful = self._is_direct = False
         self._position = 0  # in samples
         self._error: Exception | None = None
-        self._open()
+        self.sound: Any = self._open()  # soundfile does not declare all of its types
 
     @property
     def frames(self) -> int:
@@ -59,7 +59,7 @@ class SectionReader:
     def read_into(self, buffer: memoryview, dtype: Literal["int16", "float32"]) -> int:
         """Fill *buffer*; return the samples of each channel, fewer only at the end or at damage."""
         width = (4 if dtype == "float32" else 2) * self.sound.channels
-        count = self._fill(buffer, dtype, len(buffer)) // width
+        count: int = self._fill(buffer, dtype, len(buffer)) // width
         if not self._is_careful and (self._error or self._ends_early(count, len(buffer) // width)):
             self._return_to(self._position, buffer, dtype)
             count = self._fill(buffer, dtype, _STEP * width) // width
@@ -83,19 +83,17 @@ class SectionReader:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _open(self) -> None:
+    def _open(self) -> "SoundFile | PlainSound":
         section = self._section
         self._region = Region(
             self._raw, section.start, section.end, patches=section.patches, claim=section.claim
         )
-        self.sound: SoundFile | PlainSound
         if section.pcm:
-            self.sound = PlainSound(self._region, section.pcm)
-            return
+            return PlainSound(self._region, section.pcm)
         is_whole = section == Section(0, status_of(self._raw)[0])
         descriptor = descriptor_of(self._raw) if is_whole and not self._is_careful else None
         self._is_direct = descriptor is not None
-        self.sound = open_sequential(self._region if descriptor is None else descriptor)
+        return open_sequential(self._region if descriptor is None else descriptor)
 
     def _fill(self, buffer: memoryview, dtype: Literal["int16", "float32"], step: int) -> int:
         """Fill *buffer*, *step* bytes at a time; return the number of bytes."""
@@ -124,7 +122,7 @@ class SectionReader:
         self.sound.close()
         self._is_careful = True
         self._position, self._error = 0, None
-        self._open()
+        self.sound = self._open()
         width = (4 if dtype == "float32" else 2) * self.sound.channels
         while self._position < position and self._error is None:
             size = min(len(buffer), (position - self._position) * width)
