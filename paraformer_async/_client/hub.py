@@ -75,6 +75,11 @@ class Hub:
         self._supervisor.start_soon(self._timer.run, restart=True)
         self._is_open = True
 
+    @property
+    def submitted(self) -> int:
+        """Tasks submitted so far: `statistics` would also sort the latest latencies."""
+        return self._quota.made
+
     def statistics(self) -> Statistics:
         """Return the current numbers."""
         counts = self.pool.counts
@@ -85,7 +90,7 @@ class Hub:
             waiting=counts.waiting,
             waiting_for_quota=self._quota.waiting
             + sum(one.waiting for one in self._slowdowns.values()),
-            tasks=self._quota.made,
+            tasks=self.submitted,
             ended=self._summary.ended,
             failed=self._summary.failed,
             latency=self._summary.latency(),

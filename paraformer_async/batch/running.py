@@ -201,12 +201,12 @@ class Batch(Enterable):
         for are other files; it is only too long if none of them gets on.
         """
         while True:
-            submitted = self._hub.statistics().tasks
+            submitted = self._hub.submitted
             try:
                 return await self._transcribe(path, on_result=on_result)
             except DeadlineError as error:
                 has_begun = error.phase not in ("pool", "quota") or error.request_ids
-                if has_begun or self._hub.statistics().tasks == submitted:
+                if has_begun or self._hub.submitted == submitted:
                     raise
 
     def _note(self, outcome: BatchOutcome) -> None:
