@@ -58,7 +58,8 @@ class Coverage:
     def __init__(self) -> None:
         self.size = 0
         self.horizon: float = inf
-        self._align = 1  # bytes of a whole sample
+        self._align = 1  # bytes of a whole sample; 0 for packets, whose lengths vary
+        self._rounding = 0  # bytes by which a time may lie before the packet that begins there
         self._limit = 0  # bytes that are kept at most
         self._lengths = Lengths()
         self._front = 0
@@ -73,11 +74,15 @@ class Coverage:
         self._numbering = Numbering()
 
     def _keep(self, seconds: float, bytes_per_second: int, align: int) -> None:
-        """Set how much is kept, in samples of *align* bytes."""
+        """Set how much is kept, in samples of *align* bytes; 0 for packets."""
         self._align = align
         self._limit = int(seconds * bytes_per_second)
         lengths = (_MARGIN, _SHORTEST_GAP, _LONGEST_GAP, _LATEST_FINAL, _LATEST_CORRECTION)
-        self._lengths = Lengths(*(self._aligned(int(each * bytes_per_second)) for each in lengths))
+        self._rounding = 0 if align else bytes_per_second // 2000
+        whole = align or 1
+        self._lengths = Lengths(
+            *(int(each * bytes_per_second) // whole * whole for each in lengths)
+        )
         self._move_horizon()
 
     def _lost(self) -> list[tuple[int, int]]:
@@ -140,8 +145,9 @@ class Coverage:
     def _leave_out(self) -> int:
         """Forget what was passed over and what is lost; return where the rest begins."""
         kept, gaps = self._kept, self._gaps
-        kept.release_before(kept.begin + -kept.begin % self._align)  # cut within a sample
-        kept.release_before(self._aligned(self._passed - self._lengths.margin))
+        if self._align:
+            kept.release_before(kept.begin + -kept.begin % self._align)  # cut within a sample
+        kept.release_before(self._whole(self._passed - self._lengths.margin))
         self._front = max(self._front, kept.begin)
         self._passed = max(self._passed, self._front)
         self._drop_silence()
@@ -162,7 +168,7 @@ class Coverage:
 
     def _read_again(self) -> None:
         """Have the source continue at the first gap that is not kept whole, or at the front."""
-        self._empty(self._aligned(max(self._front, self._passed - self._lengths.margin)))
+        self._empty(self._whole(max(self._front, self._passed - self._lengths.margin)))
         missing = next((gap for gap in self._gaps.in_order if gap.kept_begin > gap.begin), None)
         if missing is not None:
             self._unread.gaps[:0] = self._gaps.take_from(missing.begin)
@@ -213,5 +219,11 @@ class Coverage:
         if self._kept.begin == self._front > 0:
             self._kept.drop_silence()
 
-    def _aligned(self, position: int) -> int:
-        return position - position % self._align
+    def _whole(self, position: int) -> int:
+        """Return where the sample begins in which *position* lies, or the packet that is kept."""
+        if self._align:
+            return position - position % self._align
+        position = min(position + self._rounding, self.size)
+        for gap in self._gaps.in_order:
+            position = gap.packet_at(position)
+        return self._kept.packet_at(position)

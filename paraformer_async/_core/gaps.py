@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 from paraformer_async._core.packets import Packets
 
-__all__ = ["Data", "Gap", "Gaps", "between", "cut"]
+__all__ = ["Data", "Gap", "Gaps", "between", "cut", "packet_at"]
 
 Data: TypeAlias = bytes | memoryview | Packets
 
@@ -38,6 +38,20 @@ def between(begin: int, end: int, pieces: Iterable[Data], at: int) -> Iterator[D
         at = after
 
 
+def packet_at(position: int, pieces: Iterable[Data], at: int) -> int:
+    """
+    Return where the packet begins in which *position* lies; itself if it lies in none of *pieces*.
+
+    The first of them begins at *at*.
+    """
+    for piece in pieces:
+        after = at + len(piece)
+        if at <= position < after and isinstance(piece, Packets):
+            return at + piece.begin_at(position - at)
+        at = after
+    return position
+
+
 class Gap:
     """
     One gap, and the audio that is kept of it: all, or only its end.
@@ -55,6 +69,10 @@ class Gap:
         self.end = end
         self.pieces = deque(pieces)
         self.kept_begin = end - sum(map(len, self.pieces))
+
+    def packet_at(self, position: int) -> int:
+        """Return where the packet begins in which *position* lies; itself if it lies elsewhere."""
+        return packet_at(position, self.pieces, self.kept_begin)
 
     def part(self, begin: int, end: int) -> "Gap":
         """Return the part of it between two positions."""
@@ -122,8 +140,8 @@ class Gaps:
             self._replace([gap for gap in self.in_order if gap.end >= position])
 
     def forget_lost(self, align: int) -> None:
-        """Remove what is not kept, up to a whole sample of *align* bytes."""
-        begins = (gap.kept_begin + -gap.kept_begin % align for gap in self.in_order)
+        """Remove what is not kept, up to a whole sample of *align* bytes; 0 for packets."""
+        begins = (gap.kept_begin + -gap.kept_begin % (align or 1) for gap in self.in_order)
         kept = [gap.part(begin, gap.end) for begin, gap in zip(begins, self.in_order, strict=True)]
         self._replace([gap for gap in kept if gap.pieces])
 

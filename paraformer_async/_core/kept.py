@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterator
 
-from paraformer_async._core.gaps import Data, between, cut
+from paraformer_async._core.gaps import Data, between, cut, packet_at
 from paraformer_async._core.messages import Audio
 
 __all__ = ["Kept"]
@@ -28,8 +28,11 @@ class Kept:
 
     def before(self, position: int) -> Iterator[Data]:
         """Yield what the user sent before *position*, without what was injected."""
-        pieces = (audio.data for audio in self.pieces if not audio.injected)
-        return between(self.begin, position, pieces, self.begin)
+        return between(self.begin, position, self._given(), self.begin)
+
+    def packet_at(self, position: int) -> int:
+        """Return where the packet begins in which *position* lies; itself if it lies elsewhere."""
+        return packet_at(position, self._given(), self.begin)
 
     def release_before(self, position: int) -> None:
         """Drop what was sent before *position*."""
@@ -68,3 +71,6 @@ class Kept:
         self.pieces.clear()
         self.size = self.silence = 0
         self.begin = begin
+
+    def _given(self) -> Iterator[Data]:
+        return (audio.data for audio in self.pieces if not audio.injected)

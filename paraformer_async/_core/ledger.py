@@ -132,9 +132,9 @@ class Ledger(Coverage):
         spans = (Span(round(begin / scale), round(end / scale)) for begin, end in self._lost())
         return tuple(span for span in spans if span.begin_time < span.end_time)
 
-    def measure(self, bytes_per_second: int, block: int) -> None:
-        """Set the rate of audio whose packets have *block* bytes; it was not known before."""
-        self._use(bytes_per_second, block)
+    def measure(self, bytes_per_second: int) -> None:
+        """Set the rate of audio in packets; it was not known before."""
+        self._use(bytes_per_second, 0)
 
     def open_span(self, waiting: int) -> Span | None:
         """
@@ -329,8 +329,7 @@ class Ledger(Coverage):
         """Enter what a final covers, in positions of the user's audio."""
         end = min(int(timeline.position(end_of(sentence), is_end=True)), self.size)
         begin = min(int(timeline.position(sentence.begin_time)), end)
-        align = self._align
-        begin, end = begin - begin % align, end - end % align
+        begin, end = self._whole(begin), self._whole(end)
         self._begins = None
         self._cover(sentence, begin, end)
         if timeline.is_shifted:

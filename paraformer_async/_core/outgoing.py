@@ -376,11 +376,11 @@ class Outgoing:
 
     def _measure(self, packets: PacketFramer) -> None:
         """Measure compressed audio once its first packet was found."""
-        if packets.block and self._ledger.given is None:
+        if packets.is_begun and self._ledger.given is None:
             rate = bytes_per_second(packets.cutter.rate)
             self._buffer.limit = max(1, int(self._options.buffer * rate))
             self._pace.use(rate)
-            self._ledger.measure(rate, packets.block)
+            self._ledger.measure(rate)
 
     def _check_end(self, cutter: Cutter) -> None:
         """Log what was left out of compressed audio; raise if that was all of it."""

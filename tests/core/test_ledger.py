@@ -435,7 +435,7 @@ def test_compressed_audio_has_times_once_its_packets_are_measured() -> None:
     """What no final covers has a range in ms only when the duration of the audio is known."""
     ledger = Ledger(None, keep=10)
     assert ledger.open_span(0) is None
-    ledger.measure(PER_SECOND, 2)
+    ledger.measure(PER_SECOND)
     ledger.record(Audio(bytes(PER_SECOND // 2)))
     assert (0, 500) == ledger.open_span(0)
 

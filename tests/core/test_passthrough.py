@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from paraformer_async._core.messages import (
     Audio,
@@ -57,6 +59,40 @@ def test_a_task_continues_at_a_packet(format: str) -> None:
     (result,) = table.deliver(final(100, 500))
     begin = 1000 - 1000 % duration
     assert (begin + 100, begin + 500) == (result.sentence.begin_time, result.sentence.end_time)
+
+
+# By the length of a packet of Opus in ms: its first byte (RFC 6716, section 3.1).
+_OPUS = {2.5: 0x80, 5: 0x88, 10: 0x90, 20: 0x98, 40: 0x50, 60: 0x58}
+
+
+_LENGTHS = {first: length for length, first in _OPUS.items()}
+
+
+@given(
+    st.lists(st.sampled_from(tuple(_OPUS)), min_size=2, max_size=60),
+    st.integers(1, 60),
+    st.integers(0, 60),
+)
+@settings(max_examples=100, derandomize=True)
+def test_packets_of_varying_length(lengths: list[float], end: int, begin: int) -> None:
+    """A task continues at the very packet at which a final has ended, however long each one is."""
+    packets = [bytes((_OPUS[one], number)) for number, one in enumerate(lengths)]
+    end = min(end, len(packets) - 1)
+    begin = min(begin, end - 1)
+    at = [sum(lengths[:number]) for number in range(len(packets) + 1)]
+    table = passing("opus")
+    table.machine.send(stream_of("opus", packets), 0.0)
+    assert packets == packets_in("opus", table.start())
+    table.deliver(final(round(at[begin]), round(at[end])))
+    table.lose()
+    pause = packets[:begin] if at[begin] >= 200 else []  # perhaps a final that is late
+    left = pause + packets[end:]
+    assert left == packets_in("opus", table.start())
+    last = sum(lengths) - lengths[-1]
+    sent = sum(_LENGTHS[one[0]] for one in left)
+    (result,) = table.deliver(final(round(sent - lengths[-1]), round(sent)))
+    times = result.sentence.begin_time, result.sentence.end_time
+    assert (last, sum(lengths)) == pytest.approx(times, abs=1)
 
 
 def test_a_chunk_is_sent_at_once() -> None:

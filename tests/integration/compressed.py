@@ -5,12 +5,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 
-from paraformer_async._core.packets import Packet, cutter_of
+from paraformer_async._core.packets import Packet, Packets, cutter_of, joiner_of
 from paraformer_async.audio.decoding import StreamDecoder
 from paraformer_async.results import Sentence, Word
 from tests.audio.making import RECORDED, make
+from tests.core.packet_streams import opus_head
 
 AUDIO = Path(__file__).parents[2] / "examples" / "audio"
 SPEECH = np.frombuffer((AUDIO / "goforward.raw").read_bytes(), "<i2")
@@ -33,6 +35,23 @@ def recorded(format: str, folder: Path) -> bytes:
         container, codec, options = ENCODERS[format]
         make(path, SPEECH, container, codec, **options)
     return path.read_bytes()
+
+
+def opus_of_varying_packets() -> bytes:
+    """Return the speech in Opus, in packets of 60, 20 and 10 ms: encoders adapt to a network."""
+    packets: list[Packet] = []
+    for ms, part in zip((60, 20, 10), np.array_split(SPEECH, 3), strict=True):
+        encoder: Any = av.CodecContext.create("libopus", "w")
+        encoder.sample_rate, encoder.layout, encoder.format = 16_000, "mono", "s16"
+        encoder.options = {"frame_duration": str(ms)}
+        for at in range(0, len(part) - 16 * ms + 1, 16 * ms):
+            samples = np.ascontiguousarray(part[np.newaxis, at : at + 16 * ms])
+            frame = av.AudioFrame.from_ndarray(samples, "s16", "mono")
+            frame.sample_rate = 16_000
+            packets += [Packet(bytes(one), 48 * ms) for one in encoder.encode(frame)]
+    cutter = cutter_of("opus")
+    cutter.head = opus_head(), b"OpusTags" + bytes(8)
+    return joiner_of(cutter).join(Packets(packets))
 
 
 async def decoded(format: str, data: bytes, rate: int = 16_000) -> bytes:

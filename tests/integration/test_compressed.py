@@ -23,6 +23,7 @@ from tests.integration.compressed import (
     decoded,
     groups_of,
     names_of,
+    opus_of_varying_packets,
     packet_pieces,
     recorded,
 )
@@ -99,6 +100,22 @@ async def test_a_stream_that_is_passed_through_loses_nothing(
         rest = await decoded(format, last)
         assert len(rest) / 32_000 <= samples / cutter.rate + 0.1
         assert_same(rest, await decoded(format, data))
+
+
+async def test_packets_of_varying_length_are_passed_through() -> None:
+    """A stream whose packets last 10, 20 and 60 ms is continued at the very packet that is due."""
+    data = opus_of_varying_packets()
+    packets = cutter_of("opus").feed(data)
+    assert {480, 960, 2880} == {packet.samples for packet in packets}
+    drops = [Drop(after_ms=1, before_final=False)] * 5  # after a final of each task
+    async with ScriptedServer(script=packet_pieces("opus"), faults=drops) as server:
+        results = await recognized(server, data, "pulled", format="opus", passthrough=True)
+        assert drops == server.happened
+        received = [task.audio for task in server.received]
+    assert groups_of("opus", packets) == [result.text for result in results]
+    assert_continuous(results)
+    for audio in received[1:3]:
+        assert_same(await decoded("opus", audio), await decoded("opus", data))
 
 
 def assert_continuous(results: list[RecognitionResult]) -> None:

@@ -21,7 +21,7 @@ class PacketFramer:
         rest: Always empty: a part of a packet is of no use.
         cutter: Finds the packets.
         joiner: Makes a stream of them.
-        block: The duration of the first one, in bytes of s16le mono; 0 until it was found.
+        is_begun: Whether a packet was found.
     """
 
     size = -1
@@ -30,7 +30,7 @@ class PacketFramer:
         self.rest = bytearray()
         self.cutter = cutter
         self.joiner = joiner
-        self.block = 0
+        self.is_begun = False
 
     def align(self, block: int) -> None:
         """Do nothing: packets are whole."""
@@ -41,7 +41,7 @@ class PacketFramer:
         together: list[Packet] = []
         size = 0
         for packet in self.cutter.feed(chunk):
-            self.block = self.block or 2 * packet.samples
+            self.is_begun = True
             if together and size + len(packet.data) > _LARGEST:
                 yield Packets(together)
                 together, size = [], 0

@@ -1,6 +1,8 @@
 """A packet of compressed audio, several of them as a piece of audio, and what makes them."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Protocol
 
 from msgspec import Struct
@@ -55,6 +57,11 @@ class Packets:
                 inside.append(packet)
             at = after
         return Packets(inside, max(0, end - begin))
+
+    def begin_at(self, position: int) -> int:
+        """Return where the packet begins in which *position* lies."""
+        begins = [0, *accumulate(map(_size, self.packets))]
+        return begins[bisect_right(begins, position) - 1]
 
     def __bytes__(self) -> bytes:
         """Return their bytes, without what a container adds."""
