@@ -17,6 +17,7 @@ import anyio
 from aiohttp import ClientWebSocketResponse, WSMessage, WSMsgType
 
 from paraformer_async._net.contract import OutgoingFrame, Receiver
+from paraformer_async._net.resets import reset_check
 from paraformer_async.errors import ConnectionLostError
 
 __all__ = ["SEND_BUFFER", "DocumentedTransport", "cut_off", "keep_send_buffer_small"]
@@ -55,12 +56,14 @@ class DocumentedTransport:
         "_receiver",
         "_socket",
         "_suspended",
+        "_was_reset",
         "is_full",
     )
 
     def __init__(self, socket: ClientWebSocketResponse, close_timeout: float) -> None:
         self._socket = socket
         self._raw_socket = socket.get_extra_info("socket")
+        self._was_reset = reset_check(self._raw_socket)
         self._close_timeout = close_timeout
         self._closed: anyio.Event | None = None
         self._receiver: Receiver | None = None
@@ -84,7 +87,7 @@ class DocumentedTransport:
 
     def write(self, frames: Sequence[OutgoingFrame]) -> None:
         """Send frames, see `Transport`."""
-        if self._is_over:
+        if self._is_over or self._was_reset():
             raise self._lost()
         if self._suspended is not None:
             self._queue.extend(frames)
@@ -140,7 +143,8 @@ class DocumentedTransport:
     def _control(self, message: WSMessage) -> None:
         """Answer a ping; raise if *message* is the end. Others change nothing."""
         if message.type is WSMsgType.PING:
-            if not self.is_full:  # with a peer that reads nothing, pongs would accumulate
+            # With a peer that reads nothing, pongs would accumulate.
+            if not (self.is_full or self._was_reset()):
                 self._pong(message.data)
         elif message.type is not WSMsgType.PONG:
             raise self._ended_by(message)
@@ -149,7 +153,7 @@ class DocumentedTransport:
         sending = self._socket.pong(payload)
         try:
             blocker = sending.send(None)
-        except StopIteration:
+        except (StopIteration, ConnectionError):  # what has arrived before the end is still read
             return
         except Exception as error:
             raise self._lost() from error

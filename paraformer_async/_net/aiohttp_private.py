@@ -95,7 +95,7 @@ class PrivateTransport(DocumentedTransport, asyncio.BufferedProtocol):
 
     def write(self, frames: Sequence[OutgoingFrame]) -> None:
         """Send frames with one system call, see `Transport`."""
-        if self._writer._closing or self._transport.is_closing():
+        if self._writer._closing or self._transport.is_closing() or self._was_reset():
             raise self._lost()
         one = _masked(frames[0]) if len(frames) == 1 else b"".join(map(_masked, frames))
         self._transport.write(one)

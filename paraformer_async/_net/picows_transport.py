@@ -17,6 +17,7 @@ from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSProtocolError,
 
 from paraformer_async._net.aiohttp_documented import SEND_BUFFER
 from paraformer_async._net.contract import Handshake, OutgoingFrame, Receiver
+from paraformer_async._net.resets import reset_check
 from paraformer_async.errors import ConnectionLostError
 
 __all__ = ["PicowsTransport"]
@@ -60,6 +61,7 @@ class PicowsTransport(WSListener):
         "_queued",
         "_receiver",
         "_waiter",
+        "_was_reset",
         "_ws",
         "is_full",
     )
@@ -96,7 +98,7 @@ class PicowsTransport(WSListener):
 
     def write(self, frames: Sequence[OutgoingFrame]) -> None:
         """Send frames, see `Transport`."""
-        if not self._is_writable:  # picows would ignore them
+        if not self._is_writable or self._was_reset():  # picows would ignore them
             raise self._lost()
         send = self._ws.send
         for frame in frames:
@@ -145,6 +147,7 @@ class PicowsTransport(WSListener):
         """Begin."""
         self._ws = transport
         transport.underlying_transport.set_write_buffer_limits(high=SEND_BUFFER)
+        self._was_reset = reset_check(transport.underlying_transport.get_extra_info("socket"))
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         """Receive a frame. Raise if it breaks the protocol: picows closes with the error's code."""

@@ -1,12 +1,15 @@
 """Checks of how connections end, and are closed."""
 
+import sys
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import anyio
+from anyio.lowlevel import checkpoint
 
 from paraformer_async._net.contract import Transport
+from paraformer_async.errors import ConnectionLostError
 from paraformer_async.testing._far_end import (
     FarEnd,
     Opcode,
@@ -30,9 +33,6 @@ from paraformer_async.testing.transports._tools import (
     until,
     write_fails,
 )
-
-if TYPE_CHECKING:
-    from paraformer_async.errors import ConnectionLostError
 
 
 @check
@@ -152,6 +152,32 @@ async def an_end_without_a_close(setting: Setting) -> None:
                 assert ["last"] == [as_text(each) for each in receiver.frames]
                 assert not transport.is_open
                 write_fails(transport)
+
+
+@check
+async def a_reset_that_a_write_finds(setting: Setting) -> None:
+    """Messages that arrived before a reset are passed on, even if a write finds it before them."""
+    if sys.platform == "win32":
+        return  # the system drops them
+    for steps in (1, 2):
+        async with connected(setting) as (transport, end):
+            receiver = RecordingReceiver()
+
+            async def write_after_a_reset(
+                transport: Transport = transport, end: FarEnd = end, steps: int = steps
+            ) -> None:
+                await anyio.wait_all_tasks_blocked()
+                await end.send(text("a"), frame(Opcode.PING), frame(Opcode.PING), text("b"))
+                end.reset()
+                for _ in range(steps):
+                    await checkpoint()
+                with suppress(ConnectionLostError):
+                    transport.write(["x"])
+
+            lost = await loss(transport, receiver, during=write_after_a_reset)
+            assert (1006, "") == (lost.close_code, lost.close_reason)
+            assert ["a", "b"] == [as_text(each) for each in receiver.frames]
+            write_fails(transport)
 
 
 @check
