@@ -153,10 +153,11 @@ class DocumentedTransport:
         sending = self._socket.pong(payload)
         try:
             blocker = sending.send(None)
-        except (StopIteration, ConnectionError):  # what has arrived before the end is still read
+        except StopIteration:
             return
-        except Exception as error:
-            raise self._lost() from error
+        except Exception as error:  # noqa: BLE001 - whatever it is, what has arrived is still read
+            self._fail(error)
+            return
         self._queue.append(b"")  # stands for the pong
         self._suspend(sending, blocker)
 

@@ -343,17 +343,19 @@ async def test_a_queue_that_fails_behind_a_suspended_write(
 async def test_a_ping_that_cannot_be_answered(
     factory: TransportFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """When the connection breaks before a ping is answered, that is the end as any other is."""
+    """When the connection breaks before a ping is answered, it ends after what has arrived."""
 
     async def fail(*_: object, **__: object) -> None:
         raise ConnectionResetError
 
     async with connected(factory) as (transport, end):
         monkeypatch.setattr(WebSocketWriter, "send_frame", fail)
-        await end.send(frame(Opcode.PING))
+        await end.send(frame(Opcode.PING), text("a"), frame(Opcode.PING), text("b"))
+        seen: list[object] = []
         with pytest.raises(ConnectionLostError) as caught:
-            await transport.receive(Inbox(lambda _: False))
+            await transport.receive(Inbox(seen.append))
         monkeypatch.undo()
+        assert ["a", "b"] == seen
         assert 1006 == caught.value.close_code
 
 
