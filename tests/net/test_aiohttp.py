@@ -17,6 +17,7 @@ from paraformer_async._net import aiohttp_factory
 from paraformer_async._net.aiohttp_documented import SEND_BUFFER, DocumentedTransport, cut_off
 from paraformer_async._net.choose import factory_of
 from paraformer_async._net.contract import Handshake, TransportFactory
+from paraformer_async._net.resets import reset_check
 from paraformer_async.testing._far_end import (
     FarEnd,
     Opcode,
@@ -368,6 +369,14 @@ async def test_little_lies_in_the_systems_buffer(factory: TransportFactory) -> N
         raw = transport._raw_socket
         size = raw.getsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF)
         assert SEND_BUFFER <= size <= 2 * SEND_BUFFER  # Linux doubles it
+
+
+def test_a_socket_that_cannot_be_asked() -> None:
+    """Of a closed or missing socket no reset is known; the write finds what there is."""
+    closed = sockets.socket()
+    closed.close()
+    for each in (closed, None):
+        assert not reset_check(each)()
 
 
 def test_cutting_off_what_has_ended() -> None:
