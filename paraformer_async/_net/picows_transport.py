@@ -200,6 +200,13 @@ class PicowsTransport(WSListener):
         if self._receiver is not None:
             self._receiver.writable()
 
+    def _read_on(self) -> None:
+        """Notice a reset: once a socket has an error, uvloop has it read a last time only."""
+        transport = self._ws.underlying_transport
+        if transport.is_reading():
+            transport.pause_reading()
+            transport.resume_reading()
+
     def _join(self, kind: WSMsgType, frame: WSFrame) -> None:
         if (kind == _CONTINUATION) is (self._kind is None):
             raise self._broken(WSCloseCode.PROTOCOL_ERROR, "fragments out of order")
@@ -218,6 +225,8 @@ class PicowsTransport(WSListener):
             raise self._not_utf8() from None
 
     def _pass_on(self, message: str | bytes) -> None:
+        if self._was_reset():
+            asyncio.get_running_loop().call_soon(self._read_on)
         if self._receiver is None:
             self._queue.append(message)
             self._queued += len(message) + _OVERHEAD

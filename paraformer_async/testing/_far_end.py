@@ -18,10 +18,21 @@ from typing import TYPE_CHECKING, cast
 if TYPE_CHECKING:
     import ssl
 
-__all__ = ["FarEnd", "Opcode", "close", "frame", "http", "listening", "switch_protocols", "text"]
+__all__ = [
+    "RESETS",
+    "FarEnd",
+    "Opcode",
+    "close",
+    "frame",
+    "http",
+    "listening",
+    "switch_protocols",
+    "text",
+]
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _RECEIVE_BUFFER = 4096
+RESETS = struct.pack("ii", 1, 0)  # SO_LINGER of a socket that is reset when it is closed
 
 
 class Opcode(IntEnum):
@@ -139,7 +150,7 @@ class FarEnd:
         """Reset the connection below the WebSocket, as a machine that does not know it would."""
         if not self.transport.is_closing():
             raw = self._writer.get_extra_info("socket")
-            raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, struct.pack("ii", 1, 0))
+            raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, RESETS)
             self.transport.abort()
 
 

@@ -1,5 +1,7 @@
 """Checks of how connections end, and are closed."""
 
+import asyncio
+import socket as sockets
 import sys
 from contextlib import suppress
 from functools import partial
@@ -11,10 +13,12 @@ from anyio.lowlevel import checkpoint
 from paraformer_async._net.contract import Transport
 from paraformer_async.errors import ConnectionLostError
 from paraformer_async.testing._far_end import (
+    RESETS,
     FarEnd,
     Opcode,
     close,
     frame,
+    switch_protocols,
     text,
 )
 from paraformer_async.testing.transports._tools import (
@@ -29,6 +33,7 @@ from paraformer_async.testing.transports._tools import (
     connected,
     fill,
     loss,
+    opened,
     received,
     until,
     write_fails,
@@ -178,6 +183,41 @@ async def a_reset_that_a_write_finds(setting: Setting) -> None:
             assert (1006, "") == (lost.close_code, lost.close_reason)
             assert ["a", "b"] == [as_text(each) for each in receiver.frames]
             write_fails(transport)
+
+
+@check
+async def a_reset_at_once(setting: Setting) -> None:
+    """A reset that arrives together with a message ends `receive` at once, after the message."""
+    if setting.server_tls is not None or sys.platform == "win32":
+        return  # Windows drops the message
+    with sockets.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        async with opened(setting) as factory:
+            accepting = asyncio.ensure_future(asyncio.to_thread(_accept, listener))
+            transport = await factory.connect(setting.handshake(port))
+            receiver = RecordingReceiver()
+
+            async def send_and_reset() -> None:
+                peer = await accepting
+                await anyio.wait_all_tasks_blocked()
+                peer.sendall(text("a"))  # these three in one step of the loop
+                peer.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, RESETS)
+                peer.close()
+
+            with anyio.fail_after(SOON):
+                lost = await loss(transport, receiver, during=send_and_reset)
+            assert (1006, "") == (lost.close_code, lost.close_reason)
+            assert ["a"] == [as_text(each) for each in receiver.frames]
+            await transport.aclose()
+
+
+def _accept(listener: sockets.socket) -> sockets.socket:
+    peer, _ = listener.accept()
+    request = b""
+    while not request.endswith(b"\r\n\r\n"):
+        request += peer.recv(65536)
+    peer.sendall(switch_protocols(request))
+    return peer
 
 
 @check
