@@ -3,7 +3,8 @@
 import asyncio
 import threading
 from collections import deque
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
 from typing import Any, Final
 
@@ -17,6 +18,9 @@ class Inlet:
     """
     A queue from threads into the loop: first come, first served, also while it is full.
 
+    The loop never waits for a lock that a thread may hold: a signal handler, which runs in the
+    middle of what its thread does, may itself wait for the loop.
+
     Args:
         loop: The event loop.
         limit: Size of what is in the queue beyond which `put` waits.
@@ -26,10 +30,12 @@ class Inlet:
         self._loop = loop
         self._limit = limit
         self._items: deque[tuple[Any, int]] = deque()
-        self._size = 0
-        self._line: deque[object] = deque()
-        self._changed = threading.Condition()
+        self._adding = threading.RLock()
+        self._added = 0  # size of all that was added
+        self._removed = 0  # of it; only the loop changes this
+        self._line: deque[threading.Lock] = deque()
         self._waiter: asyncio.Future[None] | None = None
+        self._woken: asyncio.Future[None] | None = None
         self._is_closed = False
 
     def put(self, item: object, size: int = 0, *, wait: bool = True) -> bool:
@@ -38,50 +44,72 @@ class Inlet:
 
         Waits while the queue is full, unless *wait* is not set.
         """
-        with self._changed:
-            if wait and (self._line or self._size >= self._limit):
-                self._wait_in_line()
-            if self._is_closed:
-                return False
-            self._items.append((item, size))
-            self._size += size
-            if self._waiter is not None:
-                _wake(self._loop, self._waiter)
-                self._waiter = None
+        entry = item, size
+        if wait and (self._line or self._is_full):
+            with self._turn():
+                self._add(entry)
+        else:
+            self._add(entry)
+        if self._is_closed and self._withdraw(entry):
+            return False
+        if (waiter := self._waiter) is not self._woken and waiter is not None:
+            _wake(self._loop, waiter)
+            self._woken = waiter
         return True
 
-    def _wait_in_line(self) -> None:
-        me = object()
-        self._line.append(me)
+    @property
+    def _is_full(self) -> bool:
+        return self._added - self._removed >= self._limit
+
+    def _add(self, entry: tuple[Any, int]) -> None:
+        with self._adding:
+            self._items.append(entry)
+            self._added += entry[1]
+
+    @contextmanager
+    def _turn(self) -> Generator[None, None, None]:
+        """Wait in line until there is room, or the queue is closed."""
+        turn = threading.Lock()  # what waits for it can be woken without a lock
+        turn.acquire()
+        self._line.append(turn)
         try:
-            self._changed.wait_for(
-                lambda: self._is_closed or (self._line[0] is me and self._size < self._limit)
-            )
+            while not self._is_closed and (self._line[0] is not turn or self._is_full):
+                turn.acquire()
+            yield
         finally:
-            self._line.remove(me)
-            self._changed.notify_all()
+            self._line.remove(turn)
+            self._call_next()
+
+    def _call_next(self) -> None:
+        with suppress(IndexError, RuntimeError):  # there is none; it was called
+            self._line[0].release()
+
+    def _withdraw(self, entry: tuple[Any, int]) -> bool:
+        """Remove what was added after the end; return whether `close` has not returned it."""
+        with suppress(ValueError):
+            self._items.remove(entry)
+            return True
+        return False
 
     async def get(self) -> Any:
         """Remove and return the oldest item; in the loop. Cancellation takes nothing."""
-        while True:
-            with self._changed:
-                if self._items:
-                    item, size = self._items.popleft()
-                    self._size -= size
-                    if self._line:
-                        self._changed.notify_all()
-                    return item
-                self._waiter = self._loop.create_future()
-                waiter = self._waiter
-            await waiter
+        while not self._items:
+            self._waiter = waiter = self._loop.create_future()
+            if not self._items:  # of a thread that has not seen the waiter
+                await waiter
+        item, size = self._items.popleft()
+        self._removed += size
+        self._call_next()
+        return item
 
     def close(self) -> list[Any]:
         """Accept nothing more; return what nobody has taken."""
-        with self._changed:
-            self._is_closed = True
-            rest = [item for item, _ in self._items]
-            self._items.clear()
-            self._changed.notify_all()
+        self._is_closed = True
+        rest = []
+        with suppress(IndexError):
+            while True:
+                rest.append(self._items.popleft()[0])
+        self._call_next()
         return rest
 
 
