@@ -14,7 +14,7 @@ from paraformer_async._client.entering import Enterable
 from paraformer_async._client.hub import Hub, not_open
 from paraformer_async._client.making import RunMaker
 from paraformer_async._client.quota import require_quota
-from paraformer_async._core.framing import FILE_FRAME_MS, FRAME_MS
+from paraformer_async._core.framing import FRAME_MS
 from paraformer_async._net.choose import TransportOption, factory_of, require_transport
 from paraformer_async._net.redaction import Hidden, hide_key
 from paraformer_async.audio.files import open_audio
@@ -454,7 +454,7 @@ class AsyncRecognizer(Enterable):
                 input_channels=file.lanes,
                 resample_from=None,
             )
-            stream = self._open(file, options, frame_ms=None if options.pace else FILE_FRAME_MS)
+            stream = self._open(file, options)
             finals = FinalSentences()
             translations = FinalTranslations()
             async with stream:
@@ -603,15 +603,9 @@ class AsyncRecognizer(Enterable):
         return self._with(others), given
 
     def _open(
-        self,
-        audio: Source | None,
-        options: Options,
-        *,
-        frame_ms: int | None = None,
-        first_id: str | None = None,
+        self, audio: Source | None, options: Options, *, first_id: str | None = None
     ) -> RecognitionStream:
-        make = self._maker.of_source
-        run = make(audio, options, frame_ms=frame_ms, first_id=first_id)
+        run = self._maker.of_source(audio, options, first_id=first_id)
         return RecognitionStream(run, self._opened())
 
     @property

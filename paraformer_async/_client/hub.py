@@ -107,18 +107,13 @@ class Hub:
         stack: Stack,
         source: Chunks | None,
         *,
-        frame_ms: int,
         meter: LatencyMeter,
         first_id: str | None = None,
         decoding: Decoding | None = None,
         make_inbox: Callable[[Callable[[bool], object]], Inbox] = Inbox,
         seats: Seats | None = None,
     ) -> Run:
-        """
-        Return a new recognition that sends its audio in frames of *frame_ms*.
-
-        The *meter* is part of the *stack*.
-        """
+        """Return a new recognition; the *meter* is part of the *stack*."""
         self.require_open()
         supervisor = self._supervisor
         supervisor.close_timeout = max(supervisor.close_timeout, options.timeouts.close)
@@ -127,7 +122,7 @@ class Hub:
             Recognition(
                 options,
                 stack,
-                frame_ms=frame_ms,
+                frame_ms=options.frame_ms,
                 can_rewind=source is not None and source.rewound is not None,
                 log=TaskLog(self._kinds, is_remarked=source is not None and source.is_remarked),
             ),

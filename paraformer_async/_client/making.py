@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 
 from msgspec.structs import replace
 
@@ -39,12 +38,7 @@ class RunMaker:
         self._connections = connections
 
     def of_source(
-        self,
-        audio: Source | None,
-        options: Options,
-        *,
-        frame_ms: int | None = None,
-        first_id: str | None = None,
+        self, audio: Source | None, options: Options, *, first_id: str | None = None
     ) -> Run | MergedRun:
         """
         Make the recognition of one source, or of each of its channels.
@@ -52,7 +46,6 @@ class RunMaker:
         Args:
             audio: The source; `None` if the user calls `send`.
             options: Its options.
-            frame_ms: Length of the frames; by default that of the options.
             first_id: Id of the first task; by default a new one.
 
         Raises:
@@ -61,11 +54,10 @@ class RunMaker:
         """
         count = channels_to_divide(audio, options)
         if count is not None:
-            make_run = partial(self._run, frame_ms=frame_ms)
-            return merge_channels(make_run, self._seats, audio, options, count)
+            return merge_channels(self._run, self._seats, audio, options, count)
         joins = options.format in UNCOMPRESSED
         source = None if audio is None else chunks(audio, taker(options.encoding), joins=joins)
-        return self._run(options, source, frame_ms=frame_ms, first_id=first_id)
+        return self._run(options, source, first_id=first_id)
 
     def of_sources(
         self, sources: Mapping[str, Source] | Sequence[Source], options: Options
@@ -94,7 +86,6 @@ class RunMaker:
         source: Chunks | None,
         make_inbox: Callable[[Callable[[bool], object]], Inbox] = Inbox,
         *,
-        frame_ms: int | None = None,
         first_id: str | None = None,
         seats: Seats | None = None,
     ) -> Run:
@@ -111,7 +102,6 @@ class RunMaker:
             options,
             Stack([*given, meter]),
             source,
-            frame_ms=frame_ms or options.frame_ms,
             first_id=first_id,
             decoding=decoding,
             make_inbox=make_inbox,

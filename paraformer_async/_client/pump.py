@@ -99,6 +99,12 @@ class Pump:
         audio = source if self._feeder is None else self._feeder.feed(source)
         async with aclosing(audio):
             async for given in audio:
+                if sender.joinable and type(given) is bytes:  # most of what does not wait
+                    sender.join(given)
+                    taken += 1
+                    if taken % _TURN == 0:
+                        await asyncio.sleep(0)
+                    continue
                 if type(given) is bytes:  # nearly always
                     chunk = given
                 elif type(given) is Marker:

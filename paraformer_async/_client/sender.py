@@ -18,7 +18,7 @@ from paraformer_async._client.reporter import Reporter
 from paraformer_async._client.timer import Timer, Watched
 from paraformer_async._client.turns import Turns
 from paraformer_async._core.protocol import ENDS
-from paraformer_async._core.recognition import BATCH, Recognition
+from paraformer_async._core.recognition import Recognition
 from paraformer_async.audio.converting import converter
 from paraformer_async.audio.decoded import Marker
 from paraformer_async.audio.heading import Heading
@@ -74,6 +74,8 @@ class Sender:
         turns: The calls that wait.
         undecoded: Where `send` leaves audio that is decoded before it is taken; `None` for none.
         take: Returns a chunk of the user as bytes, or raises.
+        joinable: Bytes of the present burst that `join` makes one chunk of; 0 if there is none, or
+            its chunks have to be kept apart.
     """
 
     def __init__(
@@ -101,6 +103,9 @@ class Sender:
         self._heading: Heading | None = Heading(encoding or options.format, rate)
         self._flushed_at = -inf
         self._is_flush_due = False
+        self.joinable: int = 0
+        self._burst: list[bytes] = []
+        self._burst_size = 0
 
     async def send(self, chunk: bytes) -> None:
         """
@@ -167,25 +172,20 @@ class Sender:
         options = replace(self._options, **overrides)
         is_input = CHANGEABLE_IN_TASK.issuperset(overrides) and options.can_continue_task
         if not is_input and self._converter is not None:
-            self._add(self._converter.drain(), now)
+            self._add_rest(self._converter.drain(), now)
         change = self._machine.continue_task if is_input else self._machine.update
         change(options, now)
         self._options = options
 
     def _mark_seam(self, now: float) -> None:
         if self._converter is not None:
-            self._add(self._converter.drain(), now)
+            self._add_rest(self._converter.drain(), now)
         self._machine.flush(now)
 
     def _mark_end(self, now: float) -> None:
         if self._converter is not None:
-            self._add(self._converter.end(), now)
+            self._add_rest(self._converter.end(), now)
         self._machine.finish(now)
-
-    def _add(self, rest: bytes, now: float) -> None:
-        """Add what a conversion has held back."""
-        if rest:
-            self._machine.send(rest, now)
 
     def _require_input(self, what: str) -> None:
         """Raise as the machine does: it receives this only when it was decoded."""
@@ -204,6 +204,7 @@ class Sender:
         if self.turns.waiting:
             await self.turns.wait()
         try:
+            self._end_burst()
             now = self._clock()
             mark(now)
             self.flush(now)
@@ -221,24 +222,59 @@ class Sender:
             AudioError: The stream is not of its declared format.
             UsageError: The audio or the recognition has ended.
         """
+        if self.joinable:
+            self.join(chunk)
+            return
         if self._heading is not None:
             self._check_heading(chunk)
         if self._converter is not None:
             chunk = self._converter.convert(chunk)
         now = self._clock()
+        self._add(chunk, now)
+        if self._is_flush_due:
+            return
+        if now - self._flushed_at < _BURST:  # send a burst together
+            self._is_flush_due = True
+            if self._heading is None and self._converter is None:
+                self.joinable = self._machine.joinable
+            asyncio.get_running_loop().call_soon(self._flush_burst)
+        else:
+            self._flushed_at = now
+            self.flush(now)
+
+    def join(self, chunk: bytes) -> None:
+        """Accept audio as a part of the present burst, while this is *joinable*."""
+        self._burst.append(chunk)
+        self._burst_size += len(chunk)
+        if self._burst_size >= self.joinable:
+            self._join_burst()
+            self.joinable = self._machine.joinable
+
+    def _add(self, chunk: bytes, now: float) -> None:
         try:
             self._machine.send(chunk, now)
         except AudioError as error:
             self._fail(error)
             raise
-        if self._is_flush_due:
-            return
-        if now - self._flushed_at < _BURST:  # send a burst together
-            self._is_flush_due = True
-            asyncio.get_running_loop().call_soon(self._flush_burst)
-        else:
-            self._flushed_at = now
-            self.flush(now)
+
+    def _add_rest(self, rest: bytes, now: float) -> None:
+        """Add what a conversion has held back."""
+        if rest:
+            self._machine.send(rest, now)
+
+    def _join_burst(self) -> None:
+        chunk = b"".join(self._burst)
+        self._forget_burst()
+        self._add(chunk, self._clock())
+
+    def _end_burst(self) -> None:
+        if self._burst and self.is_open:
+            self._join_burst()
+        self._forget_burst()
+
+    def _forget_burst(self) -> None:
+        self._burst.clear()
+        self._burst_size = self.joinable = 0
 
     def _check_heading(self, chunk: bytes) -> None:
         try:
@@ -249,6 +285,7 @@ class Sender:
             raise
 
     def _flush_burst(self) -> None:
+        self._end_burst()
         self._is_flush_due = False
         self._flushed_at = now = self._clock()
         self.flush(now)
@@ -256,6 +293,7 @@ class Sender:
     def forget_owner(self) -> None:
         """Send nothing any more: the recognition has ended."""
         self._owner = None
+        self._forget_burst()
 
     def _fail(self, error: BaseException) -> None:
         if self._owner is not None:
@@ -269,6 +307,7 @@ class Sender:
 
     def restart(self, position: int) -> int:
         """Return where the source has to restart so that *position*, in bytes sent, is next."""
+        self._forget_burst()
         return position if self._converter is None else self._converter.restart(position)
 
     def flush(self, now: float) -> None:
@@ -286,7 +325,7 @@ class Sender:
                     transport.write(frames)
                     if self._reporter.has_messages:
                         self._reporter.sent(frames, machine.request_ids[0])
-                    if len(frames) < BATCH:
+                    if not (machine.waiting or machine.replay):
                         break
                 if transport.is_full:
                     machine.blocked(transport.unsent(), now)

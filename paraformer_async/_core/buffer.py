@@ -68,6 +68,7 @@ class AudioBuffer:
         header: The header of a WAV stream, as far as it has been received; `None` for other
             formats.
         frame_size: Length of a chunk that is a frame as it is if *rest* is empty; see `Framer`.
+        joinable: Bytes of chunks that may be joined to one; 0 if they have to be kept apart.
         rest: Audio that does not fill a frame yet.
         is_ended: Whether the end of the audio has been marked.
         has_timer: Whether the items include `Mark.TIMER`.
@@ -87,6 +88,7 @@ class AudioBuffer:
         self.size: int = 0
         self.header: WavHeader | None = WavHeader() if is_wav else None
         self.frame_size: int = -1 if is_wav else framer.size
+        self.joinable: int = framer.largest if isinstance(framer, Framer) and not is_wav else 0
         self._fed = 0
         self._log = TaskLog() if log is None else log
         self.rest: bytearray = framer.rest

@@ -1,7 +1,8 @@
 """
 Audio is cut into frames for the wire.
 
-The service recommends frames of about 100 ms, between 1 KB and 16 KB.
+The service recommends frames of about 100 ms, between 1 KB and 16 KB. Audio of which more is there
+at once, as that of files, is sent in larger ones: a quarter of the work.
 """
 
 from collections.abc import Iterable, Iterator
@@ -9,10 +10,10 @@ from functools import cache
 
 from paraformer_async.options.service import FRAME_MS, LARGEST_FRAME, SMALLEST_FRAME
 
-__all__ = ["FILE_FRAME_MS", "FRAME_MS", "Framer", "Splitter", "bytes_per_second", "silence"]
+__all__ = ["FRAME_MS", "Framer", "Splitter", "bytes_per_second", "silence"]
 
-# For files, whose frames are not urgent: as much as the vendor's client sends at once at 16 kHz.
-FILE_FRAME_MS = 400
+# As much as the vendor's client sends of a file at once, at 16 kHz.
+_LONGEST_MS = 400
 SAMPLE_WIDTH = 2
 
 
@@ -29,47 +30,59 @@ def silence(sample_rate: int, ms: int) -> bytes:
 
 class Framer:
     """
-    Cuts chunks of any size into frames of one size. Nothing is lost, added or reordered.
+    Cuts chunks of any size into frames. Nothing is lost, added or reordered.
 
     Frames within one chunk are views of it, not copies, so a chunk must not change after it was
     fed.
 
     Args:
         sample_rate: In Hz.
-        frame_ms: Length of a frame in ms.
+        frame_ms: Length of a frame in ms, unless there is more audio at once.
+        longest_ms: Length of the largest frames in ms, if 400 ms would be too long.
 
     Attributes:
         size: Length of a frame in bytes of s16le mono audio, limited to 1 to 16 KB.
+        largest: Length of the largest frames: as many of `size` as fit into *longest_ms* and 16 KB,
+            at least one.
         rest: Audio that does not fill a frame yet; always the same object.
     """
 
-    def __init__(self, sample_rate: int, frame_ms: int = FRAME_MS) -> None:
+    def __init__(
+        self, sample_rate: int, frame_ms: int = FRAME_MS, *, longest_ms: float = _LONGEST_MS
+    ) -> None:
+        longest_ms = int(min(longest_ms, _LONGEST_MS))
+        self._most = min(sample_rate * longest_ms // 1000 * SAMPLE_WIDTH, LARGEST_FRAME)
         size = sample_rate * frame_ms // 1000 * SAMPLE_WIDTH
         self.size: int = min(max(size, SMALLEST_FRAME), LARGEST_FRAME)
+        self.largest: int = self._largest()
         self.rest = bytearray()
+
+    def _largest(self) -> int:
+        return max(self._most - self._most % self.size, self.size)
 
     def align(self, block: int) -> None:
         """Let all frames from here on be multiples of *block* bytes, if one fits into a frame."""
         self.size -= self.size % min(block, self.size)
+        self.largest = self._largest()
 
     def feed(self, chunk: bytes | memoryview) -> Iterable[bytes | memoryview]:
         """Add a chunk, and return the full frames. The caller must consume all of them."""
-        if len(chunk) == self.size and not self.rest:
-            return (chunk,)
+        if not self.rest and len(chunk) <= self.largest and not len(chunk) % self.size:
+            return (chunk,) if chunk else ()
         return self._cut(chunk)
 
     def _cut(self, chunk: bytes | memoryview) -> Iterator[bytes | memoryview]:
         view = memoryview(chunk)
         if self.rest:
-            missing = self.size - len(self.rest)
-            self.rest += view[:missing]
-            view = view[missing:]
-            if len(self.rest) < self.size:
-                return
-            yield self.flush()
+            there = min(len(self.rest) + len(view), self.largest)
+            missing = there - there % self.size - len(self.rest)
+            if missing > 0:
+                self.rest += view[:missing]
+                view = view[missing:]
+                yield self.flush()
         full = len(view) - len(view) % self.size
-        for start in range(0, full, self.size):
-            yield view[start : start + self.size]
+        for start in range(0, full, self.largest):
+            yield view[start : min(start + self.largest, full)]
         self.rest += view[full:]
 
     def flush(self, hold: int = 0) -> bytes:

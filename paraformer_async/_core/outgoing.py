@@ -30,8 +30,9 @@ from paraformer_async.options.service import UNCOMPRESSED
 __all__ = ["BATCH", "COMPRESSED_BYTES_PER_SECOND", "Outgoing"]
 
 _RUNNING = Phase.RUNNING  # an attribute of an enum costs a lookup for each frame
-# Frames that are sent at once; in between, the caller checks how much is unsent.
-BATCH = 16
+# Bytes of audio that are sent at once; in between, the caller checks how much is unsent. What a
+# socket does not take of more would be copied several times.
+BATCH = 51_200
 # The buffer for compressed audio is bounded as if a second had this many bytes (128 kbit/s).
 COMPRESSED_BYTES_PER_SECOND = 16_000
 # After the end of the audio, the service may go on sending for this many times `Timeouts.finish`,
@@ -39,9 +40,14 @@ COMPRESSED_BYTES_PER_SECOND = 16_000
 _RENEWALS, _SLOWEST = 10, 4
 
 
+# A frame is no longer than this many ms for each second that is kept: less is lost at once.
+_LONGEST = 100
+
+
 def _framer(options: Options, frame_ms: int) -> Framer | PacketFramer | Splitter:
     if options.format in UNCOMPRESSED:
-        return Framer(options.sample_rate, frame_ms)
+        keep = options.reconnect.keep if options.reconnect else inf
+        return Framer(options.sample_rate, frame_ms, longest_ms=keep * _LONGEST)
     if not options.is_cut:
         return Splitter()
     cutter = cutter_of(options.format)
@@ -56,6 +62,7 @@ class Outgoing:
         request_ids: Ids of the tasks so far, the current one last; empty before the first.
         waiting: Frames and marks that have not been sent.
         is_paused: Whether no further audio should be accepted for now. The caller sets this.
+        replay: What the task has to receive again before that.
         has_nearer_deadline: Whether `deadline` may be earlier than before. The caller that has
             checked it resets this.
     """
@@ -91,7 +98,7 @@ class Outgoing:
         self._pace = Pace(rate, options.reconnect.keep if options.reconnect else 0.0)
         self._rollovers = Rollovers(options.rollover)
         self._opening = Opening(options, stack)
-        self._replay: deque[Command] = deque()
+        self.replay: deque[Command] = deque()
         self._end: Mark | Seam | None = None  # what ends the current task, once it was reached
         self._closing: list[Command] = []  # the commands that end it
         self._patience = frame_ms / 1000
@@ -119,6 +126,11 @@ class Outgoing:
     def has_room(self) -> bool:
         """Whether senders that wait because of `is_full` can continue."""
         return not self.is_paused and self._buffer.has_room
+
+    @property
+    def joinable(self) -> int:
+        """Bytes of chunks that may be one call of `send`; 0 if each has to be a call of its own."""
+        return max(0, min(self._buffer.joinable, self._buffer.limit - self._buffer.size))
 
     def send(self, chunk: bytes, now: float) -> None:
         """
@@ -189,18 +201,20 @@ class Outgoing:
 
     def data_to_send(self, now: float) -> list[OutgoingFrame]:
         """
-        Return frames that may be sent now, at most about `BATCH`: a replay first, then new audio.
+        Return frames that may be sent now: a replay first, then new audio.
 
-        They count as sent. Exceptions of the user's middleware are not wrapped.
+        At most about `BATCH` bytes of audio; there may be more. They count as sent.
+        Exceptions of the user's middleware are not wrapped.
         """
         frames: list[OutgoingFrame] = []
         protocol, buffer, ledger = self._protocol, self._buffer, self._ledger
-        if self._replay or protocol.phase is not _RUNNING:
-            self._put_first(frames, now)
+        until = ledger.size + BATCH
+        if self.replay or protocol.phase is not _RUNNING:
+            until -= self._put_first(frames, now)
         if self._rollovers.is_on:
             self._roll_over(frames, now)
         items, steps = buffer.items, self._stack.outgoing_steps
-        while items and protocol.phase is _RUNNING and len(frames) < BATCH:
+        while items and ledger.size < until and protocol.phase is _RUNNING:
             if ledger.size >= ledger.horizon and self._is_held(now):
                 break
             item = items.popleft()
@@ -321,28 +335,35 @@ class Outgoing:
 
     def _roll_over(self, frames: list[OutgoingFrame], now: float) -> None:
         """End the task if it is long enough."""
-        is_running = self._protocol.phase is Phase.RUNNING and not self._replay
+        is_running = self._protocol.phase is Phase.RUNNING and not self.replay
         if is_running and self._rollovers.is_due(self._ledger.sent, self._ledger.size):
             self._end = Mark.ROLLOVER
             self._put((FinishTask(),), frames, now)
 
-    def _put_first(self, frames: list[OutgoingFrame], now: float) -> None:
-        """Put what precedes new audio: run-task, or what the task must receive again."""
+    def _put_first(self, frames: list[OutgoingFrame], now: float) -> int:
+        """
+        Put what precedes new audio: run-task, or what the task must receive again.
+
+        Returns:
+            Bytes of audio.
+        """
         if self._protocol.phase is Phase.IDLE:
             if self._packets is not None:
                 self._packets.joiner.begin()
             self._put(self._run_task(now), frames, now)
-        if self._protocol.phase is _RUNNING:
-            self._put_replay(frames, now)
+        return self._put_replay(frames, now) if self._protocol.phase is _RUNNING else 0
 
-    def _put_replay(self, frames: list[OutgoingFrame], now: float) -> None:
-        while self._replay and len(frames) < BATCH:
-            command = self._replay.popleft()
+    def _put_replay(self, frames: list[OutgoingFrame], now: float) -> int:
+        size = 0
+        while self.replay and size < BATCH:
+            command = self.replay.popleft()
             frames.append(self._framed(command))
             if isinstance(command, Audio):
+                size += len(command.data)
                 self._ledger.replayed(command)
             else:  # what ends the task
                 self._begin_finish(now)
+        return size
 
     def _put(self, commands: Iterable[Command], frames: list[OutgoingFrame], now: float) -> None:
         """Record commands before they are sent, so that none is lost with a connection."""

@@ -210,7 +210,7 @@ class Recognition(Incoming):
         """
         attempt, self._attempt = self._attempt, Attempt()
         self._deadlines.clear()
-        self._replay.clear()
+        self.replay.clear()
         if self._protocol.phase in ENDS:
             return Over(None if self._protocol.phase is Phase.DONE else failure)
         if not isinstance(failure, ServiceError):
@@ -231,7 +231,7 @@ class Recognition(Incoming):
         """End the recognition, unless it has ended: nothing is retried."""
         if self._protocol.phase not in ENDS:
             self._deadlines.clear()
-            self._replay.clear()
+            self.replay.clear()
             self._protocol.move(Move.GIVEN_UP)
             self._buffer.is_ended = True
 
@@ -299,8 +299,8 @@ class Recognition(Incoming):
         self._progress.begin_task()
         self._utterance.begin_task()
         self._corrections.begin_task()
-        self._replay.extend(self._ledger.restart())
-        self._replay.extend(self._closing)
+        self.replay.extend(self._ledger.restart())
+        self.replay.extend(self._closing)
         if self._end is not None and not self._closing:  # middleware still holds it back
             self._begin_finish(now)
         return [AudioGap.between(*span) for span in lost]

@@ -27,6 +27,7 @@ from paraformer_async.errors import (
 from paraformer_async.middleware import Heartbeat, LatencyMeter, Middleware, Stack
 from paraformer_async.options.options import Options
 from paraformer_async.options.policies import Reconnect
+from paraformer_async.options.service import LARGEST_FRAME
 from paraformer_async.results import RecognitionResult, Sentence, Usage
 
 RATE = 8000
@@ -171,7 +172,9 @@ class AnyUse(RuleBasedStateMachine):
         """Write what may leave."""
         phase = self.machine.phase
         frames = self.attempt(self.machine.data_to_send, self.now)
-        assert len(frames) <= BATCH + 20  # what a heartbeat adds at a time
+        audio = sum(len(frame) for frame in frames if not isinstance(frame, str))
+        # The last frame may exceed it, as does what a heartbeat adds at a time.
+        assert audio <= BATCH + LARGEST_FRAME + 20 * 3200
         if phase in (Phase.NEW, Phase.WAITING, Phase.STARTING, Phase.DONE, Phase.GIVEN_UP):
             assert [] == frames
 
@@ -248,7 +251,7 @@ class AnyUse(RuleBasedStateMachine):
             len(one) for one in machine._buffer.items if isinstance(one, bytes | memoryview)
         )
         assert waiting == machine._buffer.size <= machine._buffer.limit + self.largest
-        replay = [one for one in machine._replay if isinstance(one, Audio)]
+        replay = [one for one in machine.replay if isinstance(one, Audio)]
         assert sum(len(one.data) for one in replay) <= KEEP * RATE * 2
 
     @invariant()

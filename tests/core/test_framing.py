@@ -20,13 +20,14 @@ def chunks_of(sizes: list[int]) -> list[bytes]:
 
 @given(RATES, SIZES)
 def test_framer_keeps_every_byte(rate: int, sizes: list[int]) -> None:
-    """However the audio is chunked, the frames together are the audio, all full but the last."""
+    """However the audio is chunked, the frames together are the audio, all full, none too large."""
     framer = Framer(rate)
     chunks = chunks_of(sizes)
     frames = [frame for chunk in chunks for frame in framer.feed(chunk)]
     rest = framer.flush()
     assert b"".join(chunks) == b"".join([*frames, rest])
-    assert all(len(frame) == framer.size for frame in frames)
+    assert all(len(frame) % framer.size == 0 for frame in frames)
+    assert all(0 < len(frame) <= framer.largest for frame in frames)
     assert len(rest) < framer.size
     assert b"" == framer.flush()
 
@@ -34,9 +35,11 @@ def test_framer_keeps_every_byte(rate: int, sizes: list[int]) -> None:
 @given(RATES)
 def test_frames_are_what_the_service_advises(rate: int) -> None:
     """A frame is 100 ms of whole samples, but never below 1 KB nor above 16 KB."""
-    size = Framer(rate).size
+    framer = Framer(rate)
+    size = framer.size
     ideal = bytes_per_second(rate) * FRAME_MS // 1000
-    assert 1024 <= size <= 16384
+    assert 1024 <= size <= framer.largest <= 16384
+    assert framer.largest % size == 0
     assert 0 == size % 2
     assert size in (1024, 16384) or abs(size - ideal) <= 2
 
@@ -47,11 +50,44 @@ def test_common_rates(rate: int, expected: int) -> None:
     assert expected == Framer(rate).size
 
 
-def test_a_chunk_of_one_frame_passes_as_it_is() -> None:
-    """A chunk that is a frame is not touched."""
-    chunk = bytes(3200)
+@pytest.mark.parametrize("frames", [1, 2, 3, 4])
+def test_a_chunk_of_whole_frames_passes_as_it_is(frames: int) -> None:
+    """A chunk that is a frame, or several up to 400 ms, is not touched."""
+    chunk = bytes(3200 * frames)
     (frame,) = Framer(16000).feed(chunk)
     assert frame is chunk
+
+
+@pytest.mark.parametrize(
+    ("rate", "frame_ms", "size", "expected"),
+    [
+        (16000, 100, 3200 * 9 + 40, [12800, 12800, 3200]),
+        (8000, 100, 1600 * 6 + 40, [6400, 3200]),
+        (16000, 200, 6400 * 3, [12800, 6400]),
+        (16000, 150, 4800 * 5, [9600, 9600, 4800]),
+        (48000, 100, 9600 * 3, [9600, 9600, 9600]),
+    ],
+)
+def test_much_audio_at_once_has_larger_frames(
+    rate: int, frame_ms: int, size: int, expected: list[int]
+) -> None:
+    """Audio that is there at once is cut into as few frames as 400 ms and 16 KB allow."""
+    assert expected == [len(frame) for frame in Framer(rate, frame_ms).feed(bytes(size))]
+
+
+@pytest.mark.parametrize(("longest_ms", "expected"), [(0.5, 3200), (250.0, 6400), (1e9, 12800)])
+def test_the_largest_frames_can_be_limited(longest_ms: float, expected: int) -> None:
+    """What is there at once is cut into smaller frames if the largest would be too long."""
+    assert expected == Framer(16000, longest_ms=longest_ms).largest
+
+
+def test_a_large_chunk_fills_the_frame_that_was_begun() -> None:
+    """What is held from before is part of the first frame, which is as large as the others."""
+    framer = Framer(16000)
+    assert [] == list(framer.feed(b"a" * 100))
+    frames = [bytes(frame) for frame in framer.feed(b"b" * 3200 * 9)]
+    assert [12800, 12800, 3200] == [len(frame) for frame in frames]
+    assert (b"a" * 100 + b"b" * 12700, b"b" * 100) == (frames[0], framer.flush())
 
 
 def test_a_chunk_of_one_frame_waits_its_turn() -> None:
@@ -65,10 +101,9 @@ def test_a_chunk_of_one_frame_waits_its_turn() -> None:
 
 def test_frames_within_a_chunk_are_views_of_it() -> None:
     """Cutting a large chunk copies nothing but its rest."""
-    chunk = bytes(3200 * 3 + 5)
+    chunk = bytes(12800 * 2 + 3205)
     frames = list(Framer(16000).feed(chunk))
-    assert [chunk] * 3 == [frame.obj for frame in frames if isinstance(frame, memoryview)]
-    assert all(frame.obj is chunk for frame in frames if isinstance(frame, memoryview))
+    assert [True] * 3 == [isinstance(one, memoryview) and one.obj is chunk for one in frames]
 
 
 def test_framer_waits_for_a_full_frame() -> None:
@@ -137,7 +172,8 @@ def test_frames_can_be_multiples_of_a_block() -> None:
     """Frames are as long as whole blocks allow; vast blocks and compressed audio change nothing."""
     framer = Framer(16000)
     framer.align(6)
-    assert [3198, 3198] == [len(frame) for frame in framer.feed(bytes(6400))]
+    assert [12792, 3198] == [len(frame) for frame in framer.feed(bytes(16_000))]
+    assert b"" != framer.flush()
     framer.align(65_536)
     assert 3198 == framer.size
     splitter = Splitter()

@@ -43,6 +43,7 @@ from paraformer_async.results import AudioGap, RecognitionResult, Sentence, Tran
 
 SECOND = 32_000  # bytes at 16 kHz
 FRAME = b"\x01\x00" * 1600  # 100 ms
+AT_ONCE = BATCH // len(FRAME)  # frames
 LOST = ConnectionLostError(1006)
 WAV = (
     b"RIFF\xff\xff\xff\xffWAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00"
@@ -238,13 +239,14 @@ class TestSending:
         assert RunTask("paraformer-realtime-v1", expected, (Resource("words-1"),)) == task
 
     def test_frames_leave_in_batches(self) -> None:
-        """What has gathered leaves many frames at a time, in order, also of one large chunk."""
+        """What has gathered leaves in batches, in order, as large frames if it was one chunk."""
         table = Table()
         table.start()
         audio = bytes(range(200)) * 16 * 40  # 40 frames
         table.machine.send(audio, 0.0)
         batches = [table.machine.data_to_send(0.0) for _ in range(4)]
-        assert [BATCH, BATCH, 8, 0] == list(map(len, batches))
+        sizes = [list(map(len, batch)) for batch in batches]
+        assert [[12800] * 4, [12800] * 4, [12800] * 2, []] == sizes
         assert audio == b"".join(bytes(frame) for batch in batches for frame in batch)  # type: ignore[arg-type]
 
     def test_live_frames_leave_at_once(self) -> None:
@@ -257,7 +259,7 @@ class TestSending:
             assert [FRAME] * few == table.machine.data_to_send(table.now)
             table.now += few / 10
 
-    @pytest.mark.parametrize("chunk", [1, 3, 999, 3199, 3200, 3201, 10_000])
+    @pytest.mark.parametrize("chunk", [1, 3, 999, 3199, 3200, 3201])
     def test_chunks_become_frames(self, chunk: int) -> None:
         """Chunks of any size leave as frames of 100 ms, the rest at the end."""
         table = Table()
@@ -603,7 +605,7 @@ class TestTakingOver:
             table.connect()
             table.flush()
             table.deliver(TaskStarted())
-            assert BATCH == len(table.machine.data_to_send(0.0))
+            assert AT_ONCE == len(table.machine.data_to_send(0.0))
         table.now = 10.0  # it has held for so long that it is no failure in a row
         assert 40 * len(FRAME) == size(table.again())
 
@@ -988,14 +990,15 @@ class TestReplay:
     def test_nothing_is_sent_to_a_task_that_has_failed(self) -> None:
         """After a failure in the middle of a replay, nothing leaves until it is decided on."""
         table = Table()
-        table.start(3 * BATCH)
+        table.start(3 * AT_ONCE)
         table.lose()
         table.connect()
         table.machine.data_to_send(0.0)
         with pytest.raises(TaskFailedError):
             task = table.machine.request_ids[-1]
             table.deliver_as(task, TaskStarted())
-            assert BATCH == len(table.machine.data_to_send(0.0))
+            assert AT_ONCE == len(table.machine.data_to_send(0.0))
+            assert table.machine.replay
             table.deliver_as(task, TaskFailed("InternalError", "no"))
         assert [] == table.machine.data_to_send(0.0)
 

@@ -26,7 +26,7 @@ from paraformer_async.results import RecognitionResult, Sentence, Usage
 from paraformer_async.testing.marking import BLOCK_MS, marks_of
 from tests.core.simulation import World
 from tests.core.test_cut_anywhere import HEADER, RECORDINGS, STEPS, actions_of, run
-from tests.core.test_recognition import FRAME, Table, final, partial, size
+from tests.core.test_recognition import AT_ONCE, FRAME, Table, final, partial, size
 
 BRIEF = Rollover(seconds=2.0, grace=0.2)
 
@@ -88,7 +88,7 @@ class TestWhen:
         """Without the end of a sentence, it is finished with the batch that exceeds the grace."""
         made = table(seconds=1.0, grace=0.5)
         *audio, end = give(made, 40)
-        assert (BATCH, FinishTask()) == (len(audio), end)
+        assert (AT_ONCE, FinishTask()) == (len(audio), end)
 
     def test_by_tokens(self) -> None:
         """The tokens that the service has counted end a task like its length."""
@@ -107,7 +107,7 @@ class TestWhen:
         give(made, 20)
         made.deliver(ResultGenerated(None, Usage(total_tokens=100)))
         *audio, end = give(made, 20)
-        assert (BATCH, FinishTask()) == (len(audio), end)
+        assert (AT_ONCE, FinishTask()) == (len(audio), end)
 
     def test_not_while_audio_is_sent_again(self) -> None:
         """A task that takes over ends only after all that was unsettled."""
@@ -119,7 +119,7 @@ class TestWhen:
         made.flush()
         made.deliver(TaskStarted())
         *audio, end = made.flush()
-        assert (BATCH * len(FRAME), FinishTask()) == (size(audio), end)
+        assert (BATCH, FinishTask()) == (size(audio), end)
 
     def test_silence_of_middleware_counts(self) -> None:
         """What middleware adds is audio of the task, too."""

@@ -61,7 +61,7 @@ async def test_the_handshake_carries_what_was_set() -> None:
     assert "enable" == headers["X-DashScope-DataInspection"]
 
 
-async def test_a_file_goes_in_larger_frames_than_a_stream() -> None:
+async def test_audio_that_is_there_at_once_goes_in_larger_frames() -> None:
     """A file, for which latency is irrelevant, is sent in 400 ms frames, like the vendor does."""
     speech = Path(__file__).parents[2] / "examples" / "audio" / "goforward.wav"
     sizes: list[int] = []
@@ -78,6 +78,6 @@ async def test_a_file_goes_in_larger_frames_than_a_stream() -> None:
             await recognizer.transcribe(speech, middleware=[Measure])
             assert 12_800 == sizes[0]
             sizes.clear()
-            async for _ in recognizer.stream(marked(1000), middleware=[Measure]):
+            async for _ in recognizer.stream(marked(1000), pace=50.0, middleware=[Measure]):
                 pass
             assert 3200 == sizes[0]
