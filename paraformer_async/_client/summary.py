@@ -33,11 +33,16 @@ class Summary:
         measured = event.latency
         self.ended += 1
         self.failed += event.has_failed
-        for name in _NAMES:
-            known = measured.utterances if name == "utterance" else (getattr(measured, name),)
-            values = [value for value in known if value is not None]
-            self._counts[name] += len(values)
-            self._latest[name].extend(values)
+        for name, latest in self._latest.items():
+            value = getattr(measured, name)
+            if value is None:
+                continue
+            if name != "utterance":
+                self._counts[name] += 1
+                latest.append(value)
+            else:  # the latest of several
+                self._counts[name] += len(measured.utterances)
+                latest.extend(measured.utterances)
 
     def latency(self) -> LatencySummary:
         """Return the percentiles."""

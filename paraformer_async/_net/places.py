@@ -29,10 +29,16 @@ class Places:
         """How many places are waited for."""
         return sum(count for count, granted in self._queue if not granted.done())
 
+    def take_free(self, count: int) -> bool:
+        """Take *count* places if they are free and nobody waits; return whether they were."""
+        if self._queue or count > self.free:
+            return False
+        self.free -= count
+        return True
+
     async def take(self, count: int) -> None:
         """Wait until *count* places are free, and take them. Cancellation is safe: none is."""
-        if not self._queue and count <= self.free:
-            self.free -= count
+        if self.take_free(count):
             return
         waiting = count, asyncio.get_running_loop().create_future()
         self._queue.append(waiting)

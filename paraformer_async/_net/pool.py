@@ -152,6 +152,8 @@ class Pool:
         Raises:
             DeadlineError: Too few places were free within `PoolLimits.wait`.
         """
+        if self._places.take_free(count):
+            return
         with anyio.move_on_after(self._limits.wait):
             await self._places.take(count)
             return

@@ -210,10 +210,10 @@ class Options(Struct, frozen=True, kw_only=True):
 
     def _given(self) -> dict[str, Any]:
         """Return the parameters of the table that were set."""
-        named = {name: getattr(self, name) for name, row in PARAMETERS.items() if row.checked}
+        given = {name: value for name in _CHECKED if (value := getattr(self, name)) is not None}
         if isinstance(self.sample_rate, _RateOfModel):
-            named["sample_rate"] = int(self.sample_rate)  # msgspec encodes no subclass
-        return {name: value for name, value in named.items() if value is not None}
+            given["sample_rate"] = int(self.sample_rate)  # msgspec encodes no subclass
+        return given
 
     def _check_clashes(self, given: Mapping[str, Any]) -> None:
         if self.heartbeat and self.format not in UNCOMPRESSED and not self.is_decoded:
@@ -328,5 +328,6 @@ def _shown(name: str, value: Any) -> Any:
     return shown_address(value) if name == "endpoint" else value
 
 
+_CHECKED = tuple(name for name, row in PARAMETERS.items() if row.checked)
 _SECRETS = frozenset({"api_key", "headers", "proxy"})
 _HIDDEN = _Hidden()
