@@ -34,19 +34,20 @@ class Signal:
         """Return a future that is done when `notify` is called. Cancellation is safe."""
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
-        while self._waiters and self._waiters[-1].done():  # canceled ones would pile up
-            self._waiters.pop()
+        waiters = self._waiters
+        while waiters and waiters[-1].done():  # canceled ones would pile up
+            waiters.pop()
         waiter: asyncio.Future[None] = self._loop.create_future()
-        self._waiters.append(waiter)
+        waiters.append(waiter)
         return waiter
 
     def notify(self) -> None:
         """Wake all tasks that are waiting."""
-        if self._waiters:
-            for waiter in self._waiters:
-                if not waiter.done():
-                    waiter.set_result(None)
-            self._waiters.clear()
+        waiters = self._waiters
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+        waiters.clear()
 
 
 class Inbox:

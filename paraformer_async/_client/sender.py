@@ -93,7 +93,7 @@ class Sender:
         self.undecoded: Undecoded | None = None
         self._machine = machine
         self._owner: Owner | None = owner  # until it has ended
-        self._reporter = reporter
+        self._report = reporter.sent if reporter.has_messages else None
         self._timer = timer
         self._clock = clock
         self._options = options  # as of the latest update
@@ -230,7 +230,11 @@ class Sender:
         if self._converter is not None:
             chunk = self._converter.convert(chunk)
         now = self._clock()
-        self._add(chunk, now)
+        try:
+            self._machine.send(chunk, now)
+        except AudioError as error:
+            self._fail(error)
+            raise
         if self._is_flush_due:
             return
         if now - self._flushed_at < _BURST:  # send a burst together
@@ -250,13 +254,6 @@ class Sender:
             self._join_burst()
             self.joinable = self._machine.joinable
 
-    def _add(self, chunk: bytes, now: float) -> None:
-        try:
-            self._machine.send(chunk, now)
-        except AudioError as error:
-            self._fail(error)
-            raise
-
     def _add_rest(self, rest: bytes, now: float) -> None:
         """Add what a conversion has held back."""
         if rest:
@@ -265,7 +262,7 @@ class Sender:
     def _join_burst(self) -> None:
         chunk = b"".join(self._burst)
         self._forget_burst()
-        self._add(chunk, self._clock())
+        self._machine.send(chunk, self._clock())
 
     def _end_burst(self) -> None:
         if self._burst and self.is_open:
@@ -312,21 +309,18 @@ class Sender:
 
     def flush(self, now: float) -> None:
         """Write the frames that may be sent now, and update the timer."""
-        if self._owner is not None:
-            self._flush(self._owner, now)
-        if self.turns.waiting:
+        owner, transport, machine = self._owner, self.transport, self._machine
+        if owner is None:
             self.turns.pass_on()
-
-    def _flush(self, owner: Owner, now: float) -> None:
-        transport, machine = self.transport, self._machine
+            return
         try:
             if transport is not None:
-                while not transport.is_full and (frames := machine.data_to_send(now)):
+                is_done = False
+                while not (is_done or transport.is_full) and (frames := machine.data_to_send(now)):
                     transport.write(frames)
-                    if self._reporter.has_messages:
-                        self._reporter.sent(frames, machine.request_ids[0])
-                    if not (machine.waiting or machine.replay):
-                        break
+                    if self._report is not None:
+                        self._report(frames, machine.request_ids[0])
+                    is_done = not (machine.waiting or machine.replay)
                 if transport.is_full:
                     machine.blocked(transport.unsent(), now)
             if machine.has_nearer_deadline:
@@ -337,6 +331,8 @@ class Sender:
             owner.write_failed(error)
         except BaseException as error:  # noqa: BLE001 - the user's middleware may raise anything
             owner.break_attempt(error)
+        if self.turns.waiting:
+            self.turns.pass_on()
 
 
 def _lets_pass(machine: Recognition) -> bool:

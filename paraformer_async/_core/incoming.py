@@ -123,10 +123,11 @@ class Incoming(Outgoing):
 
     def _shown(self, event: Event, now: float) -> list[RecognitionResult]:
         """Pass an event through middleware, and return the results for the user."""
-        if self._stack.hurries:
+        stack = self._stack
+        if stack.hurries:
             self.has_nearer_deadline = True
         events: Iterable[Event] = (event,)
-        steps = self._stack.incoming_steps
+        steps = stack.incoming_steps
         for step in steps:
             returned = step(event, now)
             if returned is not event:

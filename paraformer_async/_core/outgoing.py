@@ -30,6 +30,7 @@ from paraformer_async.options.service import UNCOMPRESSED
 __all__ = ["BATCH", "COMPRESSED_BYTES_PER_SECOND", "Outgoing"]
 
 _RUNNING = Phase.RUNNING  # an attribute of an enum costs a lookup for each frame
+_AUDIO = (bytes, memoryview)
 # Bytes of audio that are sent at once; in between, the caller checks how much is unsent. What a
 # socket does not take of more would be copied several times.
 BATCH = 51_200
@@ -213,17 +214,18 @@ class Outgoing:
             until -= self._put_first(frames, now)
         if self._rollovers.is_on:
             self._roll_over(frames, now)
-        items, steps = buffer.items, self._stack.outgoing_steps
-        while items and ledger.size < until and protocol.phase is _RUNNING:
-            if ledger.size >= ledger.horizon and self._is_held(now):
+        stack, items = self._stack, self.waiting
+        steps = stack.outgoing_steps
+        while items and (size := ledger.size) < until and protocol.phase is _RUNNING:
+            if size >= ledger.horizon and self._is_held(now):
                 break
             item = items.popleft()
-            if not isinstance(item, (bytes, memoryview)):
+            if not isinstance(item, _AUDIO):
                 self._put_mark(item, frames, now)
                 continue
             buffer.size -= len(item)
             audio = Audio(item)
-            if ledger.size < self._reached:  # after a rewind
+            if size < self._reached:  # after a rewind
                 self._put_again(audio, frames, now)
                 continue
             for step in steps:
@@ -235,7 +237,7 @@ class Outgoing:
             else:
                 ledger.record(audio)
                 frames.append(item)
-        if self._stack.hurries or ledger.size > self._quiet_at:
+        if stack.hurries or ledger.size > self._quiet_at:
             self._quiet_at = inf
             self.has_nearer_deadline = True
         return frames

@@ -97,9 +97,9 @@ class StableText:
             agreed.append((len(text), now, number))
         elif not agreed:
             return 0
-        before, until = self._proven, now - self._delay
+        before, until, newest = self._proven, now - self._delay, number - _RESULTS + 1
         _, since, first = agreed[0]
-        while since <= until and number - first >= _RESULTS - 1:
+        while since <= until and first <= newest:
             self._proven = agreed.pop(0)
             if not agreed:
                 break
@@ -151,7 +151,8 @@ def _whole(text: str, length: int) -> int:
     last = len(text)
     while last and not text[last - 1].isalnum():
         last -= 1
-    length = min(length, max(0, last - 1))
+    if length >= last:
+        length = max(0, last - 1)
     if text.isascii():  # as below, but fast: words are what stands between spaces
         length = max(0, text.rfind(" ", 0, length + 1))
     else:

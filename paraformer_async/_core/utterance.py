@@ -37,8 +37,11 @@ class Utterance:
             stable = sentence.text
         else:
             begins = self._begins(sentence)
-            stable = self._end(sentence, now) if sentence.is_final else self._update(sentence, now)
-            may_end = self._may_end and not sentence.is_final
+            if sentence.is_final:
+                stable = self._end(sentence, now)
+            else:
+                stable = self._update(sentence, now)
+                may_end = self._may_end
         return RecognitionResult(
             sentence,
             request_id,

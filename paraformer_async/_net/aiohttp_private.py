@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from random import getrandbits
 from struct import pack
+from time import monotonic
 from typing import Any, cast
 
 from aiohttp import ClientWebSocketResponse, WSMessage, WSMsgType
@@ -30,8 +31,10 @@ _RETURN = WSMessage(_TEXT, None, None)  # wakes `receive`: the receiver has its 
 
 def _masked(frame: OutgoingFrame) -> bytes:
     """Return a message as one frame of a client (RFC 6455, section 5.2)."""
-    kind, data = (0x81, frame.encode()) if isinstance(frame, str) else (0x82, frame)
-    mask, payload = pack("!I", getrandbits(32)), bytearray(data)
+    kind = 0x82
+    if isinstance(frame, str):
+        kind, frame = 0x81, frame.encode()
+    mask, payload = pack("!I", getrandbits(32)), bytearray(frame)
     websocket_mask(mask, payload)
     if (size := len(payload)) < 126:
         return pack("!BB", kind, 0x80 | size) + mask + payload
@@ -80,7 +83,7 @@ class PrivateTransport(DocumentedTransport, asyncio.BufferedProtocol):
         self._feed: Any = parser.feed_data
         socket._reader, socket._parser = queue, parser
         self._protocol.set_parser(parser, queue)
-        self._time, self._noted, self._pause = socket._loop.time, 0.0, (socket._heartbeat or 0) / 8
+        self._noted, self._pause = 0.0, (socket._heartbeat or 0) / 8
         self._transport.set_write_buffer_limits(high=SEND_BUFFER)
         self._transport.set_protocol(self)
 
@@ -131,7 +134,7 @@ class PrivateTransport(DocumentedTransport, asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Parse what arrived."""
-        if self._pause and (now := self._time()) - self._noted > self._pause:
+        if self._pause and (now := monotonic()) - self._noted > self._pause:
             self._noted = now
             self._socket._on_data_received()  # postpones the ping; too slow to do per message
         if self._feed(bytes(self._buffer[:nbytes]))[0]:

@@ -81,9 +81,10 @@ class LatencyMeter(Middleware):
         """Note when the user's audio is sent, and when it ends."""
         if type(command) is Audio:
             if not command.injected:
-                self._due = due = self._due + len(command.data) * self._seconds_per_byte
-                if not -_EVEN < now - due < _EVEN:
-                    self._begin_stretch(len(command.data) * self._seconds_per_byte, now)
+                seconds = len(command.data) * self._seconds_per_byte
+                self._due = due = self._due + seconds
+                if abs(now - due) >= _EVEN:
+                    self._begin_stretch(seconds, now)
         elif isinstance(command, FinishTask):
             self._finished = now
             self._is_waiting = True
