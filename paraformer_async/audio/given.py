@@ -12,7 +12,7 @@ from paraformer_async.audio.descriptors import is_on_disk
 from paraformer_async.audio.hints import SOURCE, STANDARD_INPUT, shown
 from paraformer_async.audio.opening import open_file
 from paraformer_async.audio.samples import channels_in, has_samples, is_buffer, taker
-from paraformer_async.audio.seekable import as_seekable, in_memory, status_of
+from paraformer_async.audio.seekable import as_seekable, small_file, status_of
 from paraformer_async.audio.source import Source
 from paraformer_async.errors import AudioError, InvalidOptionError
 from paraformer_async.options.checks import require_choice
@@ -183,11 +183,12 @@ def open_given(audio: AnyAudio, path: Path, take: Taker, opened: ExitStack) -> I
 
 
 def _open_path(path: Path, opened: ExitStack) -> IO[bytes] | ReadOnce:
-    file = open_file(path)
     if path == STANDARD_INPUT:
-        return ReadOnce(file)
-    opened.enter_context(file)
-    return in_memory(file) if is_on_disk(file) else ReadOnce(file)
+        return ReadOnce(open_file(path))
+    if (small := small_file(path)) is not None:
+        return small
+    file = opened.enter_context(open_file(path))
+    return file if is_on_disk(file) else ReadOnce(file)
 
 
 def require_content(file: IO[bytes], path: Path, audio: object) -> None:

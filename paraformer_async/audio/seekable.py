@@ -2,12 +2,13 @@
 
 import io
 import os
+import stat
 from pathlib import Path
 from typing import IO, Any
 
 from paraformer_async.audio.descriptors import is_on_disk
 
-__all__ = ["another", "as_seekable", "descriptor_of", "in_memory", "status_of"]
+__all__ = ["another", "as_seekable", "descriptor_of", "small_file", "status_of"]
 
 _SMALL = 1 << 20  # bytes
 
@@ -75,19 +76,23 @@ def as_seekable(file: Any) -> IO[bytes] | None:
     return None
 
 
-def in_memory(file: IO[bytes]) -> IO[bytes]:
+def small_file(path: Path) -> IO[bytes] | None:
     """
-    Return a small file of disk as bytes in memory; any other as it is, at any position.
+    Return a small file on disk as bytes in memory; `None` for what is larger, or no file on disk.
 
     Decoders read a file in many small pieces, and Python hands over the interpreter at each: a
-    thread that reads a short file would wait for the event loop more often than it reads.
+    thread that reads a short file would wait for the event loop more often than it reads. For the
+    same reason, this takes as few calls of the system as possible, and leaves nothing open.
+
+    Raises:
+        OSError: As raised by `open`.
     """
-    size = status_of(file)[0]
-    if size <= _SMALL:
-        data = file.read(size + 1)
-        if len(data) == size:  # otherwise it has changed
-            return io.BytesIO(data)
-    return file
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode) or status.st_size > _SMALL:
+        return None
+    with path.open("rb", buffering=0) as file:
+        data = file.read(status.st_size + 1)
+    return io.BytesIO(data) if len(data) == status.st_size else None  # otherwise it has changed
 
 
 def another(file: IO[bytes]) -> IO[bytes]:

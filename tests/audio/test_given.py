@@ -204,6 +204,16 @@ async def test_ours_is_closed_and_theirs_is_not(tmp_path: Path) -> None:
     assert before == open_files()
 
 
+async def test_a_short_file_is_not_kept_open(tmp_path: Path) -> None:
+    """A short file is closed before its audio is read, so many at once need no descriptors."""
+    path = tmp_path / "a.wav"
+    path.write_bytes(WAV)
+    before = open_files()
+    async with open_audio(path) as audio:
+        assert before == open_files()
+        assert b"".join([chunk async for chunk in audio]) == NOISE.tobytes()
+
+
 INT16 = np.stack([NOISE, NOISE], axis=1)
 
 
