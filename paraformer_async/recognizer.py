@@ -446,12 +446,11 @@ class AsyncRecognizer(Enterable):
             passthrough=options.passthrough and is_mixed,
             is_mixed=is_mixed,
         ) as file:
-            options = replace(
-                options,
+            options = options.adapted(
                 format=file.sent_format,
                 sample_rate=file.sent_rate,
                 encoding=None,
-                input_channels=file.lanes,
+                input_channels=None if is_mixed else file.lanes,
                 resample_from=None,
             )
             stream = self._open(file, options)

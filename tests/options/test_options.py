@@ -413,3 +413,12 @@ def test_options_are_frozen() -> None:
     """Options cannot be changed behind a running recognition."""
     with pytest.raises(AttributeError):
         Options().model = "x"
+
+
+def test_adapted() -> None:
+    """Options are copied and checked only for changes."""
+    options = Options()
+    assert options.adapted(format="pcm", sample_rate=16000) is options
+    assert options.adapted(format="wav", sample_rate=16000) == Options(format="wav")
+    with pytest.raises(InvalidOptionError, match="encoding"):
+        options.adapted(format="wav", encoding="mulaw")
