@@ -1,10 +1,10 @@
 """
 A service that implements the protocol without recognizing anything, at almost no cost.
 
-Every 200 ms of audio produce a result, in frames of whatever size: a sentence that grows by a word
-and is final at its tenth. The last word of a result contains its number, which identifies the audio
-it belongs to. WebSocket frames are parsed by hand, and audio is not even unmasked. Any key is
-accepted.
+Every 200 ms of audio (or `--word-ms`) produce a result, in frames of whatever size: a sentence that
+grows by a word and is final at its tenth. The last word of a result contains its number, which
+identifies the audio it belongs to; its times are those of words of 200 ms. WebSocket frames are
+parsed by hand, and audio is not even unmasked. Any key is accepted.
 
 Controlled through standard input; see `_bench.control`.
 """
@@ -22,9 +22,8 @@ from _bench import FRAME_BYTES, FRAME_MS, allow_sockets, control
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _TEXT, _BINARY, _CLOSE, _PING, _PONG = 1, 2, 8, 9, 10
-_FRAMES_OF_WORD = 2
 _WORDS = 10  # of a sentence
-_WORD_MS = FRAME_MS * _FRAMES_OF_WORD
+_WORD_MS = 200
 
 
 class LoadConnection(asyncio.Protocol):
@@ -32,15 +31,22 @@ class LoadConnection(asyncio.Protocol):
     A connection in the server's role.
 
     Args:
-        finals_only: Send final results only, one for each two seconds of audio.
+        frames_of_word: Audio of each word, in units of 100 ms.
+        finals_only: Send final results only, one for ten words.
         ends_sentences: Send the sentence in progress as a final result when the task is finished.
         note: Called for each 100 ms of audio.
     """
 
     def __init__(
-        self, *, finals_only: bool, ends_sentences: bool, note: Callable[[], object]
+        self,
+        *,
+        frames_of_word: int,
+        finals_only: bool,
+        ends_sentences: bool,
+        note: Callable[[], object],
     ) -> None:
-        self._frames_of_result = _FRAMES_OF_WORD * (_WORDS if finals_only else 1)
+        self._frames_of_word = frames_of_word
+        self._frames_of_result = frames_of_word * (_WORDS if finals_only else 1)
         self._ends_sentences = ends_sentences
         self._note = note
         self._buffer = bytearray()
@@ -100,7 +106,7 @@ class LoadConnection(asyncio.Protocol):
             self._note()
             self._frames += 1
             if self._frames % self._frames_of_result == 0:
-                words = self._frames // _FRAMES_OF_WORD
+                words = self._frames // self._frames_of_word
                 self._send_event(b"result-generated", result_payload(words))
 
     def _take_other(self, kind: int, data: bytes) -> None:
@@ -118,7 +124,7 @@ class LoadConnection(asyncio.Protocol):
             self._frames = self._size = 0
             self._send_event(b"task-started", b"{}")
         else:
-            words = self._frames // _FRAMES_OF_WORD
+            words = self._frames // self._frames_of_word
             if self._ends_sentences and words % _WORDS:
                 self._send_event(b"result-generated", result_payload(words, is_last=True))
             self._send_event(b"task-finished", b'{"output":{},"usage":null}')
@@ -167,6 +173,7 @@ async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--finals-only", action="store_true", help="send final results only")
     parser.add_argument("--end-sentences", action="store_true", help="when a task is finished")
+    parser.add_argument("--word-ms", type=int, default=_WORD_MS, help="audio of each word")
     options = parser.parse_args()
     frames = 0
 
@@ -178,7 +185,10 @@ async def main() -> None:
     loop = asyncio.get_running_loop()
     server = await loop.create_server(
         lambda: LoadConnection(
-            finals_only=options.finals_only, ends_sentences=options.end_sentences, note=note
+            frames_of_word=options.word_ms // FRAME_MS,
+            finals_only=options.finals_only,
+            ends_sentences=options.end_sentences,
+            note=note,
         ),
         "127.0.0.1",
         0,

@@ -48,7 +48,7 @@ def main() -> None:
             "server_percent": used * 100 / run["wall"],
         }
 
-    with running_server("_load_server.py", "--end-sentences") as server:
+    with running_server("_load_server.py", "--end-sentences", "--word-ms", "800") as server:
         found = measure_in_turns(_ALTERNATIVES, options.rounds, measure)
     add_ratios(found, "speed_vs_dashscope", "files_per_second", _BASELINE)
     add_ratios(found, "cpu_vs_dashscope", "cpu_ms_per_file", _BASELINE)
