@@ -267,7 +267,7 @@ async def test_leaving_the_loop_early(files: Files, opened: Opened) -> None:
         await until(lambda: not recognizer.statistics().recognitions)
         begun = len(server.received)
         async with recognizer.transcribe_many(paths, concurrency=4) as batch:
-            await until(lambda: len(server.received) == begun + 4)
+            await until(lambda: len(server.received) >= begun + 4)  # one of before may be late
         assert 0 == recognizer.statistics().recognitions
         with pytest.raises(UsageError, match="closed before all files were done"):
             await anext(batch)
