@@ -202,6 +202,16 @@ class TestSending:
         assert [] == table.machine.data_to_send(0.0)
         assert table.machine.waiting
 
+    def test_what_may_be_one_chunk(self) -> None:
+        """Chunks may be joined up to the longest frame, or to what is free of the buffer."""
+        table = Table(buffer=1.0)
+        frame = table.machine.joinable
+        assert frame == 4 * len(FRAME)
+        table.machine.send(bytes(SECOND - len(FRAME)), 0.0)
+        assert len(FRAME) == table.machine.joinable
+        table.machine.send(bytes(frame), 0.0)
+        assert 0 == table.machine.joinable
+
     def test_a_paused_machine_is_full(self) -> None:
         """While its input is paused, senders wait, and what it has accepted leaves."""
         table = Table()
