@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -96,6 +98,16 @@ raise SystemExit(0)
 }
 
 
+@contextmanager
+def killed_on_failure(process: "subprocess.Popen[str]") -> Iterator[None]:
+    """Kill a process whose test has failed, or took too long: it would be waited for."""
+    try:
+        yield
+    except BaseException:
+        process.kill()
+        raise
+
+
 def run(program: str, url: str) -> str:
     """Run a program, and return what it prints; it must end soon after its last line."""
     process = subprocess.Popen(
@@ -107,7 +119,7 @@ def run(program: str, url: str) -> str:
         text=True,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
     )
-    with process:
+    with process, killed_on_failure(process):
         assert process.stdout is not None
         assert process.stderr is not None
         printed = []
