@@ -19,7 +19,8 @@ class Inlet:
     A queue from threads into the loop: first come, first served, also while it is full.
 
     The loop never waits for a lock that a thread may hold: a signal handler, which runs in the
-    middle of what its thread does, may itself wait for the loop.
+    middle of what its thread does, may itself wait for the loop. What it puts while its thread
+    waits in line does not wait, too.
 
     Args:
         loop: The event loop.
@@ -34,6 +35,7 @@ class Inlet:
         self._added = 0  # size of all that was added
         self._removed = 0  # of it; only the loop changes this
         self._line: deque[threading.Lock] = deque()
+        self._waiting: set[int] = set()  # the threads in line
         self._waiter: asyncio.Future[None] | None = None
         self._woken: asyncio.Future[None] | None = None
         self._is_closed = False
@@ -45,8 +47,9 @@ class Inlet:
         Waits while the queue is full, unless *wait* is not set.
         """
         entry = item, size
-        if wait and (self._line or self._is_full):
-            with self._turn():
+        here = threading.get_ident()
+        if wait and (self._line or self._is_full) and here not in self._waiting:
+            with self._turn(here):
                 self._add(entry)
         else:
             self._add(entry)
@@ -67,10 +70,11 @@ class Inlet:
             self._added += entry[1]
 
     @contextmanager
-    def _turn(self) -> Generator[None, None, None]:
+    def _turn(self, thread: int) -> Generator[None, None, None]:
         """Wait in line until there is room, or the queue is closed."""
         turn = threading.Lock()  # what waits for it can be woken without a lock
         turn.acquire()
+        self._waiting.add(thread)
         self._line.append(turn)
         try:
             while not self._is_closed and (self._line[0] is not turn or self._is_full):
@@ -78,6 +82,7 @@ class Inlet:
             yield
         finally:
             self._line.remove(turn)
+            self._waiting.remove(thread)
             self._call_next()
 
     def _call_next(self) -> None:
@@ -99,7 +104,8 @@ class Inlet:
                 await waiter
         item, size = self._items.popleft()
         self._removed += size
-        self._call_next()
+        if self._line:
+            self._call_next()
         return item
 
     def close(self) -> list[Any]:

@@ -3,16 +3,20 @@
 import asyncio
 import random
 import signal
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from paraformer_async.sync.queues import Inlet
 
-SOON = 10.0
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+SOON = 30.0  # seconds, on a busy machine
 
 
 @contextmanager
@@ -29,12 +33,21 @@ def running_loop() -> Iterator[asyncio.AbstractEventLoop]:
         loop.close()
 
 
+@contextmanager
+def handled(handler: Callable[..., None]) -> Iterator[None]:
+    """Have *handler* handle SIGINT."""
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 async def take(inlet: Inlet, number: int) -> list[Any]:
     """Return the next items."""
     return [await inlet.get() for _ in range(number)]
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="Windows has no such signal")
 def test_a_signal_handler_may_wait_for_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     """A handler that interrupts `put` at any moment can itself put, and wait until it is taken."""
     with running_loop() as loop:
@@ -44,7 +57,7 @@ def test_a_signal_handler_may_wait_for_the_loop(monkeypatch: pytest.MonkeyPatch)
 
         def interrupted(*given: Any, **more: Any) -> Any:
             monkeypatch.undo()
-            signal.raise_signal(signal.SIGUSR1)
+            signal.raise_signal(signal.SIGINT)
             return call_soon(*given, **more)
 
         def handler(*_: object) -> None:
@@ -59,14 +72,36 @@ def test_a_signal_handler_may_wait_for_the_loop(monkeypatch: pytest.MonkeyPatch)
         second = asyncio.run_coroutine_threadsafe(take(inlet, 2), loop)
         while inlet._waiter is None:  # until the loop waits
             threading.Event().wait(0.001)
-        before = signal.signal(signal.SIGUSR1, handler)
-        try:
+        with handled(handler):
             monkeypatch.setattr(loop, "call_soon_threadsafe", interrupted)
             inlet.put("interrupted")
-        finally:
-            signal.signal(signal.SIGUSR1, before)
         assert [True] == taken
         assert ["interrupted", "last"] == second.result(SOON)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there, no signal interrupts a wait for a lock")
+def test_a_signal_handler_does_not_wait_for_its_own_thread() -> None:
+    """A handler that interrupts a thread in line can put without waiting for a turn after it."""
+    with running_loop() as loop:
+        inlet = Inlet(loop, 1)
+        inlet.put("first", 1)
+        results: list[Future[list[Any]]] = []
+
+        def handler(*_: object) -> None:
+            inlet.put("handler", 1)
+            results.append(asyncio.run_coroutine_threadsafe(take(inlet, 3), loop))
+
+        def interrupt() -> None:
+            while not inlet._line:  # until the main thread waits
+                threading.Event().wait(0.001)
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+        with handled(handler):
+            interrupter = threading.Thread(target=interrupt)
+            interrupter.start()
+            assert inlet.put("interrupted", 1)
+            interrupter.join(SOON)
+        assert ["first", "handler", "interrupted"] == results[0].result(SOON)
 
 
 @pytest.mark.parametrize("closes", [False, True])
