@@ -99,24 +99,18 @@ class Pump:
         audio = source if self._feeder is None else self._feeder.feed(source)
         async with aclosing(audio):
             async for given in audio:
-                if sender.joinable and type(given) is bytes:  # most of what does not wait
-                    sender.join(given)
-                    taken += 1
-                    if taken % _TURN == 0:
-                        await asyncio.sleep(0)
-                    continue
-                if type(given) is bytes:  # nearly always
-                    chunk = given
-                elif type(given) is Marker:
+                if type(given) is Marker:
                     await sender.mark(given.mark)
                     continue
+                if sender.joinable and type(given) is bytes:  # most of what does not wait
+                    sender.join(given)
                 else:
-                    chunk = sender.take(given)
-                if turns.waiting or machine.is_paused or (unsent and machine.is_full):
-                    await turns.wait()
-                if self._rewind_to is not None:
-                    return
-                sender.accept(chunk)  # raises after the end: a source may never wait
+                    chunk = given if type(given) is bytes else sender.take(given)
+                    if turns.waiting or machine.is_paused or (unsent and machine.is_full):
+                        await turns.wait()
+                    if self._rewind_to is not None:
+                        return
+                    sender.accept(chunk)  # raises after the end: a source may never wait
                 taken += 1
                 if taken % _TURN == 0:
                     await asyncio.sleep(0)
