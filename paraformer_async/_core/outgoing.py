@@ -39,9 +39,7 @@ COMPRESSED_BYTES_PER_SECOND = 16_000
 # After the end of the audio, the service may go on sending for this many times `Timeouts.finish`,
 # plus this many times the duration of the unsettled audio.
 _RENEWALS, _SLOWEST = 10, 4
-
-
-# A frame is no longer than this many ms for each second that is kept: less is lost at once.
+# Longest frame, in ms for each second that is kept: what is kept is dropped frame by frame.
 _LONGEST = 100
 
 
@@ -62,8 +60,8 @@ class Outgoing:
     Attributes:
         request_ids: Ids of the tasks so far, the current one last; empty before the first.
         waiting: Frames and marks that have not been sent.
+        replay: What the current task has to receive again before them.
         is_paused: Whether no further audio should be accepted for now. The caller sets this.
-        replay: What the task has to receive again before that.
         has_nearer_deadline: Whether `deadline` may be earlier than before. The caller that has
             checked it resets this.
     """
