@@ -5,7 +5,7 @@ import socket as sockets
 import sys
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from anyio.lowlevel import checkpoint
@@ -38,6 +38,9 @@ from paraformer_async.testing.transports._tools import (
     until,
     write_fails,
 )
+
+if TYPE_CHECKING:
+    import ssl
 
 
 @check
@@ -188,12 +191,14 @@ async def a_reset_that_a_write_finds(setting: Setting) -> None:
 @check
 async def a_reset_at_once(setting: Setting) -> None:
     """A reset that arrives together with a message ends `receive` at once, after the message."""
-    if setting.server_tls is not None or sys.platform == "win32":
-        return  # Windows drops the message
+    if sys.platform == "win32":
+        return  # the system drops it
     with sockets.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         async with opened(setting) as factory:
-            accepting = asyncio.ensure_future(asyncio.to_thread(_accept, listener))
+            accepting = asyncio.ensure_future(
+                asyncio.to_thread(_accept, listener, setting.server_tls)
+            )
             transport = await factory.connect(setting.handshake(port))
             receiver = RecordingReceiver()
 
@@ -211,8 +216,10 @@ async def a_reset_at_once(setting: Setting) -> None:
             await transport.aclose()
 
 
-def _accept(listener: sockets.socket) -> sockets.socket:
+def _accept(listener: sockets.socket, tls: "ssl.SSLContext | None") -> sockets.socket:
     peer, _ = listener.accept()
+    if tls is not None:
+        peer = tls.wrap_socket(peer, server_side=True)
     request = b""
     while not request.endswith(b"\r\n\r\n"):
         request += peer.recv(65536)
