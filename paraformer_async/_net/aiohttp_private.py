@@ -1,9 +1,9 @@
 """
 A WebSocket of aiohttp as a `Transport`, the fast way: with private parts, on tested versions only.
 
-What aiohttp does for an arriving message costs more than the message: 256 KB of memory for each
-read of the socket, a queue, an iteration of the loop. Here, all connections receive into one
-buffer, and messages reach the receiver in the step in which they arrive.
+What aiohttp does for a message costs more than the message: 256 KB of memory for each read of the
+socket, a queue, an iteration of the loop. Here, all connections receive into one buffer, and
+messages reach the receiver in the step in which they arrive.
 """
 
 import asyncio
@@ -31,9 +31,7 @@ _RETURN = WSMessage(_TEXT, None, None)  # wakes `receive`: the receiver has its 
 
 def _masked(frame: OutgoingFrame) -> bytes:
     """Return a message as one frame of a client (RFC 6455, section 5.2)."""
-    kind = 0x82
-    if isinstance(frame, str):
-        kind, frame = 0x81, frame.encode()
+    kind, frame = (0x81, frame.encode()) if isinstance(frame, str) else (0x82, frame)
     mask, payload = pack("!I", getrandbits(32)), bytearray(frame)
     websocket_mask(mask, payload)
     if (size := len(payload)) < 126:
@@ -48,9 +46,8 @@ class Socket(ClientWebSocketResponse):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        connection: Any = self._response.connection
         # Data that follows the handshake at once is parsed before the parser can be replaced.
-        self.is_fresh = not connection.protocol._tail
+        self.is_fresh = not cast("Any", self._response.connection).protocol._tail
 
 
 class _Queue(WebSocketDataQueue):
@@ -79,9 +76,8 @@ class PrivateTransport(DocumentedTransport, asyncio.BufferedProtocol):
         self._transport, self._protocol = connection.transport, connection.protocol
         self._writer, self._buffer = cast("Any", socket._writer), buffer
         self._incoming = queue = _Queue(self._protocol, BUFFER, loop=socket._loop)
-        parser = WebSocketReader(queue, largest, compress=False, decode_text=False)
-        self._feed: Any = parser.feed_data
-        socket._reader, socket._parser = queue, parser
+        parser: Any = WebSocketReader(queue, largest, compress=False, decode_text=False)
+        self._feed, socket._reader, socket._parser = parser.feed_data, queue, parser
         self._protocol.set_parser(parser, queue)
         self._noted, self._pause = 0.0, (socket._heartbeat or 0) / 8
         self._transport.set_write_buffer_limits(high=SEND_BUFFER)
@@ -100,8 +96,7 @@ class PrivateTransport(DocumentedTransport, asyncio.BufferedProtocol):
         """Send frames with one system call, see `Transport`."""
         if self._writer._closing or self._transport.is_closing() or self._was_reset():
             raise self._lost()
-        one = _masked(frames[0]) if len(frames) == 1 else b"".join(map(_masked, frames))
-        self._transport.write(one)
+        self._transport.write(b"".join(map(_masked, frames)))
 
     async def receive(self, receiver: Receiver) -> None:
         """Pass messages to *receiver*, see `Transport`."""
@@ -124,8 +119,7 @@ class PrivateTransport(DocumentedTransport, asyncio.BufferedProtocol):
 
     def _abort(self) -> None:
         self._socket._cancel_heartbeat()
-        # asyncio raises this itself after a connection that was closing has sent the rest.
-        with suppress(AttributeError):
+        with suppress(AttributeError):  # of asyncio, if what was closing has sent the rest
             self._transport.abort()
 
     def get_buffer(self, sizehint: int) -> memoryview:
