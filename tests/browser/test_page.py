@@ -61,8 +61,9 @@ def test_lost_connection(page: Page, start: Start, recognition: dict[str, str]) 
     expect(page.get_by_role("alert")).to_be_hidden()
     expect(page.locator("#finals")).to_contain_text(SECOND)
     expect(page.locator("#partial")).to_be_empty()
-    said = re.findall("forward|meters|young|man", page.locator("#finals").inner_text())
-    assert ["forward", "meters", "young", "man"] == said
+    text = page.locator("#finals").inner_text()
+    words = re.findall("forward|meters|young|man", text)
+    assert ["forward", "meters", "young", "man"] == words, text
     expect(page.locator(".gap")).to_have_count(0)
 
 
