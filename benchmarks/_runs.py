@@ -64,7 +64,7 @@ def measure_in_turns(
     competitors: Mapping[str, str] = COMPETITORS,
 ) -> dict[str, Runs]:
     """
-    Measure each alternative once per round, until it fails.
+    Measure each alternative once per round, until it fails; a competitor, until it fails twice.
 
     Args:
         names: The alternatives.
@@ -83,11 +83,13 @@ def measure_in_turns(
         if found[name].failed:
             continue
         print_progress(f"{label}{name}, round {number + 1} of {rounds}")
-        try:
-            found[name].rounds[number] = run(name)
-        except ChildError as error:
-            found[name].failed = str(error)
-            print_progress(f"{label}{name}: failed, {error}")
+        for is_last in (False, True) if found[name].is_competitor else (True,):
+            try:
+                found[name].rounds[number] = run(name)
+                break
+            except ChildError as error:
+                print_progress(f"{label}{name}: failed, {error}")
+                found[name].failed = str(error) if is_last else None
     return found
 
 
