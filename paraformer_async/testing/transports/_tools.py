@@ -45,6 +45,7 @@ __all__ = [
 SOON = 5.0  # seconds for what has to happen at once
 CHUNK = bytes(32 * 1024)
 TOO_MUCH = 16 * 1024 * 1024  # bytes that no connection may accept while its peer reads nothing
+_SETTLING = 0.005  # seconds in which the system may yet take what it has not taken at once
 ENOUGH = 400  # more suspensions than any call has
 
 
@@ -178,15 +179,18 @@ def write_fails(transport: Transport) -> None:
 
 
 async def fill(transport: Transport, end: FarEnd) -> int:
-    """Write until the transport is full; return how many chunks."""
+    """Write until the transport is full, and stays so; return how many chunks."""
     end.pause()
     written = 0
-    while not transport.is_full:
-        transport.write([CHUNK])
-        written += 1
-        assert written * len(CHUNK) < TOO_MUCH, "never full, though the peer reads nothing"
-        await checkpoint()
-    return written
+    while True:
+        while not transport.is_full:
+            transport.write([CHUNK])
+            written += 1
+            assert written * len(CHUNK) < TOO_MUCH, "never full, though the peer reads nothing"
+            await checkpoint()
+        await anyio.sleep(_SETTLING)
+        if transport.is_full:
+            return written
 
 
 async def refusal(setting: Setting, *answers: bytes, **more: Any) -> ConnectError:
