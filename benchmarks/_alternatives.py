@@ -246,6 +246,7 @@ ALTERNATIVES: Mapping[str, Callable[[str], AbstractAsyncContextManager[Recognize
     "ours": ours,
     "ours-documented": ours_documented,
     "ours-picows": ours_picows,
+    "ours-fast": ours_picows,
     "ours-thread": ours_from_thread,
     "handwritten": handwritten,
     "picows": picows,
@@ -253,6 +254,9 @@ ALTERNATIVES: Mapping[str, Callable[[str], AbstractAsyncContextManager[Recognize
     "dashscope-realtime": dashscope_realtime,
     "nothing": nothing,
 }
+
+ON_UVLOOP = frozenset({"ours-fast"})
+"""Those that run on uvloop in any case: the extra `fast` brings both."""
 
 
 def run_task(task_id: str) -> str:

@@ -17,7 +17,7 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import asdict, dataclass
 
-from _alternatives import ALTERNATIVES, Recognize
+from _alternatives import ALTERNATIVES, ON_UVLOOP, Recognize
 from _bench import FRAME_BYTES, FRAME_MS, STAGGER, allow_sockets, cpu_seconds, give_up
 
 _FRAMES_OF_WORD = 2
@@ -132,7 +132,8 @@ def main() -> None:
     frames = int(options.seconds * 1000 / FRAME_MS)
     allow_sockets()
     streams = [Paced(frames, real_time=not options.unpaced) for _ in range(options.streams)]
-    with asyncio.Runner(loop_factory=_uvloop() if options.uvloop else None) as runner:
+    is_on_uvloop = options.uvloop or options.name in ON_UVLOOP
+    with asyncio.Runner(loop_factory=_uvloop() if is_on_uvloop else None) as runner:
         try:
             measured = runner.run(measure(options.name, options.url, streams))
         except ExceptionGroup as group:

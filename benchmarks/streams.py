@@ -19,7 +19,7 @@ from _bench import FRAME_MS, STAGGER, Server, parsed, parser, run_child, running
 from _runs import Runs, add_ratios, measure_in_turns, report_runs, shown_ratio
 
 _ALTERNATIVES = ("ours", "handwritten", "picows", "dashscope", "dashscope-realtime", "nothing")
-_TRANSPORTS = ("ours-documented", "ours-picows")  # measured only if asked for
+_TRANSPORTS = ("ours-documented", "ours-picows", "ours-fast")  # measured only if asked for
 _FRAMES_OF_RESULT = 2
 _FRAMES_OF_SENTENCE = 20
 _SERVERS = {"load": "_load_server.py", "scripted": "_scripted_server.py"}

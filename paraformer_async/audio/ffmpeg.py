@@ -201,7 +201,7 @@ class FfmpegReader:
         for packet in self._packets():
             try:
                 frames = packet.decode()
-            except FFmpegError:
+            except (FFmpegError, ValueError):  # the latter for an unknown codec, since PyAV 19
                 self._is_cut = True
                 failed += float((packet.duration or 0) * (packet.time_base or 0))
                 continue
