@@ -45,6 +45,17 @@ anyio.run(main)
 sys.exit(f"failed: {failed}" if failed else 0)
 """
 
+# Divided by tests, not by files: almost all are in one, and wait.
+TRANSPORT_TESTS = (
+    *("tests/net/test_transports.py", "tests/net/test_aiohttp.py"),
+    *("--dist=load", "-k", "not picows"),
+)
+QUICK_TESTS = (
+    *(f"tests/{name}" for name in ("account", "core", "errors", "middleware", "options")),
+    *TRANSPORT_TESTS,
+)
+LOWEST = [line.replace(">=", "==") for line in PYPROJECT["project"]["dependencies"]]
+
 # Programs in examples/ that tests run: services, which run until they are ended, and that for Ray.
 RUN_BY_TESTS = {"celery_tasks", "fastapi_websocket", "flask_upload", "ray_dataset"}
 
@@ -75,10 +86,9 @@ def tests(session: nox.Session, dependencies: str) -> None:
     if dependencies == "lowest":
         if session.python == "3.14":
             session.skip("the lowest versions have no wheels for Python 3.14")
-        floors = Path(session.create_tmp()) / "lowest.txt"
-        lowest = [line.replace(">=", "==") for line in PYPROJECT["project"]["dependencies"]]
-        floors.write_text("\n".join(lowest), encoding="utf-8")
-        install(session, "-e", ".[dev]", "--constraint", str(floors))
+        constraints = Path(session.create_tmp()) / "lowest.txt"
+        constraints.write_text("\n".join(LOWEST), encoding="utf-8")
+        install(session, "-e", ".[dev]", "--constraint", str(constraints))
     else:
         install(session, "--upgrade", "--upgrade-strategy", "eager", "-e", ".[dev]")
     session.run("python", "-m", "pytest", *session.posargs)
@@ -116,30 +126,29 @@ def integration(session: nox.Session, **env: str) -> None:
 
 
 @nox.session
-def aiohttp(session: nox.Session) -> None:
-    """
-    Run the tests of transports on every version of aiohttp whose private parts are used.
+def floors(session: nox.Session) -> None:
+    """Run quick tests with the lowest versions of all dependencies."""
+    install(session, "-e", ".[dev]")
+    run_with(session, "lowest", LOWEST, *QUICK_TESTS)
 
-    With `-- some`, only on the lowest: the newest is that of the other sessions.
-    """
+
+@nox.session
+def aiohttp(session: nox.Session) -> None:
+    """Run the tests of transports on every version of aiohttp whose private parts are used."""
     install(session, "-e", ".[dev]")
     factory = (ROOT / "paraformer_async/_net/aiohttp_factory.py").read_text(encoding="utf-8")
     found = re.search(r"^TESTED = frozenset\((.*?)\)$", factory, re.DOTALL | re.MULTILINE)
     assert found, "no TESTED in aiohttp_factory.py"
-    versions = sorted(ast.literal_eval(found[1]), key=lambda one: [*map(int, one.split("."))])
-    if session.posargs == ["some"]:
-        versions = versions[:1]
-    for version in versions:
-        target = str(Path(session.create_tmp()).resolve() / version)
-        pinned = f"aiohttp=={version}"
-        pip = ("python", "-m", "pip", "install", "-qq", "--upgrade", "--no-deps")
-        session.run(*pip, "--target", target, pinned)
-        tests_of_aiohttp = ("tests/net/test_transports.py", "tests/net/test_aiohttp.py")
-        # Divided by tests, not by files: almost all are in one, and wait.
-        options = ("--dist=load", "-k", "not picows")
-        session.run(
-            *("python", "-m", "pytest", *tests_of_aiohttp, *options), env={"PYTHONPATH": target}
-        )
+    for version in sorted(ast.literal_eval(found[1])):
+        run_with(session, version, [f"aiohttp=={version}"], *TRANSPORT_TESTS)
+
+
+def run_with(session: nox.Session, name: str, packages: list[str], *options: str) -> None:
+    """Run pytest with other versions of *packages*, which are installed in a folder *name*."""
+    target = str(Path(session.create_tmp()).resolve() / name)
+    pip = ("python", "-m", "pip", "install", "-qq", "--upgrade", "--no-deps", "--target", target)
+    session.run(*pip, *packages)
+    session.run("python", "-m", "pytest", *options, env={"PYTHONPATH": target})
 
 
 @nox.session
