@@ -57,10 +57,12 @@ class Declared(Struct, frozen=True):
     Attributes:
         samples: How to read bytes that have no header; `None` for bytes that have one.
         array_rate: Sample rate in Hz of arrays of samples; `None` if it is unknown.
+        array_channels: Number of interleaved channels in arrays; `None` if their shape tells.
     """
 
     samples: Samples | None = None
     array_rate: int | None = None
+    array_channels: int | None = None
 
 
 def declared(
@@ -79,7 +81,7 @@ def declared(
         sample_rate: In Hz, of samples without a header, and of arrays.
         encoding: Encoding of samples without a header.
         array_rate: Rate of arrays if *sample_rate* is `None`.
-        channels: Number of interleaved channels of samples without a header.
+        channels: Number of interleaved channels of samples without a header, and of arrays.
 
     Raises:
         InvalidOptionError: One of them cannot be, or the rate of samples is not given.
@@ -92,7 +94,7 @@ def declared(
         Rate().check_type("sample_rate", sample_rate)
     arrays = sample_rate or array_rate
     if format != "pcm" and encoding is None:
-        return Declared(None, arrays)
+        return Declared(None, arrays, channels)
     rate = sample_rate or (TELEPHONY_RATE if encoding else None)
     if rate is None:
         raise InvalidOptionError(
@@ -145,9 +147,11 @@ class Taker:
                 hint="give it together with the array: sample_rate=16000",
             )
         if is_array and self._declared.array_rate and self._are_arrays is None:
-            channels = 1 if self._is_mixed else channels_in(chunk) or 1
+            channels = self._declared.array_channels or 1
+            if channels == 1 and not self._is_mixed:
+                channels = channels_in(chunk) or 1
             self.samples = Samples(self._declared.array_rate, channels=channels)
-            if not self._is_mixed:
+            if channels > 1 or not self._is_mixed:
                 self._take = taker(None, channels)
         self._are_arrays = is_array
 

@@ -63,8 +63,7 @@ def lay_out(
     parts = [
         screen
         for sentence in in_order
-        for begin, end, text in _parts(sentence)
-        for screen in _screens(begin, end, text, _label(sentence) if labeled else "")
+        for screen in _screens(sentence, _label(sentence) if labeled else "")
     ]
     parts.sort(key=lambda part: part[0])
     captions: list[Caption] = []
@@ -129,7 +128,16 @@ def _label(sentence: Sentence) -> str:
     return clean(f"[{sentence.channel_id}]") + " "
 
 
-def _screens(begin: int, end: int, text: str, label: str) -> Iterator[tuple[int, int, str]]:
+def _screens(sentence: Sentence, label: str) -> Iterator[tuple[int, int, str]]:
+    """Yield what is on screen of a sentence, in its order, even if its words overlap in time."""
+    latest = 0
+    for part in _parts(sentence):
+        for begin, end, text in _pairs(*part, label):
+            latest = max(latest, begin)
+            yield latest, max(latest, end), text
+
+
+def _pairs(begin: int, end: int, text: str, label: str) -> Iterator[tuple[int, int, str]]:
     """Yield two lines at a time; each pair has a share of the time according to its width."""
     lines = _wrap(text, max(_LINE - width(label), _LINE // 2))
     total = sum(map(width, lines)) or 1

@@ -141,8 +141,8 @@ async def test_opposite_phases(tmp_path: Path, subtype: str) -> None:
     """Where channels cancel each other out, the loudest is read; a remark says so."""
     tone = TONE / 32768
     stereo = np.stack([tone, tone], axis=1)  # the first second is alike in both
-    stereo[RATE : 2 * RATE, 1] *= -0.9
-    stereo[2 * RATE :, 0] *= -0.9
+    stereo[RATE : 2 * RATE, 1] *= -0.7
+    stereo[2 * RATE :, 0] *= -0.7
     if subtype == "FLOAT":
         stereo[[RATE + 5, 2 * RATE + 5], [1, 0]] = np.nan  # silence
     async with open_audio(write(tmp_path / "a.wav", stereo, subtype)) as audio:
@@ -153,6 +153,44 @@ async def test_opposite_phases(tmp_path: Path, subtype: str) -> None:
     assert pcm == again
     (remark,) = audio.remarks
     assert "opposite phases" in remark
+
+
+@pytest.mark.parametrize("scale", [1.0, 32768.0, float(1 << 31)])
+@pytest.mark.parametrize("wrong", [70.0, 1e10, 3e38, np.inf, np.nan])
+@pytest.mark.parametrize("channels", [1, 2])
+async def test_damaged_floats(tmp_path: Path, scale: float, wrong: float, channels: int) -> None:
+    """A few damaged samples spoil no other sample, whatever full scale is."""
+    samples = np.repeat((TONE / 32768 * scale)[:, np.newaxis], channels, axis=1)
+    samples[[7, 20_000], 0] = wrong
+    got, _ = await read_all(write(tmp_path / "a.wav", samples, "FLOAT"))
+    intact = np.delete(np.arange(len(TONE)), [7, 20_000])
+    assert np.abs(got[intact] - TONE[intact].astype(float)).max() <= 1
+
+
+@pytest.mark.parametrize("noise", ["hum", "clicks", "hiss"])
+async def test_opposite_phases_under_noise(tmp_path: Path, noise: str) -> None:
+    """Opposite phases are found even if something else is in phase, and louder than a trace."""
+    place = np.arange(len(TONE))
+    in_phase = {
+        "hum": np.sin(place * 0.02) * 3000,
+        "clicks": np.where(place % RATE < RATE // 20, np.sin(place * 0.2) * 15_000, 0),
+        "hiss": np.random.default_rng(1).standard_normal(len(TONE)) * 2000,
+    }[noise]
+    stereo = np.stack([TONE * 0.9 + in_phase, in_phase - TONE * 0.9], axis=1).astype(np.int16)
+    got, remarks = await read_all(write(tmp_path / "a.wav", stereo, "PCM_16"))
+    kept = [abs(np.vdot(one, TONE / 12_000.0)) for one in (got.astype(float), stereo[:, 0] * 1.0)]
+    assert kept[0] == pytest.approx(kept[1], rel=0.01)
+    assert "opposite phases" in remarks
+
+
+@pytest.mark.parametrize("channels", [2, 6])
+async def test_independent_channels(tmp_path: Path, channels: int) -> None:
+    """Different sounds on the channels are all in their mean."""
+    noise = np.random.default_rng(1).standard_normal((len(TONE), channels)) * 3000
+    noise[RATE : 2 * RATE, 1:] = 0
+    got, remarks = await read_all(write(tmp_path / "a.wav", noise.astype(np.int16), "PCM_16"))
+    assert np.abs(got - noise.astype(np.int16).mean(axis=1)).max() <= 0.6
+    assert "" == remarks
 
 
 @pytest.mark.parametrize(
@@ -167,6 +205,17 @@ async def test_samples_around_another_middle(
     got, remarks = await read_all(write(tmp_path / "a", samples, subtype, format), chunk_ms=70)
     assert np.abs(got - TONE * 0.2).max() < 20
     assert "has samples around 0.75 of full scale instead of 0: that was removed" == remarks
+
+
+@pytest.mark.parametrize("seconds", [1, 3])
+async def test_an_offset_that_passes(tmp_path: Path, seconds: int) -> None:
+    """While a sound card settles, there is an offset; what follows is read as it is."""
+    settling = np.full(RATE, 0.5) + np.random.default_rng(1).standard_normal(RATE) * 0.01
+    speech = np.resize(TONE, seconds * RATE)
+    path = write(tmp_path / "a.wav", np.concatenate([settling, speech / 32768]), "PCM_16")
+    got, remarks = await read_all(path)
+    assert np.array_equal(got[RATE:], speech)
+    assert "" == remarks
 
 
 async def test_one_silent_channel(tmp_path: Path) -> None:

@@ -239,6 +239,22 @@ async def test_arrays(samples: Any) -> None:
         assert (22_050, len(NOISE) / 22_050) == (audio.sample_rate, audio.duration)
 
 
+@pytest.mark.parametrize("is_mixed", [True, False])
+@pytest.mark.parametrize("is_flat", [True, False])
+@pytest.mark.parametrize("kind", ["i2", "f4"])
+async def test_arrays_of_declared_channels(kind: str, is_flat: bool, is_mixed: bool) -> None:
+    """Arrays that are interleaved have the channels that are declared."""
+    stereo = np.stack([NOISE, NOISE // 2], axis=1)
+    samples = stereo if kind == "i2" else stereo.astype(np.float32) / 32768
+    given = Declared(array_rate=RATE, array_channels=2)
+    audio = samples.reshape(-1) if is_flat else samples
+    async with open_audio(audio, declared=given, is_mixed=is_mixed) as file:
+        got = np.frombuffer(b"".join([chunk async for chunk in file]), "<i2")
+        assert file.duration == len(NOISE) / RATE
+    expected = np.rint(stereo.mean(axis=1)) if is_mixed else stereo.reshape(-1)
+    assert np.array_equal(got, expected)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("encoding", [None, "mulaw", "alaw"])
 async def test_samples_without_a_header(kind: str, encoding: str | None) -> None:

@@ -254,3 +254,17 @@ def test_channels() -> None:
     assert all(len(line) <= 42 for *_, text in captions for line in text.split("\n"))
     assert 40 == sum(text.count("word") for *_, text in captions)
     assert "Yes." == parse_srt(to_srt([answer]))[0][2]
+
+
+TIMES = st.integers(0, 9000)
+
+
+@given(st.lists(st.tuples(TIMES, TIMES, st.integers(1, 60)), max_size=12))
+def test_words_keep_their_order(words: list[tuple[int, int, int]]) -> None:
+    """The words of a sentence are shown in its order, whatever times they have."""
+    texts = [chr(ord("a") + place) * size for place, (_, _, size) in enumerate(words)]
+    times = [(min(one, other), max(one, other)) for one, other, _ in words]
+    each = tuple(Word(*span, text, " ") for span, text in zip(times, texts, strict=True))
+    end = max((end for _, end in times), default=0)
+    captions = parse_srt(to_srt([Sentence(0, end, " ".join(texts), each)]))
+    assert texts == [word for _, _, lines in captions for word in lines.split()]

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Downmix", "Interleave", "Mixer"]
 
-_CANCELED = 0.01  # of the power of the channels: a mean of up to 100 of them keeps more
+# Of the power that independent channels have in their mean. Opposite phases leave less, even if
+# something else, as a hum, is in phase.
+_CANCELED = 0.5
 _AUDIBLE = 1e-8 * 32768**2  # power: -80 dBFS
 _TOO_LITTLE = 0.1  # seconds of canceling that are not worth a remark
 # Samples of which numpy has the sum of squares computed by one thread: OpenBLAS divides more than
@@ -76,11 +78,12 @@ class Downmix:
     Mixes the channels of one file to mono: their mean, or the loudest one where they cancel out.
 
     Channels of opposite phases cancel each other: their mean is silence. That is decided block by
-    block, so the same blocks give the same samples.
+    block, so the same blocks from the beginning on give the same samples.
     """
 
     def __init__(self) -> None:
         self._canceled = 0.0
+        self._chosen = 0  # the loudest channel
         # The system makes new memory zero page by page, which takes longer than to mix it.
         self._floats, self._mono = _Scratch(), _Scratch()
 
@@ -93,17 +96,26 @@ class Downmix:
         is_integer = _is_integer(samples)
         scale = 1.0 if is_integer else 32768.0  # to that of int16
         floats = self._floats.copy_of(samples) if is_integer else samples
+        size, channels = samples.shape
         power = _power(floats)
-        if not np.isfinite(power):
-            floats = np.nan_to_num(floats, posinf=1.0, neginf=-1.0)
+        if not (is_integer or power <= size):  # NaN, or damaged samples beyond full scale
+            floats = np.nan_to_num(floats).clip(-1.0, 1.0)
             power = _power(floats)
         power *= scale**2
-        mono = mean_of(floats, scale, self._mono.array(len(samples)))
-        size = len(mono)
-        if power > _AUDIBLE * size and _square(mono) < _CANCELED * power:
+        mono = mean_of(floats, scale, self._mono.array(size))
+        if power > _AUDIBLE * size and _square(mono) < _CANCELED * power / channels:
             self._canceled += size / rate
-            mono = max(map(np.ascontiguousarray, floats.T), key=_square) * np.float32(scale)
+            mono = self._loudest(floats) * np.float32(scale)
         return rounded_to_s16le(mono) if is_integer else scaled_to_s16le(mono)
+
+    def _loudest(self, floats: "NDArray[np.float32]") -> "NDArray[np.float32]":
+        """Return the loudest channel; the one before, unless its power is less than half of it."""
+        import numpy as np
+
+        powers = [_square(channel) for channel in map(np.ascontiguousarray, floats.T)]
+        if powers[self._chosen] < max(powers) / 2:  # to change it turns the phase
+            self._chosen = powers.index(max(powers))
+        return floats[:, self._chosen]
 
     def remark(self) -> str:
         """Return what was noticed in all blocks; empty if nothing was."""
@@ -153,9 +165,12 @@ def _is_integer(samples: "Block") -> bool:
 
 def _power(samples: "NDArray[np.float32]") -> float:
     """Return the mean power of the channels, as a sum of squares."""
+    import numpy as np
+
     flat = samples.reshape(-1, order="A")  # without a copy, interleaved or not
     channels: int = samples.shape[1]
-    return _square(flat) / channels
+    with np.errstate(over="ignore", invalid="ignore"):  # of damaged samples
+        return _square(flat) / channels
 
 
 def _square(samples: "NDArray[np.float32]") -> float:

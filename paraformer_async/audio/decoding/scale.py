@@ -12,21 +12,32 @@ __all__ = ["full_scale"]
 _BLOCK = 1 << 16  # samples
 _LOUD = 64.0  # of full scale: no recording is as loud, and no speech of an integer scale as quiet
 _SCALES = (1 << 15, 1 << 23, 1 << 31)
+_WRONG = 0.01  # of the samples that are not zero may be beyond full scale: they are damaged
 
 
 def full_scale(sound: "SoundFile | PlainSound") -> float:
     """
     Return what full scale is in a file of float samples: 1, or that of 16, 24 or 32 bits.
 
-    Reads *sound* to its end.
+    A few damaged samples, however large, do not decide. Reads *sound* to its end.
     """
     import numpy as np
 
-    loudest = 0.0
+    limits = (0.0, _LOUD, *map(float, _SCALES[:-1]))
+    beyond = [0] * len(limits)
     buffer = np.empty(_BLOCK * sound.channels, np.float32)
     while count := sound.buffer_read_into(buffer, "float32"):
         samples = np.abs(buffer[: count * sound.channels])
-        loudest = max(loudest, float(samples[np.isfinite(samples)].max(initial=0)))
-    if loudest < _LOUD:
-        return 1.0
-    return float(next((scale for scale in _SCALES if loudest <= scale), _SCALES[-1]))
+        samples = samples[np.isfinite(samples)]
+        for number, limit in enumerate(limits):
+            found = int(np.count_nonzero(samples > limit))
+            beyond[number] += found
+            if not found:
+                break
+    audible, *beyond = beyond
+    fitting = (
+        scale
+        for scale, count in zip((1, *_SCALES), beyond, strict=False)
+        if count <= audible * _WRONG
+    )
+    return float(next(fitting, _SCALES[-1]))
