@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 from paraformer_async.audio._sniffing import Guess
 from paraformer_async.audio.decoding.mixing import Downmix, Interleave, Mixer
 from paraformer_async.audio.decoding.pyav import open_container, to_pcm
+from paraformer_async.audio.decoding.timing import TOLERANCE, Timing
 from paraformer_async.audio.hints import shown
 from paraformer_async.audio.opening import scan_file, undecodable
 from paraformer_async.audio.protection import require_playable
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["FfmpegReader"]
 
-_TOLERANCE = 0.2  # seconds; codecs delay, and declare what they cut off at the end
 # Demuxers that read a duration from the file; others estimate it from its size.
 _DECLARING = ("mov", "matroska", "asf", "caf", "aiff", "wav", "avi", "ape", "wv", "flac")
 # Containers whose end FFmpeg takes for that of the audio, even if it was cut off.
@@ -37,7 +37,9 @@ class FfmpegReader:
     """
     Decodes a file to s16le. Used by one thread at a time.
 
-    Packets that cannot be decoded are skipped; `remarks` says how much audio that was.
+    Its samples are at the times of their packets, counted from where the file begins, with sound or
+    picture: gaps are silence. Packets that cannot be decoded are skipped. `remarks` says how much
+    audio that was.
 
     Attributes:
         path: The file, for messages.
@@ -116,7 +118,7 @@ class FfmpegReader:
         scan = self._scan
         if scan and 0 < scan.kept < 1:
             remarks.append(ends_early(contained / scan.kept, contained))
-        elif declared - contained - self._lost > _TOLERANCE:
+        elif declared - contained > TOLERANCE:
             remarks.append(ends_early(declared, contained))
         elif scan and scan.remark:
             remarks.append(scan.remark)
@@ -124,6 +126,11 @@ class FfmpegReader:
             remarks.append("was cut off in its last packet")
         if self._lost:
             remarks.append(f"is damaged: {self._lost:.2f} s of audio could not be decoded")
+        if self._timing.filled - self._lost > TOLERANCE:
+            gaps = self._timing.filled - self._lost
+            remarks.append(f"has gaps between its packets: {gaps:.2f} s of silence are in them")
+        if self._timing.unfilled:
+            remarks.append(f"has a gap of {self._timing.unfilled:.0f} s, which was left out")
         return tuple(filter(None, remarks))
 
     def close(self) -> None:
@@ -141,7 +148,9 @@ class FfmpegReader:
         self._failure = None
         self._lost = 0.0
         self._is_cut = False
-        frames = self._frames()
+        self._begin = (self._container.start_time or 0) / 1_000_000
+        self._timing = Timing(self._begin)
+        frames = self._timing.placed(self._frames())
         first = next(frames, None)
         if first is None:
             self._container.close()
@@ -190,7 +199,8 @@ class FfmpegReader:
             return 0.0
         is_of_its_own = self._guess.demuxer != "asf"  # there, it is that of all streams
         if is_of_its_own and stream.duration and stream.time_base:
-            return float(stream.duration * stream.time_base)
+            begin = float((stream.start_time or 0) * stream.time_base) - self._begin
+            return max(0.0, begin) + float(stream.duration * stream.time_base)
         is_of_audio = not self._container.streams.video
         return (self._container.duration or 0) / 1_000_000 if is_of_audio else 0.0
 

@@ -1,7 +1,9 @@
 """Audio and video files of many formats: made with PyAV, or recorded."""
 
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
+from types import MappingProxyType
 
 import av
 import numpy as np
@@ -24,6 +26,7 @@ def make(
     layout: str = "mono",
     video: bool = False,
     tracks: int = 1,
+    pauses: Mapping[float, float] = MappingProxyType({}),
     **options: str,
 ) -> Path:
     """
@@ -38,6 +41,7 @@ def make(
         layout: Layout of the channels.
         video: Whether to add two seconds of a black picture.
         tracks: Number of tracks, all with the same audio.
+        pauses: Where nothing was recorded: seconds of audio before it, and seconds without any.
         options: Options of the container.
     """
     with av.open(str(path), "w", format=container or None, options=options) as output:
@@ -46,7 +50,7 @@ def make(
         if picture:
             _add_video(output, picture)
         for stream in streams:
-            _add_audio(output, stream, np.atleast_2d(samples), layout)
+            _add_audio(output, stream, np.atleast_2d(samples), layout, pauses)
     return path
 
 
@@ -71,7 +75,11 @@ def _add_video(output: av.container.OutputContainer, stream: av.VideoStream) -> 
 
 
 def _add_audio(
-    output: av.container.OutputContainer, stream: av.AudioStream, samples: np.ndarray, layout: str
+    output: av.container.OutputContainer,
+    stream: av.AudioStream,
+    samples: np.ndarray,
+    layout: str,
+    pauses: Mapping[float, float],
 ) -> None:
     given = layout if len(samples) > 1 else "mono"
     whole = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), "s16p", given)
@@ -85,7 +93,9 @@ def _add_audio(
         fifo.write(frame)
     position = 0
     while frame := fifo.read(context.frame_size or 1024, partial=True):
-        frame.pts, frame.time_base = position, Fraction(1, context.sample_rate)
+        rate = context.sample_rate
+        paused = sum(length for at, length in pauses.items() if position >= at * rate)
+        frame.pts, frame.time_base = position + round(paused * rate), Fraction(1, rate)
         position += frame.samples
         output.mux(stream.encode(frame))
     output.mux(stream.encode(None))

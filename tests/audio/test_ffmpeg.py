@@ -166,14 +166,69 @@ async def test_cut_off(
 
 
 async def test_damage_in_the_middle(tmp_path: Path) -> None:
-    """Packets that cannot be decoded are skipped; a remark says how much audio they were."""
+    """What cannot be decoded is silence of the same length; a remark says how much it is."""
     path = make(tmp_path / "a.m4a", RISING, "", "alac")
     data = bytearray(path.read_bytes())
     data[len(data) // 2 : len(data) // 2 + 3000] = b"\xff" * 3000
     path.write_bytes(data)
     samples, audio = await read(path)
-    assert 2 < len(samples) / RATE < SECONDS
-    assert "s of audio could not be decoded" in audio.remarks[0]
+    assert SECONDS * RATE == len(samples)
+    found = np.abs(loudness(samples, RATE) - loudness(RISING, RATE))
+    assert 0.5 < np.count_nonzero(found < 1) / len(found) < 1
+    (remark,) = audio.remarks
+    assert "s of audio could not be decoded" in remark
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "options"),
+    [
+        ("a.mp4", "aac", {}),
+        ("a.mp4", "aac", {"movflags": "frag_keyframe+empty_moov"}),
+        ("a.mov", "alac", {}),
+        ("a.mkv", "aac", {}),
+        ("a.mkv", "libopus", {"rate": 48_000}),
+        ("a.ts", "aac", {}),
+        ("a.vob", "mp2", {"rate": 48_000}),
+    ],
+)
+async def test_sound_is_in_its_place(
+    tmp_path: Path, name: str, codec: str, options: dict[str, Any]
+) -> None:
+    """Sound that begins after the picture, and pauses, is where a player plays it."""
+    pauses = {0.0: 1.5, 2.0: 3.0}
+    path = make(tmp_path / name, RISING, "", codec, video=True, pauses=pauses, **options)
+    samples, audio = await read(path)
+    rate = audio.sample_rate
+    assert SECONDS + 4.5 == pytest.approx(audio.duration, abs=0.15)
+    late, pause = (np.zeros(int(seconds * RATE), np.int16) for seconds in pauses.values())
+    parts = (late, RISING[: 2 * RATE], pause, RISING[2 * RATE :])
+    found = loudness(samples, rate)[:75]
+    assert np.corrcoef(found, loudness(np.concatenate(parts), RATE)[: len(found)])[0, 1] > 0.95
+    assert not samples[int(0.1 * rate) : int(1.4 * rate)].any()
+    assert not samples[int(3.6 * rate) : int(6.4 * rate)].any()
+    (remark,) = audio.remarks
+    assert "has gaps between its packets" in remark
+
+
+async def test_sound_in_its_place_read_again(tmp_path: Path) -> None:
+    """What is read again, from within silence, too, equals what was read at first."""
+    pauses = {0.0: 1.5, 2.0: 3.0}
+    path = make(
+        tmp_path / "a.mkv",
+        np.tile(RISING, (2, 1)),
+        "",
+        "aac",
+        layout="stereo",
+        video=True,
+        pauses=pauses,
+    )
+    async with open_audio(path, chunk_ms=70) as audio:
+        whole = b"".join([chunk async for chunk in audio])
+        for seconds in (0, 1, 2, 4, 7):
+            position = seconds * 2 * RATE
+            assert (
+                b"".join([chunk async for chunk in audio.read_from(position)]) == whole[position:]
+            )
 
 
 async def test_a_disk_that_fails(tmp_path: Path) -> None:
