@@ -91,7 +91,7 @@ class FfmpegReader:
             while len(self._left) < size and (more := next(self._pcm, None)) is not None:
                 self._left += more
         except OSError as error:
-            self._failure = error
+            self._failure = error.with_traceback(None)
         if self._failure and not self._left:
             raise self._failed(self._failure)
         pcm = bytes(self._left[:size])

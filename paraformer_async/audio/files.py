@@ -27,7 +27,8 @@ from paraformer_async.audio.given import (
 )
 from paraformer_async.audio.hints import shown
 from paraformer_async.audio.passing import PacketReader
-from paraformer_async.audio.readers import Reader, open_reader
+from paraformer_async.audio.readers import open_reader
+from paraformer_async.audio.resampling import Reader
 from paraformer_async.audio.seekable import another, status_of
 from paraformer_async.audio.source import chunks
 from paraformer_async.audio.spooling import being_read, spool

@@ -1,10 +1,10 @@
-"""Choose the decoder of a file, and convert what it returns to the rate that is needed."""
+"""Choose the decoder of a file."""
 
 import logging
+from functools import partial
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO
 
-from paraformer_async.audio.decoding.pcm import Resampler
 from paraformer_async.audio.ffmpeg import FfmpegReader
 from paraformer_async.audio.given import Samples
 from paraformer_async.audio.hints import shown
@@ -12,6 +12,8 @@ from paraformer_async.audio.opening import look_at, undecodable
 from paraformer_async.audio.passing import packet_reader
 from paraformer_async.audio.raw import RawReader
 from paraformer_async.audio.reading import FileReader
+from paraformer_async.audio.recovering import RecoveringReader
+from paraformer_async.audio.resampling import Reader, ResamplingReader
 from paraformer_async.errors import AudioError, MissingExtraError
 
 __all__ = ["Reader", "open_reader"]
@@ -19,6 +21,8 @@ __all__ = ["Reader", "open_reader"]
 _log = logging.getLogger("paraformer_async")
 # Containers that libsndfile reads, unless the codec in them is one that it does not have.
 _LIBSNDFILE = ("", "wav", "aiff", "caf", "flac", "ogg", "mp3", "au", "w64", "voc", "nistsphere")
+# Of these, those whose damage FFmpeg may pass over.
+_COMPRESSED = ("flac", "ogg", "mp3")
 _SPEEX = "Speex in Ogg"
 _CONTAINER_OF_NAME = {
     ".wav": "wav",
@@ -32,47 +36,6 @@ _CONTAINER_OF_NAME = {
     **dict.fromkeys((".amr", ".awb"), "amr"),
     **dict.fromkeys((".aif", ".aiff"), "aiff"),
 }
-
-
-class Reader(Protocol):
-    """
-    Decodes a file to s16le. Used by one thread at a time.
-
-    Attributes:
-        path: The file, for messages.
-        rate: Sample rate in Hz of what it returns.
-        channels: Number of channels in the file.
-        lanes: Number of interleaved channels in what it returns: 1 if they are mixed.
-        format: Container.
-        subtype: Codec.
-        frames: Number of samples declared, at `rate`; 0 if unknown.
-        done: Number of samples before the current position, at `rate`.
-    """
-
-    path: str
-    rate: int
-    channels: int
-    lanes: int
-    format: str
-    subtype: str
-    frames: int
-    done: int
-
-    def read(self, count: int) -> bytes:
-        """Return up to *count* samples; none at the end; raise `AudioError` on damage."""
-        ...
-
-    def rewind(self, frame: int) -> None:
-        """Read on from a sample at or before *frame*; raise `AudioError` on a changed file."""
-        ...
-
-    def remarks(self) -> tuple[str, ...]:
-        """Return what is odd about the file, now that all of it was read."""
-        ...
-
-    def close(self) -> None:
-        """Close the file; idempotent."""
-        ...
 
 
 def open_reader(
@@ -126,60 +89,16 @@ def _decoder(raw: IO[bytes], path: Path, *, is_mixed: bool) -> Reader:
         _log.info("%s is %s, whatever its name", shown(path), guess.name)
     if guess.demuxer not in _LIBSNDFILE or guess.name == _SPEEX:
         return FfmpegReader(raw, path, guess, is_mixed=is_mixed)
+    by_ffmpeg = partial(FfmpegReader, raw, path, guess, is_mixed=is_mixed)
     try:
-        return FileReader(raw, path, is_mixed=is_mixed)
+        reader = FileReader(raw, path, is_mixed=is_mixed)
+        return RecoveringReader(reader, by_ffmpeg) if guess.demuxer in _COMPRESSED else reader
     except LibsndfileError as error:
         found = undecodable(raw, path)
         if not guess.demuxer:
             raise found from error
         try:
-            return FfmpegReader(raw, path, guess, is_mixed=is_mixed)
+            return by_ffmpeg()
         except MissingExtraError as missing:
             hint = f"{missing.hint}, or {found.hint}"
             raise AudioError(found.message, hint=hint) from None
-
-
-class ResamplingReader:
-    """Converts what *reader* returns to *rate*; see `Reader`."""
-
-    def __init__(self, reader: Reader, rate: int) -> None:
-        self.path: str = reader.path
-        self.rate: int = rate
-        self.channels: int = reader.channels
-        self.lanes: int = reader.lanes
-        self.format: str = reader.format
-        self.subtype: str = reader.subtype
-        self.frames: int = round(reader.frames * rate / reader.rate)
-        self._reader = reader
-        self._start()
-
-    def _start(self) -> None:
-        self._resampler = Resampler(self._reader.rate, self.rate, channels=self.lanes, extra="av")
-        self._is_ended = False
-        self._left = bytearray()
-        self.done: int = 0
-
-    def read(self, count: int) -> bytes:
-        """Return up to *count* samples; none at the end; raise `AudioError` on damage."""
-        size = 2 * self.lanes * count
-        while len(self._left) < size and not self._is_ended:
-            pcm = self._reader.read(self._reader.rate)
-            self._is_ended = not pcm
-            self._left += self._resampler.resample(pcm, last=self._is_ended)
-        pcm = bytes(self._left[:size])
-        del self._left[:size]
-        self.done += len(pcm) // (2 * self.lanes)
-        return pcm
-
-    def rewind(self, frame: int) -> None:
-        """Read on from the first sample; raise `AudioError` on a changed file."""
-        self._reader.rewind(0)
-        self._start()
-
-    def remarks(self) -> tuple[str, ...]:
-        """Return what is odd about the file, now that all of it was read."""
-        return self._reader.remarks()
-
-    def close(self) -> None:
-        """Close the file; idempotent."""
-        self._reader.close()

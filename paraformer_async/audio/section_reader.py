@@ -108,7 +108,7 @@ class SectionReader:
                 if not count:
                     break
         except LibsndfileError as error:
-            self._error = error
+            self._error = error.with_traceback(None)  # a cycle with buffers would crash
         return size
 
     def _ends_early(self, count: int, wanted: int) -> bool:

@@ -177,7 +177,7 @@ class ContainerStage:
                 with file:
                     self._decode(file)
         except UndecodableAudio as error:
-            self._error = error
+            self._error = error.with_traceback(None)
         except soundfile.LibsndfileError:
             if not self._file.ended:  # the last frame of a stream that was cut off is no error
                 self._error = self._undecodable()
