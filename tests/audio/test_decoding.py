@@ -398,7 +398,7 @@ async def test_bomb() -> None:
 
 async def test_backlog(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who feeds more and never takes what it expands to is refused."""
-    monkeypatch.setattr("paraformer_async.audio.decoding.container._MAX_BACKLOG", 1000)
+    monkeypatch.setattr("paraformer_async.audio.decoding.chain._MAX_BACKLOG", 1000)
     data = encode("FLAC", "PCM_16", np.zeros(30 << 20, np.int16))
     decoder = StreamDecoder("flac", RATE, RATE)
     await decoder.feed(data[: len(data) // 2])

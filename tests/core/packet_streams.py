@@ -3,7 +3,7 @@
 import random
 import struct
 
-from paraformer_async._core.packets.ogg import make_page
+from paraformer_async._core.packets.paging import make_page
 
 FORMATS = ("mp3", "aac", "amr", "opus", "speex")
 _AMR_SIZES = {0: 13, 1: 14, 2: 16, 3: 18, 4: 20, 5: 21, 6: 27, 7: 32, 8: 6, 15: 1}

@@ -15,8 +15,8 @@ from paraformer_async._core.packets import (
     cutter_of,
     joiner_of,
 )
-from paraformer_async._core.packets.mpeg import parse_header, without_length
-from paraformer_async._core.packets.ogg import make_page
+from paraformer_async._core.packets.mpeg import parse_header
+from paraformer_async._core.packets.paging import make_page
 from paraformer_async.errors import AudioError
 from tests.core.packet_streams import (
     FORMATS,
@@ -182,20 +182,6 @@ class TestMpeg:
         data = picture + bytes(info) + b"".join(frames) + b"TAG".ljust(128, b"\0")
         for sizes in ([len(data)], [1], [7]):
             assert frames == [packet.data for packet in found("mp3", cut(data, sizes))]
-
-    @pytest.mark.parametrize("flags", [0, 1, 2, 3, 15])
-    def test_the_length_of_the_file_is_removed_from_a_tag(self, flags: int) -> None:
-        """The tag has its other fields, and the frame its size; without a length, all is left."""
-        frame = mp3_frame(seeded(1))
-        fields = [bytes((bit,)) * 4 for bit in (1, 2) if flags & bit]
-        fields += [b"t" * 100] if flags & 4 else []
-        tag = frame[:13] + b"Xing" + flags.to_bytes(4, "big") + b"".join(fields) + b"LAME"
-        tag = tag.ljust(len(frame), b"\0")
-        changed = without_length(tag)
-        assert len(tag) == len(changed)
-        assert flags & ~2 == int.from_bytes(changed[17:21], "big")
-        assert tag.replace(b"\2\2\2\2", b"")[21:].strip(b"\0") == changed[21:].strip(b"\0")
-        assert frame == without_length(frame)
 
     def test_damage_is_passed_over(self) -> None:
         """After damage, the next frame that another one follows is found; the rest is counted."""

@@ -369,3 +369,18 @@ async def test_the_local_service_takes_every_format(format: str, tmp_path: Path)
     end = transcript.sentences[-1].end_time
     assert end is not None
     assert abs(end - len(SPEECH) / 16) < 150
+
+
+@pytest.mark.parametrize("passthrough", [False, True])
+@pytest.mark.parametrize("format", ["mp3", "opus", "speex"])
+async def test_a_stream_of_several_links_is_recognized_to_its_end(
+    format: str, passthrough: bool, tmp_path: Path
+) -> None:
+    """Radio begins a new link at each title: all of them arrive, whoever decodes them."""
+    data = recorded(format, tmp_path) * 3
+    async with LocalServer("scripted") as server:
+        options = {"format": format, "passthrough": passthrough}
+        results = await recognized(server, data, "pulled", **options)
+    end = results[-1].sentence.end_time
+    assert end is not None
+    assert abs(end - 3 * len(SPEECH) / 16) < 450

@@ -16,7 +16,16 @@ from paraformer_async._core.packets.syncing import FrameHeader, Syncing
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["MpegCutter", "MpegFrame", "is_tag", "parse_header", "without_length"]
+__all__ = [
+    "MpegCutter",
+    "MpegFrame",
+    "MpegTag",
+    "is_layer_iii",
+    "is_tag",
+    "parse_header",
+    "parse_tag",
+    "without_end",
+]
 
 _RATES: Final = (44100, 48000, 32000)
 _V1: Final = (
@@ -33,7 +42,12 @@ _HEADER: Final = 4  # bytes
 _CHECKSUM: Final = 2
 _LAYER_III: Final = 1
 _VERSION_1: Final = 3
-_HAS_COUNT, _HAS_LENGTH = 1, 2  # flags of the tag of an encoder: of frames, and of bytes
+# Flags of the tag of an encoder, and the bytes of what they announce: count of frames, length in
+# bytes, table of contents, quality.
+_FIELDS: Final = {1: 4, 2: 4, 4: 100, 8: 4}
+_HAS_COUNT, _HAS_LENGTH = 1, 2
+_DELAYS: Final = 21  # bytes from the name of the encoder to its delays
+_ENDLESS: Final = (1 << 31) - 1  # frames
 _RESERVOIR: Final = 511  # bytes at most
 
 
@@ -65,11 +79,29 @@ def parse_header(header: bytes | bytearray) -> MpegFrame | None:
     return MpegFrame(samples * 125 * kilobits // hertz + padding, samples, hertz, is_mono)
 
 
+class MpegTag(Struct, frozen=True):
+    """
+    What the tag of an encoder declares.
+
+    Attributes:
+        samples: Samples of each channel, without those that the encoder has added; 0 if unknown.
+        padding: Samples that it has added at the end.
+    """
+
+    samples: int
+    padding: int
+
+
 def _side(frame: bytes | bytearray) -> tuple[int, int]:
     """Return where the side information of a frame of layer III begins and ends."""
     is_v1, is_mono = frame[1] >> 3 & 3 == _VERSION_1, frame[3] >> 6 == 3
     begin = _HEADER + (0 if frame[1] & 1 else _CHECKSUM)
     return begin, begin + ((17 if is_mono else 32) if is_v1 else (9 if is_mono else 17))
+
+
+def is_layer_iii(frame: bytes | bytearray) -> bool:
+    """Return whether a frame is of MP3, rather than of the layers before it."""
+    return frame[1] >> 1 & 3 == _LAYER_III
 
 
 def is_tag(frame: bytes) -> bool:
@@ -84,15 +116,28 @@ def _xing(frame: bytes) -> int:
     return begin if frame[begin : begin + 4] in (b"Xing", b"Info") else 0
 
 
-def without_length(frame: bytes) -> bytes:
-    """Return a frame; if it is the tag of an encoder, without the length of the file in it."""
+def parse_tag(frame: bytes) -> MpegTag | None:
+    """Return what the tag of an encoder declares; `None` for a frame that is none of them."""
+    begin, header = _xing(frame), parse_header(frame)
+    if not begin or header is None:
+        return None
+    flags = int.from_bytes(frame[begin + 4 : begin + 8], "big")
+    count = int.from_bytes(frame[begin + 8 : begin + 12], "big") if flags & _HAS_COUNT else 0
+    encoder = begin + 8 + sum(size for flag, size in _FIELDS.items() if flags & flag)
+    delays = int.from_bytes(frame[encoder + _DELAYS : encoder + _DELAYS + 3], "big")
+    padding = delays & 0xFFF
+    return MpegTag(max(0, count * header.samples - (delays >> 12) - padding), padding)
+
+
+def without_end(frame: bytes) -> bytes:
+    """Return the tag of an encoder so that it declares no end: of the frames, and of the file."""
     begin = _xing(frame)
     flags = int.from_bytes(frame[begin + 4 : begin + 8], "big")
-    if not begin or not flags & _HAS_LENGTH:
-        return frame
-    place = begin + 8 + (4 if flags & _HAS_COUNT else 0)
-    tag = frame[:begin] + frame[begin : begin + 4] + (flags & ~_HAS_LENGTH).to_bytes(4, "big")
-    return tag + frame[begin + 8 : place] + frame[place + 4 :] + bytes(4)
+    count = _ENDLESS.to_bytes(4, "big") if flags & _HAS_COUNT else b""
+    place = begin + 8 + len(count)
+    length = 4 if flags & _HAS_LENGTH else 0
+    head = frame[: begin + 4] + (flags & ~_HAS_LENGTH).to_bytes(4, "big") + count
+    return head + frame[place + length :] + bytes(length)
 
 
 class MpegCutter(Syncing):
@@ -115,7 +160,7 @@ class MpegCutter(Syncing):
 
     def packet(self, data: bytes, frame: FrameHeader) -> Packet | None:
         """Return a frame as a packet, unless it is the tag of an encoder."""
-        if data[1] >> 1 & 3 != _LAYER_III:
+        if not is_layer_iii(data):
             return Packet(data, frame.samples)
         if is_tag(data):
             return None

@@ -1,30 +1,30 @@
 """
 Opus and Speex in Ogg.
 
-RFC 3533 describes pages, RFC 7845 Opus in Ogg, and RFC 6716, section 3.1, the length of a packet.
+RFC 7845 describes Opus in Ogg, and RFC 6716, section 3.1, the length of a packet.
 The pages of the stream are taken apart, and each task receives pages of its own: numbered from 0,
 with the two headers first, and times from 0.
 """
 
 import struct
-import zlib
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 from paraformer_async._core.packets.packet import Packet, Packets
+from paraformer_async._core.packets.paging import (
+    CONTINUED,
+    FIRST,
+    PAGE,
+    SEGMENTS,
+    Paging,
+    make_page,
+)
 from paraformer_async.errors import AudioError
 
-__all__ = ["OggCutter", "OggPages", "make_page"]
+__all__ = ["OggCutter", "OggPages"]
 
-_MAGIC: Final = b"OggS"
-_BEGIN: Final = _MAGIC + b"\0"  # with the version
-_PAGE: Final = struct.Struct("<4sBBqIIIB")  # … flags, granule, serial, number, checksum, segments
-_CONTINUED, _FIRST = 1, 2
-_SEGMENTS: Final = 255
-_SERIAL: Final = 0x70617261
 _LONGEST_JUNK: Final = 1 << 16
 _LARGEST_PACKET: Final = 1 << 16  # bytes; one of Opus has 61,200 at most (RFC 6716, 3.2.5)
-_MIRRORED: Final = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 _HEADERS: Final = 2  # packets: the head and the comment
 _OPUS_RATE: Final = 48_000
 # Samples of a frame of Opus by the configuration in the first byte.
@@ -39,30 +39,13 @@ _VENDOR: Final = b"\x10\0\0\0paraformer-async" + bytes(4)  # and no comments: th
 _COMMENTS: Final = {"opus": b"OpusTags" + _VENDOR, "speex": _VENDOR}
 
 
-def _checksum(page: bytes) -> int:
-    """Return the checksum of a page whose own field is 0: CRC-32 of the bits in reverse order."""
-    mirrored = zlib.crc32(page.translate(_MIRRORED), 0xFFFFFFFF) ^ 0xFFFFFFFF
-    return int.from_bytes(mirrored.to_bytes(4, "little").translate(_MIRRORED), "big")
-
-
-def make_page(packets: Sequence[bytes], number: int, granule: int) -> bytes:
-    """Return a page with whole packets, of at most 255 segments together."""
-    lacing = b"".join(b"\xff" * (len(one) // 255) + bytes((len(one) % 255,)) for one in packets)
-    flags = 0 if number else _FIRST
-    head = [_MAGIC, 0, flags, granule, _SERIAL, number, 0, len(lacing)]
-    body = lacing + b"".join(packets)
-    head[6] = _checksum(_PAGE.pack(*head) + body)
-    return _PAGE.pack(*head) + body
-
-
-class OggCutter:
+class OggCutter(Paging):
     """Cuts a stream of Opus or Speex in Ogg, or several one after the other; see `Cutter`."""
 
     def __init__(self, format: str) -> None:
+        super().__init__()
         self.rate: int = 0
         self.head: Sequence[bytes] = ()
-        self.skipped: int = 0
-        self.rest: bytearray = bytearray()
         self._format = format
         self._serial: int | None = None
         self._headers: list[bytes] = []
@@ -81,31 +64,8 @@ class OggCutter:
                     packets.append(Packet(data, samples))
         return packets
 
-    def _next_page(self) -> bytes:
-        """Return the next page that is whole; empty if there is none yet."""
-        rest = self.rest
-        while len(rest) >= _PAGE.size:
-            if not rest.startswith(_BEGIN):
-                self._skip()
-                continue
-            size = _PAGE.size + rest[26]
-            size += sum(rest[_PAGE.size : size])
-            if len(rest) < size or len(rest) < _PAGE.size + rest[26]:
-                return b""
-            page = bytes(rest[:size])
-            if _checksum(page[:22] + bytes(4) + page[26:]) != int.from_bytes(page[22:26], "little"):
-                self._skip()
-                continue
-            del rest[:size]
-            return page
-        return b""
-
     def _skip(self) -> None:
-        """Pass over damage, up to where a page may begin."""
-        place = self.rest.find(_BEGIN, 1)
-        step = place if place > 0 else len(self.rest) - len(_BEGIN) + 1
-        del self.rest[:step]
-        self.skipped += step
+        super()._skip()
         self._begun = None
         if not self.rate and self.skipped > _LONGEST_JUNK:
             raise self._mistaken()
@@ -113,19 +73,19 @@ class OggCutter:
     def _packets_of(self, page: bytes) -> Iterator[bytes]:
         """Yield the packets that end on a page."""
         flags, serial = page[5], int.from_bytes(page[14:18], "little")
-        if flags & _FIRST:
+        if flags & FIRST:
             if self._serial is not None and len(self._headers) < _HEADERS:
                 return  # another stream beside this one
             self._serial, self._headers, self._begun = serial, [], bytearray()
         if serial != self._serial:
             return
-        if not flags & _CONTINUED:
+        if not flags & CONTINUED:
             self._begun = bytearray()
-        table = page[_PAGE.size : _PAGE.size + page[26]]
-        begin = end = _PAGE.size + len(table)
+        table = page[PAGE.size : PAGE.size + page[26]]
+        begin = end = PAGE.size + len(table)
         for size in table:
             end += size
-            if size < _SEGMENTS:
+            if size < SEGMENTS:
                 if packet := self._ended(page[begin:end]):
                     yield packet
                 begin = end
@@ -194,8 +154,8 @@ class OggPages:
         together: list[bytes] = []
         segments = 0
         for packet in packets.packets:
-            needed = len(packet.data) // _SEGMENTS + 1
-            if segments + needed > _SEGMENTS:
+            needed = len(packet.data) // SEGMENTS + 1
+            if segments + needed > SEGMENTS:
                 pages.append(self._page(together, self._granule))
                 together, segments = [], 0
             together.append(packet.data)

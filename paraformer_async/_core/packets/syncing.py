@@ -41,7 +41,8 @@ class Syncing(ABC):
     Finds frames, passes over tags, and finds the next frame after damage.
 
     A frame that follows another one, or begins the stream, is taken as soon as it is complete;
-    after damage, the header of the next one must follow it. Damage of any kind takes linear time.
+    after damage, and at another rate, the header of the next one must follow it. Damage of any kind
+    takes linear time.
 
     Attributes:
         name: The format, in errors.
@@ -49,12 +50,14 @@ class Syncing(ABC):
         header_size: Bytes of a header.
         header: How one begins: few bytes of damage should look like it. At the end, what may become
             one does, too.
+        may_change: Whether the rate of the frames may change.
     """
 
     name: ClassVar[str]
     wanted: ClassVar[str]
     header_size: ClassVar[int]
     header: ClassVar[bytes]
+    may_change: ClassVar[bool] = False
     _places: ClassVar[re.Pattern[bytes]]
 
     def __init_subclass__(cls) -> None:
@@ -104,8 +107,10 @@ class Syncing(ABC):
         if len(header) < self.header_size:
             return 0
         frame = self.parse(header)
-        if frame is None or (self.rate and frame.rate != self.rate):
+        is_other = frame is not None and self.rate not in (0, frame.rate)
+        if frame is None or (is_other and not self.may_change):
             return self._junk(at)
+        self._is_synced &= not is_other
         return self._frame(at, frame, packets)
 
     def _frame(self, at: int, frame: FrameHeader, packets: list[Packet]) -> int:

@@ -1,5 +1,5 @@
 """
-MP3, Ogg (Vorbis, Opus) and FLAC as they stream, by libsndfile.
+One link of MP3, Ogg (Vorbis, Opus) or FLAC as it streams, by libsndfile.
 
 libsndfile needs a seekable file of known length. It reads a `GrowingFile` in a thread of its own:
 a C decoder cannot be suspended in the middle of a read other than by keeping its stack.
@@ -13,8 +13,6 @@ a C decoder cannot be suspended in the middle of a read other than by keeping it
 import threading
 from typing import TYPE_CHECKING, Any, Literal
 
-from paraformer_async._core.packets.mpeg import parse_header, without_length
-from paraformer_async._core.packets.syncing import id3_size
 from paraformer_async.audio.decoding.growing import GrowingFile
 from paraformer_async.audio.decoding.samples import (
     float_to_s16le,
@@ -29,46 +27,40 @@ if TYPE_CHECKING:
 
 __all__ = ["ContainerStage"]
 
-# MPEG frames of layer III in versions 2.5, 2 and 1, with and without a checksum.
-_SYNCS = (b"\xff\xe2", b"\xff\xe3", b"\xff\xf2", b"\xff\xf3", b"\xff\xfa", b"\xff\xfb")
-# Format: libsndfile's name, its first bytes (any of), the length to claim, whether to hide the end.
+# Format: libsndfile's name, the length to claim, whether to hide the end.
 # Ogg is searched for its last page from its end, in steps: the length claimed must be short.
-_KINDS: dict[str, tuple[str, tuple[bytes, ...], int, bool]] = {
-    "mp3": ("MP3", (b"ID3", *_SYNCS), 1 << 40, False),
-    "ogg": ("OGG", (b"OggS",), 1 << 20, True),
-    "flac": ("FLAC", (b"fLaC", b"ID3"), 1 << 62, False),
+_KINDS: dict[str, tuple[str, int, bool]] = {
+    "mp3": ("MP3", 1 << 40, False),
+    "ogg": ("OGG", 1 << 20, True),
+    "flac": ("FLAC", 1 << 62, False),
 }
-_ID3_HEADER = 10  # bytes
 _FIRST_TRY = 128  # bytes
 _MAX_HEADER = 8 << 20  # bytes; cover art may be megabytes
 _AHEAD = 4 << 20  # bytes of decoded samples that are kept until they are taken
-_MAX_BACKLOG = 1 << 20  # bytes that may be undecoded when more arrive
 _BLOCKS_A_SECOND = 100  # libsndfile returns whole blocks only: this holds back 10 ms
 
 
 class ContainerStage:
     """
-    Decodes one stream of `kind` (mp3, ogg, flac) to s16le mono, averaging its channels.
+    Decodes one link of `kind` (mp3, ogg, flac) to s16le mono, averaging its channels.
 
     Errors call it `declared`.
 
-    The thread starts with the first bytes, and ends with the stream, on an error, or on `close`.
+    The thread starts with the first bytes, and ends with the link, on an error, or on `close`.
     """
 
-    cheap = False
-
-    def __init__(self, kind: str, rate: int, declared: str = "") -> None:
+    def __init__(self, kind: str, rate: int, declared: str) -> None:
         self.rate: int = rate
         self._kind = kind
-        self._declared = declared or kind
-        self._name, self._magic, length, hide = _KINDS[kind]
+        self._declared = declared
+        self._name, length, hide = _KINDS[kind]
         self._file = GrowingFile(length=length, hide=hide, ahead=_AHEAD)
         self._thread = threading.Thread(target=self._run, name=f"decode-{kind}", daemon=True)
-        self._head = b""
         self._channels = 1
         self._dtype: Literal["int16", "float32"] | None = None  # None: not open yet
         self._decoded_any = False
-        self._samples = 0
+        self.samples: int = 0
+        """Samples of each channel that were decoded."""
         self._error: UndecodableAudio | None = None
 
     @property
@@ -81,25 +73,25 @@ class ContainerStage:
         """Whether the thread runs."""
         return self._thread.is_alive()
 
-    def push(self, data: bytes) -> bytes:
+    @property
+    def backlog(self) -> int:
+        """Bytes that were received and not decoded yet."""
+        return self._file.backlog
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether bytes were received."""
+        return self._thread.ident is not None
+
+    def push(self, data: bytes | bytearray) -> bytes:
         """Decode more bytes; raise `UndecodableAudio` for bytes of another format."""
-        if data and self._dtype and self._file.backlog > _MAX_BACKLOG:
-            raise UndecodableAudio(
-                f"the {self._declared} stream expands to more audio than is taken from it"
-            )
-        if not self._thread.ident:
-            self._head += data
-            if not self._begins():
-                return b""
-            data = self._head
+        if not self.is_begun:
             self._thread.start()
         return self._take(self._file.exchange(data))
 
     def end(self) -> bytes:
         """Return more of the rest; raise `UndecodableAudio` if there was no audio at all."""
-        if not self._thread.ident:
-            if self._head:
-                raise self._undecodable()
+        if not self.is_begun:
             return b""
         pcm = self._take(self._file.exchange(b"", ended=True))
         if not pcm and not self._decoded_any:
@@ -112,34 +104,8 @@ class ContainerStage:
 
     def join(self) -> None:
         """Wait until the thread has ended."""
-        if self._thread.ident:
+        if self.is_begun:
             self._thread.join()
-
-    def _begins(self) -> bool:
-        """Whether the first bytes are those of the format; False if there are too few."""
-        if self._head.startswith(self._magic):
-            return self._kind != "mp3" or self._begins_as_stream()
-        if not any(magic.startswith(self._head) for magic in self._magic):
-            raise self._undecodable()
-        return False
-
-    def _begins_as_stream(self) -> bool:
-        """
-        Whether two frames of MP3 are complete; remove the length of the file from the first.
-
-        libmpg123 would print that it disagrees with the claimed length, or that there is one frame.
-        """
-        first = after = id3_size(self._head)
-        for _ in range(2):
-            header = parse_header(self._head[after : after + 4])
-            after += header.size if header else 0
-        if len(self._head) < max(after + 4, _ID3_HEADER):
-            return False
-        if header := parse_header(self._head[first : first + 4]):
-            end = first + header.size
-            frame = without_length(self._head[first:end])
-            self._head = self._head[:first] + frame + self._head[end:]
-        return True
 
     def _take(self, decoded: list[bytes]) -> bytes:
         if not decoded:
@@ -157,8 +123,8 @@ class ContainerStage:
         return integers_to_s16le(np.frombuffer(samples, np.int16).reshape(-1, self._channels))
 
     def _undecodable(self) -> UndecodableAudio:
-        if self._samples:
-            seconds = self._samples / self.rate
+        if self.samples:
+            seconds = self.samples / self.rate
             return UndecodableAudio(
                 f"the {self._declared} stream is damaged after {seconds:.2f} s of audio"
             )
@@ -225,5 +191,5 @@ class ContainerStage:
             frames = file.buffer_read_into(block, dtype)
             if not frames:
                 return
-            self._samples += frames
+            self.samples += frames
             self._file.write(bytes(block[: frames * width]))

@@ -50,7 +50,7 @@ class GrowingFile:
         """Bytes that were received and not read yet."""
         return self._base + len(self._data) - self._position
 
-    def exchange(self, data: bytes, *, ended: bool = False) -> list[bytes]:
+    def exchange(self, data: bytes | bytearray, *, ended: bool = False) -> list[bytes]:
         """Append *data*, wait until the decoder can do no more, and return what it has decoded."""
         with self._changed:
             if not self._finished:

@@ -23,7 +23,7 @@ class Stage(Protocol):
 
     @property
     def rate(self) -> int:
-        """Rate of the PCM in Hz; known once the first PCM is returned."""
+        """Rate in Hz of the PCM that was returned last."""
         ...
 
     @property

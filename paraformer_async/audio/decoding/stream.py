@@ -11,7 +11,7 @@ from typing import Final
 import anyio
 from anyio import to_thread
 
-from paraformer_async.audio.decoding.container import ContainerStage
+from paraformer_async.audio.decoding.chain import ChainStage
 from paraformer_async.audio.decoding.packets import PacketStage
 from paraformer_async.audio.decoding.pcm import RawStage, Resampler
 from paraformer_async.audio.decoding.stage import RATES, Stage, UnsupportedFormat
@@ -60,6 +60,7 @@ class StreamDecoder:
         self._stage = _stage(format, sample_rate)
         self._target = target_rate
         self._limiter = limiter
+        self._rate = target_rate  # of the PCM, until another one is found
         self._resampler: Resampler | None = None
         self._flushed = False
         weakref.finalize(self, self._stage.close)  # no thread outlives an abandoned decoder
@@ -123,11 +124,14 @@ class StreamDecoder:
         return b"".join(parts)
 
     def _resample(self, pcm: bytes, *, last: bool = False) -> bytes:
-        if self._resampler is None:
-            if not pcm or self._stage.rate == self._target:
-                return pcm
-            self._resampler = Resampler(self._stage.rate, self._target)
-        return self._resampler.resample(pcm, last=last)
+        rest = b""
+        if pcm and self._stage.rate != self._rate:
+            if self._resampler:
+                rest = self._resampler.resample(b"", last=True)
+            self._rate = self._stage.rate
+            is_right = self._rate == self._target
+            self._resampler = None if is_right else Resampler(self._rate, self._target)
+        return rest + (self._resampler.resample(pcm, last=last) if self._resampler else pcm)
 
 
 def _stage(format: str, rate: int) -> Stage:
@@ -138,7 +142,7 @@ def _stage(format: str, rate: int) -> Stage:
     if format == "wav":
         return WavStage(rate)
     if format in _CONTAINERS:
-        return ContainerStage(_CONTAINERS[format], rate, format)
+        return ChainStage(_CONTAINERS[format], rate, format)
     if format in _PACKETS:
         return PacketStage(format, rate)
     known = ", ".join(("pcm", "wav", *_CONTAINERS, *_PACKETS))
