@@ -19,11 +19,11 @@ from paraformer_async._client.run import Run
 from paraformer_async._client.seats import Seats
 from paraformer_async._client.sender import Sender
 from paraformer_async._core.protocol import Phase
+from paraformer_async._core.verdict import found_no_speech
 from paraformer_async.audio.channels import Divider
 from paraformer_async.audio.samples import immutable
-from paraformer_async.errors import AudioError, TaskFailedError, UsageError
+from paraformer_async.errors import AudioError, UsageError
 from paraformer_async.options.options import Overrides
-from paraformer_async.options.service import NO_SPEECH
 from paraformer_async.results import Latency, Overhead, Usage
 
 __all__ = ["MergedRun", "MergedSender"]
@@ -145,7 +145,7 @@ class MergedRun:
                 async with anyio.create_task_group() as recognitions:
                     for run in self._runs:
                         recognitions.start_soon(self._run_one, run)
-                if all(_has_no_speech(run) for run in self._runs):
+                if all(found_no_speech(run.failure) for run in self._runs):
                     self._failure = self._runs[0].failure
                 tasks.cancel_scope.cancel()
         finally:
@@ -160,7 +160,9 @@ class MergedRun:
 
     def end(self, reason: BaseException) -> None:
         """End all recognitions with *reason* as the failure, unless they are done or have one."""
-        if all(run.machine.phase is Phase.DONE or _has_no_speech(run) for run in self._runs):
+        if all(
+            run.machine.phase is Phase.DONE or found_no_speech(run.failure) for run in self._runs
+        ):
             return
         failed = self.failure
         if failed is None:
@@ -187,15 +189,9 @@ class MergedRun:
             self.end(as_failure(error, "the audio source"))
 
 
-def _has_no_speech(run: Run) -> bool:
-    """Whether a recognition ended because the service found no speech in all of its audio."""
-    failure = run.failure
-    return isinstance(failure, TaskFailedError) and failure.error_code in NO_SPEECH
-
-
 def _failure_of(run: Run) -> BaseException | None:
     """Return the failure of one recognition, with a note of its channel."""
-    failure = None if _has_no_speech(run) else run.failure
+    failure = None if found_no_speech(run.failure) else run.failure
     if failure is not None and isinstance(run.inbox, Lane) and run.inbox.label is not None:
         failure.add_note(f"in channel {run.inbox.label}")
     return failure

@@ -102,10 +102,9 @@ class Ledger(Coverage):
 
     @property
     def is_settled(self) -> bool:
-        """Whether no audio that was sent is left for a new task to receive."""
-        is_covered = not (
-            self.lost or self._kept.pieces or self._gaps.in_order or self._unread.gaps
-        )
+        """Whether none of the user's audio that was sent is left for a new task to receive."""
+        is_kept = self._kept.size > self._kept.silence
+        is_covered = not (self.lost or is_kept or self._gaps.in_order or self._unread.gaps)
         return self.is_resumable and not self._is_empty and is_covered
 
     @property

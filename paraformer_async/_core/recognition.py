@@ -39,7 +39,7 @@ from paraformer_async._core.outgoing import BATCH
 from paraformer_async._core.protocol import ENDS, Move, Phase
 from paraformer_async._core.retries import Retries, Setback
 from paraformer_async._core.task_log import TaskLog
-from paraformer_async._core.verdict import Again, Attempt, Over, Verdict
+from paraformer_async._core.verdict import Again, Attempt, Over, Verdict, found_no_speech
 from paraformer_async._core.wire import decode_event, result_of
 from paraformer_async.errors import (
     AudioLostError,
@@ -61,7 +61,6 @@ __all__ = ["BATCH", "Again", "Over", "Recognition"]
 
 _RESULTS = (Phase.RUNNING, Phase.FINISHING)
 _UNCONNECTED = (Phase.NEW, Phase.WAITING, *ENDS)
-_NO_SPEECH = "NO_VALID_AUDIO_ERROR"
 
 
 class Recognition(Incoming):
@@ -335,7 +334,7 @@ class Recognition(Incoming):
 
         After any other failure there is another task anyway, which receives all unsettled audio.
         """
-        if isinstance(failure, TaskFailedError) and failure.error_code == _NO_SPEECH:
+        if found_no_speech(failure):
             self._pass_over_rest()
             return True
         self._end = None
@@ -371,19 +370,21 @@ class Recognition(Incoming):
         """
         Whether only `task-finished` is missing, in spite of a *failure*.
 
-        That is, the audio has ended, and the connection was lost after final results that cover all
-        of it; or the service found no speech in the rest, which was sent in a task of its own.
+        That is, the audio has ended, and the task failed in a way that is no fault of the audio,
+        after final results that cover all of it; or the service found no speech in the rest, which
+        was sent in a task of its own.
         """
         if not self._closing:
             return False
-        if isinstance(failure, TaskFailedError) and failure.error_code == _NO_SPEECH:
-            is_alone = len(self.request_ids) == 1 or not self._progress.text
-            # All audio was sent in earlier tasks, and none was left for this one.
-            is_rest = self._ledger.is_fresh and self._ledger.given != 0
-            return isinstance(self._end, Seam) or not is_alone or is_rest
-        is_silent = isinstance(failure, DeadlineError) and failure.phase == "finish"
-        is_lost = isinstance(failure, ConnectionLostError) or is_silent
-        return self._ledger.is_settled and is_lost
+        is_without_speech = found_no_speech(failure)
+        if self._ledger.is_settled:
+            is_lost = isinstance(failure, ConnectionLostError)
+            return is_lost or failure.retryable or is_without_speech
+        ledger, is_later = self._ledger, len(self.request_ids) > 1
+        # All audio was sent in earlier tasks, and none was left for this one.
+        is_bare = ledger.given != 0 and (ledger.is_fresh or ledger.unsettled == 0)
+        is_rest = is_later and (bool(self._progress.text) or is_bare)
+        return is_without_speech and (is_rest or isinstance(self._end, Seam))
 
     def _setback(self, failure: ServiceError, attempt: Attempt, now: float) -> Setback:
         if not attempt.is_connected:

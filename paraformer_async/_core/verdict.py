@@ -4,9 +4,10 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from paraformer_async.errors import ServiceError
+from paraformer_async.errors import ServiceError, TaskFailedError
+from paraformer_async.options.service import NO_SPEECH
 
-__all__ = ["Again", "Attempt", "Over", "Verdict"]
+__all__ = ["Again", "Attempt", "Over", "Verdict", "found_no_speech"]
 
 
 class Again(Struct, frozen=True):
@@ -53,3 +54,11 @@ class Attempt:
 
 
 Verdict: TypeAlias = Again | Over
+
+
+def found_no_speech(failure: BaseException | None) -> bool:
+    """Return whether the service failed the task because it found no speech in its audio."""
+    if not isinstance(failure, TaskFailedError):
+        return False
+    reason = f"{failure.error_code} {failure.error_message}".upper()  # some codes are generic
+    return any(code in reason for code in NO_SPEECH)

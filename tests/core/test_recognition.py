@@ -45,6 +45,12 @@ SECOND = 32_000  # bytes at 16 kHz
 FRAME = b"\x01\x00" * 1600  # 100 ms
 AT_ONCE = BATCH // len(FRAME)  # frames
 LOST = ConnectionLostError(1006)
+# How the service puts it that it found no speech.
+NO_SPEECH = [
+    ("NO_VALID_AUDIO_ERROR", "no"),
+    ("NO_INPUT_AUDIO_ERROR", "no"),
+    ("CLIENT_ERROR", "[FLOW] no_input_audio_error"),
+]
 WAV = (
     b"RIFF\xff\xff\xff\xffWAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00"
     b"\x80>\x00\x00\x00}\x00\x00\x02\x00\x10\x00data\xff\xff\xff\xff"
@@ -1170,13 +1176,14 @@ class TestSeams:
         assert Again(0.0) == table.lose()
         assert [] == table.start()
 
-    def test_a_task_without_speech_is_no_failure_at_a_seam(self) -> None:
+    @pytest.mark.parametrize("reason", NO_SPEECH)
+    def test_a_task_without_speech_is_no_failure_at_a_seam(self, reason: tuple[str, str]) -> None:
         """When the service found no speech before a seam, the next task goes on."""
         table = Table()
         table.machine.send(FRAME, 0.0)
         table.machine.flush(0.0)
         table.start()
-        assert Again(0.0) == table.fail("NO_VALID_AUDIO_ERROR")
+        assert Again(0.0) == table.fail(*reason)
         table.machine.send(FRAME, 0.0)
         assert [Audio(FRAME)] == table.start()
 
@@ -1747,6 +1754,38 @@ class TestFailures:
         assert Over() == table.lose()
         assert Phase.DONE is table.phase
 
+    @pytest.mark.parametrize(
+        "reason", [*NO_SPEECH, ("InternalError", "no luck"), ("Throttling", "later")]
+    )
+    def test_a_failure_after_the_last_word_is_no_failure(self, reason: tuple[str, str]) -> None:
+        """Nothing is left that another task could be sent: the recognition is complete."""
+        table = Table()
+        table.start(3)
+        table.finish()
+        table.deliver(final(300))
+        assert Over() == table.fail(*reason)
+        assert Phase.DONE is table.phase
+
+    def test_a_failure_after_the_last_word_before_a_seam_is_no_failure(self) -> None:
+        """The next task goes on at once, without the audio that is covered."""
+        table = Table()
+        table.machine.send(FRAME, 0.0)
+        table.machine.flush(0.0)
+        table.start()
+        table.deliver(final(100))
+        assert Again(0.0) == table.fail("InternalError")
+        table.machine.send(b"\x02" * 3200, 0.0)
+        assert [Audio(b"\x02" * 3200)] == table.start()
+
+    def test_a_failure_that_is_no_accident_counts_after_the_last_word(self) -> None:
+        """What the request or the account is to blame for is raised, complete or not."""
+        table = Table()
+        table.start(3)
+        table.finish()
+        table.deliver(final(300))
+        assert isinstance(table.fail("Arrearage"), Over)
+        assert Phase.GIVEN_UP is table.phase
+
     def test_a_drop_with_audio_left_is_no_end(self) -> None:
         """As long as audio is not covered, or has not ended, a drop begins another task."""
         table = Table()
@@ -1758,26 +1797,29 @@ class TestFailures:
         table.finish()
         assert isinstance(table.lose(), Again)
 
-    def test_no_speech_in_the_rest_is_no_failure(self) -> None:
+    @pytest.mark.parametrize("reason", NO_SPEECH)
+    def test_no_speech_in_the_rest_is_no_failure(self, reason: tuple[str, str]) -> None:
         """After a break, the rest of the audio may be silence, an error for a task alone."""
         table = Table()
         table.start(3)
         table.deliver(final(100))
         table.again()
         table.finish()
-        assert Over() == table.fail("NO_VALID_AUDIO_ERROR")
+        assert Over() == table.fail(*reason)
 
-    def test_no_speech_at_all_is_a_failure(self) -> None:
+    @pytest.mark.parametrize("reason", NO_SPEECH)
+    def test_no_speech_at_all_is_a_failure(self, reason: tuple[str, str]) -> None:
         """Audio without any speech is an error of its first task, and of those that repeat it."""
         table = Table()
         table.start(3)
         table.finish()
         table.again()
-        verdict = table.fail("NO_VALID_AUDIO_ERROR")
+        verdict = table.fail(*reason)
         assert isinstance(verdict, Over)
         assert isinstance(verdict.error, TaskFailedError)
 
-    def test_a_task_that_was_left_nothing_is_no_failure(self) -> None:
+    @pytest.mark.parametrize("reason", NO_SPEECH)
+    def test_a_task_that_was_left_nothing_is_no_failure(self, reason: tuple[str, str]) -> None:
         """After a flush, an end without further audio is no error, even without speech."""
         table = Table()
         table.machine.send(FRAME, 0.0)
@@ -1786,7 +1828,47 @@ class TestFailures:
         table.deliver(TaskFinished())
         assert [] == table.start()
         assert [FinishTask()] == table.finish()
-        assert Over() == table.fail("NO_VALID_AUDIO_ERROR")
+        assert Over() == table.fail(*reason)
+
+    @pytest.mark.parametrize("reconnect", [Reconnect(backoff=at_once), None])
+    def test_a_task_that_was_left_injected_silence_is_no_failure(
+        self, reconnect: Reconnect | None
+    ) -> None:
+        """After a flush, the heartbeat sends silence, in which the service finds no speech."""
+        table = Table(Heartbeat(), heartbeat=True, reconnect=reconnect)
+        table.machine.send(FRAME, 0.0)
+        table.machine.flush(0.0)
+        table.start()
+        table.deliver(TaskFinished())
+        table.start()
+        self.wait(table)
+        table.finish()
+        assert Over() == table.fail("NO_INPUT_AUDIO_ERROR")
+
+    def test_injected_silence_after_the_last_word_needs_no_other_task(self) -> None:
+        """When finals cover the user's audio, the silence after it is not sent again."""
+        table = Table(Heartbeat(), heartbeat=True)
+        table.start(1)
+        table.deliver(final(100))
+        self.wait(table)
+        table.finish()
+        assert Over() == table.fail("InternalError")
+
+    @pytest.mark.parametrize("format", ["pcm", "wav", "mp3", "opus"])
+    def test_no_audio_at_all_is_a_failure(self, format: str) -> None:
+        """A stream that is finished without audio fails, in any format."""
+        table = Table(format=format)
+        table.start()
+        table.finish()
+        verdict = table.fail("NO_VALID_AUDIO_ERROR")
+        assert isinstance(verdict, Over)
+        assert isinstance(verdict.error, TaskFailedError)
+
+    def wait(self, table: Table) -> None:
+        """Let time pass until the heartbeat has sent silence."""
+        table.now += 30
+        table.machine.expired(table.now)
+        assert 0 < size(table.flush())
 
 
 class TestOutOfPlace:

@@ -26,7 +26,7 @@ from paraformer_async.results import RecognitionResult, Sentence, Usage
 from paraformer_async.testing.marking import BLOCK_MS, marks_of
 from tests.core.simulation import World
 from tests.core.test_cut_anywhere import HEADER, RECORDINGS, STEPS, actions_of, run
-from tests.core.test_recognition import AT_ONCE, FRAME, Table, final, partial, size
+from tests.core.test_recognition import AT_ONCE, FRAME, NO_SPEECH, Table, final, partial, size
 
 BRIEF = Rollover(seconds=2.0, grace=0.2)
 
@@ -296,11 +296,12 @@ class TestFailures:
         assert 20 * len(FRAME) == size(made.start())  # what was sent again is no reason to end
         assert ["a", "o"] == texts(made.deliver(sentence(0, 1400, "a"), partial(1450)))
 
-    def test_no_speech(self) -> None:
+    @pytest.mark.parametrize("reason", NO_SPEECH)
+    def test_no_speech(self, reason: tuple[str, str]) -> None:
         """A task that was all silence may fail for it; that is no failure of the stream."""
         made = table(seconds=1.0, grace=0.5)
         give(made, 20)
-        assert Again(0.0) == made.fail("NO_VALID_AUDIO_ERROR")
+        assert Again(0.0) == made.fail(*reason)
         assert 14 * len(FRAME) == size(made.start())
 
     def test_another_failure(self) -> None:

@@ -435,10 +435,11 @@ async def test_a_silent_channel(code: str) -> None:
 
 async def test_no_speech_at_all() -> None:
     """If no channel has any speech, the service's error is raised, as for a mono stream."""
-    async with ScriptedServer(forever=FailTask("NO_VALID_AUDIO_ERROR", at="finish")) as server:
+    fault = FailTask("NO_VALID_AUDIO_ERROR", at="finish")
+    async with ScriptedServer(marks(), forever=fault) as server:
         async with recognizer_for(server, channels="split", input_channels=2) as recognizer:
             with pytest.raises(TaskFailedError, match="NO_VALID_AUDIO_ERROR"):
-                await collect(recognizer, BOTH)
+                await collect(recognizer, np.zeros_like(BOTH))
 
 
 async def test_one_side_of_silence() -> None:
