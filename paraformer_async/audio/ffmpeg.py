@@ -5,32 +5,35 @@ The demuxer is chosen from the first bytes, and reads from an open file: no play
 and no other file or address is opened, whatever a file claims to be.
 """
 
-from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, cast
+
+from msgspec.structs import replace
 
 from paraformer_async.audio._sniffing import Guess
 from paraformer_async.audio.decoding.mixing import Downmix, Interleave, Mixer
-from paraformer_async.audio.decoding.pyav import open_container, to_pcm
-from paraformer_async.audio.decoding.timing import TOLERANCE, Timing
+from paraformer_async.audio.decoding.pyav import to_pcm
+from paraformer_async.audio.decoding.timing import TOLERANCE
 from paraformer_async.audio.hints import shown
 from paraformer_async.audio.opening import scan_file, undecodable
 from paraformer_async.audio.protection import require_playable
-from paraformer_async.audio.sections import ends_early
+from paraformer_async.audio.regions import Region
+from paraformer_async.audio.sections import Scan, Section, ends_early, scan_whole
 from paraformer_async.audio.seekable import status_of
+from paraformer_async.audio.track import Track
 from paraformer_async.errors import AudioError, MissingExtraError
 
 if TYPE_CHECKING:
-    from av import AudioFrame, AudioStream
-    from av.container import InputContainer
+    from collections.abc import Iterator
+
+    from av import AudioFrame
 
 __all__ = ["FfmpegReader"]
 
-# Demuxers that read a duration from the file; others estimate it from its size.
-_DECLARING = ("mov", "matroska", "asf", "caf", "aiff", "wav", "avi", "ape", "wv", "flac")
-# Containers whose end FFmpeg takes for that of the audio, even if it was cut off.
-_SCANNED = ("caf", "ogg")
+_UNSCANNED = ("mp3", "flac")  # FFmpeg finds the frames of all files in a row, as in "ogg"
+# Containers of samples, or of packets the last of which is padded: their bytes tell their length.
+_PROPORTIONAL = ("caf", "wav")
 
 
 class FfmpegReader:
@@ -71,13 +74,15 @@ class FfmpegReader:
         self._failure: OSError | None = None
         self._status = status_of(raw)
         require_playable(raw, path, guess.demuxer)
-        self._scan = scan_file(raw, path) if guess.demuxer in _SCANNED else None
+        self._scan = self._scanned()
         first = self._start()
         self.rate: int = first.sample_rate
         self.channels: int = first.layout.nb_channels
         self.format: str = self._guess.name
-        self.subtype: str = _codec(self._stream)
-        self.frames: int = round(self._declared() * self.rate)
+        track = self._tracks[0]
+        self.subtype: str = track.codec
+        is_one = len(self._scan.sections) == 1
+        self.frames: int = round(track.declared * self.rate) if is_one else 0
 
     def read(self, count: int) -> bytes:
         """
@@ -108,130 +113,109 @@ class FfmpegReader:
         """
         if status_of(self._raw) != self._status:
             raise AudioError(f"{self.path} has changed while it was being read")
-        self._container.close()
+        self._tracks[-1].close()
         self._start()
 
     def remarks(self) -> tuple[str, ...]:
         """Return what is odd about the file, now that all of it was read."""
-        remarks = [self._tracks, self._mixer.remark()]
-        declared, contained = self.frames / self.rate, self.done / self.rate
-        scan = self._scan
-        if scan and 0 < scan.kept < 1:
-            remarks.append(ends_early(contained / scan.kept, contained))
-        elif declared - contained > TOLERANCE:
-            remarks.append(ends_early(declared, contained))
-        elif scan and scan.remark:
+        tracks, scan = self._tracks, self._scan
+        contained = self.done / self.rate
+        missing = self._missing(contained)
+        remarks = [*{track.remark: None for track in tracks}, self._mixer.remark()]
+        if missing > TOLERANCE:
+            remarks.append(ends_early(contained + missing, contained))
+        elif scan.remark:
             remarks.append(scan.remark)
-        elif self._is_cut:
+        elif tracks[-1].is_cut or (scan.kept < 1 and not tracks[-1].declared):
             remarks.append("was cut off in its last packet")
-        if self._lost:
-            remarks.append(f"is damaged: {self._lost:.2f} s of audio could not be decoded")
-        if self._timing.filled - self._lost > TOLERANCE:
-            gaps = self._timing.filled - self._lost
+        if self._has_undecodable:
+            remarks.append("has a part that cannot be decoded")
+        if lost := sum(track.lost for track in tracks):
+            remarks.append(f"is damaged: {lost:.2f} s of audio could not be decoded")
+        if gaps := sum(track.gaps for track in tracks):
             remarks.append(f"has gaps between its packets: {gaps:.2f} s of silence are in them")
-        if self._timing.unfilled:
-            remarks.append(f"has a gap of {self._timing.unfilled:.0f} s, which was left out")
+        if left_out := sum(track.timing.unfilled for track in tracks):
+            remarks.append(f"has a gap of {left_out:.0f} s, which was left out")
         return tuple(filter(None, remarks))
 
     def close(self) -> None:
         """Close the file; idempotent."""
-        self._container.close()
+        self._tracks[-1].close()
         self._raw.close()
+
+    def _scanned(self) -> Scan:
+        """Return the files in the file, if they are not read as one."""
+        size = self._status[0]
+        if self._guess.demuxer in _UNSCANNED:
+            return scan_whole(self._raw, size)
+        scan = scan_file(self._raw, self._path)
+        is_chained = self._guess.demuxer == "ogg"
+        return replace(scan, sections=(Section(0, size),)) if is_chained else scan
+
+    def _missing(self, contained: float) -> float:
+        """Return the seconds of audio that the file declares and does not contain."""
+        if self._guess.demuxer in _PROPORTIONAL:
+            return contained / self._scan.kept - contained if self._scan.kept else 0.0
+        missing = sum(track.missing for track in self._tracks)
+        declared = self._scan.declared if self._scan.kept < 1 else None
+        return max(missing, (declared or 0.0) - contained)
 
     def _start(self) -> "AudioFrame":
         """Go to the beginning; return the first frame."""
-        self._container = self._open()
-        self._stream = self._audio_stream()
+        self._tracks: list[Track] = []
         self._mixer: Mixer = Downmix() if self._is_mixed else Interleave()
         self._left = bytearray()
         self.done: int = 0
         self._failure = None
-        self._lost = 0.0
-        self._is_cut = False
-        self._begin = (self._container.start_time or 0) / 1_000_000
-        self._timing = Timing(self._begin)
-        frames = self._timing.placed(self._frames())
+        self._has_undecodable = False
+        frames = self._frames()
         first = next(frames, None)
         if first is None:
-            self._container.close()
+            self._tracks[-1].close()
             raise undecodable(self._raw, self._path, is_tried=True)
         self.lanes: int = 1 if self._is_mixed else first.layout.nb_channels
         self._width = 2 * self.lanes
         self._pcm = to_pcm(chain((first,), frames), first.sample_rate, self._mixer, self.lanes)
         return first
 
-    def _open(self) -> "InputContainer":
+    def _frames(self) -> "Iterator[AudioFrame]":
+        """Yield the frames of all files in the file."""
         try:
             from av.error import FFmpegError
         except ImportError as error:
             raise MissingExtraError(f"decoding {self.path} ({self._guess.name})", "av") from error
-        try:
-            return open_container(self._raw, self._guess.demuxer)
-        except (FFmpegError, ValueError) as error:
-            raise undecodable(self._raw, self._path, is_tried=True) from error
+        for section in self._scan.sections:
+            try:
+                track = self._track(section)
+            except (FFmpegError, ValueError) as error:
+                if not self._tracks:
+                    raise undecodable(self._raw, self._path, is_tried=True) from error
+                self._has_undecodable = True
+                continue
+            except LookupError:
+                if not self._tracks:
+                    raise self._without_audio() from None
+                continue
+            self._tracks.append(track)
+            yield from track.frames()
+            track.close()
 
-    def _audio_stream(self) -> "AudioStream":
-        streams = self._container.streams
-        count = len(streams.audio)
-        if not count:
-            self._container.close()
-            raise AudioError(
-                f"{self.path} contains no audio: it is {self._guess.name} without an audio track",
-                hint="pass the file from which it was made, or another version with sound",
-            )
-        best = streams.best("audio") or streams.audio[0]
-        number = streams.audio.index(best) + 1
-        self._tracks = (
-            f"has {count} audio tracks; only number {number} was read" if count > 1 else ""
+    def _track(self, section: Section) -> Track:
+        is_whole = section == Section(0, self._status[0])
+        file: object = self._raw
+        if not is_whole:
+            file = Region(self._raw, section.start, section.end, patches=section.patches)
+        is_shortened = self._scan.kept < 1
+        return Track(cast("IO[bytes]", file), self._guess.demuxer, is_shortened=is_shortened)
+
+    def _without_audio(self) -> AudioError:
+        return AudioError(
+            f"{self.path} contains no audio: it is {self._guess.name} without an audio track",
+            hint="pass the file from which it was made, or another version with sound",
         )
-        return streams.audio[number - 1]
 
     def _failed(self, failure: OSError) -> AudioError:
         where = f"after {self.done / self.rate:.2f} s"
         error = AudioError(f"{self.path} cannot be read {where}: {failure.strerror or failure}")
         error.__cause__ = failure
         return error
-
-    def _declared(self) -> float:
-        """Return the seconds of audio that the file declares; 0 if it declares none."""
-        stream = self._stream
-        if self._guess.demuxer not in _DECLARING:
-            return 0.0
-        is_of_its_own = self._guess.demuxer != "asf"  # there, it is that of all streams
-        if is_of_its_own and stream.duration and stream.time_base:
-            begin = float((stream.start_time or 0) * stream.time_base) - self._begin
-            return max(0.0, begin) + float(stream.duration * stream.time_base)
-        is_of_audio = not self._container.streams.video
-        return (self._container.duration or 0) / 1_000_000 if is_of_audio else 0.0
-
-    def _frames(self) -> "Iterator[AudioFrame]":
-        from av.error import FFmpegError
-
-        failed = 0.0  # seconds of the last packets, if they cannot be decoded
-        for packet in self._packets():
-            try:
-                frames = packet.decode()
-            except (FFmpegError, ValueError):  # the latter for an unknown codec, since PyAV 19
-                self._is_cut = True
-                failed += float((packet.duration or 0) * (packet.time_base or 0))
-                continue
-            if frames:
-                self._lost += failed
-                self._is_cut, failed = False, 0.0
-            for frame in frames:
-                if frame.samples:
-                    yield frame
-
-    def _packets(self) -> Iterator[Any]:
-        from av.error import FFmpegError
-
-        try:
-            yield from self._container.demux(self._stream)
-        except FFmpegError:  # the container ends within one of its own structures
-            self._is_cut = True
-
-
-def _codec(stream: "AudioStream") -> str:
-    context = stream.codec_context
-    name = context.codec.canonical_name
-    return f"{name} ({context.profile})" if context.profile else name

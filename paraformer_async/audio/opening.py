@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import IO, cast
 
 from paraformer_async.audio._sniffing import Guess, guess_format
+from paraformer_async.audio.extents import scan_extents
 from paraformer_async.audio.hints import STANDARD_INPUT, cure, shown
 from paraformer_async.audio.mpeg import frame_size, id3_size, scan_mpeg
 from paraformer_async.audio.riff import scan_wav
-from paraformer_async.audio.sections import Scan, read_at, scan_flac, scan_ogg, scan_whole
+from paraformer_async.audio.sections import Scan, read_at, scan_flac, scan_ogg
 from paraformer_async.audio.seekable import status_of
-from paraformer_async.audio.sized import scan_sized
 from paraformer_async.errors import AudioError
 
 __all__ = ["look_at", "open_file", "scan_file", "undecodable"]
@@ -85,9 +85,7 @@ def scan_file(file: IO[bytes], path: Path) -> Scan:
         return scan_flac(file, size)
     if head.startswith(b"ID3") or frame_size(audio):
         return scan_mpeg(file, size)
-    if head.startswith((b".snd", b"caff")) or head[8:12] in (b"AIFF", b"AIFC"):
-        return scan_sized(file, size)
-    return scan_whole(file, size)
+    return scan_extents(file, size)
 
 
 def look_at(file: IO[bytes]) -> Guess:

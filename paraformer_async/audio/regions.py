@@ -10,7 +10,7 @@ _BLOCK = 131_072  # bytes that are read at once: decoders ask for a few hundred
 
 class Region:
     """
-    The bytes of *file* from *start* to *end*, presented to libsndfile as a whole file.
+    The bytes of *file* from *start* to *end*, presented to a decoder as a whole file.
 
     Attributes:
         failure: The error of the last failed read; libsndfile cannot pass it on.
@@ -60,6 +60,14 @@ class Region:
     def is_at_end(self) -> bool:
         """Whether all bytes were read."""
         return self._position >= self._size
+
+    def read(self, size: int) -> bytes:
+        """Return up to *size* bytes, fewer only at the end; raise `OSError` if that fails."""
+        buffer = bytearray(size)
+        count = self.readinto(buffer)
+        if self.failure:
+            raise self.failure
+        return bytes(buffer[:count])
 
     def readinto(self, buffer: Any) -> int:
         """Fill *buffer*; return the number of bytes, which is less only at the end."""

@@ -25,6 +25,7 @@ def make(
     rate: int = RATE,
     layout: str = "mono",
     video: bool = False,
+    video_seconds: int = 2,
     tracks: int = 1,
     pauses: Mapping[float, float] = MappingProxyType({}),
     **options: str,
@@ -39,7 +40,8 @@ def make(
         codec: FFmpeg's name for its codec.
         rate: Sample rate in Hz.
         layout: Layout of the channels.
-        video: Whether to add two seconds of a black picture.
+        video: Whether to add a black picture.
+        video_seconds: How long that is.
         tracks: Number of tracks, all with the same audio.
         pauses: Where nothing was recorded: seconds of audio before it, and seconds without any.
         options: Options of the container.
@@ -48,7 +50,7 @@ def make(
         picture = _video_stream(output) if video else None
         streams = [output.add_stream(codec, rate=rate, layout=layout) for _ in range(tracks)]
         if picture:
-            _add_video(output, picture)
+            _add_video(output, picture, video_seconds)
         for stream in streams:
             _add_audio(output, stream, np.atleast_2d(samples), layout, pauses)
     return path
@@ -57,7 +59,7 @@ def make(
 def make_silent_video(path: Path) -> Path:
     """Write a video without sound to *path*."""
     with av.open(str(path), "w") as output:
-        _add_video(output, _video_stream(output))
+        _add_video(output, _video_stream(output), 2)
     return path
 
 
@@ -68,8 +70,8 @@ def _video_stream(output: av.container.OutputContainer) -> av.VideoStream:
     return stream
 
 
-def _add_video(output: av.container.OutputContainer, stream: av.VideoStream) -> None:
-    for _ in range(20):
+def _add_video(output: av.container.OutputContainer, stream: av.VideoStream, seconds: int) -> None:
+    for _ in range(10 * seconds):
         output.mux(stream.encode(av.VideoFrame(64, 64, "yuv420p")))
     output.mux(stream.encode(None))
 

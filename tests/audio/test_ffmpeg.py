@@ -165,6 +165,95 @@ async def test_cut_off(
     assert remark in audio.remarks[0]
 
 
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [
+        ("a.mkv", "libmp3lame"),
+        ("a.avi", "libmp3lame"),
+        ("a.avi", "pcm_s16le"),
+        ("a.tta", "tta"),
+    ],
+)
+async def test_cut_off_by_its_structure(tmp_path: Path, name: str, codec: str) -> None:
+    """A container, with a picture or not, declares its duration: a remark says what is missing."""
+    has_picture = name.endswith(("mkv", "avi"))
+    path = make(tmp_path / name, RISING, "", codec, video=has_picture, video_seconds=SECONDS)
+    _, audio = await read(path)
+    assert () == audio.remarks
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) * 6 // 10])
+    _, audio = await read(path)
+    assert 0.2 < audio.duration < 0.8 * SECONDS
+    remark = audio.remarks[0]
+    declared = remark.removeprefix("ends early: it declares ").partition(" s")[0]
+    assert float(declared) == pytest.approx(SECONDS, abs=0.3)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+async def test_joined(tmp_path: Path, name: str) -> None:
+    """Files that were joined are read to the end of the last one, and again."""
+    container, codec, options = FORMATS[name]
+    path = make(tmp_path / name, RISING, container, codec, **options)
+    _, one = await read(path)
+    path.write_bytes(path.read_bytes() * 2)
+    async with open_audio(path, chunk_ms=300) as audio:
+        whole = b"".join([chunk async for chunk in audio])
+        assert 2 * one.duration == pytest.approx(audio.duration, abs=0.05)
+        assert () == audio.remarks
+        again = b"".join([chunk async for chunk in audio.read_from(len(whole) // 4 * 2)])
+        assert again == whole[len(whole) // 4 * 2 :]
+
+
+async def test_joined_files_of_several_rates(tmp_path: Path) -> None:
+    """Of joined files, all are read at the rate of the first one."""
+    paths = [
+        make(tmp_path / f"{rate}.m4a", RISING, "", "aac", rate=rate) for rate in (RATE, 44_100)
+    ]
+    path = tmp_path / "a.m4a"
+    path.write_bytes(b"".join(one.read_bytes() for one in paths))
+    samples, audio = await read(path)
+    assert RATE == audio.sample_rate
+    assert 2 * SECONDS == pytest.approx(audio.duration, abs=0.15)
+    assert loudness(samples, RATE)[-5:].mean() == pytest.approx(13_000, rel=0.1)
+
+
+async def test_a_part_that_cannot_be_read(tmp_path: Path) -> None:
+    """A joined file that is damaged is left out, with a remark; those around it are read."""
+    data = make(tmp_path / "a.m4a", RISING, "", "aac").read_bytes()
+    damaged = data.replace(b"moov", b"xxxx")
+    path = tmp_path / "b.m4a"
+    path.write_bytes(data + damaged + data)
+    _, audio = await read(path)
+    assert 2 * SECONDS == pytest.approx(audio.duration, abs=0.1)
+    assert ("has a part that cannot be decoded",) == audio.remarks
+
+
+async def test_another_file_behind(tmp_path: Path) -> None:
+    """What is behind a file and is not of its kind is not read; a remark names it."""
+    data = make(tmp_path / "a.m4a", RISING, "", "aac").read_bytes()
+    path = tmp_path / "b.m4a"
+    path.write_bytes(data + make(tmp_path / "a.mkv", RISING, "", "flac").read_bytes())
+    _, audio = await read(path)
+    assert SECONDS == pytest.approx(audio.duration, abs=0.1)
+    assert ("is followed by another file, WebM/Matroska, which was not read",) == audio.remarks
+
+
+async def test_the_padding_of_a_last_packet(tmp_path: Path) -> None:
+    """A file whose last packet is padded has no remark: it is complete."""
+    path = make(tmp_path / "a.caf", RISING[: 17 * 4096 // 8], "caf", "alac")
+    samples, audio = await read(path)
+    assert np.array_equal(samples, RISING[: 17 * 4096 // 8])
+    assert () == audio.remarks
+
+
+async def test_an_estimated_duration(tmp_path: Path) -> None:
+    """A duration that FFmpeg estimates from the size of a file is not a declared one."""
+    path = make(tmp_path / "a.mkv", RISING, "", "ac3", rate=48_000, video=True, live="1")
+    _, audio = await read(path)
+    assert SECONDS == pytest.approx(audio.duration, abs=0.1)
+    assert () == audio.remarks
+
+
 async def test_damage_in_the_middle(tmp_path: Path) -> None:
     """What cannot be decoded is silence of the same length; a remark says how much it is."""
     path = make(tmp_path / "a.m4a", RISING, "", "alac")

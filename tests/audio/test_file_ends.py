@@ -78,18 +78,32 @@ async def test_mp3_without_a_tag(tmp_path: Path) -> None:
     assert 24 == pytest.approx(audio.duration, abs=0.2)
 
 
-@pytest.mark.parametrize("format", ["MP3", "FLAC", "OGG", "WAV"])
+EXACT = ("FLAC", "WAV", "RF64", "AIFF", "AU", "CAF", "W64", "VOC")
+
+
+@pytest.mark.parametrize("format", ["MP3", "OGG", *EXACT])
 async def test_joined_files(tmp_path: Path, format: str) -> None:
     """Files that were joined are read to the end of the last one."""
-    first, second = (encode(NOISE[: count * RATE], format) for count in (1, 3))
+    subtype = "PCM_16" if format in EXACT else None
+    first, second = (encode(NOISE[: n * RATE], format, subtype=subtype) for n in (1, 3))
     path = tmp_path / "a"
     path.write_bytes(first + second)
     samples, audio = await read(path)
     assert 4.0 == pytest.approx(audio.duration, abs=0.01)
     assert 4 * RATE == pytest.approx(len(samples), abs=160)
     assert () == audio.remarks
-    if format in {"FLAC", "WAV"}:
+    if format in EXACT:
         assert np.array_equal(samples, np.concatenate([NOISE[:RATE], NOISE[: 3 * RATE]]))
+
+
+@pytest.mark.parametrize("format", ["AIFF", "AU", "CAF", "W64", "VOC"])
+async def test_another_file_behind(tmp_path: Path, format: str) -> None:
+    """What is behind the end of a file and is not of its kind is not read; a remark names it."""
+    path = tmp_path / "a"
+    path.write_bytes(encode(NOISE, format, subtype="PCM_16") + encode(NOISE, "FLAC"))
+    samples, audio = await read(path)
+    assert np.array_equal(samples, NOISE)
+    assert ("is followed by another file, FLAC, which was not read",) == audio.remarks
 
 
 @pytest.mark.parametrize("format", ["MP3", "FLAC", "OGG", "WAV"])
@@ -586,6 +600,8 @@ async def test_impossible_path(path: str) -> None:
         ("AIFF", "PCM_24"),
         ("AU", "ULAW"),
         ("CAF", "PCM_16"),
+        ("W64", "PCM_16"),
+        ("VOC", "PCM_16"),
         ("WAV", "MS_ADPCM"),
         ("WAV", "IMA_ADPCM"),
         ("WAV", "GSM610"),

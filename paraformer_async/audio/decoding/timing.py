@@ -27,6 +27,7 @@ class Timing:
     What begins before its predecessor has ended follows it at once.
 
     Attributes:
+        position: Seconds of audio so far, silence included.
         filled: Seconds of silence between frames, not counting what is before the first one.
         unfilled: Seconds that would have been too many: what follows them is early.
 
@@ -38,7 +39,7 @@ class Timing:
         self.filled: float = 0.0
         self.unfilled: float = 0.0
         self._origin = start  # the time of the first sample
-        self._position = 0.0  # seconds of audio so far
+        self.position: float = 0.0
         self._silence = 0.0
         self._last: float | None = None
 
@@ -49,14 +50,14 @@ class Timing:
                 gap = self._gap(frame.time)
                 if gap:
                     yield from _silence(frame, gap)
-                    self._position += gap
+                    self.position += gap
                 self._last = frame.time
             yield frame
-            self._position += frame.samples / frame.sample_rate
+            self.position += frame.samples / frame.sample_rate
 
     def _gap(self, time: float) -> float:
         """Return the seconds of silence before a frame of this time."""
-        gap = time - self._origin - self._position
+        gap = time - self._origin - self.position
         is_first = self._last is None
         is_damaged = gap > TOLERANCE and self._silence + gap > _MOST
         if is_damaged:
