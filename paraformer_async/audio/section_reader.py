@@ -59,6 +59,8 @@ class SectionReader:
     def read_into(self, buffer: memoryview, dtype: Literal["int16", "float32"]) -> int:
         """Fill *buffer*; return the samples of each channel, fewer only at the end or at damage."""
         width = (4 if dtype == "float32" else 2) * self.sound.channels
+        if self.frames:  # libsndfile would look for the rest in what follows the audio: in tags
+            buffer = buffer[: max(0, self.frames - self._position) * width]
         count: int = self._fill(buffer, dtype, len(buffer)) // width
         if not self._is_careful and (self._error or self._ends_early(count, len(buffer) // width)):
             self._return_to(self._position, buffer, dtype)

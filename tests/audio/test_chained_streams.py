@@ -10,6 +10,7 @@ import pytest
 
 from paraformer_async.audio.decoding import StreamDecoder, UndecodableAudio
 from tests.audio.test_decoding import RATE, SPEECHLIKE, cut, decode, encode, whole
+from tests.audio.test_file_ends import BEHIND
 
 pytestmark = pytest.mark.anyio
 
@@ -68,6 +69,27 @@ async def test_what_a_tag_declares_is_not_the_end(count: int) -> None:
     pcm = await decode("mp3", cut(bytes(tagged), [300]))
     assert 2.0 == pytest.approx(len(pcm) / 2 / RATE, abs=0.1)
     assert len(pcm) >= 4 * RATE
+
+
+@pytest.mark.parametrize("behind", BEHIND)
+@pytest.mark.parametrize("size", [700, 1 << 20])
+async def test_what_follows_the_last_frame_of_flac(size: int, behind: str) -> None:
+    """A tag behind a link of FLAC costs none of its samples, nor those of the next link."""
+    samples = SPEECHLIKE[:30_007]
+    flac = encode("FLAC", "PCM_16", samples) + BEHIND[behind]
+    pcm = await decode("flac", cut(flac * 2, [size]))
+    assert samples.tobytes() * 2 == pcm
+
+
+async def test_bytes_that_a_decoder_does_not_take(caplog: pytest.LogCaptureFixture) -> None:
+    """What is left when a decoder has reached the declared end is counted in the log."""
+    flac = bytearray(encode("FLAC", "PCM_16", SPEECHLIKE))
+    flac[22:26] = RATE.to_bytes(4, "big")
+    with caplog.at_level(logging.WARNING, "paraformer_async"):
+        pcm = await decode("flac", cut(bytes(flac), [700]))
+    assert SPEECHLIKE[:RATE].tobytes() == pcm
+    (message,) = caplog.messages
+    assert "bytes of the flac stream follow the end that it declares: left out" in message
 
 
 async def test_no_more_than_padding_is_held_back() -> None:

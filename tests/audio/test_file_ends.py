@@ -184,6 +184,30 @@ async def test_flac_of_unknown_length(tmp_path: Path) -> None:
     assert ("was cut off in its last frame",) == audio.remarks
 
 
+BEHIND = {
+    "nothing": b"",
+    "ID3v1": b"TAG".ljust(128, b"\0"),
+    "a new line": b"\r\n",
+    "a picture": b"APETAGEX" + np.random.default_rng(3).bytes(300_000),
+}
+
+
+@pytest.mark.parametrize("behind", BEHIND)
+@pytest.mark.parametrize("small", [1 << 20, 0])
+async def test_what_follows_the_last_frame_of_flac(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small: int, behind: str
+) -> None:
+    """A tag behind a FLAC file costs none of its samples, nor those of a file joined to it."""
+    monkeypatch.setattr(seekable, "_SMALL", small)
+    flac = encode(NOISE[:50_007], "FLAC") + BEHIND[behind]
+    path = tmp_path / "a.flac"
+    for count in (1, 2):
+        path.write_bytes(flac * count)
+        samples, audio = await read(path)
+        assert np.array_equal(samples, np.tile(NOISE[:50_007], count))
+        assert () == audio.remarks
+
+
 @pytest.mark.parametrize("riff", [0, 8, 36, 4088, 0xFFFF_FFFF])
 @pytest.mark.parametrize("data", [0, 4000, 0x7FFF_FFFF, 0xFFFF_FFFF])
 async def test_wav_that_was_never_completed(tmp_path: Path, riff: int, data: int) -> None:

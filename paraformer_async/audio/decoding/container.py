@@ -10,6 +10,7 @@ a C decoder cannot be suspended in the middle of a read other than by keeping it
 - Reading waits for bytes, and for the PCM to be taken once `_AHEAD` of it is decoded.
 """
 
+import logging
 import threading
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from soundfile import SoundFile
 
 __all__ = ["ContainerStage"]
+
+_log = logging.getLogger("paraformer_async")
 
 # Format: libsndfile's name, the length to claim, whether to hide the end.
 # Ogg is searched for its last page from its end, in steps: the length claimed must be short.
@@ -96,6 +99,11 @@ class ContainerStage:
         pcm = self._take(self._file.exchange(b"", ended=True))
         if not pcm and not self._decoded_any:
             raise self._undecodable()
+        if not pcm and self._file.unread:
+            _log.warning(
+                "%d bytes of the %s stream follow the end that it declares: left out",
+                *(self._file.unread, self._declared),
+            )
         return pcm
 
     def close(self) -> None:
@@ -188,7 +196,8 @@ class ContainerStage:
         width = self._channels * (4 if dtype == "float32" else 2)
         block: Any = bytearray(self.rate // _BLOCKS_A_SECOND * width)
         while not self._file.closed:
-            frames = file.buffer_read_into(block, dtype)
+            left = (file.frames - self.samples) * width  # behind them are tags, not samples
+            frames = file.buffer_read_into(memoryview(block)[:left], dtype)
             if not frames:
                 return
             self.samples += frames

@@ -42,6 +42,8 @@ class GrowingFile:
         """Whether the decoder was waiting for its samples to be taken when `exchange` took them."""
         self.starved: bool = False
         """Whether a read since `rewind` went beyond what had arrived."""
+        self.unread: int = 0
+        """Bytes that the decoder has not read, once it has finished."""
 
     # The feeding side.
 
@@ -53,7 +55,9 @@ class GrowingFile:
     def exchange(self, data: bytes | bytearray, *, ended: bool = False) -> list[bytes]:
         """Append *data*, wait until the decoder can do no more, and return what it has decoded."""
         with self._changed:
-            if not self._finished:
+            if self._finished:
+                self.unread += len(data)
+            else:
                 self._data += data
             self._ended |= ended
             self._idle = False
@@ -107,6 +111,7 @@ class GrowingFile:
         """No more will be read or written."""
         with self._changed:
             self._finished = True
+            self.unread = self.backlog
             self._data.clear()
             self._position = self._base
             self._changed.notify_all()
