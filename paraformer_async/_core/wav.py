@@ -5,27 +5,28 @@ Shared by the client, which must send the header again when it resumes a stream,
 of the local service. Sizes that were unknown when the header was written (a pipe, a recorder that
 was killed) leave `data_size` unknown. Sources: "Multimedia Programming Interface and Data
 Specifications 1.0", IBM and Microsoft, 1991; "Multiple Channel Audio Data and WAVE Files",
-Microsoft, 2001 (WAVE_FORMAT_EXTENSIBLE); EBU Tech 3306 (RF64).
+Microsoft, 2001 (WAVE_FORMAT_EXTENSIBLE); EBU Tech 3306 (RF64);
+ITU-R BS.2088 (BW64).
 """
 
 from collections.abc import Callable
 from struct import Struct, unpack_from
 
-__all__ = ["EXTENSIBLE", "IEEE_FLOAT", "LARGEST_HEADER", "PCM", "WavHeader"]
+__all__ = ["EXTENSIBLE", "IEEE_FLOAT", "LARGEST_HEADER", "MAGICS", "PCM", "WavHeader"]
 
 PCM, IEEE_FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
 # Chunks of text and pictures can precede the samples; a longer header is not accepted.
 LARGEST_HEADER = 65_536
 # The byte of silence where it is not zero: unsigned samples, A-law, µ-law.
 _SILENCES = {(PCM, 8): b"\x80", (6, 8): b"\xd5", (7, 8): b"\xff"}
-_MAGICS = (b"RIFF", b"RF64")
+MAGICS = (b"RIFF", b"RF64", b"BW64")
 _RIFF = Struct("<4sI4s")
 _CHUNK = Struct("<4sI")
 _FORMAT = Struct("<HHIIHH")
 # With the tag of WAVE_FORMAT_EXTENSIBLE, a GUID that begins with the real one follows.
 _LONG_FORMAT = 40
 _SUB_FORMAT = 24
-_SIZES_64 = 16  # RF64: of the file and of the samples, 64 bits each
+_SIZES_64 = 16  # RF64 and BW64: of the file and of the samples, 64 bits each
 # Written while the size was unknown: -1, or some very large number. Zero is common, too.
 _UNKNOWN_SIZES = range(0x7FFF_0000, 0x1_0000_0000)
 
@@ -109,7 +110,7 @@ class WavHeader:
         taken = min(self._wanted - len(self._part), len(view))
         self._part += view[:taken]
         is_riff = self._parse == self._parse_riff
-        if is_riff and not any(self._part[:4] == magic[: len(self._part)] for magic in _MAGICS):
+        if is_riff and not any(self._part[:4] == magic[: len(self._part)] for magic in MAGICS):
             self._refuse("the stream was declared as WAV and does not begin as one")
         elif len(self._part) == self._wanted:
             part, self._part = bytes(self._part), bytearray()

@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 from paraformer_async._core.packets.adts import AdtsCutter
+from paraformer_async._core.wav import MAGICS
 from paraformer_async.audio import _magic
 from paraformer_async.audio.mpeg import frame_size
 
@@ -35,7 +36,7 @@ _LONGEST_TEXT = max(len(row[0]) for row in _magic.TEXT)
 _HEADER = 7  # bytes: the longest of a frame
 _RUN = 3  # frames: samples do not look like as many by chance
 # All that `_by_magic` looks for, by its offset: nearly all samples have none of it.
-_MAGIC: dict[int, tuple[bytes, ...]] = {0: (b"RIFF", b"RF64", b"OggS")}
+_MAGIC: dict[int, tuple[bytes, ...]] = {0: (*MAGICS, b"OggS")}
 for _offset, _bytes, _, _ in (*_magic.NO_AUDIO, *_magic.AUDIO):
     _MAGIC[_offset] = (*_MAGIC.get(_offset, ()), _bytes)
 _TEXT = tuple(row[0] for row in _magic.TEXT if len(row[0]) >= _CERTAIN)
@@ -74,7 +75,7 @@ def _by_row(head: bytes, at_least: int) -> Guess | None:
     for offset, magic, name, advice in _magic.NO_AUDIO:
         if len(magic) >= at_least and head.startswith(magic, offset):
             return _no_audio(name, advice)
-    if head.startswith((b"RIFF", b"RF64")):
+    if head.startswith(MAGICS):
         return _riff(head)
     if head.startswith(b"OggS"):
         found = (name for magic, name in _magic.OGG.items() if head.startswith(magic, 28))

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import IO, cast
 
+from paraformer_async._core.wav import MAGICS
 from paraformer_async.audio._sniffing import Guess, guess_format
 from paraformer_async.audio.extents import scan_extents
 from paraformer_async.audio.hints import STANDARD_INPUT, cure, shown
@@ -77,7 +78,7 @@ def scan_file(file: IO[bytes], path: Path) -> Scan:
     head, audio = _heads(file)
     if not head:
         raise AudioError(f"{shown(path)} contains no audio: the file is empty")
-    if head[:4] in (b"RIFF", b"RF64") and head[8:12] == b"WAVE":
+    if head[:4] in MAGICS and head[8:12] == b"WAVE":
         return scan_wav(file, size)
     if head.startswith(b"OggS"):
         return scan_ogg(file, size)

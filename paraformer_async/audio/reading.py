@@ -7,7 +7,7 @@ from paraformer_async.audio.decoding.mixing import Downmix, Interleave, Mixer
 from paraformer_async.audio.decoding.offset import offsets
 from paraformer_async.audio.decoding.samples import native_dtype
 from paraformer_async.audio.decoding.scale import full_scale
-from paraformer_async.audio.hints import shown, to_convert
+from paraformer_async.audio.hints import shown
 from paraformer_async.audio.opening import scan_file
 from paraformer_async.audio.section_reader import SectionReader
 from paraformer_async.audio.sections import Scan, Section, ends_early
@@ -147,12 +147,12 @@ class FileReader:
         self._full_scale = 1.0
         self._offsets: list[float] = []
         usable: list[Section] = []
-        kinds: set[tuple[int, int]] = set()
+        kinds: dict[tuple[int, int], None] = {}  # in their order
         for section in sections:
             try:
                 with SectionReader(self._raw, section) as opened:
                     sound = opened.sound
-                    kinds.add((sound.samplerate, sound.channels))
+                    kinds[sound.samplerate, sound.channels] = None
                     if sound.subtype in _UNBOUNDED:
                         self._full_scale = max(self._full_scale, full_scale(sound))
                         sound.seek(0)
@@ -168,7 +168,7 @@ class FileReader:
             found = " and ".join(f"{rate} Hz with {count} channel(s)" for rate, count in kinds)
             raise AudioError(
                 f"{self.path} changes its format in the middle: it has {found}",
-                hint=to_convert(self._path),
+                hint="split it where its format changes, and pass the parts one by one",
             )
         return usable
 

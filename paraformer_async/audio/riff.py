@@ -7,6 +7,7 @@ The header follows https://www.mmsp.ece.mcgill.ca/Documents/AudioFormats/WAVE/WA
 import struct
 from typing import IO
 
+from paraformer_async._core.wav import MAGICS
 from paraformer_async.audio.sections import Pcm, Scan, Section, ends_early, read_at
 
 __all__ = ["scan_wav"]
@@ -105,7 +106,8 @@ def _section(
     elif after is None and samples and length not in _UNKNOWN:
         remark = f"was not completed by its recorder: its header declares {length} bytes of samples"
     if end - start - 8 > _MAX_SIZE:
-        return Section(start, end), 0.0, "", 1.0
+        is_bw64 = read_at(file, start, 4) == b"BW64"  # which decoders know by its older name
+        return Section(start, end, ((0, b"RF64"),) if is_bw64 else ()), 0.0, "", 1.0
     patches = (
         (0, b"RIFF" + struct.pack("<I", end - start - 8)),
         (data - start - 4, struct.pack("<I", samples)),
@@ -166,4 +168,4 @@ def _has_only_chunks(file: IO[bytes], position: int, size: int, junk: int = _MAX
 
 
 def _is_riff(head: bytes) -> bool:
-    return head[:4] in (b"RIFF", b"RF64") and head[8:12] == b"WAVE"
+    return head[:4] in MAGICS and head[8:12] == b"WAVE"

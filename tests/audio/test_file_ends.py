@@ -111,8 +111,9 @@ async def test_joined_files_of_several_rates(tmp_path: Path, format: str) -> Non
     """A file whose sample rate changes in the middle is refused before any of it is read."""
     path = tmp_path / "a"
     path.write_bytes(encode(NOISE, format) + encode(NOISE, format, 48_000))
-    with pytest.raises(AudioError, match=r"changes its format.*16000 Hz"):
+    with pytest.raises(AudioError, match=r"changes its format.*16000 Hz.*48000 Hz") as caught:
         await read(path)
+    assert "ffmpeg" not in caught.value.hint  # which converts only the first of them
 
 
 async def test_mp3_whose_tag_declares_too_little(tmp_path: Path) -> None:
@@ -154,17 +155,37 @@ async def test_ogg_that_was_cut_off(tmp_path: Path) -> None:
     assert ("was cut off in its last page",) == audio.remarks
 
 
-async def test_rf64_that_was_cut_off(tmp_path: Path) -> None:
-    """A file of the large variant of WAV is remarked on, too, if it was cut off."""
-    rf64 = encode(NOISE, "RF64")
+@pytest.mark.parametrize("magic", [b"RF64", b"BW64"])
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "ULAW"])
+async def test_rf64_that_was_cut_off(tmp_path: Path, magic: bytes, subtype: str) -> None:
+    """A file of a large variant of WAV is read; a remark says if it was cut off."""
+    rf64 = magic + encode(NOISE, "RF64", subtype=subtype)[4:]
     path = tmp_path / "a.wav"
     path.write_bytes(rf64)
     samples, audio = await read(path)
-    assert np.array_equal(samples, NOISE)
-    assert () == audio.remarks
+    assert subtype == "ULAW" or np.array_equal(samples, NOISE)
+    assert (len(NOISE), ()) == (len(samples), audio.remarks)
     path.write_bytes(rf64[: len(rf64) // 2])
     (remark,) = (await read(path))[1].remarks
     assert remark.startswith("ends early: it declares 4.00 s")
+
+
+@pytest.mark.parametrize("magic", [b"RF64", b"BW64"])
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24"])
+async def test_sizes_beyond_32_bits(tmp_path: Path, magic: bytes, subtype: str) -> None:
+    """A large variant of WAV is read where its size takes more than 32 bits."""
+    rf64 = encode(NOISE, "RF64", subtype=subtype)
+    data, sizes, size = rf64.index(b"data") + 8, rf64.index(b"ds64") + 8, 5 << 30
+    declared = struct.pack("<QQ", data + size - 8, size)
+    path = tmp_path / "a.wav"
+    with path.open("wb") as file:
+        file.write(magic + rf64[4:sizes] + declared + rf64[sizes + 16 :])
+        file.truncate(data + size)
+    async with open_audio(path) as audio:
+        assert size / RATE / (3 if subtype == "PCM_24" else 2) == pytest.approx(audio.duration, 1)
+        async for chunk in audio:
+            assert np.array_equal(np.frombuffer(chunk, "<i2"), NOISE[:RATE])
+            break
 
 
 async def test_flac_of_unknown_length(tmp_path: Path) -> None:

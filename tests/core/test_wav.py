@@ -133,10 +133,11 @@ def test_sizes_that_the_writer_did_not_know(size: int) -> None:
 
 @pytest.mark.parametrize(("size", "expected"), [(200, 200), (0, None)])
 def test_sizes_beyond_32_bits(size: int, expected: int | None) -> None:
-    """RF64 has the size of its samples in a chunk of its own; zero there is unknown, too."""
+    """RF64 and BW64 have the size of their samples in a chunk of its own; zero is unknown, too."""
     sizes = chunk(b"ds64", bytes(8) + struct.pack("<Q", size))
-    stream = head(sizes, fmt(), size=0xFFFF_FFFF, magic=b"RF64")
-    assert read(stream, [1 << 20])[0].data_size == expected
+    for magic in (b"RF64", b"BW64"):
+        stream = head(sizes, fmt(), size=0xFFFF_FFFF, magic=magic)
+        assert read(stream, [1 << 20])[0].data_size == expected
 
 
 def test_nothing_is_known_before() -> None:
