@@ -300,7 +300,11 @@ class AsyncRecognizer(Enterable):
 
         That is what leaving the `async with` does; in it, `aclose` ends it early. May be called
         twice. Afterwards, the recognizer may be opened again. Cancellation does not interrupt it.
+
+        Raises:
+            UsageError: This is another event loop.
         """
+        self._require_own_loop()
         try:
             await self._stop()
         finally:

@@ -194,14 +194,20 @@ class RecognitionStream(Enterable):
         await self._in_turn(self._run.sender.update(overrides))
 
     async def aclose(self) -> None:
-        """End the recognition now, and wait, in bounded time, until its tasks have ended."""
+        """
+        End the recognition now, and wait, in bounded time, until its tasks have ended.
+
+        Raises:
+            UsageError: This is another event loop.
+        """
+        self._hub.require_loop()
         self._run.end(UsageError("the stream was closed before the recognition was done"))
         if self._is_begun:
             with anyio.move_on_after(self._run.close_timeout + _CANCELING, shield=True):
                 await self._run.wait()
 
     def __aiter__(self) -> AsyncIterator[RecognitionResult]:
-        """Return an iterator over the results. Raises `UsageError` if no audio can come."""
+        """Return an iterator over the results. Raises `UsageError` if it cannot work."""
         self._begin_to_iterate()
         return OwningIterator(self._next, None if self._is_entered else self._run, "stream")
 
@@ -224,6 +230,7 @@ class RecognitionStream(Enterable):
             del iterator
 
     def _begin_to_iterate(self) -> None:
+        self._hub.require_loop()
         if not self._run.has_source and not self._is_entered:
             raise UsageError(
                 "this stream has no source, and was not entered to send audio to it",

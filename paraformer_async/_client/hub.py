@@ -8,6 +8,7 @@ from weakref import WeakValueDictionary
 
 import anyio
 
+from paraformer_async._client.entering import require_loop
 from paraformer_async._client.inbox import Inbox
 from paraformer_async._client.quota import ProcessQuota, QuotaOfRecognizer, QuotaPlace
 from paraformer_async._client.run import Run
@@ -163,15 +164,7 @@ class Hub:
 
     def require_loop(self) -> None:
         """Raise `UsageError` in another event loop, where a call would do damage."""
-        try:
-            is_here = asyncio.get_running_loop() is self._loop
-        except RuntimeError:
-            is_here = False
-        if not is_here:
-            raise UsageError(
-                "the recognizer belongs to another event loop",
-                hint="create one in each loop; asyncio.run_coroutine_threadsafe calls into a loop",
-            )
+        require_loop(self._loop, "recognizer")
 
     async def _clean_up(self) -> None:
         with anyio.CancelScope(shield=True):

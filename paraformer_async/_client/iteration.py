@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Generic, Protocol, Self, TypeVar
 
+from paraformer_async._client.entering import other_loop
 from paraformer_async.errors import UsageError
 
 __all__ = ["Endable", "OwningIterator"]
@@ -59,6 +60,8 @@ class OwningIterator(Generic[_T]):
         return self
 
     def __anext__(self) -> Awaitable[_T]:
+        if asyncio.get_running_loop() is not self._loop:
+            raise other_loop(self._what)
         return self._take_next(self)
 
     def end(self) -> None:

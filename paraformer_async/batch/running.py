@@ -123,7 +123,13 @@ class Batch(Enterable):
             await self.aclose()
 
     async def aclose(self) -> None:
-        """End the batch now, and wait, in bounded time, until its tasks have ended."""
+        """
+        End the batch now, and wait, in bounded time, until its tasks have ended.
+
+        Raises:
+            UsageError: This is another event loop.
+        """
+        self._hub.require_loop()
         self._workers.end(UsageError("the batch was closed before all files were done"))
         if self._is_begun:
             with anyio.move_on_after(self._close_timeout + _CANCELING, shield=True):
@@ -147,6 +153,7 @@ class Batch(Enterable):
             del iterator
 
     def _begin(self) -> None:
+        self._hub.require_loop()
         if not self._is_begun:
             self._hub.spawn(self._workers.run)
             self._is_begun = True

@@ -2,9 +2,8 @@
 
 import asyncio
 import sys
-import threading
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextvars import ContextVar
 from typing import Any
 
@@ -15,6 +14,8 @@ from paraformer_async import (
     AsyncRecognizer,
     DeadlineError,
     InvalidOptionError,
+    RecognitionResult,
+    RecognitionStream,
     Reconnect,
     ServiceError,
     TaskFailedError,
@@ -119,34 +120,93 @@ async def test_an_async_generator_may_hold_a_recognizer() -> None:
         await asyncio.sleep(0)
 
 
+def refusals(*uses: Callable[[], object]) -> list[str]:
+    """Return the errors of what is used in another event loop."""
+
+    async def use_all() -> list[str]:
+        return [await _refusal(use) for use in uses]
+
+    return asyncio.run(use_all())
+
+
+async def _refusal(use: Callable[[], object]) -> str:
+    try:
+        async with asyncio.timeout(2):
+            made = use()
+            if isinstance(made, Awaitable):
+                await made
+    except UsageError as error:
+        return str(error)
+    return "nothing was raised"
+
+
 async def test_another_loop_is_refused() -> None:
-    """A recognizer refuses to be used in another event loop, and remains usable in its own."""
-    raised: list[BaseException] = []
-    async with ScriptedServer() as server, recognizer_for(server) as recognizer:
-        async with recognizer.stream() as stream:
+    """All use in another event loop is refused, before it changes anything for the owner."""
+    async with (
+        ScriptedServer() as server,
+        recognizer_for(server) as recognizer,
+        recognizer.stream() as stream,
+        recognizer.transcribe_many([]) as batch,
+    ):
+        await stream.send(marked(100))
+        await stream.flush()
+        iterator, outcomes = aiter(stream), aiter(batch)
+        results = [await anext(iterator)]
+        uses = (
+            lambda: recognizer.transcribe("speech.wav"),
+            recognizer.warm,
+            lambda: recognizer.stream(b""),
+            lambda: recognizer.transcribe_many([]),
+            recognizer.aclose,
+            lambda: recognizer.__aexit__(None, None, None),
+            lambda: stream.send(b""),
+            stream.finish,
+            stream.flush,
+            stream.update,
+            stream.aclose,
+            lambda: stream.__aexit__(None, None, None),
+            lambda: aiter(stream),
+            lambda: anext(stream),
+            lambda: anext(iterator),
+            batch.aclose,
+            lambda: batch.__aexit__(None, None, None),
+            lambda: aiter(batch),
+            lambda: anext(batch),
+            lambda: anext(outcomes),
+        )
+        for refusal in await anyio.to_thread.run_sync(refusals, *uses):
+            assert "another event loop" in refusal
 
-            async def elsewhere() -> None:
-                for use in (
-                    lambda: recognizer.transcribe("speech.wav"),
-                    recognizer.warm,
-                    lambda: stream.send(b""),
-                    stream.finish,
-                ):
-                    try:
-                        await use()
-                    except UsageError as error:
-                        raised.append(error)
-                try:
-                    recognizer.stream(b"")
-                except UsageError as error:
-                    raised.append(error)
-
-            thread = threading.Thread(target=asyncio.run, args=(elsewhere(),))
-            thread.start()
-            await anyio.to_thread.run_sync(thread.join)
+        await stream.send(marked(100, first=5))
+        await stream.finish()
+        results += [result async for result in iterator]
+        assert list(range(10)) == marks_of(results)
+        assert [] == [one async for one in outcomes]
         assert list(range(5)) == marks_of([one async for one in recognizer.stream(marked(100))])
-    assert 5 == len(raised)
-    assert all("another event loop" in str(error) for error in raised)
+
+
+async def test_a_closed_loop() -> None:
+    """What was left open when its event loop was closed is refused in every other one."""
+    async with ScriptedServer() as server:
+
+        def use() -> list[str]:
+            recognizer = recognizer_for(server)
+            stream, iterator = asyncio.run(left_open(recognizer))
+            return refusals(
+                recognizer.aclose, stream.aclose, lambda: anext(stream), lambda: anext(iterator)
+            )
+
+        async def left_open(
+            recognizer: AsyncRecognizer,
+        ) -> tuple[RecognitionStream, AsyncIterator[RecognitionResult]]:
+            await recognizer.open()
+            stream = recognizer.stream(Microphone())
+            iterator = aiter(stream)
+            await anext(iterator)
+            return stream, iterator
+
+        for refusal in await anyio.to_thread.run_sync(use):
+            assert "another event loop" in refusal
 
 
 async def test_a_stream_after_the_recognizer_was_closed() -> None:
