@@ -9,8 +9,6 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
-from msgspec.structs import replace
-
 from paraformer_async.audio._sniffing import Guess
 from paraformer_async.audio.decoding.mixing import Downmix, Interleave, Mixer
 from paraformer_async.audio.decoding.pyav import to_pcm
@@ -148,9 +146,7 @@ class FfmpegReader:
         size = self._status[0]
         if self._guess.demuxer in _UNSCANNED:
             return scan_whole(self._raw, size)
-        scan = scan_file(self._raw, self._path)
-        is_chained = self._guess.demuxer == "ogg"
-        return replace(scan, sections=(Section(0, size),)) if is_chained else scan
+        return scan_file(self._raw, self._path)
 
     def _missing(self, contained: float) -> float:
         """Return the seconds of audio that the file declares and does not contain."""

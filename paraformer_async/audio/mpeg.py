@@ -14,7 +14,7 @@ from paraformer_async._core.packets.mpeg import MpegFrame, parse_header
 from paraformer_async._core.packets.syncing import id3_size
 from paraformer_async.audio.sections import Scan, Section, ends_early, read_at
 
-__all__ = ["frame_size", "id3_size", "scan_mpeg"]
+__all__ = ["frame_size", "id3_size", "is_damage", "scan_mpeg"]
 
 # Beyond all bytes, so that no estimate of the length ends the audio before they do.
 _CLAIM = 1 << 40
@@ -52,7 +52,7 @@ def scan_mpeg(file: IO[bytes], size: int) -> Scan:
             break
         last = parts[-1] if parts else None
         is_gap = last is not None and position != last.end
-        if is_gap and last is not None and _is_damage(read_at(file, last.end, position - last.end)):
+        if is_gap and last is not None and is_damage(read_at(file, last.end, position - last.end)):
             remark = remark or f"is damaged after {_contained(parts):.2f} s"
         is_other = last is not None and (frame.rate, frame.is_mono) != (last.rate, last.is_mono)
         if last is None or is_gap or is_other or tag is not None:
@@ -97,7 +97,7 @@ def _missing(parts: list[_Part]) -> float:
     return missing
 
 
-def _is_damage(gap: bytes) -> bool:
+def is_damage(gap: bytes) -> bool:
     """Return whether bytes between frames are neither a tag nor padding."""
     return bool(gap.strip(b"\0")) and not gap.startswith(_TAGS)
 

@@ -122,8 +122,9 @@ class FileReader:
         remark = self._remark
         if 0 < self._kept < 1:
             remark = ends_early(contained / self._kept, contained)
-        elif not self._is_counted and declared - contained > _TOLERANCE:
-            remark = ends_early(declared, contained)
+        elif not self._is_counted and (missing := declared - contained) > _TOLERANCE:
+            early = ends_early(declared, contained)
+            remark = f"{remark}: {missing:.2f} s of audio are missing" if remark else early
         scale = ""
         if self._full_scale != 1.0:
             scale = f"has float samples beyond 1.0: they were divided by {self._full_scale:.0f}"

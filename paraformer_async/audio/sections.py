@@ -11,10 +11,9 @@ from typing import IO, NamedTuple
 
 from msgspec import Struct
 
-__all__ = ["Pcm", "Scan", "Section", "ends_early", "read_at", "scan_flac", "scan_ogg", "scan_whole"]
+__all__ = ["Pcm", "Scan", "Section", "ends_early", "read_at", "scan_flac", "scan_whole"]
 
 _BLOCK = 1 << 18
-_BOS = 2  # flag of an Ogg page: the first of its stream
 # The marker, and the header of the first metadata block. A pattern, since `bytes.find` is slower.
 _FLAC = re.compile(rb"fLaC\x00\x00\x00\x22")
 _FLAC_SIZE = 8  # bytes
@@ -84,22 +83,6 @@ def scan_whole(file: IO[bytes], size: int) -> Scan:
     """Return all of a file as one section."""
     del file
     return Scan((Section(0, size),))
-
-
-def scan_ogg(file: IO[bytes], size: int) -> Scan:
-    """Return the streams of a chained Ogg file (RFC 3533, section 4)."""
-    starts: list[int] = []
-    position = 0
-    was_first_page = False
-    while len(head := read_at(file, position, 27 + 255)) >= 27 and head.startswith(b"OggS"):
-        is_first_page = bool(head[5] & _BOS)
-        if is_first_page and not was_first_page:  # a multiplexed stream begins with several
-            starts.append(position)
-        was_first_page = is_first_page
-        count = head[26]
-        position += 27 + count + sum(head[27 : 27 + count])
-    remark = "was cut off in its last page" if position > size else ""
-    return Scan(_between(starts or [0], size), remark=remark)
 
 
 def scan_flac(file: IO[bytes], size: int) -> Scan:

@@ -86,7 +86,7 @@ class OggLinks(Paging):
         """Return the pages that *chunk* completes."""
         self.rest += chunk
         parts: list[LinkPart] = []
-        while page := self._next_page():
+        while page := self.next_page():
             is_first = bool(page[5] & FIRST)  # a multiplexed link begins with several
             _add(parts, page, begins=is_first and not self._was_first)
             self._was_first = is_first
@@ -96,7 +96,7 @@ class OggLinks(Paging):
         """Return the pages within what seemed to be a longer one."""
         parts: list[LinkPart] = []
         while len(self.rest) >= PAGE.size:
-            self._skip()
+            self.skip()
             parts += self.take(b"")
         return parts
 

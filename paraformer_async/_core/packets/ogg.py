@@ -56,7 +56,7 @@ class OggCutter(Paging):
         """Return the packets that *chunk* completes."""
         self.rest += chunk
         packets: list[Packet] = []
-        while page := self._next_page():
+        while page := self.next_page():
             for data in self._packets_of(page):
                 if len(self._headers) < _HEADERS:
                     self._take_header(data)
@@ -64,8 +64,9 @@ class OggCutter(Paging):
                     packets.append(Packet(data, samples))
         return packets
 
-    def _skip(self) -> None:
-        super()._skip()
+    def skip(self) -> None:
+        """Pass over damage, up to where a page may begin; raise if there is no page at all."""
+        super().skip()
         self._begun = None
         if not self.rate and self.skipped > _LONGEST_JUNK:
             raise self._mistaken()

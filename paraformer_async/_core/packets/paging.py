@@ -45,12 +45,12 @@ class Paging:
         self.skipped: int = 0
         self.rest: bytearray = bytearray()
 
-    def _next_page(self) -> bytes:
+    def next_page(self) -> bytes:
         """Return the next page that is whole; empty if there is none yet."""
         rest = self.rest
         while len(rest) >= PAGE.size:
             if not rest.startswith(_BEGIN):
-                self._skip()
+                self.skip()
                 continue
             size = PAGE.size + rest[26]
             size += sum(rest[PAGE.size : size])
@@ -58,13 +58,13 @@ class Paging:
                 return b""
             page = bytes(rest[:size])
             if _checksum(page[:22] + bytes(4) + page[26:]) != int.from_bytes(page[22:26], "little"):
-                self._skip()
+                self.skip()
                 continue
             del rest[:size]
             return page
         return b""
 
-    def _skip(self) -> None:
+    def skip(self) -> None:
         """Pass over damage, up to where a page may begin."""
         place = self.rest.find(_BEGIN, 1)
         step = place if place > 0 else len(self.rest) - len(_BEGIN) + 1

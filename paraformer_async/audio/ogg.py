@@ -1,0 +1,103 @@
+"""
+Ogg by its pages (RFC 3533): where the links of a chained file are, and where it is damaged.
+
+A link ends before the next one, or before bytes that are no page, if no page of it follows them.
+"""
+
+from collections.abc import Iterator
+from typing import IO
+
+from msgspec import Struct
+
+from paraformer_async._core.packets.paging import FIRST, PAGE, Paging
+from paraformer_async.audio.mpeg import is_damage
+from paraformer_async.audio.sections import Scan, Section, read_at, scan_whole
+
+__all__ = ["scan_ogg"]
+
+_BLOCK = 1 << 18
+_LARGEST = 1 << 16  # bytes of what is looked at between two pages
+_LATE = 10  # seconds: a link that begins later was recorded from a stream that ran before
+# First packet of a codec: how it begins, and where its rate in Hz is.
+_RATES = ((b"\x01vorbis", 12), (b"Speex   ", 36))
+_OPUS_RATE = 48_000
+
+
+class _Link(Struct):
+    """The pages of one link."""
+
+    start: int
+    end: int
+    rate: int = 0
+    serial: bytes = b""
+    begin: int | None = None  # granule positions: of the first page of audio, and the last one
+    granule: int = 0
+
+    def add(self, position: int, page: bytes) -> None:
+        self.end = position + len(page)
+        granule = int.from_bytes(page[6:14], "little", signed=True)
+        if not self.rate:
+            self.rate, self.serial = _rate(page[PAGE.size + page[26] :]), page[14:18]
+        elif page[14:18] == self.serial and granule > 0:
+            if self.begin is None:
+                self.begin = granule if granule > _LATE * self.rate else 0
+            self.granule = granule
+
+    @property
+    def seconds(self) -> float:
+        return (self.granule - (self.begin or 0)) / self.rate if self.rate else 0.0
+
+
+def scan_ogg(file: IO[bytes], size: int) -> Scan:
+    """Return the streams of a chained Ogg file (RFC 3533, section 4)."""
+    links: list[_Link] = []
+    remark = ""
+    end = 0
+    was_first = False
+    for position, page in _pages(file):
+        is_first = bool(page[5] & FIRST)
+        if is_first and not was_first:  # a multiplexed stream begins with several
+            links.append(_Link(position, position))
+        was_first = is_first
+        if not links:
+            continue
+        if position > end and is_damage(read_at(file, end, min(position - end, _LARGEST))):
+            seconds = sum(link.seconds for link in links)
+            remark = remark or f"is damaged after {seconds:.2f} s"
+        links[-1].add(position, page)
+        end = links[-1].end
+    if not links:
+        return scan_whole(file, size)
+    if end < size and is_damage(read_at(file, end, _LARGEST)):
+        remark = remark or "was cut off in its last page"
+    return Scan(tuple(Section(link.start, link.end) for link in links), remark=remark)
+
+
+def _pages(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Yield the pages of a file that are not damaged, and their positions."""
+    paging = Paging()
+    position = 0  # of what was read last
+    is_last = False
+    while not is_last or len(paging.rest) >= PAGE.size:
+        if is_last:
+            paging.skip()
+        else:
+            file.seek(position)
+            block = file.read(_BLOCK)
+            is_last = not block
+            paging.rest += block
+            position += len(block)
+        while page := paging.next_page():
+            yield position - len(paging.rest) - len(page), page
+
+
+def _rate(head: bytes) -> int:
+    """Return the rate of granule positions in Hz, by the first packet; 0 if it is not known."""
+    if head.startswith(b"OpusHead"):
+        return _OPUS_RATE
+    if head.startswith(b"\x7fFLAC"):
+        return int.from_bytes(head[27:30], "big") >> 4
+    for name, place in _RATES:
+        if head.startswith(name):
+            return int.from_bytes(head[place : place + 4], "little")
+    return 0
