@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING, Any
 
 from paraformer_async.audio.decoding.pyav import open_container
-from paraformer_async.audio.decoding.timing import TOLERANCE, Timing
+from paraformer_async.audio.decoding.timing import LONGEST, TOLERANCE, Timing
 
 if TYPE_CHECKING:
     from av import AudioFrame, AudioStream
@@ -13,6 +13,8 @@ __all__ = ["Track"]
 
 # Demuxers that read a duration from the file; others estimate it from its size.
 _DECLARING = ("mov", "caf", "aiff", "wav", "ape", "wv", "flac", "tta")
+# Seconds from which on FFmpeg takes a gap for another clock, where recordings are spliced.
+_LONGEST = {"mpegts": 10.0, "mpeg": 10.0}
 
 
 class Track:
@@ -44,7 +46,7 @@ class Track:
         self._container = open_container(file, demuxer)
         self._stream = self._best()
         self._begin = (self._container.start_time or 0) / 1_000_000
-        self.timing: Timing = Timing(self._begin)
+        self.timing: Timing = Timing(self._begin, _LONGEST.get(demuxer, LONGEST))
         self.declared: float = self._declared(demuxer, is_shortened=is_shortened)
 
     @property
@@ -57,7 +59,7 @@ class Track:
     @property
     def missing(self) -> float:
         """The seconds that the container declares and does not contain, once all of it is read."""
-        missing = self.declared - self.timing.position
+        missing = self.declared - self.timing.position - self.timing.unfilled
         return missing if missing > TOLERANCE else 0.0
 
     @property

@@ -299,6 +299,28 @@ async def test_sound_is_in_its_place(
     assert "has gaps between its packets" in remark
 
 
+async def test_spliced_recordings(tmp_path: Path) -> None:
+    """Transport streams that were joined have clocks of their own: the second follows at once."""
+    parts = [
+        make(tmp_path / f"{at}.ts", RISING, "mpegts", "aac", output_ts_offset=at).read_bytes()
+        for at in ("0", "500")
+    ]
+    path = tmp_path / "a.ts"
+    path.write_bytes(b"".join(parts))
+    _, audio = await read(path)
+    assert 2 * SECONDS == pytest.approx(audio.duration, abs=0.3)
+    (remark,) = audio.remarks
+    assert "has a gap of 49" in remark
+
+
+async def test_a_gap_of_hours(tmp_path: Path) -> None:
+    """A gap that is too long to be true is left out, and a remark says so."""
+    path = make(tmp_path / "a.mkv", RISING, "", "aac", video=True, pauses={2.0: 7200.0})
+    samples, audio = await read(path)
+    assert SECONDS == pytest.approx(len(samples) / RATE, abs=0.1)
+    assert ("has a gap of 7200 s, which was left out",) == audio.remarks
+
+
 async def test_sound_in_its_place_read_again(tmp_path: Path) -> None:
     """What is read again, from within silence, too, equals what was read at first."""
     pauses = {0.0: 1.5, 2.0: 3.0}

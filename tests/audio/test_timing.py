@@ -79,6 +79,14 @@ def test_a_damaged_time() -> None:
     assert 86_400 == pytest.approx(timing.unfilled, abs=1)
 
 
+def test_another_clock() -> None:
+    """Where clocks may change, a gap that is too long for a pause is one, and makes no silence."""
+    timing = Timing(0, longest=10)
+    frames = [tenth(time) for time in (11, 11.1, 100, 100.1, 100.5, 110)]
+    assert "." * 110 + "####...#" + "." * 94 + "#" == placed(timing, *frames)
+    assert 88.8 == pytest.approx(timing.unfilled)
+
+
 def test_many_damaged_times() -> None:
     """Silence has a bound for all of a file, however often its times jump."""
     timing = Timing(0)

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
     from av import AudioFrame
 
-__all__ = ["TOLERANCE", "Timing"]
+__all__ = ["LONGEST", "TOLERANCE", "Timing"]
 
 TOLERANCE: Final = 0.2  # seconds; codecs delay, and containers round
 _RESTART: Final = 1.0  # seconds back: the times begin anew, as where two recordings were joined
-_MOST: Final = 3600.0  # seconds of silence in a file: a damaged time may say that a day is missing
+LONGEST: Final = 3600.0  # seconds of silence in a file: a damaged time may claim a missing day
 _PIECES: Final = 10  # in a second of silence
 
 
@@ -29,17 +29,19 @@ class Timing:
     Attributes:
         position: Seconds of audio so far, silence included.
         filled: Seconds of silence between frames, not counting what is before the first one.
-        unfilled: Seconds that would have been too many: what follows them is early.
+        unfilled: Seconds that would have been too many: what follows them follows at once.
 
     Args:
         start: The time in seconds at which the file begins, with its sound or its picture.
+        longest: Seconds between frames that are a gap; more are another clock.
     """
 
-    def __init__(self, start: float) -> None:
+    def __init__(self, start: float, longest: float = LONGEST) -> None:
         self.filled: float = 0.0
         self.unfilled: float = 0.0
         self._origin = start  # the time of the first sample
         self.position: float = 0.0
+        self._longest = longest
         self._silence = 0.0
         self._last: float | None = None
 
@@ -59,14 +61,15 @@ class Timing:
         """Return the seconds of silence before a frame of this time."""
         gap = time - self._origin - self.position
         is_first = self._last is None
-        is_damaged = gap > TOLERANCE and self._silence + gap > _MOST
-        if is_damaged:
+        longest = LONGEST if is_first else self._longest
+        is_jump = gap > TOLERANCE and gap > min(longest, LONGEST - self._silence)
+        if is_jump:
             self.unfilled += gap
         elif gap > TOLERANCE:
             self._silence += gap
             self.filled += 0.0 if is_first else gap
             return gap
-        if is_first or is_damaged or time < (self._last or 0.0) - _RESTART:
+        if is_first or is_jump or time < (self._last or 0.0) - _RESTART:
             self._origin += gap
         return 0.0
 
