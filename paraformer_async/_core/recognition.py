@@ -271,9 +271,16 @@ class Recognition(Incoming):
         self._retries.finished()
         if self._end is Mark.ROLLOVER:
             return self._rolled_over(now)
-        if self._complete(now) == Over():
-            return self._shown(event, now)
-        return []
+        if self._crosses_seam(now):
+            return []
+        try:
+            results = self._shown(event, now)
+        except BaseException:
+            self.abandon()  # it is raised to the user, whatever it is
+            raise
+        if self._protocol.phase not in ENDS:  # middleware may have given up its stream
+            self._complete(now)
+        return results
 
     def _started(self, event: TaskStarted, now: float) -> list[RecognitionResult]:
         self._deadlines.end("started")
@@ -348,23 +355,29 @@ class Recognition(Incoming):
         self._closing = []
         self._protocol.move(Move.AGAIN)
 
+    def _crosses_seam(self, now: float) -> bool:
+        """Go on in another task, if this one has ended at a seam with audio after it."""
+        self._deadlines.clear()
+        end = self._end
+        if not isinstance(end, Seam):
+            return False
+        self._end = None
+        self._closing = []
+        self._ledger.seal()
+        self._utterance.end_task()
+        self._opening.use(end.options)
+        if self._ends_here(now):
+            return False
+        self._protocol.move(Move.AGAIN)
+        return True
+
     def _complete(self, now: float) -> Verdict:
         """Cross the seam, or be done: all results of the task have been received."""
-        self._deadlines.clear()
-        end, is_done = self._end, True
-        if isinstance(end, Seam):
-            self._end = None
-            self._closing = []
-            self._ledger.seal()
-            self._utterance.end_task()
-            self._opening.use(end.options)
-            is_done = self._ends_here(now)
-        if is_done:
-            self._protocol.move(Move.COMPLETED)
-            self._buffer.is_ended = True
-            return Over()
-        self._protocol.move(Move.AGAIN)
-        return Again(0.0)
+        if self._crosses_seam(now):
+            return Again(0.0)
+        self._protocol.move(Move.COMPLETED)
+        self._buffer.is_ended = True
+        return Over()
 
     def _is_complete_despite(self, failure: ServiceError) -> bool:
         """

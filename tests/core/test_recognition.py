@@ -1,7 +1,7 @@
 """The machine: one recognition over several tasks, without a loop, by a clock that is a number."""
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
 from math import inf
 
@@ -1406,9 +1406,49 @@ class TestMiddleware:
                 table.start(1)
                 table.finish()
                 table.deliver(TaskFinished())
-            if where != "task-finished":
-                assert Over(caught.value) == table.lose(caught.value)
-                assert Phase.GIVEN_UP is table.phase
+            assert Over(caught.value) == table.lose(caught.value)
+            assert Phase.GIVEN_UP is table.phase
+
+    @pytest.mark.parametrize("error", [OSError, KeyboardInterrupt, lambda: LOST])
+    @pytest.mark.parametrize("seam", [False, True])
+    def test_an_exception_at_the_end_is_no_success(
+        self, error: Callable[[], BaseException], seam: bool
+    ) -> None:
+        """What middleware raises at `task-finished` ends the recognition, whatever it is."""
+
+        class Saving(Middleware):
+            def incoming(self, event: Event, now: float) -> Event:
+                if isinstance(event, TaskFinished):
+                    raise error()
+                return event
+
+        table = Table(Saving())
+        table.start(1)
+        if seam:
+            table.machine.flush(0.0)
+        table.finish()
+        table.deliver(final(100))
+        with pytest.raises(BaseException) as caught:  # noqa: PT011 - of any type
+            table.deliver(TaskFinished())
+        assert Over(caught.value) == table.lose(caught.value)
+        assert Phase.GIVEN_UP is table.phase
+        with pytest.raises(UsageError):
+            table.machine.send(FRAME, 0.0)
+
+    def test_it_may_give_up_at_the_end(self) -> None:
+        """A stream that middleware closes at `task-finished` stays closed."""
+
+        class Leaving(Middleware):
+            def incoming(self, event: Event, now: float) -> Event:
+                if isinstance(event, TaskFinished):
+                    table.machine.abandon()
+                return event
+
+        table = Table(Leaving())
+        table.start(1)
+        table.finish()
+        table.deliver(TaskFinished())
+        assert Phase.GIVEN_UP is table.phase
 
     def test_it_may_end_the_audio(self) -> None:
         """A `finish-task` in the place of a frame ends the audio, and is waited for."""
