@@ -77,7 +77,7 @@ class FfmpegReader:
         self.rate: int = first.sample_rate
         self.channels: int = first.layout.nb_channels
         self.format: str = self._guess.name
-        track = self._tracks[0]
+        track = self._tracks[-1]  # the first one with audio
         self.subtype: str = track.codec
         is_one = len(self._scan.sections) == 1
         self.frames: int = round(track.declared * self.rate) if is_one else 0

@@ -122,7 +122,12 @@ class Track:
     def _packets(self) -> Iterator[Any]:
         from av.error import FFmpegError
 
-        try:
-            yield from self._container.demux(self._stream)
-        except FFmpegError:  # the container ends within one of its own structures
-            self.is_cut = True
+        is_done = False
+        while not is_done:
+            try:
+                yield from self._container.demux(self._stream)
+                is_done = True
+            except IndexError:  # a packet of a track that begins here: PyAV knows the first ones
+                self.remark = self.remark or "has a track that begins later, which was not read"
+            except FFmpegError:  # the container ends within one of its own structures
+                self.is_cut = is_done = True

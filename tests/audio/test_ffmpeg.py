@@ -217,6 +217,17 @@ async def test_joined_files_of_several_rates(tmp_path: Path) -> None:
     assert loudness(samples, RATE)[-5:].mean() == pytest.approx(13_000, rel=0.1)
 
 
+async def test_a_first_part_without_audio(tmp_path: Path) -> None:
+    """Where nothing of the first of joined files can be decoded, the others are read."""
+    data = make(tmp_path / "a.m4a", RISING, "", "aac").read_bytes()
+    path = tmp_path / "b.m4a"
+    path.write_bytes(data.replace(b"mp4a", b"xxxx").replace(b"esds", b"xxxx") + data)
+    _, audio = await read(path)
+    assert "aac (LC)" == audio.subtype
+    assert SECONDS == pytest.approx(audio.duration, abs=0.1)
+    assert audio.remarks
+
+
 async def test_a_part_that_cannot_be_read(tmp_path: Path) -> None:
     """A joined file that is damaged is left out, with a remark; those around it are read."""
     data = make(tmp_path / "a.m4a", RISING, "", "aac").read_bytes()
@@ -414,6 +425,17 @@ async def test_video_without_sound(tmp_path: Path) -> None:
     """A video without sound is named as such."""
     with pytest.raises(AudioError, match=r"contains no audio.*without an audio track"):
         await read(make_silent_video(tmp_path / "a.mp4"))
+
+
+async def test_a_track_that_begins_later(tmp_path: Path) -> None:
+    """Of a file whose codec changes in the middle, what is before is read; a remark says so."""
+    first = make(tmp_path / "a.flv", np.tile(RISING, 3), "", "libmp3lame", rate=44_100)
+    second = make(tmp_path / "b.flv", RISING, "", "aac")
+    path = tmp_path / "c.flv"
+    path.write_bytes(first.read_bytes() + second.read_bytes()[13:])  # without its header
+    _, audio = await read(path)
+    assert 3 * SECONDS == pytest.approx(audio.duration, abs=0.1)
+    assert "has a track that begins later, which was not read" in audio.remarks
 
 
 async def test_several_tracks(tmp_path: Path) -> None:

@@ -19,7 +19,8 @@ def tenth(time: float | None, format: str = "s16", layout: str = "mono") -> av.A
     """Return a tenth of a second of full scale."""
     frame = av.AudioFrame(format, layout, TENTH)
     frame.sample_rate = RATE
-    for plane in frame.planes:
+    count = frame.layout.nb_channels if frame.format.is_planar else 1
+    for plane in frame.planes[:count]:
         plane.update(LOUD[format] * (plane.buffer_size // len(LOUD[format])))
     if time is not None:
         frame.pts, frame.time_base = round(time * 1000), Fraction(1, 1000)
@@ -64,7 +65,16 @@ def test_times(start: float, times: tuple[float | None, ...], expected: str, fil
     assert timing.unfilled == 0
 
 
-@pytest.mark.parametrize(("format", "layout"), [("u8", "mono"), ("fltp", "5.1"), ("s16", "stereo")])
+@pytest.mark.parametrize(
+    ("format", "layout"),
+    [
+        ("u8", "mono"),
+        ("s16", "stereo"),
+        ("fltp", "5.1"),
+        ("fltp", "7.1"),
+        ("fltp", "hexadecagonal"),
+    ],
+)
 def test_silence_of_every_kind(format: str, layout: str) -> None:
     """Silence is of the kind of the frames around it."""
     frames = [tenth(time, format, layout) for time in (0, 0.5)]

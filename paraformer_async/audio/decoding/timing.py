@@ -92,6 +92,7 @@ def _frame_of_silence(like: "AudioFrame", samples: int) -> "AudioFrame":
     frame = AudioFrame(like.format, like.layout, samples)
     frame.sample_rate = like.sample_rate
     middle = b"\x80" if like.format.name.startswith("u8") else b"\0"
-    for plane in frame.planes:
+    count = like.layout.nb_channels if like.format.is_planar else 1
+    for plane in frame.planes[:count]:  # from 8 channels on, more than there are
         plane.update(middle * plane.buffer_size)
     return frame
