@@ -1,5 +1,8 @@
 """What a file or a stream is, from its first bytes: needs no decoder."""
 
+import re
+from collections.abc import Callable
+
 from msgspec import Struct
 
 from paraformer_async._core.packets.adts import AdtsCutter
@@ -20,6 +23,7 @@ class Guess(Struct, frozen=True):
         is_audio: Whether a converter may find audio in it.
         is_unknown: Whether nothing was recognized, so that it may be raw samples.
         advice: What to do about it, if that depends on nothing else.
+        cut: Bytes before the first whole frame, if it begins within one.
     """
 
     name: str
@@ -27,10 +31,12 @@ class Guess(Struct, frozen=True):
     is_audio: bool = True
     is_unknown: bool = False
     advice: str = ""
+    cut: int = 0
 
 
 _UTF16 = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 _TS_PACKETS = ((0, 188), (4, 192))  # the first sync byte, and the length of a packet
+_TS_RUN = 8  # packets
 _CERTAIN = 4  # bytes of magic, or of text: samples do not begin with as many by chance
 _LONGEST_TEXT = max(len(row[0]) for row in _magic.TEXT)
 _HEADER = 7  # bytes: the longest of a frame
@@ -43,9 +49,9 @@ _TEXT = tuple(row[0] for row in _magic.TEXT if len(row[0]) >= _CERTAIN)
 
 
 def guess_format(head: bytes) -> Guess:
-    """Return what a file looks like, from its first 64 bytes or more; 4096 are better."""
+    """Return what a file looks like, from its first 64 bytes or more; 8192 are better."""
     unknown = Guess("an unknown format", is_audio=False, is_unknown=True)
-    return _by_magic(head) or _by_structure(head) or unknown
+    return _by_magic(head) or _by_structure(head) or _within_frame(head) or unknown
 
 
 def begins_as(head: bytes) -> str:
@@ -110,7 +116,7 @@ def _by_frames(head: bytes, run: int | None = None) -> Guess | None:
     """Return the format of which *run* frames, or all that are in *head*, follow each other."""
     if head.startswith(b"\x0b\x77") and run is None:
         return Guess("AC-3", "eac3" if len(head) > 5 and head[5] >> 3 > 10 else "ac3")
-    for name, demuxer, size_of in _FRAMES:
+    for name, demuxer, size_of, *_ in _FRAMES:
         position = found = 0
         while size := size_of(head[position : position + _HEADER]):
             position += size
@@ -133,11 +139,36 @@ def _latm_size(header: bytes) -> int:
     return 3 + ((header[1] & 31) << 8 | header[2])
 
 
+# Name, FFmpeg's demuxer, the size by the header; how a header begins, and what is the same in all.
 _FRAMES = (
-    ("AAC (ADTS)", "aac", _adts_size),
-    ("AAC (LATM)", "loas", _latm_size),
-    ("MP3", "mp3", frame_size),
+    ("AAC (ADTS)", "aac", _adts_size, re.compile(rb"\xff[\xf0\xf1\xf8\xf9]"), b"\xff\xff\xfc"),
+    ("AAC (LATM)", "loas", _latm_size, re.compile(rb"\x56[\xe0-\xff]"), b"\xff\xe0\0"),
+    ("MP3", "mp3", frame_size, re.compile(rb"\xff[\xe2-\xff]"), b"\xff\xff\x0c"),
 )
+
+
+def _within_frame(head: bytes) -> Guess | None:
+    """Return the format of frames of which the first one is not whole."""
+    for _, size in _TS_PACKETS:
+        for first in range(size):
+            if len(head) >= _TS_RUN * size and not head[first::size].strip(b"G"):
+                return Guess("MPEG transport stream", "mpegts", cut=first)
+    for name, demuxer, size_of, sync, mask in _FRAMES:
+        for found in sync.finditer(head):
+            if _is_run(head, found.start(), size_of, mask):
+                return Guess(name, demuxer, cut=found.start())
+    return None
+
+
+def _is_run(head: bytes, position: int, size_of: Callable[[bytes], int], mask: bytes) -> bool:
+    """Return whether frames of one kind follow each other from *position* to the end of *head*."""
+    kinds = set[bytes]()
+    count = 0
+    while size := size_of(header := head[position : position + _HEADER]):
+        kinds.add(bytes(byte & bits for byte, bits in zip(header, mask, strict=False)))
+        count += 1
+        position += size
+    return count >= _RUN and len(kinds) == 1 and position + _HEADER > len(head)
 
 
 def _by_text(head: bytes) -> Guess | None:

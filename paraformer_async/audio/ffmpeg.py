@@ -17,7 +17,13 @@ from paraformer_async.audio.hints import shown
 from paraformer_async.audio.opening import scan_file, undecodable
 from paraformer_async.audio.protection import require_playable
 from paraformer_async.audio.regions import Region
-from paraformer_async.audio.sections import Scan, Section, ends_early, scan_whole
+from paraformer_async.audio.sections import (
+    Scan,
+    Section,
+    begins_within_frame,
+    ends_early,
+    scan_whole,
+)
 from paraformer_async.audio.seekable import status_of
 from paraformer_async.audio.track import Track
 from paraformer_async.errors import AudioError, MissingExtraError
@@ -120,6 +126,8 @@ class FfmpegReader:
         contained = self.done / self.rate
         missing = self._missing(contained)
         remarks = [*{track.remark: None for track in tracks}, self._mixer.remark()]
+        if self._guess.cut:
+            remarks.append(begins_within_frame(self._guess.cut))
         if missing > TOLERANCE:
             remarks.append(ends_early(contained + missing, contained))
         elif scan.remark:

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from paraformer_async._core.packets.mpeg import MpegFrame, parse_header
 from paraformer_async._core.packets.syncing import id3_size
-from paraformer_async.audio.sections import Scan, Section, ends_early, read_at
+from paraformer_async.audio.sections import Scan, Section, begins_within_frame, ends_early, read_at
 
 __all__ = ["frame_size", "id3_size", "is_damage", "scan_mpeg"]
 
@@ -51,6 +51,8 @@ def scan_mpeg(file: IO[bytes], size: int) -> Scan:
         if position + frame.size > size:  # the decoder fails on a frame that was cut off
             break
         last = parts[-1] if parts else None
+        if last is None:
+            remark = _begin(file, position)
         is_gap = last is not None and position != last.end
         if is_gap and last is not None and is_damage(read_at(file, last.end, position - last.end)):
             remark = remark or f"is damaged after {_contained(parts):.2f} s"
@@ -72,6 +74,13 @@ def scan_mpeg(file: IO[bytes], size: int) -> Scan:
     if missing > _TOLERANCE:
         remark = ends_early(contained + missing, contained)
     return Scan(tuple(map(_section, parts)), contained, remark)
+
+
+def _begin(file: IO[bytes], position: int) -> str:
+    """Return the remark on what precedes the first frame; empty if that is nothing, or a tag."""
+    tag = id3_size(read_at(file, 0, _ENOUGH))
+    gap = read_at(file, tag, max(0, position - tag))
+    return begins_within_frame(len(gap)) if is_damage(gap) else ""
 
 
 def _section(part: _Part) -> Section:

@@ -24,7 +24,7 @@ from paraformer_async.errors import AudioError
 
 __all__ = ["look_at", "open_file", "scan_file", "undecodable"]
 
-_HEAD = 4096  # bytes
+_HEAD = 8192  # bytes
 
 
 def open_file(path: Path) -> IO[bytes]:
@@ -85,7 +85,7 @@ def scan_file(file: IO[bytes], path: Path) -> Scan:
         return scan_ogg(file, size)
     if audio.startswith(b"fLaC"):
         return scan_flac(file, size)
-    if head.startswith(b"ID3") or frame_size(audio):
+    if head.startswith(b"ID3") or frame_size(audio) or guess_format(audio).demuxer == "mp3":
         return scan_mpeg(file, size)
     return scan_extents(file, size)
 

@@ -11,7 +11,16 @@ from typing import IO, NamedTuple
 
 from msgspec import Struct
 
-__all__ = ["Pcm", "Scan", "Section", "ends_early", "read_at", "scan_flac", "scan_whole"]
+__all__ = [
+    "Pcm",
+    "Scan",
+    "Section",
+    "begins_within_frame",
+    "ends_early",
+    "read_at",
+    "scan_flac",
+    "scan_whole",
+]
 
 _BLOCK = 1 << 18
 # The marker, and the header of the first metadata block. A pattern, since `bytes.find` is slower.
@@ -77,6 +86,11 @@ class Scan(Struct, frozen=True):
 def ends_early(declared: float, contained: float) -> str:
     """Return the remark on a file that has been cut off, both in seconds."""
     return f"ends early: it declares {declared:.2f} s of audio but contains {contained:.2f} s"
+
+
+def begins_within_frame(cut: int) -> str:
+    """Return the remark on a recording that was begun within a frame, of which so much is there."""
+    return f"begins within a frame: its first {cut} bytes are left out"
 
 
 def scan_whole(file: IO[bytes], size: int) -> Scan:

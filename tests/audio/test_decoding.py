@@ -329,15 +329,27 @@ async def test_bad_wav(data: bytes) -> None:
 
 
 HTML = b"<!DOCTYPE html><html><body>403</body></html>" * 10
+OTHERS = [HTML, b"RIFX" + HTML, SPEECHLIKE.tobytes(), b"\0" * 1000]
 
 
-@pytest.mark.parametrize("format", ["wav", "mp3", "ogg", "opus", "flac"])
-@pytest.mark.parametrize("data", [HTML, b"RIFX" + HTML, SPEECHLIKE.tobytes(), b"\0" * 1000])
+@pytest.mark.parametrize("format", ["wav", "ogg", "opus", "flac"])
+@pytest.mark.parametrize("data", OTHERS)
 async def test_something_else(format: str, data: bytes) -> None:
     """Bytes that are not what was declared are refused by the first feed."""
     decoder = StreamDecoder(format, RATE, RATE)
     with pytest.raises(UndecodableAudio):
         await decoder.feed(data)
+    await decoder.aclose()
+
+
+@pytest.mark.parametrize("data", OTHERS)
+async def test_something_without_frames(data: bytes) -> None:
+    """Bytes without frames of MP3, which may begin within one, are refused after 4 KB, or all."""
+    with pytest.raises(UndecodableAudio, match="declared as mp3"):
+        await decode("mp3", [data])
+    decoder = StreamDecoder("mp3", RATE, RATE)
+    with pytest.raises(UndecodableAudio, match="declared as mp3"):
+        await decoder.feed(data * 10)
     await decoder.aclose()
 
 

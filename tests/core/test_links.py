@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from paraformer_async._core.packets.links import LinkPart, Links, links_of
 from paraformer_async._core.packets.mpeg import MpegTag, parse_tag, without_end
 from paraformer_async._core.packets.paging import make_page
+from paraformer_async.errors import AudioError
 from tests.core.packet_streams import mp3_frame, ogg, opus_head, packets_of, seeded
 
 SIZES = st.lists(st.integers(1, 3000), min_size=1, max_size=12)
@@ -146,6 +147,14 @@ class TestMpeg:
         links = links_of("mp3")
         frames = [frame[:1] + b"\xf5" + frame[2:] for frame in packets_of("mp3", 8)]
         assert [] == links.take(b"".join(frames))
+
+    def test_what_has_no_frames_is_refused_soon(self) -> None:
+        """A stream may begin within a frame, which is not longer than 4 KB."""
+        frames = b"".join(packets_of("mp3", 4))
+        (part,) = links_of("mp3").take(bytes(4096) + frames)
+        assert frames == part.data
+        with pytest.raises(AudioError, match="declared as mp3 and has no frames of MP3"):
+            links_of("mp3").take(bytes(4097))
 
     @pytest.mark.parametrize("flags", range(16))
     def test_tags_with_any_fields(self, flags: int) -> None:

@@ -146,6 +146,7 @@ class MpegLinks(MpegCutter):
     """
 
     may_change = True
+    longest_junk = 1 << 12  # more than what is left of any frame
 
     def __init__(self) -> None:
         super().__init__()

@@ -14,8 +14,6 @@ __all__ = ["FrameHeader", "Syncing", "id3_size"]
 _ID3: Final = b"ID3"
 _ID3_HEADER: Final = 10
 _ID3V1: Final = (b"TAG", 128)  # how it begins, and its size
-# Bytes without any frame after which a stream is not of the format.
-_LONGEST_JUNK: Final = 1 << 16
 
 
 class FrameHeader(Struct, frozen=True):
@@ -51,6 +49,7 @@ class Syncing(ABC):
         header: How one begins: few bytes of damage should look like it. At the end, what may become
             one does, too.
         may_change: Whether the rate of the frames may change.
+        longest_junk: Bytes without any frame after which a stream is not of the format.
     """
 
     name: ClassVar[str]
@@ -58,6 +57,7 @@ class Syncing(ABC):
     header_size: ClassVar[int]
     header: ClassVar[bytes]
     may_change: ClassVar[bool] = False
+    longest_junk: ClassVar[int] = 1 << 16
     _places: ClassVar[re.Pattern[bytes]]
 
     def __init_subclass__(cls) -> None:
@@ -137,7 +137,7 @@ class Syncing(ABC):
         place = self._places.search(self.rest, at + 1)
         step = (place.start() if place else len(self.rest)) - at
         self.skipped += step
-        if not self.rate and self.skipped > _LONGEST_JUNK:
+        if not self.rate and self.skipped > self.longest_junk:
             raise AudioError(
                 f"the stream was declared as {self.name} and has no {self.wanted}: none in its "
                 f"first {self.skipped} bytes"

@@ -19,9 +19,8 @@ __all__ = ["ChainStage"]
 _log = logging.getLogger("paraformer_async")
 
 _MAX_BACKLOG: Final = 1 << 20  # bytes that may be undecoded when more arrive
+# How a stream begins. One of MP3 may begin within a frame: its frames are found.
 _MAGIC: Final = {"ogg": (b"OggS",), "flac": (b"fLaC", b"ID3")}
-# MPEG frames of layer III in versions 2.5, 2 and 1, with and without a checksum.
-_SYNCS: Final = (b"\xff\xe2", b"\xff\xe3", b"\xff\xf2", b"\xff\xf3", b"\xff\xfa", b"\xff\xfb")
 
 
 class ChainStage:
@@ -37,9 +36,10 @@ class ChainStage:
     def __init__(self, kind: str, rate: int, declared: str) -> None:
         self._kind = kind
         self._declared = declared
-        self._magic = _MAGIC.get(kind, (b"ID3", *_SYNCS))
+        self._magic = _MAGIC.get(kind, ())
         self._head = b""
-        self._is_known = False  # that the stream begins as one of its kind
+        self._is_known = not self._magic  # that the stream begins as one of its kind
+        self._is_begun = False
         self._links = links_of(kind)
         self._parts = deque[LinkPart]()
         self._is_closed = False
@@ -69,6 +69,7 @@ class ChainStage:
             raise UndecodableAudio(
                 f"the {self._declared} stream expands to more audio than is taken from it"
             )
+        self._is_begun |= bool(data)
         if not self._is_known:
             self._head += data
             if not self._begins():
@@ -85,7 +86,7 @@ class ChainStage:
         self._parts += self._links.last()
         if pcm := self._next(is_last=True):
             return pcm
-        if not self._is_decoded and (self._is_known or self._head):
+        if self._is_begun and not self._is_decoded:
             raise self._undecodable()
         if self._links.skipped:
             _log.warning(
