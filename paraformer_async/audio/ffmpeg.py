@@ -188,21 +188,23 @@ class FfmpegReader:
             from av.error import FFmpegError
         except ImportError as error:
             raise MissingExtraError(f"decoding {self.path} ({self._guess.name})", "av") from error
+        failure: AudioError | None = None
         for section in self._scan.sections:
             try:
                 track = self._track(section)
             except (FFmpegError, ValueError) as error:
-                if not self._tracks:
-                    raise undecodable(self._raw, self._path, is_tried=True) from error
+                failure = undecodable(self._raw, self._path, is_tried=True)
+                failure.__cause__ = error
                 self._has_undecodable = True
                 continue
             except LookupError:
-                if not self._tracks:
-                    raise self._without_audio() from None
+                failure = failure or self._without_audio()
                 continue
             self._tracks.append(track)
             yield from track.frames()
             track.close()
+        if failure and not self._tracks:
+            raise failure
 
     def _track(self, section: Section) -> Track:
         is_whole = section == Section(0, self._status[0])

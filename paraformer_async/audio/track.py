@@ -45,6 +45,10 @@ class Track:
         self.is_cut: bool = False
         self._container = open_container(file, demuxer)
         self._stream = self._best()
+        codec: Any = self._stream.codec_context
+        if codec is None:  # which PyAV 15 would use all the same
+            self._container.close()
+            raise ValueError("the codec is not known")
         self._begin = (self._container.start_time or 0) / 1_000_000
         self.timing: Timing = Timing(self._begin, _LONGEST.get(demuxer, LONGEST))
         self.declared: float = self._declared(demuxer, is_shortened=is_shortened)
