@@ -16,9 +16,9 @@ from typing import Any
 import anyio
 from aiohttp import ClientWebSocketResponse, WSMessage, WSMsgType
 
-from paraformer_async._net.contract import OutgoingFrame, Receiver
+from paraformer_async._net.contract import OutgoingFrame, Receiver, too_large
 from paraformer_async._net.resets import reset_check
-from paraformer_async.errors import ConnectionLostError
+from paraformer_async.errors import ConnectionLostError, ServiceError
 
 __all__ = ["SEND_BUFFER", "DocumentedTransport", "cut_off", "keep_send_buffer_small"]
 
@@ -27,7 +27,7 @@ SEND_BUFFER = 64 * 1024
 
 # 1007 of the peer means that our text was wrong. aiohttp has it for the peer's text, too, even for
 # a reason that was cut within a character.
-_PROTOCOL_ERROR, _INVALID_TEXT = 1002, 1007
+_PROTOCOL_ERROR, _INVALID_TEXT, _TOO_LARGE = 1002, 1007, 1009
 _NO_STATUS = 1005
 _ABNORMAL_CLOSURE = 1006
 _TEXT, _BINARY = WSMsgType.TEXT, WSMsgType.BINARY
@@ -40,6 +40,7 @@ class DocumentedTransport:
     Args:
         socket: A WebSocket that nothing else uses.
         close_timeout: Seconds that closing may take.
+        largest_message: Bytes of the largest message that it accepts.
 
     Attributes:
         is_full: Whether a write is suspended.
@@ -51,6 +52,7 @@ class DocumentedTransport:
         "_ending",
         "_error",
         "_is_over",
+        "_largest_message",
         "_queue",
         "_raw_socket",
         "_receiver",
@@ -60,11 +62,14 @@ class DocumentedTransport:
         "is_full",
     )
 
-    def __init__(self, socket: ClientWebSocketResponse, close_timeout: float) -> None:
+    def __init__(
+        self, socket: ClientWebSocketResponse, close_timeout: float, largest_message: int
+    ) -> None:
         self._socket = socket
         self._raw_socket = socket.get_extra_info("socket")
         self._was_reset = reset_check(self._raw_socket)
         self._close_timeout = close_timeout
+        self._largest_message = largest_message
         self._closed: anyio.Event | None = None
         self._receiver: Receiver | None = None
         self._suspended: Coroutine[Any, Any, None] | None = None
@@ -217,13 +222,15 @@ class DocumentedTransport:
     def _abort(self) -> None:
         cut_off(self._raw_socket)
 
-    def _ended_by(self, message: WSMessage) -> ConnectionLostError:
+    def _ended_by(self, message: WSMessage) -> ServiceError:
         reason = message.extra if isinstance(message.extra, str) else ""
         if message.type is WSMsgType.CLOSE:
             self._ending = (message.data or _NO_STATUS, reason)
         elif message.type is WSMsgType.ERROR and self._socket.close_code == _INVALID_TEXT:
             self._ending = (_PROTOCOL_ERROR, "text that is not UTF-8")
-        lost = self._lost()
+        lost: ServiceError = self._lost()
+        if message.type is WSMsgType.ERROR and self._socket.close_code == _TOO_LARGE:
+            lost = too_large(self._largest_message)
         broken = message.data if isinstance(message.data, Exception) else None
         lost.__cause__ = broken or self._error or self._socket.exception()
         return lost

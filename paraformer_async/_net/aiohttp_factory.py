@@ -80,9 +80,10 @@ class AiohttpFactory:
             from paraformer_async._net.aiohttp_private import PrivateTransport, Socket
 
             if isinstance(socket, Socket) and socket.is_fresh:
-                largest = handshake.largest_message + 1
-                return PrivateTransport(socket, handshake.close, largest, self._buffer)
-        return DocumentedTransport(socket, handshake.close)
+                return PrivateTransport(
+                    socket, handshake.close, handshake.largest_message, self._buffer
+                )
+        return DocumentedTransport(socket, handshake.close, handshake.largest_message)
 
     async def aclose(self) -> None:
         """Free what the connections share."""

@@ -71,12 +71,12 @@ class PrivateTransport(DocumentedTransport, asyncio.BufferedProtocol):
     """`Transport` over a fresh `Socket`, and the protocol between asyncio and that of aiohttp."""
 
     def __init__(self, socket: Socket, close: float, largest: int, buffer: memoryview) -> None:
-        super().__init__(socket, close)
+        super().__init__(socket, close, largest)
         connection: Any = socket._response.connection
         self._transport, self._protocol = connection.transport, connection.protocol
         self._writer, self._buffer = cast("Any", socket._writer), buffer
         self._incoming = queue = _Queue(self._protocol, BUFFER, loop=socket._loop)
-        parser: Any = WebSocketReader(queue, largest, compress=False, decode_text=False)
+        parser: Any = WebSocketReader(queue, largest + 1, compress=False, decode_text=False)
         self._feed, socket._reader, socket._parser = parser.feed_data, queue, parser
         self._protocol.set_parser(parser, queue)
         self._noted, self._pause = 0.0, (socket._heartbeat or 0) / 8

@@ -14,11 +14,19 @@ from typing import TYPE_CHECKING, Protocol
 from msgspec import Struct
 
 from paraformer_async._core.messages import OutgoingFrame
+from paraformer_async.errors import RemoteProtocolError
 
 if TYPE_CHECKING:
     from ssl import SSLContext
 
-__all__ = ["Handshake", "OutgoingFrame", "Receiver", "Transport", "TransportFactory"]
+__all__ = [
+    "Handshake",
+    "OutgoingFrame",
+    "Receiver",
+    "Transport",
+    "TransportFactory",
+    "too_large",
+]
 
 
 class Handshake(Struct, frozen=True, kw_only=True):
@@ -109,6 +117,8 @@ class Transport(Protocol):
         Raises:
             ConnectionLostError: The connection has ended, with the close code and reason; 1006 if
                 it ended without a close frame, or if a write failed.
+            RemoteProtocolError: A message is larger than `Handshake.largest_message`, which the
+                error names, and has ended the connection.
         """
         ...
 
@@ -134,3 +144,10 @@ class TransportFactory(Protocol):
     async def aclose(self) -> None:
         """Free what the connections share. Open connections are closed by those who hold them."""
         ...
+
+
+def too_large(largest_message: int) -> RemoteProtocolError:
+    """Return the error for a message of more than so many bytes."""
+    return RemoteProtocolError(
+        f"a message of the service is larger than {largest_message} bytes, the limit of this client"
+    )

@@ -16,9 +16,9 @@ import anyio
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSProtocolError, WSTransport
 
 from paraformer_async._net.aiohttp_documented import SEND_BUFFER
-from paraformer_async._net.contract import Handshake, OutgoingFrame, Receiver
+from paraformer_async._net.contract import Handshake, OutgoingFrame, Receiver, too_large
 from paraformer_async._net.resets import reset_check
-from paraformer_async.errors import ConnectionLostError
+from paraformer_async.errors import ConnectionLostError, ServiceError
 
 __all__ = ["PicowsTransport"]
 
@@ -55,6 +55,7 @@ class PicowsTransport(WSListener):
         "_ending",
         "_fragments",
         "_is_over",
+        "_is_too_large",
         "_kind",
         "_largest",
         "_queue",
@@ -78,6 +79,7 @@ class PicowsTransport(WSListener):
         self._kind: WSMsgType | None = None  # of the message that is being joined
         self._ending: tuple[int, str] | None = None
         self._is_over = False  # nothing more is received
+        self._is_too_large = False  # a message that ended it
         self._closed: anyio.Event | None = None
         self.is_full = False
 
@@ -114,7 +116,7 @@ class PicowsTransport(WSListener):
             if receiver.frame_received(message, is_binary=isinstance(message, bytes)):
                 return
         if self._is_over:
-            raise self._lost()
+            raise self._ended()
         self._receiver = receiver
         self._waiter = asyncio.get_running_loop().create_future()
         try:
@@ -187,6 +189,7 @@ class PicowsTransport(WSListener):
         shaken: Any = transport.close_handshake  # `None` when there was none
         if self._ending is None and shaken and shaken.sent and shaken.sent.code in _BROKEN:
             self._ending = (_BROKEN[shaken.sent.code], shaken.sent.reason or "")
+            self._is_too_large = shaken.sent.code == WSCloseCode.MESSAGE_TOO_BIG
         self._end()
         self.resume_writing()
 
@@ -239,7 +242,7 @@ class PicowsTransport(WSListener):
     def _end(self) -> None:
         self._is_over = True
         if self._receiver is not None:
-            self._wake(self._lost())
+            self._wake(self._ended())
 
     def _wake(self, error: Exception | None) -> None:
         if self._waiter is None or self._waiter.done():
@@ -251,11 +254,15 @@ class PicowsTransport(WSListener):
 
     def _broken(self, code: WSCloseCode, reason: str) -> WSProtocolError:
         self._ending = (_BROKEN[code], reason)
+        self._is_too_large = code == WSCloseCode.MESSAGE_TOO_BIG
         self._end()
         return WSProtocolError(code, reason)
 
     def _not_utf8(self) -> WSProtocolError:
         return self._broken(WSCloseCode.INVALID_TEXT, "text that is not UTF-8")
+
+    def _ended(self) -> ServiceError:
+        return too_large(self._largest) if self._is_too_large else self._lost()
 
     def _lost(self) -> ConnectionLostError:
         return ConnectionLostError(*(self._ending or (_ABNORMAL_CLOSURE, "")))

@@ -400,6 +400,6 @@ async def test_a_transport_without_a_socket() -> None:
         async def close(self) -> None:
             self.closed = True
 
-    transport = DocumentedTransport(cast("Any", Hidden()), 0.1)
+    transport = DocumentedTransport(cast("Any", Hidden()), 0.1, 1000)
     await transport.aclose()
     assert not transport.is_open

@@ -11,7 +11,7 @@ import anyio
 from anyio.lowlevel import checkpoint
 
 from paraformer_async._net.contract import Transport
-from paraformer_async.errors import ConnectionLostError
+from paraformer_async.errors import ConnectionLostError, RemoteProtocolError
 from paraformer_async.testing._far_end import (
     RESETS,
     FarEnd,
@@ -31,6 +31,7 @@ from paraformer_async.testing.transports._tools import (
     canceled_at,
     check,
     connected,
+    failure,
     fill,
     loss,
     opened,
@@ -99,11 +100,17 @@ async def what_breaks_the_protocol_ends_it(setting: Setting) -> None:
             async with connected(setting, largest_message=limit) as (transport, end):
                 receiver = RecordingReceiver()
                 frames = text("last") + each + text("not this")
-                lost = await loss(transport, receiver, during=partial(send_anyway, end, frames))
-                assert code == lost.close_code, (code, each[:9], lost)
+                ended = await failure(transport, receiver, during=partial(send_anyway, end, frames))
+                if isinstance(ended, ConnectionLostError):
+                    assert code == ended.close_code == 1002, (code, each[:9], ended)
+                else:  # it is not the connection that failed
+                    assert isinstance(ended, RemoteProtocolError)
+                    assert code == 1009
+                    assert str(limit) in str(ended)
+                    assert not ended.retryable
                 assert [] == [each for each in receiver.frames if as_text(each) != "last"]
                 assert not transport.is_open
-                assert not lost.retryable or code == 1002
+                write_fails(transport)
                 kind, payload = await end.receive()
                 assert (Opcode.CLOSE, code) == (kind, int.from_bytes(payload[:2], "big"))
 

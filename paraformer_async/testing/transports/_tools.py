@@ -10,7 +10,7 @@ from anyio.lowlevel import checkpoint
 from msgspec import Struct
 
 from paraformer_async._net.contract import Handshake, Transport, TransportFactory
-from paraformer_async.errors import ConnectError, ConnectionLostError
+from paraformer_async.errors import ConnectError, ConnectionLostError, ServiceError
 from paraformer_async.testing._far_end import (
     FarEnd,
     listening,
@@ -32,6 +32,7 @@ __all__ = [
     "canceled_at",
     "check",
     "connected",
+    "failure",
     "fill",
     "loss",
     "opened",
@@ -155,14 +156,23 @@ def as_text(message: str | bytes) -> str | bytes:
 async def loss(
     transport: Transport, receiver: RecordingReceiver | None = None, *, during: Action | None = None
 ) -> ConnectionLostError:
+    """Return the error with which `receive` ends, while *during* runs: the connection is lost."""
+    lost = await failure(transport, receiver, during=during)
+    assert isinstance(lost, ConnectionLostError), lost
+    return lost
+
+
+async def failure(
+    transport: Transport, receiver: RecordingReceiver | None = None, *, during: Action | None = None
+) -> ServiceError:
     """Return the error with which `receive` ends, while *during* runs."""
-    lost: ConnectionLostError | None = None
+    lost: ServiceError | None = None
     async with anyio.create_task_group() as tasks:
         if during is not None:
             tasks.start_soon(during)
         try:
             await transport.receive(receiver or RecordingReceiver())
-        except ConnectionLostError as error:
+        except ServiceError as error:
             lost = error
     assert lost is not None, "receive returned, though its receiver wanted more"
     return lost
