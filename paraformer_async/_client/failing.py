@@ -12,7 +12,7 @@ import anyio
 
 from paraformer_async.errors import UsageError
 
-__all__ = ["as_failure", "is_ours", "undo_cancel"]
+__all__ = ["as_failure", "forget_frames", "is_ours", "undo_cancel"]
 
 
 def is_ours(error: BaseException) -> bool:
@@ -36,6 +36,18 @@ def as_failure(error: BaseException, whose: str) -> BaseException:
         return error
     failure.__cause__ = error
     return failure
+
+
+def forget_frames(error: BaseException | None) -> None:
+    """
+    Remove the tracebacks of *error* and of its causes.
+
+    Tools show the local variables of a traceback, and those of the frames that receive are what
+    the service sent, with any secret that it quotes.
+    """
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
 
 
 def undo_cancel(error: BaseException) -> None:

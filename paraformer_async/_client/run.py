@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import anyio
 from msgspec.structs import replace
 
-from paraformer_async._client.failing import as_failure, is_ours
+from paraformer_async._client.failing import as_failure, forget_frames, is_ours
 from paraformer_async._client.inbox import Inbox, Signal
 from paraformer_async._client.permit import Permit
 from paraformer_async._client.pump import Pump
@@ -380,6 +380,8 @@ class Run:
 
     def _note_broken(self, error: BaseException, whose: str) -> None:
         """Store what ended the current attempt; the first error wins."""
+        if isinstance(error, ServiceError):
+            forget_frames(error)
         if self._broken is None:
             self._broken = as_failure(error, whose)
 

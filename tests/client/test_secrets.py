@@ -3,7 +3,7 @@
 import json
 import logging
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 
@@ -49,6 +49,15 @@ def send_unreadable(peer: Peer) -> None:
     peer.send_frame(json.dumps({"header": {"event": QUOTED}})[:-1])
 
 
+def locals_of(error: BaseException | None) -> Iterator[object]:
+    """Yield the local variables of our frames in the tracebacks of *error* and its causes."""
+    while error is not None:
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            if "/paraformer_async/" in frame.f_code.co_filename:
+                yield from (one for name, one in frame.f_locals.items() if name != "self")
+        error = error.__cause__ or error.__context__
+
+
 @pytest.mark.parametrize("act", [fail_task, fail_with_code, close, send_unreadable])
 async def test_no_failure_of_a_task_shows_a_secret(
     open_stream: Open,
@@ -56,7 +65,11 @@ async def test_no_failure_of_a_task_shows_a_secret(
     act: Callable[[Peer], None],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Neither errors, their causes, observations nor the log show what the service quotes."""
+    """
+    Neither errors, their causes, observations nor the log show what the service quotes.
+
+    Nor do tools that show the local variables of a traceback.
+    """
     caplog.set_level(logging.DEBUG)
     observed: list[Observation] = []
     for peer in peers:
@@ -76,6 +89,7 @@ async def test_no_failure_of_a_task_shows_a_secret(
     failures += [one.error for one in observed if isinstance(one, Ended) if one.error]  # type: ignore[misc]
     shown = repr(observed) + caplog.text
     for error in (caught.value, *failures):
+        shown += "".join(map(repr, locals_of(error)))
         shown += "".join(traceback.format_exception(error)) + repr(error) + repr(vars(error))
     assert "…" in str(caught.value)
     assert [] == [each for each in (KEY, QUERY, HEADER, PASSWORD) if each in shown.lower()]
@@ -177,9 +191,6 @@ async def test_a_key_of_one_call_is_not_in_the_locals_of_our_frames(
     async with AsyncRecognizer() as recognizer:
         with pytest.raises((InvalidOptionError, FileNotFoundError)) as caught:
             await act(recognizer)
-    frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
-    ours = [frame for frame in frames if "/paraformer_async/" in frame.f_code.co_filename]
+    ours = list(locals_of(caught.value))
     assert ours
-    for frame in ours:
-        shown = {name: one for name, one in frame.f_locals.items() if name != "self"}
-        assert KEY not in repr(shown)
+    assert KEY not in repr(ours)
