@@ -290,7 +290,7 @@ class AsyncRecognizer(Enterable):
         try:
             await self._start()
         except BaseException:
-            self._is_inside = False
+            self._loop = None
             raise
         return self
 
@@ -308,7 +308,7 @@ class AsyncRecognizer(Enterable):
         try:
             await self._stop()
         finally:
-            self._is_inside = False
+            self._loop = None
 
     def statistics(self) -> Statistics:
         """

@@ -14,23 +14,21 @@ __all__ = ["Enterable", "other_loop", "require_loop"]
 class Enterable(AsyncContextManagerMixin):
     """An async context manager that is entered at most once at a time, in an asyncio loop."""
 
-    _is_inside = False
-    _loop: AbstractEventLoop | None = None  # in which it was last entered
+    _loop: AbstractEventLoop | None = None  # in which it is entered
 
     def _claim(self) -> None:
         """Note that this is entered. Raises `UsageError`."""
         loop = _running_loop(type(self).__name__)
-        if self._is_inside:
+        if self._loop is not None:
             raise UsageError(
                 f"this {type(self).__name__} has already been entered",
                 hint="enter it once; any number of tasks may use it",
             )
-        self._is_inside = True
         self._loop = loop
 
     def _require_own_loop(self) -> None:
         """Raise `UsageError` in another event loop than that in which this was entered."""
-        if self._is_inside and self._loop is not None:
+        if self._loop is not None:
             require_loop(self._loop, type(self).__name__)
 
     if not TYPE_CHECKING:  # the mixin declares both as final, and their types are right
@@ -41,7 +39,7 @@ class Enterable(AsyncContextManagerMixin):
             try:
                 return await super().__aenter__()
             except BaseException:
-                self._is_inside = False
+                self._loop = None
                 raise
 
         async def __aexit__(self, *exception: Any) -> bool | None:
@@ -50,7 +48,7 @@ class Enterable(AsyncContextManagerMixin):
             try:
                 return await super().__aexit__(*exception)
             finally:
-                self._is_inside = False
+                self._loop = None
 
 
 def require_loop(loop: AbstractEventLoop, what: str) -> None:
