@@ -23,6 +23,8 @@ __all__ = ["Coverage", "Span"]
 _MARGIN = 1.0
 # Bounds of a pause between finals that is sent again, in seconds.
 _SHORTEST_GAP, _LONGEST_GAP = 0.2, 10.0
+# Seconds before a sentence in which one may have begun that has a lower number, and no result.
+_EARLIEST_UNSEEN = 30.0
 # Seconds of audio after a gap for which its final may be late.
 _LATEST_FINAL = 60.0
 # Seconds of audio after a final for which it may be corrected.
@@ -42,6 +44,7 @@ class Lengths(NamedTuple):
     margin: int = 0
     shortest_gap: int = 0
     longest_gap: int = 0
+    earliest_unseen: int = 0
     latest_final: int = 0
     latest_correction: int = 0
 
@@ -77,7 +80,8 @@ class Coverage:
         """Set how much is kept, in samples of *align* bytes; 0 for packets."""
         self._align = align
         self._limit = int(seconds * bytes_per_second)
-        lengths = (_MARGIN, _SHORTEST_GAP, _LONGEST_GAP, _LATEST_FINAL, _LATEST_CORRECTION)
+        gaps = (_SHORTEST_GAP, _LONGEST_GAP, _EARLIEST_UNSEEN)
+        lengths = (_MARGIN, *gaps, _LATEST_FINAL, _LATEST_CORRECTION)
         self._rounding = 0 if align else bytes_per_second // 2000
         whole = align or 1
         self._lengths = Lengths(
@@ -90,17 +94,18 @@ class Coverage:
         ranges = [
             (gap.begin, gap.kept_begin)
             for gap in self._gaps.in_order
-            if self._open.within(gap.begin, gap.kept_begin)
+            if self._open.were_seen(gap.begin, gap.kept_begin)
         ]
         begin = max(self._front, self._passed)
         return [*ranges, (begin, self._kept.begin)] if begin < self._kept.begin else ranges
 
     def _cover(self, sentence: Sentence, begin: int, end: int) -> None:
         """Record that a final covers the audio between two positions."""
-        if self._open.begins:
+        self._skip(sentence, begin)
+        if self._open:
             self._open.close(sentence, begin - self._lengths.shortest_gap, end)
         since = self._numbering.since(sentence, begin, end)
-        if since < begin and not (self._open.begins and self._open.within(since, begin)):
+        if since < begin and not (self._open and self._open.within(since, begin)):
             begin = since
         if self._gaps.in_order:
             self._gaps.cover(begin, end, self._is_gap)
@@ -118,8 +123,10 @@ class Coverage:
         self._front = end
         if self._gaps.in_order:
             self._gaps.forget_before(end - self._lengths.latest_final)
-        if self._open.begins:
+        if self._open:
+            unseen = len(self._open.unseen)
             self._open.keep(lambda at: at >= end or self._gaps.contain(at))
+            self._numbering.has_holes |= len(self._open.unseen) < unseen
 
     def _is_gap(self, begin: int, end: int) -> bool:
         """Return whether what lies between two finals may be a sentence whose final is late."""
@@ -132,8 +139,10 @@ class Coverage:
     def _pass_over(self, sentence: Sentence, at: int) -> None:
         """Record that there is no speech before a heartbeat, or before the first open sentence."""
         front = self._front
-        if not self._open.within(front, inf):
-            self._passed = max(self._passed, min(at, self.size))
+        is_first = not self._open.within(front, inf)
+        until = at if sentence.heartbeat else self._skip(sentence, at)
+        if is_first:
+            self._passed = max(self._passed, min(until, self.size))
             self._move_horizon()
         if sentence.heartbeat:
             return
@@ -141,6 +150,15 @@ class Coverage:
             at = front  # services round
         if at >= front or self._gaps.contain(at):
             self._open.open(sentence, at)
+
+    def _skip(self, sentence: Sentence, at: int) -> int:
+        """Return where the sentences may begin that precede one at *at*, and had no result."""
+        numbers = self._numbering.skipped(sentence)
+        begin = max(self._front, self._passed, at - self._lengths.earliest_unseen)
+        if not numbers or at - begin < self._lengths.shortest_gap:
+            return at
+        self._open.skip(numbers, begin)
+        return begin
 
     def _leave_out(self) -> int:
         """Forget what was passed over and what is lost; return where the rest begins."""
@@ -161,6 +179,7 @@ class Coverage:
 
     def _settle_all(self) -> None:
         """Record that all audio is covered."""
+        self._numbering.has_holes |= bool(self._open.unseen)
         self._gaps.clear()
         self._unread.gaps = []
         self._settled = self.size

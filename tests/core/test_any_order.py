@@ -1,6 +1,6 @@
 """Finals in any order, however late, and drops at any moment: each word once, at its time."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, count, cycle
 from typing import Any
 
@@ -42,10 +42,12 @@ class Disorderly(Service):
     Attributes:
         delays: In frames of audio, for one final after the other.
         numbering: What `sentence_id` counts.
+        announced: Whether there are partial results of one sentence after the other.
     """
 
     delays: Iterator[int]
     numbering: str
+    announced: Sequence[bool] = (True,)
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
@@ -70,7 +72,7 @@ class Disorderly(Service):
         for sentence in sentences:
             if sentence.is_final:
                 self._held.append((self._frames + next(self.delays), sentence))
-            else:
+            elif self.announced[(sentence.sentence_id or 0) % len(self.announced)]:
                 known = sentence.sentence_id if self.numbering == "by time" else None
                 super()._say([replace(sentence, sentence_id=known)])
         if self.protocol.phase is not Phase.RUNNING:
@@ -87,9 +89,9 @@ class Disorderly(Service):
             super()._say([replace(sentence, sentence_id=known)])
 
 
-def disorderly(delays: list[int], numbering: str) -> type[Service]:
+def disorderly(delays: list[int], numbering: str, **shape: Any) -> type[Service]:
     """Return a service with these delays, over all of its tasks."""
-    shape = {"delays": chain(delays, cycle(delays)), "numbering": numbering}
+    shape |= {"delays": chain(delays, cycle(delays)), "numbering": numbering}
     return type("Shaped", (Disorderly,), shape)
 
 
@@ -175,3 +177,19 @@ def test_no_order_of_finals_costs_a_word_of_a_file(
     service = disorderly(delays, numbering)
     options = {"can_rewind": True, "reconnect": Reconnect(keep=keep), "frame_ms": frame_ms}
     check(recognized(actions, steps, service, **options), times)
+
+
+@settings(max_examples=200, derandomize=True)
+@given(SPEECH, DELAYS, st.lists(st.booleans(), min_size=1, max_size=4), st.data())
+def test_sentences_that_are_not_announced_cost_no_word(
+    speech: list[tuple[int, int, bool]],
+    delays: list[int],
+    announced: list[bool],
+    data: st.DataObject,
+) -> None:
+    """Sentences without partial results, and with late finals, are shown by their numbers."""
+    actions, times = actions_of(speech)
+    until_cut = data.draw(st.lists(st.integers(1, len(actions)), min_size=1, max_size=4))
+    steps = [each for n in until_cut for each in (*[("act", 1), ("all", 1)] * n, ("cut", 1))]
+    service = disorderly(delays, "by time", announced=announced)
+    check(recognized(actions, steps, service), times)

@@ -261,8 +261,97 @@ class TestSilence:
         opens = OpenSentences()
         for begin in range(1000):
             opens.open(Sentence(begin, sentence_id=begin), begin)
-        assert 64 == len(opens.begins)
+            opens.skip([begin], begin)
+        assert 64 == len(opens.begins) == len(opens.unseen)
         assert opens.within(0, 1)
+
+
+class TestSkippedNumbers:
+    """A number that was skipped is that of a sentence whose results are late."""
+
+    def test_a_later_sentence_passes_over_none(self) -> None:
+        """A partial result of the second sentence says that there is a first, before it."""
+        account = Account(6000)
+        account.partial(4400, 2)
+        assert [(0, 6000)] == account.restart()
+
+    @pytest.mark.parametrize("is_announced", [False, True])
+    def test_it_has_been_seen_once_its_result_comes(self, is_announced: bool) -> None:
+        """The sentence is late, and nothing else is missing: silence is passed over again."""
+        account = Account(9000)
+        account.partial(4400, 2)
+        if is_announced:
+            account.partial(1200, 1)
+        account.final(1200, 1400, 1)
+        account.final(4400, 5000, 2)
+        account.heartbeat(8000)
+        assert [(7000, 9000)] == account.restart()
+
+    def test_a_long_pause_is_none(self) -> None:
+        """Between finals whose numbers are not consecutive, there is a sentence, however far."""
+        account = Account(60_000)
+        account.final(50_000, 51_000, 4)
+        account.final(1000, 2000, 1)
+        account.final(20_000, 21_000, 2)
+        assert [(0, 1000), (21_000, 50_000), (51_000, 60_000)] == account.restart()
+
+    def test_silence_that_the_service_has_reported_is_none(self) -> None:
+        """A sentence that had no result does not begin before a heartbeat."""
+        account = Account(9000)
+        account.final(0, 500, 1)
+        account.heartbeat(4000)
+        account.partial(6000, 3)
+        assert [(3000, 9000)] == account.restart()
+
+    def test_it_is_not_far_away(self) -> None:
+        """A sentence that had no result does not begin more than half a minute before another."""
+        account = Account(50_000)
+        account.partial(45_000, 2)
+        assert [(14_000, 50_000)] == account.restart()
+
+    @pytest.mark.parametrize("number", [None, "2", 0, 1, 37, -3])
+    def test_other_numbers_show_nothing(self, number: int | None) -> None:
+        """Numbers that are missing, text, the first, or count something else are no evidence."""
+        account = Account(6000)
+        account.partial(4400, number)
+        assert [(3400, 6000)] == account.restart()
+
+    def test_numbers_that_do_not_follow_time_show_nothing(self) -> None:
+        """A service that counts its finals as it sends them shows nothing by that."""
+        account = Account(9000)
+        account.final(2000, 3000, 1)
+        account.final(0, 1000, 2)
+        account.partial(8000, 4)
+        assert [(7000, 9000)] == account.restart()
+
+    def test_a_number_that_never_comes_was_none(self) -> None:
+        """After a task without it, or a minute, the service is known to skip numbers."""
+        account = Account(6000)
+        account.partial(4400, 2)
+        account.final(4400, 6000, 2)
+        account.ledger.seal()
+        account.send(6000)
+        account.restart()
+        account.partial(4400, 2)
+        assert [(9400, 12_000)] == account.restart()
+
+    @pytest.mark.parametrize("step", [1, 2, 3, 9, -1])
+    @pytest.mark.parametrize("first", [0, 1, 2, 37])
+    @pytest.mark.parametrize("pause", [3000, 20_000])
+    def test_no_numbers_hold_a_stream_back(self, first: int, step: int, pause: int) -> None:
+        """However a service counts, a stream goes on, and what is kept suffices."""
+        account = Account()
+        ledger, at = account.ledger, 0
+        for number in range(first, first + 20 * step, step):
+            for _ in range(0, pause + 1000, 100):
+                ledger.record(Audio(bytes(200)))
+            at += pause
+            account.partial(at, number)
+            ledger.record(Audio(bytes(2000)))
+            account.final(at, at + 2000, number)
+            at += 2000
+            assert () == ledger.lost
+        assert ledger.horizon - ledger.size > PER_SECOND * 10
 
 
 class TestMemory:
