@@ -21,6 +21,7 @@ class Mark(Enum):
     TIMER = "the deadline of a middleware has passed"
     END = "the end of the audio"
     ROLLOVER = "the task is long enough, and another one continues"
+    RESUMED = "the end of the audio that is sent again after a failure"
 
 
 class Seam:

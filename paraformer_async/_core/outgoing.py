@@ -97,7 +97,7 @@ class Outgoing:
         self._pace = Pace(rate, options.reconnect.keep if options.reconnect else 0.0)
         self._rollovers = Rollovers(options.rollover)
         self._opening = Opening(options, stack)
-        self.replay: deque[Command] = deque()
+        self.replay: deque[Command | Mark] = deque()
         self._end: Mark | Seam | None = None  # what ends the current task, once it was reached
         self._closing: list[Command] = []  # the commands that end it
         self._patience = frame_ms / 1000
@@ -357,6 +357,10 @@ class Outgoing:
         size = 0
         while self.replay and size < BATCH:
             command = self.replay.popleft()
+            if isinstance(command, Mark):
+                if not self._is_rereading:
+                    self._stack.resumed(now)
+                continue
             frames.append(self._framed(command))
             if isinstance(command, Audio):
                 size += len(command.data)

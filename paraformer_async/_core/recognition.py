@@ -131,7 +131,10 @@ class Recognition(Incoming):
         """
         self._protocol.hide = hide
         self._protocol.move(Move.CONNECTED)
-        self._attempt = Attempt(self._reach, is_connected=True, is_reused=is_reused)
+        is_retry = self._attempt.is_retry
+        self._attempt = Attempt(
+            self._reach, is_connected=True, is_reused=is_reused, is_retry=is_retry
+        )
         self.request_ids.append(request_id)
         self.log.request_id = request_id
         self._begin("started", now)  # even if middleware holds run-task back
@@ -223,6 +226,7 @@ class Recognition(Incoming):
         if delay is None or not self._ledger.is_resumable:
             return self._give_up(self._lost_audio(failure) or failure)
         self._describe(failure)
+        self._attempt.is_retry = True
         self._protocol.move(Move.AGAIN)
         return Again(delay, failure, self._retries.failures, self._rewind())
 
@@ -306,6 +310,9 @@ class Recognition(Incoming):
         self._utterance.begin_task()
         self._corrections.begin_task()
         self.replay.extend(self._ledger.restart())
+        if self._attempt.is_retry and not self._ledger.is_fresh:
+            self.replay.append(Mark.RESUMED)
+        self._attempt.is_retry = False
         self.replay.extend(self._closing)
         if self._end is not None and not self._closing:  # middleware still holds it back
             self._begin_finish(now)

@@ -42,14 +42,20 @@ class Over(Struct, frozen=True):
 class Attempt:
     """The current task: when it started, and how far results reached before it."""
 
-    __slots__ = ("is_connected", "is_reused", "reach", "started_at")
+    __slots__ = ("is_connected", "is_retry", "is_reused", "reach", "started_at")
 
     def __init__(
-        self, reach: int = 0, *, is_connected: bool = False, is_reused: bool = False
+        self,
+        reach: int = 0,
+        *,
+        is_connected: bool = False,
+        is_reused: bool = False,
+        is_retry: bool = False,
     ) -> None:
         self.reach = reach
         self.is_connected = is_connected
         self.is_reused = is_reused
+        self.is_retry = is_retry
         self.started_at: float | None = None
 
 

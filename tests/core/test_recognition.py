@@ -90,6 +90,17 @@ class Witness(Middleware):
         return (Audio(bytes(3200), injected=True),)
 
 
+class Outages(Middleware):
+    """Notes when outages have ended."""
+
+    def __init__(self) -> None:
+        self.ends: list[float] = []
+
+    def resumed(self, now: float) -> None:
+        """Note the end of an outage."""
+        self.ends.append(now)
+
+
 def wav_header(*, channels: int, bits: int) -> bytes:
     """Return the header of a WAV stream of PCM at 16 kHz."""
     block = channels * bits // 8
@@ -967,6 +978,61 @@ class TestTakingOver:
             table.machine.send(FRAME, table.now)
         table.start()
         assert [("of the caller", 7.0)] == seen
+
+    @pytest.mark.parametrize("can_rewind", [False, True])
+    @pytest.mark.parametrize("format", ["pcm", "wav"])
+    def test_middleware_is_notified_of_the_end_of_every_outage(
+        self, can_rewind: bool, format: str
+    ) -> None:
+        """`resumed` is called once for each, after the last audio that was kept."""
+        noting = Outages()
+        table = Table(noting, can_rewind=can_rewind, format=format)
+        table.machine.send(wav_header(channels=1, bits=16) if format == "wav" else b"", 0.0)
+        table.start(50)
+        for at in (7.0, 8.0):
+            table.now = at
+            assert isinstance(table.lose(), Again)
+            table.start()
+            assert size(table.received) >= 50 * len(FRAME)
+        assert [7.0, 8.0] == noting.ends
+        assert isinstance(table.lose(), Again)
+        table.connect()
+        table.flush()
+        table.deliver(TaskStarted())
+        table.machine.data_to_send(9.0)
+        assert isinstance(table.lose(), Again)  # before all has been sent again
+        table.now = 10.0
+        table.start()
+        assert [7.0, 8.0, 10.0] == noting.ends
+
+    def test_middleware_is_notified_once_all_has_been_read_again(self) -> None:
+        """An outage while audio is read again ends with the last of it, not with what was kept."""
+        noting = Outages()
+        table = Table(noting, can_rewind=True, reconnect=Reconnect(keep=1.0, backoff=at_once))
+        table.start(60)
+        table.deliver(final(2000, begin=1000))
+        table.lose()
+        table.start(5)
+        verdict = table.lose()
+        assert isinstance(verdict, Again)
+        assert verdict.rewind_to is None
+        assert 5 * len(FRAME) == size(table.start())
+        assert [] == noting.ends
+        for _ in range(55):
+            table.machine.send(FRAME, table.now)
+        table.flush()
+        assert [0.0] == noting.ends
+
+    @pytest.mark.parametrize("format", ["pcm", "wav"])
+    def test_middleware_is_notified_of_audio_only(self, format: str) -> None:
+        """After an outage before which all was settled, no audio is sent again, but a header."""
+        noting = Outages()
+        table = Table(noting, format=format)
+        table.machine.send(wav_header(channels=1, bits=16) if format == "wav" else b"", 0.0)
+        table.start(1)
+        table.deliver(final(100))
+        table.again()
+        assert [] == noting.ends
 
     def test_what_is_kept_is_not_read_again(self) -> None:
         """As long as all that is unsettled is kept, the audio goes on where it is."""

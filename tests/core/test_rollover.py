@@ -26,7 +26,16 @@ from paraformer_async.results import RecognitionResult, Sentence, Usage
 from paraformer_async.testing.marking import BLOCK_MS, marks_of
 from tests.core.simulation import World
 from tests.core.test_cut_anywhere import HEADER, RECORDINGS, STEPS, actions_of, run
-from tests.core.test_recognition import AT_ONCE, FRAME, NO_SPEECH, Table, final, partial, size
+from tests.core.test_recognition import (
+    AT_ONCE,
+    FRAME,
+    NO_SPEECH,
+    Outages,
+    Table,
+    final,
+    partial,
+    size,
+)
 
 BRIEF = Rollover(seconds=2.0, grace=0.2)
 
@@ -295,6 +304,15 @@ class TestFailures:
         assert isinstance(made.lose(), Again)
         assert 20 * len(FRAME) == size(made.start())  # what was sent again is no reason to end
         assert ["a", "o"] == texts(made.deliver(sentence(0, 1400, "a"), partial(1450)))
+
+    def test_audio_that_is_repeated_ends_no_outage(self) -> None:
+        """Middleware is not notified of audio that is sent again without a failure."""
+        noting = Outages()
+        made = Table(noting, rollover=Rollover(seconds=1.0, grace=0.5))
+        made.start(20)
+        made.deliver(TaskFinished())
+        assert 0 < size(made.start())
+        assert [] == noting.ends
 
     @pytest.mark.parametrize("reason", NO_SPEECH)
     def test_no_speech(self, reason: tuple[str, str]) -> None:
