@@ -260,7 +260,7 @@ class Run:
             self._pump.rewind(verdict.rewind_to)
         self._reporter.retry(verdict, self.machine.unsettled)
         await anyio.sleep(verdict.after)
-        return True
+        return not self.machine.ends_between_tasks(self._clock())
 
     def _decide(self, broken: BaseException) -> Verdict:
         """Decide what follows a failure; it is the end if it was waited for as long as allowed."""
@@ -341,6 +341,9 @@ class Run:
             while not self._permit.is_valid:  # it has expired while the connection was opened
                 await self._permit.renew(self.request_ids[0], machine.model)
                 connection.is_reused = True  # it may have gone stale, as below
+            if machine.ends_between_tasks(self._clock()):
+                self._permit.give_back()
+                return
             self._submit(connection)
             if self._broken is None:
                 await transport.receive(self)

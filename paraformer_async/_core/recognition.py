@@ -230,6 +230,19 @@ class Recognition(Incoming):
         self._protocol.move(Move.AGAIN)
         return Again(delay, failure, self._retries.failures, self._rewind())
 
+    def ends_between_tasks(self, now: float) -> bool:
+        """
+        Complete the recognition if another task would be sent no audio; return whether it is done.
+
+        That is, the audio has ended while the next task was waited for, and finals cover all of it.
+        """
+        is_waiting = self._protocol.phase is Phase.WAITING
+        if is_waiting and self._ledger.is_settled and not self._is_rereading:
+            self._ledger.seal()
+            if self._ends_here(now):
+                self._complete(now)
+        return self._protocol.phase is Phase.DONE
+
     def abandon(self) -> None:
         """End the recognition, unless it has ended: nothing is retried."""
         if self._protocol.phase not in ENDS:

@@ -1892,6 +1892,38 @@ class TestFailures:
         assert isinstance(table.fail("Arrearage"), Over)
         assert Phase.GIVEN_UP is table.phase
 
+    @pytest.mark.parametrize("seam", [False, True])
+    def test_an_end_between_tasks_needs_no_other_task(self, seam: bool) -> None:
+        """If the audio ends while the next task is waited for, it is not begun without audio."""
+        table = Table()
+        table.start(3)
+        assert not table.machine.ends_between_tasks(0.0)
+        table.deliver(final(300))
+        if seam:
+            table.machine.flush(0.0)
+            table.flush()
+            table.deliver(TaskFinished())
+        else:
+            assert isinstance(table.lose(), Again)
+        assert not table.machine.ends_between_tasks(0.0)
+        table.machine.flush(0.0)
+        table.machine.finish(0.0)
+        assert table.machine.ends_between_tasks(0.0)
+        assert Phase.DONE is table.phase
+
+    @pytest.mark.parametrize("is_covered", [False, True])
+    def test_audio_between_tasks_needs_another_task(self, is_covered: bool) -> None:
+        """What was not covered before, or came since, is sent to another task."""
+        table = Table()
+        table.start(3)
+        table.deliver(final(300 if is_covered else 200))
+        table.lose()
+        if is_covered:
+            table.machine.send(FRAME, 0.0)
+        table.machine.finish(0.0)
+        assert not table.machine.ends_between_tasks(0.0)
+        assert [Audio(FRAME), FinishTask()] == table.start()
+
     def test_a_drop_with_audio_left_is_no_end(self) -> None:
         """As long as audio is not covered, or has not ended, a drop begins another task."""
         table = Table()

@@ -25,7 +25,7 @@ from paraformer_async import (
     Timeouts,
 )
 from paraformer_async.middleware import Heartbeat
-from paraformer_async.observing import Observation, RetryScheduled
+from paraformer_async.observing import Observation, PoolWaited, RetryScheduled
 from paraformer_async.server import Clocks
 from paraformer_async.testing import (
     Drop,
@@ -109,6 +109,31 @@ async def test_only_task_finished_is_missing() -> None:
     async with ScriptedServer(faults=[Drop(at="finished")]) as server:
         assert_complete(await results_of(server))
         assert 1 == len(server.received)
+
+
+@pytest.mark.parametrize("moment", [RetryScheduled, PoolWaited])
+async def test_no_task_is_begun_without_audio(moment: type[Observation]) -> None:
+    """If the audio ends while another task is waited for, and nothing is left, it is not begun."""
+    reached, seen = anyio.Event(), list[Observation]()
+
+    def observe(event: Observation) -> None:
+        seen.append(event)
+        if isinstance(event, moment) and any(isinstance(one, RetryScheduled) for one in seen):
+            reached.set()
+
+    fault = FailTask("InternalError", after_ms=400)
+    async with (
+        ScriptedServer(marks(sentence_ms=200), faults=[fault]) as server,
+        recognizer_for(server, observe=observe, reconnect=Reconnect(backoff=lambda _: 0.1)) as one,
+    ):
+        async with one.stream() as stream:
+            await stream.send(marked(400))
+            await reached.wait()
+            await stream.finish()
+            with anyio.fail_after(5):
+                assert_complete([result async for result in stream], list(range(20)))
+        assert 1 == len(server.received)
+        assert 0 == one.statistics().recognitions
 
 
 async def test_a_rest_of_silence_is_no_failure() -> None:
