@@ -45,7 +45,9 @@ def forget_frames(error: BaseException | None) -> None:
     Tools show the local variables of a traceback, and those of the frames that receive are what
     the service sent, with any secret that it quotes.
     """
-    while error is not None:
+    seen: set[int] = set()  # causes may be a circle
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
         error.__traceback__ = None
         error = error.__cause__ or error.__context__
 

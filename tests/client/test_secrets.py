@@ -14,6 +14,7 @@ from paraformer_async import (
     ServiceError,
     TaskFailedError,
 )
+from paraformer_async._client.failing import forget_frames
 from paraformer_async._core.messages import TaskFailed
 from paraformer_async._core.wire import encode
 from paraformer_async.observing import Ended, MessageReceived, Observation, RetryScheduled
@@ -194,3 +195,13 @@ async def test_a_key_of_one_call_is_not_in_the_locals_of_our_frames(
     ours = list(locals_of(caught.value))
     assert ours
     assert KEY not in repr(ours)
+
+
+def test_causes_in_a_circle() -> None:
+    """Failures that are each other's causes end the search for frames, too."""
+    one, other = ServiceError("one"), ServiceError("other")
+    one.__cause__, other.__cause__ = other, one
+    with pytest.raises(ServiceError):
+        raise one
+    forget_frames(one)
+    assert one.__traceback__ is other.__traceback__ is None
