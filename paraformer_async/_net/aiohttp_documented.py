@@ -16,7 +16,8 @@ from typing import Any
 import anyio
 from aiohttp import ClientWebSocketResponse, WSMessage, WSMsgType
 
-from paraformer_async._net.contract import OutgoingFrame, Receiver, too_large
+from paraformer_async._net.contract import OutgoingFrame, Receiver
+from paraformer_async._net.oversize import too_large
 from paraformer_async._net.resets import reset_check
 from paraformer_async.errors import ConnectionLostError, ServiceError
 

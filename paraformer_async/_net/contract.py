@@ -14,19 +14,11 @@ from typing import TYPE_CHECKING, Protocol
 from msgspec import Struct
 
 from paraformer_async._core.messages import OutgoingFrame
-from paraformer_async.errors import RemoteProtocolError
 
 if TYPE_CHECKING:
     from ssl import SSLContext
 
-__all__ = [
-    "Handshake",
-    "OutgoingFrame",
-    "Receiver",
-    "Transport",
-    "TransportFactory",
-    "too_large",
-]
+__all__ = ["Handshake", "OutgoingFrame", "Receiver", "Transport", "TransportFactory"]
 
 
 class Handshake(Struct, frozen=True, kw_only=True):
@@ -144,10 +136,3 @@ class TransportFactory(Protocol):
     async def aclose(self) -> None:
         """Free what the connections share. Open connections are closed by those who hold them."""
         ...
-
-
-def too_large(largest_message: int) -> RemoteProtocolError:
-    """Return the error for a message of more than so many bytes."""
-    return RemoteProtocolError(
-        f"a message of the service is larger than {largest_message} bytes, the limit of this client"
-    )

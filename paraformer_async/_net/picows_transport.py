@@ -16,7 +16,8 @@ import anyio
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSProtocolError, WSTransport
 
 from paraformer_async._net.aiohttp_documented import SEND_BUFFER
-from paraformer_async._net.contract import Handshake, OutgoingFrame, Receiver, too_large
+from paraformer_async._net.contract import Handshake, OutgoingFrame, Receiver
+from paraformer_async._net.oversize import too_large
 from paraformer_async._net.resets import reset_check
 from paraformer_async.errors import ConnectionLostError, ServiceError
 

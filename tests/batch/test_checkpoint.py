@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -252,8 +253,13 @@ async def test_another_version(files: Files, opened: Opened, tmp_path: Path) -> 
 async def test_one_batch_at_a_time(files: Files, opened: Opened, tmp_path: Path) -> None:
     """A checkpoint that another batch uses is refused, and free again when that has ended."""
     paths, checkpoint = files(2), tmp_path / "run.jsonl"
+
+    async def slowly() -> AsyncIterator[Path]:
+        yield paths[0]
+        await anyio.sleep_forever()
+
     async with ScriptedServer() as server, opened(server.url) as recognizer:
-        async with recognizer.transcribe_many(paths, checkpoint=checkpoint) as batch:
+        async with recognizer.transcribe_many(slowly(), checkpoint=checkpoint) as batch:
             await anext(batch)
             with pytest.raises(UsageError, match="in use by another batch"):
                 await run(recognizer, paths, checkpoint)
