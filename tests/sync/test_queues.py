@@ -56,7 +56,7 @@ def test_a_signal_handler_may_wait_for_the_loop(monkeypatch: pytest.MonkeyPatch)
         call_soon = loop.call_soon_threadsafe
 
         def interrupted(*given: Any, **more: Any) -> Any:
-            monkeypatch.undo()
+            patched.undo()
             signal.raise_signal(signal.SIGINT)
             return call_soon(*given, **more)
 
@@ -69,11 +69,12 @@ def test_a_signal_handler_may_wait_for_the_loop(monkeypatch: pytest.MonkeyPatch)
         first = asyncio.run_coroutine_threadsafe(take(inlet, 1), loop)
         inlet.put("first")
         assert ["first"] == first.result(SOON)
+        waited = inlet._waiter
         second = asyncio.run_coroutine_threadsafe(take(inlet, 2), loop)
-        while inlet._waiter is None:  # until the loop waits
+        while inlet._waiter is waited:  # until the loop waits
             threading.Event().wait(0.001)
-        with handled(handler):
-            monkeypatch.setattr(loop, "call_soon_threadsafe", interrupted)
+        with handled(handler), monkeypatch.context() as patched:
+            patched.setattr(loop, "call_soon_threadsafe", interrupted)
             inlet.put("interrupted")
         assert [True] == taken
         assert ["interrupted", "last"] == second.result(SOON)
