@@ -127,7 +127,7 @@ def integration(session: nox.Session, **env: str) -> None:
 
 @nox.session
 def floors(session: nox.Session) -> None:
-    """Run quick tests with the lowest versions of all dependencies."""
+    """Run quick tests with the lowest versions of the dependencies that are not extras."""
     install(session, "-e", ".[dev]")
     run_with(session, "lowest", LOWEST, *QUICK_TESTS)
 

@@ -110,7 +110,8 @@ class SectionReader:
                 if not count:
                     break
         except LibsndfileError as error:
-            self._error = error.with_traceback(None)  # a cycle with buffers would crash
+            # Its frames hold buffers of libsndfile: to collect such a cycle can crash.
+            self._error = error.with_traceback(None)
         return size
 
     def _ends_early(self, count: int, wanted: int) -> bool:

@@ -89,7 +89,7 @@ def ends_early(declared: float, contained: float) -> str:
 
 
 def begins_within_frame(cut: int) -> str:
-    """Return the remark on a recording that was begun within a frame, of which so much is there."""
+    """Return the remark on a recording that begins with the last *cut* bytes of a frame."""
     return f"begins within a frame: its first {cut} bytes are left out"
 
 

@@ -20,6 +20,7 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
+from paraformer_async._core.packets.paging import _checksum
 from paraformer_async.audio import files, riff, seekable
 from paraformer_async.audio.files import AudioFile, open_audio
 from paraformer_async.audio.mpeg import _frames, scan_mpeg
@@ -520,21 +521,11 @@ async def test_a_gap_in_the_timestamps_of_opus(tmp_path: Path) -> None:
         (granule,) = struct.unpack_from("<q", ogg, start + 6)
         struct.pack_into("<q", ogg, start + 6, granule + 5 * 48_000)
         struct.pack_into("<I", ogg, start + 22, 0)
-        struct.pack_into("<I", ogg, start + 22, page_checksum(bytes(ogg[start:end])))
+        struct.pack_into("<I", ogg, start + 22, _checksum(bytes(ogg[start:end])))
     path = tmp_path / "a.opus"
     path.write_bytes(ogg)
     samples, _ = await read(path)
     assert len(samples) >= 4 * RATE
-
-
-def page_checksum(page: bytes) -> int:
-    """Return the checksum of a page of Ogg whose own is 0."""
-    value = 0
-    for byte in page:
-        value ^= byte << 24
-        for _ in range(8):
-            value = (value << 1 ^ (0x04C11DB7 if value >> 31 else 0)) & 0xFFFFFFFF
-    return value
 
 
 def intact_samples(path: Path) -> int:

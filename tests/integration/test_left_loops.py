@@ -114,7 +114,9 @@ async def test_a_canceled_task_ends_it(
 async def test_a_failed_task_ends_it(recognizer: AsyncRecognizer, use: Use) -> None:
     """A task that fails ends what it iterated over; that nobody has seen its failure is logged."""
     unseen: list[dict[str, Any]] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: unseen.append(context))
+    loop = asyncio.get_running_loop()
+    before = loop.get_exception_handler()
+    loop.set_exception_handler(lambda _, context: unseen.append(context))
 
     async def fail() -> None:
         iterator = aiter(use(recognizer))
@@ -126,6 +128,7 @@ async def test_a_failed_task_ends_it(recognizer: AsyncRecognizer, use: Use) -> N
     await has_ended(recognizer)
     del task
     gc.collect()
+    loop.set_exception_handler(before)
     assert [ZeroDivisionError] == [type(context["exception"]) for context in unseen]
 
 

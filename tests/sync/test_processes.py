@@ -136,7 +136,9 @@ def run(program: str, url: str) -> str:
 def test_the_process_ends(program: str, start_server: StartServer) -> None:
     """A process ends by itself, whatever it has left open, and no thread of its own is cut off."""
     if program is ENDS["a thread goes on"] and (3, 12) <= sys.version_info < (3, 12, 2):
-        pytest.skip("Python 3.12.0 and 3.12.1 start no thread once the main one has ended")
+        pytest.skip(
+            "Python 3.12.0 and 3.12.1 start no thread once the main one has ended: gh-113964"
+        )
     printed = run(program, start_server().url)
     assert printed.splitlines()[-1] == ("later" if "later" in program else "end")
 

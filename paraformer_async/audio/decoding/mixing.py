@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Downmix", "Interleave", "Mixer"]
 
-# Of the power that independent channels have in their mean. Opposite phases leave less, even if
-# something else, as a hum, is in phase.
-_CANCELED = 0.5
+# Shares of the power that independent channels have in their mean. A short block may have little of
+# it by chance; opposite phases leave less than half of it for longer, even if a hum is in phase.
+_AT_ONCE, _LATELY = 0.1, 0.5
+_ENOUGH = 4800  # samples that show more than chance
+_HALF_LIFE = 0.5  # seconds after which what was measured counts half
 _AUDIBLE = 1e-8 * 32768**2  # power: -80 dBFS
 _TOO_LITTLE = 0.1  # seconds of canceling that are not worth a remark
 # Samples of which numpy has the sum of squares computed by one thread: OpenBLAS divides more than
@@ -78,11 +80,15 @@ class Downmix:
     Mixes the channels of one file to mono: their mean, or the loudest one where they cancel out.
 
     Channels of opposite phases cancel each other: their mean is silence. That is decided block by
-    block, so the same blocks from the beginning on give the same samples.
+    block, from it and the latest ones, so the same blocks from the beginning on give the same
+    samples.
     """
 
     def __init__(self) -> None:
         self._canceled = 0.0
+        self._size = 0  # samples so far
+        # The power of the mean of the latest ones: that of independent channels, and theirs.
+        self._expected = self._kept = 0.0
         self._chosen = 0  # the loudest channel
         # The system makes new memory zero page by page, which takes longer than to mix it.
         self._floats, self._mono = _Scratch(), _Scratch()
@@ -103,10 +109,19 @@ class Downmix:
             power = _power(floats)
         power *= scale**2
         mono = mean_of(floats, scale, self._mono.array(size))
-        if power > _AUDIBLE * size and _square(mono) < _CANCELED * power / channels:
+        if power > _AUDIBLE * size and self._cancels(power / channels, _square(mono), size, rate):
             self._canceled += size / rate
             mono = self._loudest(floats) * np.float32(scale)
         return rounded_to_s16le(mono) if is_integer else scaled_to_s16le(mono)
+
+    def _cancels(self, expected: float, kept: float, size: int, rate: int) -> bool:
+        """Return whether channels cancel each other out, by the power of their mean."""
+        fade = 0.5 ** (size / rate / _HALF_LIFE)
+        self._size += size
+        self._expected = self._expected * fade + expected
+        self._kept = self._kept * fade + kept
+        is_opposite = self._size >= _ENOUGH and self._kept < _LATELY * self._expected
+        return is_opposite or kept < _AT_ONCE * expected
 
     def _loudest(self, floats: "NDArray[np.float32]") -> "NDArray[np.float32]":
         """Return the loudest channel; the one before, unless its power is less than half of it."""

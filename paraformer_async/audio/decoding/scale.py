@@ -37,7 +37,7 @@ def full_scale(sound: "SoundFile | PlainSound") -> float:
     audible, *beyond = beyond
     fitting = (
         scale
-        for scale, count in zip((1, *_SCALES), beyond, strict=False)
+        for scale, count in zip((1, *_SCALES[:-1]), beyond, strict=True)
         if count <= audible * _WRONG
     )
     return float(next(fitting, _SCALES[-1]))
