@@ -15,6 +15,10 @@ from contextlib import asynccontextmanager, suppress
 from enum import IntEnum
 from typing import TYPE_CHECKING, cast
 
+from anyio import CancelScope
+
+from paraformer_async._accepting import accepting_ends
+
 if TYPE_CHECKING:
     import ssl
 
@@ -172,6 +176,8 @@ async def listening(
     try:
         yield listener.getsockname()[1]
     finally:
+        with CancelScope(shield=True):
+            await accepting_ends()
         server.close()
         for end in ends:
             end.reset()

@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
+from paraformer_async._accepting import accepting_ends
+
 Answer = Callable[[], web.Response]
 
 
@@ -45,6 +47,7 @@ async def answering(*answers: Answer) -> AsyncIterator[FarEnd]:
     try:
         yield far_end
     finally:
+        await accepting_ends()
         await runner.cleanup()
 
 
