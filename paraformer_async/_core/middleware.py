@@ -8,16 +8,17 @@ wait (pacing, resampling, a remote voice detector) belongs in an audio source.
 
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import Context, copy_context
+from functools import partial
 from math import isnan, nan
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from msgspec import Struct
 
 from paraformer_async._core.messages import Command, Event
-from paraformer_async.errors import UsageError
+from paraformer_async.errors import ServiceError, UsageError
 from paraformer_async.options.checks import shown
 
-__all__ = ["Middleware", "Stack", "passed", "through"]
+__all__ = ["Middleware", "RaisedByMiddleware", "Stack", "passed", "through"]
 
 Message = TypeVar("Message", Command, Event)
 
@@ -42,8 +43,9 @@ class Middleware:
         hurries: Whether a message may bring the deadline forward. `False`, for a middleware whose
             deadline is only postponed by audio and results, except by the first audio after
             `expired`, saves checking it after each message.
-        uses_context: Whether the methods see the context variables of the caller that opened the
-            stream. `False`, for a middleware that needs none, saves a context switch per message.
+        uses_context: Whether the methods, except `deadline`, see the context variables of the
+            caller that opened the stream. `False`, for a middleware that needs none, saves a
+            context switch per message.
     """
 
     hurries: ClassVar[bool] = True
@@ -75,6 +77,19 @@ class Middleware:
 Step: TypeAlias = Callable[[Message, float], Message | Iterable[Message]]
 
 
+class RaisedByMiddleware(Exception):
+    """
+    A `ServiceError` that the user's middleware has raised: no failure of the service, or retryable.
+
+    Attributes:
+        error: What the user receives.
+    """
+
+    def __init__(self, error: ServiceError) -> None:
+        super().__init__()
+        self.error = error
+
+
 class Stack:
     """
     Several middlewares combined, listed outermost (nearest to the user) first.
@@ -94,18 +109,20 @@ class Stack:
         self.outgoing_steps: list[Step[Command]] = _steps(middlewares, "outgoing", context)
         self.incoming_steps: list[Step[Event]] = _steps(middlewares[::-1], "incoming", context)
         self._timed = [
-            (one, _steps(middlewares[place:], "outgoing", context))
+            (
+                one,
+                _guarded(one.expired, one, context),
+                _steps(middlewares[place:], "outgoing", context),
+            )
             for place, one in enumerate(middlewares, 1)
             if _overrides(one, "deadline")
         ]
         self._resumed = [
-            _resuming(context, one) if one.uses_context else one.resumed
-            for one in middlewares
-            if _overrides(one, "resumed")
+            _guarded(one.resumed, one, context) for one in middlewares if _overrides(one, "resumed")
         ]
-        self.hurries: bool = any(one.hurries for one, _ in self._timed)
-        self.is_plain: bool = not any(
-            one.uses_context for one in middlewares if _overrides(one, "outgoing")
+        self.hurries: bool = any(one.hurries for one, _, _ in self._timed)
+        self.is_plain: bool = all(
+            _is_built_in(one) for one in middlewares if _overrides(one, "outgoing")
         )
 
     def outgoing(self, command: Command, now: float) -> Iterable[Command]:
@@ -124,7 +141,7 @@ class Stack:
     def deadline(self) -> float | None:
         """Return when to call `expired`; `None` for never."""
         soonest: float | None = None
-        for one, _ in self._timed:
+        for one, _, _ in self._timed:
             when = _deadline_of(one)
             if when is not None and (soonest is None or when < soonest):
                 soonest = when
@@ -133,11 +150,11 @@ class Stack:
     def expired(self, now: float) -> Sequence[Command]:
         """Return the commands of middleware whose deadline has passed, as passed further inward."""
         sent: list[Command] = []
-        for one, inner in self._timed:
+        for one, expired, inner in self._timed:
             when = _deadline_of(one)
             if when is None or when > now:
                 continue
-            sent.extend(through(inner, passed(one.expired(now)), now))
+            sent.extend(through(inner, passed(expired(now)), now))
         return sent
 
 
@@ -173,7 +190,10 @@ def _deadline_of(middleware: Middleware) -> float | None:
     Raises:
         UsageError: It is no time; one timer serves all recognitions, and relies on it.
     """
-    when: Any = middleware.deadline()
+    try:
+        when: Any = middleware.deadline()
+    except ServiceError as error:
+        raise RaisedByMiddleware(error) from None
     if when is None:
         return None
     try:
@@ -189,30 +209,32 @@ def _deadline_of(middleware: Middleware) -> float | None:
 
 
 def _steps(middlewares: Sequence[Middleware], method: str, context: Context) -> list[Step[Any]]:
-    """Return the methods named *method*; those that use context variables run in *context*."""
+    """Return the methods named *method*."""
     return [
-        _within(context, getattr(one, method)) if one.uses_context else getattr(one, method)
+        _guarded(getattr(one, method), one, context)
         for one in middlewares
         if _overrides(one, method)
     ]
 
 
-def _within(context: Context, step: Step[Message]) -> Step[Message]:
-    def run_step(message: Message, now: float) -> Message | Iterable[Message]:
-        returned = step(message, now)
-        return returned if returned is message else tuple(passed(returned))  # of a generator, too
+def _guarded(function: Callable[..., Any], one: Middleware, context: Context) -> Callable[..., Any]:
+    """Return a method of *one* that runs in *context*, and whose failure is not the service's."""
+    if _is_built_in(one):
+        return function
 
-    def run(message: Message, now: float) -> Message | Iterable[Message]:
-        return context.run(run_step, message, now)
+    def run(*arguments: Any) -> Any:
+        try:
+            returned = function(*arguments)
+            is_whole = returned is None or isinstance(returned, Struct)
+            return returned if is_whole else tuple(returned)  # a generator's code runs here, too
+        except ServiceError as error:
+            raise RaisedByMiddleware(error) from None
 
-    return run
+    return partial(context.run, run) if one.uses_context else run
 
 
-def _resuming(context: Context, middleware: Middleware) -> Callable[[float], None]:
-    def resumed(now: float) -> None:
-        context.run(middleware.resumed, now)
-
-    return resumed
+def _is_built_in(one: Middleware) -> bool:
+    return type(one).__module__.partition(".")[0] == __name__.partition(".")[0]
 
 
 def _overrides(middleware: Middleware, method: str) -> bool:

@@ -34,7 +34,7 @@ from paraformer_async._core.messages import (
     TaskFinished,
     TaskStarted,
 )
-from paraformer_async._core.middleware import Stack
+from paraformer_async._core.middleware import RaisedByMiddleware, Stack
 from paraformer_async._core.outgoing import BATCH
 from paraformer_async._core.protocol import ENDS, Move, Phase
 from paraformer_async._core.retries import Retries, Setback
@@ -138,6 +138,8 @@ class Recognition(Incoming):
         self.request_ids.append(request_id)
         self.log.request_id = request_id
         self._begin("started", now)  # even if middleware holds run-task back
+        if is_reused:
+            self._begin("reused", now)
 
     def receive(self, frame: str | bytes, now: float) -> list[RecognitionResult]:
         """
@@ -213,9 +215,12 @@ class Recognition(Incoming):
         attempt, self._attempt = self._attempt, Attempt()
         self._deadlines.clear()
         self.replay.clear()
+        is_users = isinstance(failure, RaisedByMiddleware)
+        if isinstance(failure, RaisedByMiddleware):
+            failure = failure.error
         if self._protocol.phase in ENDS:
             return Over(None if self._protocol.phase is Phase.DONE else failure)
-        if not isinstance(failure, ServiceError):
+        if is_users or not isinstance(failure, ServiceError):
             return self._give_up(failure)
         if self._end is Mark.ROLLOVER and self._is_rolled_over_despite(failure):
             self._begin_fresh()
@@ -224,7 +229,9 @@ class Recognition(Incoming):
             return self._complete(now)
         delay = self._retries.delay(self._setback(failure, attempt, now), now)
         if delay is None or not self._ledger.is_resumable:
-            return self._give_up(self._lost_audio(failure) or failure)
+            failure = self._lost_audio(failure) or failure
+            self._describe(failure)
+            return self._give_up(failure)
         self._describe(failure)
         self._attempt.is_retry = True
         self._protocol.move(Move.AGAIN)
@@ -261,6 +268,7 @@ class Recognition(Incoming):
         """Handle a frame that is not a well-formed result of the running task."""
         if self._protocol.phase in _UNCONNECTED:
             return []  # from a connection that was given up
+        self._deadlines.end("reused")
         event = self._protocol.receive(frame)
         if event is None:
             return []
@@ -446,8 +454,6 @@ class Recognition(Incoming):
         return lost
 
     def _give_up(self, failure: BaseException) -> Over:
-        if isinstance(failure, ServiceError):
-            self._describe(failure)
         self._protocol.move(Move.GIVEN_UP)
         self._buffer.is_ended = True
         return Over(failure)

@@ -200,6 +200,7 @@ class Wait(Struct, frozen=True):
 WAITS: Mapping[str, Wait] = {
     "connect": Wait("the connection was not established", "Timeouts(connect=…)"),
     "started": Wait("the service did not respond to run-task", "Timeouts(started=…)"),
+    "reused": Wait("nothing was received on a connection that was idle", "Timeouts(reused=…)"),
     "send": Wait("the service accepted no audio", "Timeouts(send=…)"),
     "finish": Wait("the service sent nothing more after finish-task", "Timeouts(finish=…)"),
     "quota": Wait(

@@ -230,9 +230,10 @@ class DeadlineError(ServiceError, TimeoutError):
     A bounded wait timed out.
 
     Attributes:
-        phase: What was waited for: `connect`, `started`, `send` or `finish`, as in `Timeouts`;
-            `pool`, a free connection; `quota`, a place in the account's quota; `request`, the
-            answer to an HTTP request; or `ready`, a list of hot words that can be used.
+        phase: What was waited for: `connect`, `started`, `reused`, `send` or `finish`, as in
+            `Timeouts`; `pool`, a free connection; `quota`, a place in the account's quota;
+            `request`, the answer to an HTTP request; or `ready`, a list of hot words that can be
+            used.
         seconds: How long the wait was.
     """
 

@@ -28,6 +28,9 @@ class Timeouts(Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     Attributes:
         connect: Name resolution, TCP, TLS and the WebSocket handshake together.
         started: From `run-task` to the service's `task-started`.
+        reused: From `run-task` on a connection that was idle to anything that is received. Such a
+            connection may have been lost without notice; then a fresh one is used instead, which
+            counts as no failure.
         send: How long audio may wait to be written because the peer reads nothing. A slow peer
             shows that it reads in steps of many seconds: its system announces room in large pieces.
         finish: After the end of the audio, the longest time between two messages of the service.
@@ -39,6 +42,7 @@ class Timeouts(Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
 
     connect: float = 10.0
     started: float = 10.0
+    reused: float = 3.0
     send: float = 30.0
     finish: float = 30.0
     close: float = 2.0

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from contextvars import ContextVar
+from typing import Any
 
 import anyio
 import pytest
@@ -494,6 +495,14 @@ class TestOneStep:
                 seen.append(variable.get())
                 return (event,)
 
+            def deadline(self) -> float | None:
+                return None if "expired" in seen else 0.0
+
+            def expired(self, now: float) -> Iterable[Command]:
+                seen.append("expired")
+                seen.append(variable.get())
+                return ()
+
         token = variable.set("the user's")
         async with open_stream(middleware=(Looking(),)) as stream:
             variable.reset(token)
@@ -505,7 +514,45 @@ class TestOneStep:
             await peer.wait_for(FinishTask)
             peer.finish()
             assert [] == [result async for result in stream]
-        assert ["the user's"] * 5 == seen
+        seen.remove("expired")
+        assert ["the user's"] * 6 == seen
+
+    @pytest.mark.parametrize("where", ["outgoing", "incoming", "deadline"])
+    async def test_middleware_that_raises_an_error_of_ours(
+        self, open_stream: Open, peers: list[Peer], where: str
+    ) -> None:
+        """It is raised as it is, and not taken for a failure of the service that may pass."""
+        peer, unused, *_ = peers
+        error = TaskFailedError("Throttling.RateQuota", "of another service")
+        is_begun = False
+
+        class Calling(Middleware):
+            def outgoing(self, command: Command, now: float) -> Iterable[Command]:
+                return self._called("outgoing", command)
+
+            def incoming(self, event: Event, now: float) -> Iterable[Event]:
+                return self._called("incoming", event)
+
+            def deadline(self) -> float | None:
+                self._called("deadline", None)
+                return None
+
+            def _called(self, name: str, message: Any) -> Any:
+                if name == where and is_begun:
+                    raise error
+                return (message,)
+
+        async with open_stream(middleware=(Calling(),)) as stream:
+            await peer.wait_for(RunTask)
+            is_begun = True
+            peer.start()
+            with pytest.raises(TaskFailedError) as caught:
+                await stream.send(FRAME)
+                async for _ in stream:
+                    pass
+            assert error is caught.value
+        assert error.__traceback__ is not None
+        assert [] == unused.received
 
     async def test_middleware_that_ends_the_audio_is_answered_in_time(
         self, open_stream: Open, peer: Peer

@@ -4,6 +4,7 @@ import struct
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
 from math import inf
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -34,6 +35,7 @@ from paraformer_async._core.messages import (
     TaskStarted,
     name_of,
 )
+from paraformer_async._core.middleware import RaisedByMiddleware
 from paraformer_async._core.protocol import Phase, ServerProtocol
 from paraformer_async._core.recognition import BATCH, Again, Over, Recognition
 from paraformer_async._core.wire import encode
@@ -106,6 +108,56 @@ def wav_header(*, channels: int, bits: int) -> bytes:
     block = channels * bits // 8
     form = struct.pack("<IHHIIHH", 16, 1, channels, 16_000, 16_000 * block, block, bits)
     return b"RIFF" + bytes(4) + b"WAVEfmt " + form + b"data" + bytes(4)
+
+
+class Broken(Middleware):
+    """Raises *error* in one place, by itself or in a generator that it returns."""
+
+    def __init__(self, where: str, error: Exception, *, is_generator: bool) -> None:
+        self._where = where
+        self._error = error
+        self._is_generator = is_generator
+
+    def outgoing(self, command: Command, now: float) -> Iterable[Command]:
+        """Raise, or pass the command on."""
+        return self._returned(command, name_of(command))
+
+    def incoming(self, event: Event, now: float) -> Iterable[Event]:
+        """Raise, or pass the event on."""
+        return self._returned(event, name_of(event))
+
+    def resumed(self, now: float) -> None:
+        """Raise, or return."""
+        self._check("resumed")
+
+    def deadline(self) -> float | None:
+        """Raise, or ask for a call at once."""
+        self._check("deadline")
+        return 0.0
+
+    def expired(self, now: float) -> Iterable[Command]:
+        """Raise, or add audio."""
+        return self._returned(Audio(FRAME, injected=True), "expired")
+
+    def _returned(self, message: Any, name: str) -> Any:
+        if self._is_generator:
+            return self._generated(message, name)
+        self._check(name)
+        return (message,)
+
+    def _generated(self, message: Any, name: str) -> Any:
+        self._check(name)
+        yield message
+
+    def _check(self, name: str) -> None:
+        if name == self._where:
+            raise self._error
+
+
+class Bare(Broken):
+    """The same, without context variables."""
+
+    uses_context = False
 
 
 class Table:
@@ -1448,32 +1500,37 @@ class TestMiddleware:
         table.machine.expired(1.1)
         assert [Audio(header)] == table.flush()
 
-    def test_its_exceptions_come_out_as_themselves(self) -> None:
-        """What middleware raises ends the recognition, wherever it is raised, unwrapped."""
-
-        class Broken(Middleware):
-            where = ""
-
-            def outgoing(self, command: Command, now: float) -> Iterable[Command]:
-                if self.where == name_of(command):
-                    raise ZeroDivisionError
-                return (command,)
-
-            def incoming(self, event: Event, now: float) -> Iterable[Event]:
-                if self.where == name_of(event):
-                    raise ZeroDivisionError
-                return (event,)
-
-        for where in ("run-task", "audio", "finish-task", "task-started", "task-finished"):
-            broken = Broken()
-            broken.where = where
-            table = Table(broken)
-            with pytest.raises(ZeroDivisionError) as caught:
-                table.start(1)
-                table.finish()
-                table.deliver(TaskFinished())
-            assert Over(caught.value) == table.lose(caught.value)
-            assert Phase.GIVEN_UP is table.phase
+    @pytest.mark.parametrize("error", [ZeroDivisionError(), LOST])
+    @pytest.mark.parametrize("is_generator", [False, True])
+    @pytest.mark.parametrize("kind", [Broken, Bare])
+    @pytest.mark.parametrize(
+        "where",
+        [
+            *("run-task", "audio", "finish-task", "task-started", "result-generated"),
+            *("task-finished", "resumed", "deadline", "expired"),
+        ],
+    )
+    def test_its_exceptions_come_out_as_themselves(
+        self, where: str, error: Exception, kind: type[Broken], *, is_generator: bool
+    ) -> None:
+        """What middleware raises ends the recognition, wherever, and whatever it is."""
+        table = Table(kind(where, error, is_generator=is_generator))
+        with pytest.raises((ZeroDivisionError, RaisedByMiddleware)) as caught:
+            table.start(1)
+            table.deliver(final(100))
+            if where == "resumed":
+                table.machine.send(FRAME, 0.0)
+                table.flush()
+                table.again()
+            assert 0.0 == table.machine.deadline()
+            table.machine.expired(0.0)
+            table.flush()
+            table.finish()
+            table.deliver(TaskFinished())
+        verdict = table.lose(caught.value)
+        assert isinstance(verdict, Over)
+        assert error is verdict.error
+        assert Phase.GIVEN_UP is table.phase
 
     @pytest.mark.parametrize("error", [OSError, KeyboardInterrupt, lambda: LOST])
     @pytest.mark.parametrize("seam", [False, True])
@@ -1496,7 +1553,9 @@ class TestMiddleware:
         table.deliver(final(100))
         with pytest.raises(BaseException) as caught:  # noqa: PT011 - of any type
             table.deliver(TaskFinished())
-        assert Over(caught.value) == table.lose(caught.value)
+        verdict = table.lose(caught.value)
+        assert isinstance(verdict, Over)
+        assert type(error()) is type(verdict.error)
         assert Phase.GIVEN_UP is table.phase
         with pytest.raises(UsageError):
             table.machine.send(FRAME, 0.0)
@@ -1796,6 +1855,29 @@ class TestFailures:
         table.flush()
         table.deliver(TaskStarted())
         assert Again(5.0, LOST, 1) == table.lose()
+
+    def test_a_silent_connection_that_was_idle(self) -> None:
+        """Nothing received on it for `Timeouts.reused` is no failure; a fresh one has longer."""
+        table = Table(timeouts=Timeouts(started=10, reused=2))
+        table.connect()
+        table.flush()
+        assert 10.0 == table.machine.deadline()
+        table.lose()
+        table.connect(is_reused=True)
+        table.flush()
+        assert 2.0 == table.machine.deadline()
+        with pytest.raises(DeadlineError, match="reused") as caught:
+            table.machine.expired(2.0)
+        assert isinstance(again := table.lose(caught.value), Again)
+        assert 0.0 == again.after
+
+    def test_anything_received_shows_that_a_connection_is_there(self) -> None:
+        """A message of an earlier task does, too; then `Timeouts.started` is the limit."""
+        table = Table(timeouts=Timeouts(started=10, reused=2))
+        table.connect(is_reused=True)
+        table.flush()
+        assert [] == table.deliver_as("f" * 32, TaskFinished())
+        assert 10.0 == table.machine.deadline()
 
     def test_what_is_left_of_an_earlier_task_costs_nothing(self) -> None:
         """A failure of an earlier task, or noise, on a connection that waited is no failure."""
