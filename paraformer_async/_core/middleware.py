@@ -225,8 +225,9 @@ def _guarded(function: Callable[..., Any], one: Middleware, context: Context) ->
     def run(*arguments: Any) -> Any:
         try:
             returned = function(*arguments)
-            is_whole = returned is None or isinstance(returned, Struct)
-            return returned if is_whole else tuple(returned)  # a generator's code runs here, too
+            if returned is None or isinstance(returned, Struct):
+                return returned
+            return tuple(returned)  # a generator's code runs here, too
         except ServiceError as error:
             raise RaisedByMiddleware(error) from None
 
