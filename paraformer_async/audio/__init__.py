@@ -1,5 +1,5 @@
 """
-Audio sources: user-supplied iterables and readers, audio files, and (`decoding/`) decoders.
+Audio sources: user-supplied iterables and readers, and audio files (`containers/`, `decoding/`).
 
 Yields bytes and knows nothing about the protocol, connections or recognitions.
 """

@@ -9,7 +9,14 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
-from paraformer_async.audio._sniffing import Guess
+from paraformer_async.audio.containers.sections import (
+    Scan,
+    Section,
+    begins_within_frame,
+    ends_early,
+    scan_whole,
+)
+from paraformer_async.audio.containers.sniffing import Guess
 from paraformer_async.audio.decoding.mixing import Downmix, Interleave, Mixer
 from paraformer_async.audio.decoding.pyav import to_pcm
 from paraformer_async.audio.decoding.timing import TOLERANCE
@@ -17,13 +24,6 @@ from paraformer_async.audio.hints import shown
 from paraformer_async.audio.opening import scan_file, undecodable
 from paraformer_async.audio.protection import require_playable
 from paraformer_async.audio.regions import Region
-from paraformer_async.audio.sections import (
-    Scan,
-    Section,
-    begins_within_frame,
-    ends_early,
-    scan_whole,
-)
 from paraformer_async.audio.seekable import status_of
 from paraformer_async.audio.track import Track
 from paraformer_async.errors import AudioError, MissingExtraError

@@ -1,7 +1,7 @@
 """Check that a stream begins as what it was declared to be."""
 
 from paraformer_async._core.wav import WavHeader
-from paraformer_async.audio._sniffing import begins_as
+from paraformer_async.audio.containers.sniffing import begins_as
 from paraformer_async.errors import AudioError
 
 __all__ = ["Heading"]

@@ -5,7 +5,7 @@ import shlex
 import subprocess
 from pathlib import Path
 
-from paraformer_async.audio._sniffing import Guess
+from paraformer_async.audio.containers.sniffing import Guess
 
 __all__ = ["SOURCE", "STANDARD_INPUT", "conversion", "cure", "shown", "to_convert"]
 

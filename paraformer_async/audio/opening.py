@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import IO, cast
 
 from paraformer_async._core.wav import MAGICS
-from paraformer_async.audio._sniffing import Guess, guess_format
-from paraformer_async.audio.extents import scan_extents
+from paraformer_async.audio.containers.extents import scan_extents
+from paraformer_async.audio.containers.mpeg import frame_size, id3_size, scan_mpeg
+from paraformer_async.audio.containers.ogg import scan_ogg
+from paraformer_async.audio.containers.riff import scan_wav
+from paraformer_async.audio.containers.sections import Scan, read_at, scan_flac
+from paraformer_async.audio.containers.sniffing import Guess, guess_format
 from paraformer_async.audio.hints import STANDARD_INPUT, cure, shown
-from paraformer_async.audio.mpeg import frame_size, id3_size, scan_mpeg
-from paraformer_async.audio.ogg import scan_ogg
-from paraformer_async.audio.riff import scan_wav
-from paraformer_async.audio.sections import Scan, read_at, scan_flac
 from paraformer_async.audio.seekable import status_of
 from paraformer_async.errors import AudioError
 

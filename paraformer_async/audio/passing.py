@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from paraformer_async._core.packets import Cutter, Packet, cutter_of
-from paraformer_async.audio._sniffing import Guess
+from paraformer_async.audio.containers.sniffing import Guess
 from paraformer_async.audio.hints import shown
 from paraformer_async.errors import AudioError
 

@@ -2,8 +2,8 @@
 
 from typing import Any, Literal, Self
 
+from paraformer_async.audio.containers.sections import Pcm
 from paraformer_async.audio.regions import Region
-from paraformer_async.audio.sections import Pcm
 
 __all__ = ["PlainSound"]
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from paraformer_async.audio.containers.sections import read_at
 from paraformer_async.audio.hints import shown
-from paraformer_async.audio.sections import read_at
 from paraformer_async.errors import AudioError
 
 __all__ = ["require_playable"]

@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import IO
 
-from paraformer_async.audio._sniffing import begins_as
 from paraformer_async.audio.companding import expander
+from paraformer_async.audio.containers.sections import read_at
+from paraformer_async.audio.containers.sniffing import begins_as
 from paraformer_async.audio.decoding.mixing import Downmix
 from paraformer_async.audio.given import Samples
 from paraformer_async.audio.hints import shown
-from paraformer_async.audio.sections import read_at
 from paraformer_async.audio.seekable import status_of
 from paraformer_async.errors import AudioError
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import IO, Literal
 
+from paraformer_async.audio.containers.sections import Scan, Section, ends_early
 from paraformer_async.audio.decoding.mixing import Downmix, Interleave, Mixer
 from paraformer_async.audio.decoding.offset import offsets
 from paraformer_async.audio.decoding.samples import native_dtype
@@ -10,7 +11,6 @@ from paraformer_async.audio.decoding.scale import full_scale
 from paraformer_async.audio.hints import shown
 from paraformer_async.audio.opening import scan_file
 from paraformer_async.audio.section_reader import SectionReader
-from paraformer_async.audio.sections import Scan, Section, ends_early
 from paraformer_async.audio.seekable import status_of
 from paraformer_async.errors import AudioError
 

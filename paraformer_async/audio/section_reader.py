@@ -8,10 +8,10 @@ which knows the error. All else is read as fast as possible: by libsndfile itsel
 
 from typing import IO, TYPE_CHECKING, Any, Literal, Self
 
+from paraformer_async.audio.containers.sections import Section
 from paraformer_async.audio.decoding.samples import open_sequential
 from paraformer_async.audio.plain import PlainSound
 from paraformer_async.audio.regions import Region
-from paraformer_async.audio.sections import Section
 from paraformer_async.audio.seekable import descriptor_of, status_of
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paraformer_async.audio._sniffing import guess_format
+from paraformer_async.audio.containers.sniffing import guess_format
 from paraformer_async.audio.passing import PacketReader
 from tests.audio.making import RATE, make
 from tests.audio.test_decoding import SPEECHLIKE, cut, decode

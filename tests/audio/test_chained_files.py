@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paraformer_async._core.packets.paging import make_page
-from paraformer_async.audio.ogg import scan_ogg
+from paraformer_async.audio.containers.ogg import scan_ogg
 from tests.audio.making import RECORDED
 from tests.audio.test_file_ends import BEHIND, NOISE, RATE, encode, read
 from tests.core.packet_streams import ogg, opus_head, packets_of

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paraformer_async.audio.extents import scan_extents
+from paraformer_async.audio.containers.extents import scan_extents
 
 BEGINNINGS = (
     b".snd",

@@ -21,10 +21,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paraformer_async._core.packets.paging import _checksum
-from paraformer_async.audio import files, riff, seekable
+from paraformer_async.audio import files, seekable
+from paraformer_async.audio.containers import riff
+from paraformer_async.audio.containers.mpeg import _frames, scan_mpeg
+from paraformer_async.audio.containers.riff import scan_wav
 from paraformer_async.audio.files import AudioFile, open_audio
-from paraformer_async.audio.mpeg import _frames, scan_mpeg
-from paraformer_async.audio.riff import scan_wav
 from paraformer_async.errors import AudioError, InvalidOptionError
 
 pytestmark = pytest.mark.anyio

@@ -3,8 +3,15 @@
 import struct
 from typing import IO, Final
 
-from paraformer_async.audio.parts import MAX_PARTS, Extent, Layout, extent_of, kind_at, parts
-from paraformer_async.audio.sections import read_at
+from paraformer_async.audio.containers.parts import (
+    MAX_PARTS,
+    Extent,
+    Layout,
+    extent_of,
+    kind_at,
+    parts,
+)
+from paraformer_async.audio.containers.sections import read_at
 
 __all__ = ["asf", "avi", "flash", "matroska", "mp4"]
 

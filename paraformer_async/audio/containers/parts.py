@@ -4,8 +4,8 @@ import struct
 from collections.abc import Iterator
 from typing import IO, Final, NamedTuple
 
-from paraformer_async.audio._sniffing import begins_as
-from paraformer_async.audio.sections import read_at
+from paraformer_async.audio.containers.sections import read_at
+from paraformer_async.audio.containers.sniffing import begins_as
 
 __all__ = ["MAX_PARTS", "Extent", "Layout", "Part", "extent_of", "kind_at", "parts"]
 

@@ -8,7 +8,7 @@ import struct
 from typing import IO
 
 from paraformer_async._core.wav import MAGICS
-from paraformer_async.audio.sections import Pcm, Scan, Section, ends_early, read_at
+from paraformer_async.audio.containers.sections import Pcm, Scan, Section, ends_early, read_at
 
 __all__ = ["scan_wav"]
 

@@ -7,10 +7,10 @@ for all there is.
 
 from typing import IO, Final
 
-from paraformer_async.audio import extents_of_audio as audio
-from paraformer_async.audio import extents_of_video as video
-from paraformer_async.audio.parts import kind_at
-from paraformer_async.audio.sections import Scan, Section, read_at, scan_whole
+from paraformer_async.audio.containers import extents_of_audio as audio
+from paraformer_async.audio.containers import extents_of_video as video
+from paraformer_async.audio.containers.parts import kind_at
+from paraformer_async.audio.containers.sections import Scan, Section, read_at, scan_whole
 
 __all__ = ["scan_extents"]
 

@@ -7,8 +7,8 @@ from msgspec import Struct
 
 from paraformer_async._core.packets.adts import AdtsCutter
 from paraformer_async._core.wav import MAGICS
-from paraformer_async.audio import _magic
-from paraformer_async.audio.mpeg import frame_size
+from paraformer_async.audio.containers import signatures
+from paraformer_async.audio.containers.mpeg import frame_size
 
 __all__ = ["Guess", "begins_as", "guess_format"]
 
@@ -38,14 +38,14 @@ _UTF16 = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 _TS_PACKETS = ((0, 188), (4, 192))  # the first sync byte, and the length of a packet
 _TS_RUN = 8  # packets
 _CERTAIN = 4  # bytes of magic, or of text: samples do not begin with as many by chance
-_LONGEST_TEXT = max(len(row[0]) for row in _magic.TEXT)
+_LONGEST_TEXT = max(len(row[0]) for row in signatures.TEXT)
 _HEADER = 7  # bytes: the longest of a frame
 _RUN = 3  # frames: samples do not look like as many by chance
 # All that `_by_magic` looks for, by its offset: nearly all samples have none of it.
 _MAGIC: dict[int, tuple[bytes, ...]] = {0: (*MAGICS, b"OggS")}
-for _offset, _bytes, _, _ in (*_magic.NO_AUDIO, *_magic.AUDIO):
+for _offset, _bytes, _, _ in (*signatures.NO_AUDIO, *signatures.AUDIO):
     _MAGIC[_offset] = (*_MAGIC.get(_offset, ()), _bytes)
-_TEXT = tuple(row[0] for row in _magic.TEXT if len(row[0]) >= _CERTAIN)
+_TEXT = tuple(row[0] for row in signatures.TEXT if len(row[0]) >= _CERTAIN)
 
 
 def guess_format(head: bytes) -> Guess:
@@ -65,7 +65,7 @@ def begins_as(head: bytes) -> str:
     text = head[:_LONGEST_TEXT].decode("latin-1").lower()
     if not text.startswith(_TEXT):
         return ""
-    return next(name for beginning, name, _ in _magic.TEXT if text.startswith(beginning))
+    return next(name for beginning, name, _ in signatures.TEXT if text.startswith(beginning))
 
 
 def _no_audio(name: str, advice: str) -> Guess:
@@ -78,24 +78,24 @@ def _by_magic(head: bytes, at_least: int = 1) -> Guess | None:
 
 
 def _by_row(head: bytes, at_least: int) -> Guess | None:
-    for offset, magic, name, advice in _magic.NO_AUDIO:
+    for offset, magic, name, advice in signatures.NO_AUDIO:
         if len(magic) >= at_least and head.startswith(magic, offset):
             return _no_audio(name, advice)
     if head.startswith(MAGICS):
         return _riff(head)
     if head.startswith(b"OggS"):
-        found = (name for magic, name in _magic.OGG.items() if head.startswith(magic, 28))
+        found = (name for magic, name in signatures.OGG.items() if head.startswith(magic, 28))
         return Guess(next(found, "Ogg"), "ogg")
-    if head.startswith(b"ftyp", 4) and head[8:12] in _magic.BRANDS:
-        return _no_audio(*_magic.BRANDS[head[8:12]])
-    for offset, magic, name, demuxer in _magic.AUDIO:
+    if head.startswith(b"ftyp", 4) and head[8:12] in signatures.BRANDS:
+        return _no_audio(*signatures.BRANDS[head[8:12]])
+    for offset, magic, name, demuxer in signatures.AUDIO:
         if len(magic) >= at_least and head.startswith(magic, offset):
             return Guess(name, demuxer)
     return None
 
 
 def _riff(head: bytes) -> Guess:
-    name, demuxer, advice = _magic.RIFF.get(head[8:12], ("RIFF of an unknown kind", "", ""))
+    name, demuxer, advice = signatures.RIFF.get(head[8:12], ("RIFF of an unknown kind", "", ""))
     return Guess(name, demuxer, is_audio=not advice, advice=advice)
 
 
@@ -181,9 +181,9 @@ def _by_text(head: bytes) -> Guess | None:
     if not text or not _is_legible(text):
         return None
     text = text.strip().lower()
-    for beginning, name, advice in _magic.TEXT:
+    for beginning, name, advice in signatures.TEXT:
         if text.startswith(beginning):
-            kinds = (row[1:] for row in _magic.XML if beginning == "<?xml" and row[0] in text)
+            kinds = (row[1:] for row in signatures.XML if beginning == "<?xml" and row[0] in text)
             return _no_audio(*next(kinds, (name, advice)))
     return None
 

@@ -12,7 +12,13 @@ from msgspec import Struct
 
 from paraformer_async._core.packets.mpeg import MpegFrame, parse_header
 from paraformer_async._core.packets.syncing import id3_size
-from paraformer_async.audio.sections import Scan, Section, begins_within_frame, ends_early, read_at
+from paraformer_async.audio.containers.sections import (
+    Scan,
+    Section,
+    begins_within_frame,
+    ends_early,
+    read_at,
+)
 
 __all__ = ["frame_size", "id3_size", "is_damage", "scan_mpeg"]
 

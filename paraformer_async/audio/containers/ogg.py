@@ -10,8 +10,8 @@ from typing import IO
 from msgspec import Struct
 
 from paraformer_async._core.packets.paging import FIRST, PAGE, Paging
-from paraformer_async.audio.mpeg import is_damage
-from paraformer_async.audio.sections import Scan, Section, read_at, scan_whole
+from paraformer_async.audio.containers.mpeg import is_damage
+from paraformer_async.audio.containers.sections import Scan, Section, read_at, scan_whole
 
 __all__ = ["scan_ogg"]
 
