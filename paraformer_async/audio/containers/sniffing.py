@@ -43,8 +43,8 @@ _HEADER = 7  # bytes: the longest of a frame
 _RUN = 3  # frames: samples do not look like as many by chance
 # All that `_by_magic` looks for, by its offset: nearly all samples have none of it.
 _MAGIC: dict[int, tuple[bytes, ...]] = {0: (*MAGICS, b"OggS")}
-for _offset, _bytes, _, _ in (*signatures.NO_AUDIO, *signatures.AUDIO):
-    _MAGIC[_offset] = (*_MAGIC.get(_offset, ()), _bytes)
+for _row in (*signatures.NO_AUDIO, *signatures.AUDIO):
+    _MAGIC[_row[0]] = (*_MAGIC.get(_row[0], ()), _row[1])
 _TEXT = tuple(row[0] for row in signatures.TEXT if len(row[0]) >= _CERTAIN)
 
 
