@@ -8,7 +8,7 @@ from typing import IO, Any
 
 from paraformer_async._client.portal import PORTAL
 from paraformer_async.dashscope import settings
-from paraformer_async.dashscope.callbacks import CALLBACKS
+from paraformer_async.dashscope.callbacks import THREADS, Callbacks
 from paraformer_async.dashscope.error import (
     InputDataRequired,
     InputRequired,
@@ -33,7 +33,7 @@ class Recognition:
         recognition.stop()
 
     Connections, reconnection and quota are those of `AsyncRecognizer`: a lost connection loses no
-    audio. All recognitions of a process share one event loop, and one thread for callbacks.
+    audio. All recognitions of a process share one event loop, and the threads for callbacks.
 
     Args:
         model: The model.
@@ -68,6 +68,7 @@ class Recognition:
         self.last_request_id: str = uuid.uuid4().hex
         self._workspace = workspace
         self._callback = callback
+        self._callbacks = Callbacks()
         self._params = dict(params)
         self._run: FacadeRun | None = None
         self._is_running = False
@@ -126,11 +127,14 @@ class Recognition:
             message = "Please set the callback to get the speech recognition result."
             raise AssertionError(message)
         self._require_idle()
-        CALLBACKS.start()
+        THREADS.start()
         self._begin()
+        if self._run is not None and self._run.is_inherited:
+            self._callbacks = Callbacks()
+        post = self._callbacks.post
         self._run = run = self._make_run(None, phrase_id, params)
-        run.on_result = lambda result: CALLBACKS.post(lambda: callback.on_event(result))
-        run.on_end = lambda error: CALLBACKS.post(lambda: self._end(run, callback, error))
+        run.on_result = lambda result: post(lambda: callback.on_event(result))
+        run.on_end = lambda error: post(lambda: self._end(run, callback, error))
         self._is_running = True
         run.begin()
         callback.on_open()
@@ -146,7 +150,7 @@ class Recognition:
         run = self._running()
         if not self._started_at:
             self._started_at = _now()
-        run.send_or_drop(buffer, wait=not CALLBACKS.is_here)
+        run.send_or_drop(buffer, wait=not THREADS.is_here)
 
     def update_context(self, payload_input: Mapping[str, Any]) -> None:
         """
@@ -174,7 +178,7 @@ class Recognition:
         self._stopped_at = _now()
         self._is_running = False
         run.finish_soon()
-        CALLBACKS.wait(run.is_over)
+        self._callbacks.wait(run.is_over)
         if run.error is None and self._callback is not None:
             self._callback.on_close()
 

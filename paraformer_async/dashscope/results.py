@@ -91,7 +91,8 @@ class RecognitionCallback:
     What a recognition calls. Override what is needed.
 
     `on_open` runs in the thread that calls `start`, and `on_close` in the one that calls `stop`;
-    the others in a thread that all recognitions share, so a slow one delays the others.
+    the others, and `on_close` after a failure, in a thread for callbacks. Those of one recognition
+    are called one after another; one that waits does not delay other recognitions.
     """
 
     def on_open(self) -> None:

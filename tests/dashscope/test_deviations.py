@@ -489,8 +489,64 @@ def test_names() -> None:
         _ = facade.Nothing
 
 
+def test_a_callback_that_waits(start_server: StartServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A callback that waits delays the callbacks of its own recognition, and no others."""
+    use(monkeypatch, start_server())
+    is_free = threading.Event()
+    waiting = threading.Semaphore(0)
+
+    class Waiting(Notes):
+        def on_event(self, result: RecognitionResult) -> None:
+            waiting.release()
+            assert is_free.wait(BOUND)
+            super().on_event(result)
+
+    blocked = [Waiting() for _ in range(5)]
+    streams = [recognition(notes) for notes in blocked]
+    for stream in streams:
+        stream.start()
+        stream.send_audio_frame(marked(400))
+    for _ in streams:
+        assert waiting.acquire(timeout=BOUND)
+    notes = Notes()
+    stream = recognition(notes)
+    stream.start()
+    stream.send_audio_frame(marked(400))
+    stream.stop()
+    assert notes.marks == list(range(20))
+    is_free.set()
+    for stream in streams:
+        stream.stop()
+    assert [list(range(20))] * 5 == [one.marks for one in blocked]
+
+
+def test_a_recognition_that_a_callback_of_another_stops(
+    start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A callback may wait for another recognition, whose callbacks run meanwhile."""
+    use(monkeypatch, start_server())
+    inner = Notes()
+
+    class Outer(Notes):
+        def on_event(self, result: RecognitionResult) -> None:
+            if not self.marks:
+                stream = recognition(inner)
+                stream.start()
+                stream.send_audio_frame(marked(400))
+                stream.stop()
+            super().on_event(result)
+
+    outer = Outer()
+    stream = recognition(outer)
+    stream.start()
+    stream.send_audio_frame(marked(1000))
+    stream.stop()
+    assert inner.marks[:20] == list(range(20))
+    assert outer.marks == list(range(50))
+
+
 def test_threads(start_server: StartServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Any number of recognitions need one thread for the loop, and one for callbacks."""
+    """Any number of recognitions need one thread for the loop, and one for quick callbacks."""
     use(monkeypatch, start_server())
     warm = recognition(Notes())
     warm.start()
