@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from paraformer_async._client.failing import as_failure
 from paraformer_async._core.recognition import Again, Recognition
 from paraformer_async._core.task_log import TaskLog
+from paraformer_async._core.verdict import RaisedByUser
 from paraformer_async._net.contract import OutgoingFrame
 from paraformer_async.errors import ParaformerError, ServiceError
 from paraformer_async.observing import (
@@ -62,11 +63,10 @@ class Reporter:
 
     def emit(self, observation: Observation) -> None:
         """Report an observation."""
-        if self._observe is not None:
-            try:
-                self._observe(observation)
-            except StopIteration as error:  # in a coroutine, it would become a RuntimeError
-                raise as_failure(error, "the observer") from error
+        try:
+            self._call(observation)
+        except ServiceError as error:
+            raise RaisedByUser(error) from None
 
     def sent(self, frames: Sequence[OutgoingFrame], recognition: str) -> None:
         """Report frames that were written."""
@@ -134,10 +134,17 @@ class Reporter:
         cost = machine.usage, machine.overhead
         ended = Ended(ids[0], ids, seconds, machine.finals, *cost, failure, latency)
         try:
-            self.emit(ended)
+            self._call(ended)
         except BaseException as error:
             ends_program = isinstance(error, SystemExit | KeyboardInterrupt)
             if ends_program and threading.current_thread() is threading.main_thread():
                 raise
             self._log.exception("the observer failed at the end of a recognition")
         return ended
+
+    def _call(self, observation: Observation) -> None:
+        if self._observe is not None:
+            try:
+                self._observe(observation)
+            except StopIteration as error:  # in a coroutine, it would become a RuntimeError
+                raise as_failure(error, "the observer") from error

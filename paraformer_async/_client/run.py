@@ -35,7 +35,7 @@ from paraformer_async._client.undecoded import Undecoded
 from paraformer_async._core.outgoing import COMPRESSED_BYTES_PER_SECOND
 from paraformer_async._core.protocol import ENDS, Phase
 from paraformer_async._core.recognition import Recognition
-from paraformer_async._core.verdict import Again, Over, Verdict
+from paraformer_async._core.verdict import Again, Over, RaisedByUser, Verdict
 from paraformer_async._net.pool import Pool, PooledConnection
 from paraformer_async.audio.decoded import Decoding
 from paraformer_async.audio.pacing import feeder
@@ -203,6 +203,8 @@ class Run:
 
     def end(self, reason: BaseException) -> None:
         """End the recognition with *reason* as its failure, unless it is done or has one."""
+        if isinstance(reason, RaisedByUser):
+            reason = reason.error
         if self.machine.phase is not Phase.DONE:
             if self.failure is None:
                 self.failure = reason
@@ -288,6 +290,7 @@ class Run:
                 if is_ours(error):
                     raise
                 self._note_broken(error, "connecting")
+        self._scope = None
         # A write error is held back until reading has shown the reason. If the connection is half
         # open, reading shows none, and the deadline of the scope passes.
         ended = self._broken or self._write_error
@@ -376,9 +379,11 @@ class Run:
             self._scope.deadline = now + self.close_timeout
 
     def break_attempt(self, error: BaseException) -> None:
-        """End the current attempt."""
-        self._note_broken(error, "middleware")
-        if self._scope is not None:
+        """End the current attempt. Between attempts, only middleware fails: nothing follows."""
+        if self._scope is None:
+            self.end(as_failure(error, "middleware"))
+        else:
+            self._note_broken(error, "middleware")
             self._scope.cancel()
 
     def _note_broken(self, error: BaseException, whose: str) -> None:

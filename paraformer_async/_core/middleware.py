@@ -15,10 +15,11 @@ from typing import Any, ClassVar, TypeAlias, TypeVar
 from msgspec import Struct
 
 from paraformer_async._core.messages import Command, Event
+from paraformer_async._core.verdict import RaisedByUser
 from paraformer_async.errors import ServiceError, UsageError
 from paraformer_async.options.checks import shown
 
-__all__ = ["Middleware", "RaisedByMiddleware", "Stack", "passed", "through"]
+__all__ = ["Middleware", "Stack", "passed", "through"]
 
 Message = TypeVar("Message", Command, Event)
 
@@ -75,19 +76,6 @@ class Middleware:
 
 
 Step: TypeAlias = Callable[[Message, float], Message | Iterable[Message]]
-
-
-class RaisedByMiddleware(Exception):
-    """
-    A `ServiceError` that the user's middleware has raised: no failure of the service, or retryable.
-
-    Attributes:
-        error: What the user receives.
-    """
-
-    def __init__(self, error: ServiceError) -> None:
-        super().__init__()
-        self.error = error
 
 
 class Stack:
@@ -193,7 +181,7 @@ def _deadline_of(middleware: Middleware) -> float | None:
     try:
         when: Any = middleware.deadline()
     except ServiceError as error:
-        raise RaisedByMiddleware(error) from None
+        raise RaisedByUser(error) from None
     if when is None:
         return None
     try:
@@ -229,7 +217,7 @@ def _guarded(function: Callable[..., Any], one: Middleware, context: Context) ->
                 return returned
             return tuple(returned)  # a generator's code runs here, too
         except ServiceError as error:
-            raise RaisedByMiddleware(error) from None
+            raise RaisedByUser(error) from None
 
     return partial(context.run, run) if one.uses_context else run
 

@@ -34,12 +34,19 @@ from paraformer_async._core.messages import (
     TaskFinished,
     TaskStarted,
 )
-from paraformer_async._core.middleware import RaisedByMiddleware, Stack
+from paraformer_async._core.middleware import Stack
 from paraformer_async._core.outgoing import BATCH
 from paraformer_async._core.protocol import ENDS, Move, Phase
 from paraformer_async._core.retries import Retries, Setback
 from paraformer_async._core.task_log import TaskLog
-from paraformer_async._core.verdict import Again, Attempt, Over, Verdict, found_no_speech
+from paraformer_async._core.verdict import (
+    Again,
+    Attempt,
+    Over,
+    RaisedByUser,
+    Verdict,
+    found_no_speech,
+)
 from paraformer_async._core.wire import decode_event, result_of
 from paraformer_async.errors import (
     AudioLostError,
@@ -215,8 +222,8 @@ class Recognition(Incoming):
         attempt, self._attempt = self._attempt, Attempt()
         self._deadlines.clear()
         self.replay.clear()
-        is_users = isinstance(failure, RaisedByMiddleware)
-        if isinstance(failure, RaisedByMiddleware):
+        is_users = isinstance(failure, RaisedByUser)
+        if isinstance(failure, RaisedByUser):
             failure = failure.error
         if self._protocol.phase in ENDS:
             return Over(None if self._protocol.phase is Phase.DONE else failure)

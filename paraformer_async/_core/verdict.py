@@ -7,7 +7,7 @@ from msgspec import Struct
 from paraformer_async.errors import ServiceError, TaskFailedError
 from paraformer_async.options.service import NO_SPEECH
 
-__all__ = ["Again", "Attempt", "Over", "Verdict", "found_no_speech"]
+__all__ = ["Again", "Attempt", "Over", "RaisedByUser", "Verdict", "found_no_speech"]
 
 
 class Again(Struct, frozen=True):
@@ -37,6 +37,21 @@ class Over(Struct, frozen=True):
     """
 
     error: BaseException | None = None
+
+
+class RaisedByUser(Exception):
+    """
+    A `ServiceError` that middleware or an observer of the user has raised.
+
+    It is no failure of the service, and is not retried.
+
+    Attributes:
+        error: What the user receives.
+    """
+
+    def __init__(self, error: ServiceError) -> None:
+        super().__init__()
+        self.error = error
 
 
 class Attempt:

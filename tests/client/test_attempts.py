@@ -34,6 +34,8 @@ from paraformer_async.observing import (
     AttemptStarted,
     Began,
     Connected,
+    MessageReceived,
+    MessageSent,
     Observation,
     PoolWaited,
     QuotaWaited,
@@ -342,6 +344,37 @@ async def test_an_observer_that_raises_ends_the_recognition(open_stream: Open, p
                 pass
 
 
+@pytest.mark.parametrize(
+    "kind", [PoolWaited, QuotaWaited, Connected, AttemptStarted, MessageSent, MessageReceived]
+)
+async def test_an_observer_that_raises_an_error_of_ours(
+    open_stream: Open, peers: list[Peer], kind: type[Observation]
+) -> None:
+    """It is raised as it is, and not taken for a failure of the service that may pass."""
+    peer, unused, *_ = peers
+    error = ConnectionLostError(1006)
+    raised = []
+
+    def observe(event: Observation) -> None:
+        if isinstance(event, kind):
+            raised.append(event)
+            raise error
+
+    async with open_stream(
+        FRAME, reconnect=AGAIN, observe=observe, observe_messages=True
+    ) as stream:
+        if kind is MessageReceived:
+            await peer.wait_for(RunTask)
+            peer.start()
+        with pytest.raises(ConnectionLostError) as caught, anyio.fail_after(5):
+            async for _ in stream:
+                pass
+        assert error is caught.value
+    assert error.__traceback__ is not None
+    assert 1 == len(raised)
+    assert [] == unused.received
+
+
 async def test_a_failure_is_described(open_stream: Open, peer: Peer) -> None:
     """A failure that ends the recognition has what was recognized, and what was not."""
     async with open_stream() as stream:
@@ -553,6 +586,33 @@ class TestOneStep:
             assert error is caught.value
         assert error.__traceback__ is not None
         assert [] == unused.received
+
+    @pytest.mark.parametrize("is_first", [True, False])
+    async def test_middleware_that_raises_between_attempts(
+        self, open_stream: Open, peer: Peer, *, is_first: bool
+    ) -> None:
+        """It ends the recognition, even if it raises once, while no attempt is running."""
+        raises = False
+
+        class Once(Middleware):
+            def deadline(self) -> float | None:
+                nonlocal raises
+                if raises:
+                    raises = False
+                    raise ZeroDivisionError
+                return None
+
+        again = Reconnect(backoff=lambda _: 60.0)
+        async with open_stream(middleware=(Once(),), reconnect=again) as stream:
+            if not is_first:
+                await peer.wait_for(RunTask)
+                peer.drop()
+                await anyio.wait_all_tasks_blocked()
+            raises = True
+            with pytest.raises(ZeroDivisionError), anyio.fail_after(5):
+                await stream.send(FRAME[:100])
+                async for _ in stream:
+                    pass
 
     async def test_middleware_that_ends_the_audio_is_answered_in_time(
         self, open_stream: Open, peer: Peer

@@ -35,9 +35,9 @@ from paraformer_async._core.messages import (
     TaskStarted,
     name_of,
 )
-from paraformer_async._core.middleware import RaisedByMiddleware
 from paraformer_async._core.protocol import Phase, ServerProtocol
 from paraformer_async._core.recognition import BATCH, Again, Over, Recognition
+from paraformer_async._core.verdict import RaisedByUser
 from paraformer_async._core.wire import encode
 from paraformer_async.middleware import Heartbeat, LatencyMeter, Middleware, Stack
 from paraformer_async.options.options import Options
@@ -1515,7 +1515,7 @@ class TestMiddleware:
     ) -> None:
         """What middleware raises ends the recognition, wherever, and whatever it is."""
         table = Table(kind(where, error, is_generator=is_generator))
-        with pytest.raises((ZeroDivisionError, RaisedByMiddleware)) as caught:
+        with pytest.raises((ZeroDivisionError, RaisedByUser)) as caught:
             table.start(1)
             table.deliver(final(100))
             if where == "resumed":
