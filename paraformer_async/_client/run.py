@@ -297,7 +297,7 @@ class Run:
         if connection is not None:
             if isinstance(ended, ServiceError):
                 connection.secrets.redacted(ended)
-            self._pool.ended(connection, ended, has_progressed=self._has_progressed(ended))
+            self._pool.ended(connection, ended, is_excused=self._is_excused(ended))
         return ended
 
     async def _connect(self) -> tuple[PooledConnection, float]:
@@ -310,11 +310,11 @@ class Run:
         self._broken = self._write_error = None
         self._has_finished_task = False
 
-    def _has_progressed(self, ended: BaseException | None) -> bool:
-        """Return whether the current attempt, which *ended* early, was worth its connection."""
-        return self._has_finished_task or (
-            isinstance(ended, ServiceError) and self.machine.has_progressed(ended, self._clock())
-        )
+    def _is_excused(self, ended: BaseException | None) -> bool:
+        """Return whether what *ended* the current attempt is no evidence against its address."""
+        if self._has_finished_task and isinstance(ended, ConnectionLostError):
+            return True
+        return isinstance(ended, ServiceError) and self.machine.is_excused(ended, self._clock())
 
     async def _use(self, connection: PooledConnection, connecting: float) -> None:
         """Run tasks over a connection that took so many seconds to open, and release it."""

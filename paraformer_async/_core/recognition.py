@@ -202,14 +202,16 @@ class Recognition(Incoming):
             if due is not None and due <= now:
                 self._buffer.mark_timer()
 
-    def has_progressed(self, failure: ServiceError, now: float) -> bool:
+    def is_excused(self, failure: ServiceError, now: float) -> bool:
         """
-        Return whether the current task, which *failure* ends, has justified its connection.
+        Return whether *failure*, which ends the current task, is no evidence against its address.
 
-        Its results reached half a second further, or it ran for 5 s; a connection that was stale is
-        excused.
+        The connection was idle and had become stale; or it was lost, but had been worth it: results
+        reached half a second further, or the task ran for 5 s.
         """
-        return self._setback(failure, self._attempt, now).has_progressed
+        setback = self._setback(failure, self._attempt, now)
+        was_lost = isinstance(failure, ConnectionLostError)
+        return setback.was_stale or (setback.has_progressed and was_lost)
 
     def lost(self, failure: BaseException, now: float) -> Verdict:
         """

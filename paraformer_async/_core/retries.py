@@ -57,8 +57,8 @@ class Setback(Struct, frozen=True):
 
     @property
     def has_progressed(self) -> bool:
-        """Whether the attempt was worth its connection, or could not be: that one was stale."""
-        return self.was_stale or self.gained >= _WORTHWHILE or self.ran_for >= _STABLE
+        """Whether the attempt was worth its connection."""
+        return self.gained >= _WORTHWHILE or self.ran_for >= _STABLE
 
 
 class Retries:

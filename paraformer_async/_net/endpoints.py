@@ -11,7 +11,6 @@ from math import inf
 from paraformer_async._core.retries import is_of_silence
 from paraformer_async.errors import (
     ConnectError,
-    ConnectionLostError,
     HandshakeError,
     ServiceError,
 )
@@ -66,19 +65,16 @@ class Endpoints:
         self._rest(url, failure)
         return True
 
-    def ended(self, url: str, failure: BaseException | None, *, has_progressed: bool) -> None:
+    def ended(self, url: str, failure: BaseException | None, *, is_excused: bool) -> None:
         """
         Note how a task has ended.
 
         Args:
             url: The address.
             failure: Why it failed; `None` if it is complete.
-            has_progressed: Whether the task, or an earlier one on its connection, had brought
-                anything. The loss of such a connection is no evidence against the address.
+            is_excused: Whether that is no evidence against the address.
         """
-        if url not in self._alternatives or (
-            has_progressed and isinstance(failure, ConnectionLostError)
-        ):
+        if url not in self._alternatives or is_excused:
             return
         if failure is None:
             self._failed_tasks.pop(url, None)

@@ -180,7 +180,7 @@ class Pool:
         return connection
 
     def ended(
-        self, connection: PooledConnection, failure: BaseException | None, *, has_progressed: bool
+        self, connection: PooledConnection, failure: BaseException | None, *, is_excused: bool
     ) -> None:
         """
         Note how the task of a connection has ended, which may be the fault of its address.
@@ -188,10 +188,9 @@ class Pool:
         Args:
             connection: What was lent.
             failure: Why it failed; `None` if it is complete.
-            has_progressed: Whether the task, or an earlier one on this connection, had brought
-                anything.
+            is_excused: Whether that is no evidence against the address.
         """
-        self._endpoints.ended(connection.key.url, failure, has_progressed=has_progressed)
+        self._endpoints.ended(connection.key.url, failure, is_excused=is_excused)
 
     def release(
         self, connection: PooledConnection, *, is_clean: bool, was_stale: bool = False

@@ -17,6 +17,7 @@ from paraformer_async import (
     HandshakeError,
     Reconnect,
     RemoteProtocolError,
+    ServiceError,
     TaskFailedError,
     Timeouts,
     UsageError,
@@ -691,24 +692,31 @@ class TestTakingOver:
     @pytest.mark.parametrize(
         ("end", "seconds", "expected"), [(499, 0.0, False), (500, 0.0, True), (0, 5.0, True)]
     )
-    def test_progress_of_a_task(self, end: int, seconds: float, *, expected: bool) -> None:
-        """Results that reach half a second further are progress, and so are five seconds."""
+    def test_the_loss_of_a_connection_that_was_worth_it(
+        self, end: int, seconds: float, *, expected: bool
+    ) -> None:
+        """It is excused if results reached half a second further, or after five seconds."""
         table = Table()
         table.start(10)
         if end:
             table.deliver(final(end))
         table.now += seconds
-        assert expected is table.machine.has_progressed(LOST, table.now)
+        assert expected is table.machine.is_excused(LOST, table.now)
+        assert not table.machine.is_excused(TaskFailedError("InternalError", ""), table.now)
         table.lose()
         table.connect()
-        assert not table.machine.has_progressed(LOST, table.now)
+        assert not table.machine.is_excused(LOST, table.now)
 
-    def test_a_stale_connection_is_no_failure_of_its_task(self) -> None:
-        """The loss of a connection that was idle, before its task starts, counts as progress."""
+    @pytest.mark.parametrize("failure", [LOST, DeadlineError("reused", 3.0)])
+    def test_a_stale_connection_is_no_failure_of_its_address(self, failure: ServiceError) -> None:
+        """That a connection which was idle is lost, or silent, is excused."""
         table = Table()
         table.connect(is_reused=True)
-        assert table.machine.has_progressed(LOST, 0.0)
-        assert not table.machine.has_progressed(TaskFailedError("InternalError", ""), 0.0)
+        assert table.machine.is_excused(failure, 0.0)
+        assert not table.machine.is_excused(TaskFailedError("InternalError", ""), 0.0)
+        table.lose(failure)
+        table.connect()
+        assert not table.machine.is_excused(failure, 0.0)
 
     def test_a_task_that_never_started_costs_nothing(self) -> None:
         """Failures before the first audio leave nothing out, and nothing doubled."""

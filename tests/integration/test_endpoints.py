@@ -1,5 +1,6 @@
 """Several endpoints over real sockets: recognitions go on at the next one."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -10,10 +11,11 @@ from paraformer_async import (
     ConnectError,
     HandshakeError,
     Reconnect,
+    Timeouts,
 )
 from paraformer_async._net.endpoints import REST
 from paraformer_async.observing import EndpointSwitched, Observation
-from paraformer_async.testing import Drop, FailTask, Refuse, ScriptedServer, marked, marks_of
+from paraformer_async.testing import Drop, FailTask, Refuse, ScriptedServer, Stall, marked, marks_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
 
@@ -56,6 +58,21 @@ async def test_a_wrong_path_is_the_endpoints_fault() -> None:
             for _ in range(2):
                 assert list(range(50)) == await recognized(recognizer)
     assert (1, 2) == (len(first.headers), len(second.received))
+
+
+async def test_stale_connections_are_no_fault_of_their_endpoint() -> None:
+    """However many idle connections were lost without notice, the endpoint stays the same."""
+    stalled = [Stall(at="idle")] * 3
+    async with ScriptedServer(faults=stalled) as first, ScriptedServer() as second:
+        async with AsyncRecognizer(
+            endpoints=[first.url, second.url],
+            api_key="any",
+            timeouts=Timeouts(reused=0.2, close=0.1),
+        ) as recognizer:
+            for _ in range(2):
+                texts = await asyncio.gather(*(recognized(recognizer) for _ in stalled))
+                assert [list(range(50))] * 3 == texts
+    assert (6, 0) == (len(first.received), len(second.headers))
 
 
 async def test_a_switch_is_reported_once() -> None:

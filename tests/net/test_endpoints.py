@@ -102,27 +102,24 @@ def test_whose_fault_a_refusal_is(
 )
 def test_two_tasks_in_a_row(endpoints: Endpoints, failure: Exception, *, expected: bool) -> None:
     """One failed task is no evidence; the second in a row is, if the address is at fault."""
-    endpoints.ended(A, failure, has_progressed=False)
+    endpoints.ended(A, failure, is_excused=False)
     assert URLS == endpoints.in_order(URLS)
-    endpoints.ended(A, failure, has_progressed=False)
+    endpoints.ended(A, failure, is_excused=False)
     assert ((B, C, A) if expected else URLS) == endpoints.in_order(URLS)
 
 
 def test_a_task_that_succeeds_clears_the_record(endpoints: Endpoints) -> None:
     """Only consecutive failures count."""
     for failure in (LOST, None, LOST):
-        endpoints.ended(A, failure, has_progressed=False)
+        endpoints.ended(A, failure, is_excused=False)
     assert URLS == endpoints.in_order(URLS)
 
 
-def test_the_loss_of_a_connection_after_progress(endpoints: Endpoints) -> None:
-    """A connection that is lost after progress is replaced at the same address."""
+def test_a_failure_that_is_excused(endpoints: Endpoints) -> None:
+    """What is no evidence against an address is not counted, however often it happens."""
     for _ in range(5):
-        endpoints.ended(A, LOST, has_progressed=True)
+        endpoints.ended(A, LOST, is_excused=True)
     assert URLS == endpoints.in_order(URLS)
-    for _ in range(2):
-        endpoints.ended(A, TaskFailedError("InternalError", ""), has_progressed=True)
-    assert (B, C, A) == endpoints.in_order(URLS)
 
 
 def test_an_address_without_alternatives_is_not_remembered(clock: Clock) -> None:
@@ -130,7 +127,7 @@ def test_an_address_without_alternatives_is_not_remembered(clock: Clock) -> None
     endpoints = Endpoints(clock)
     assert (A,) == endpoints.in_order((A,))
     for _ in range(3):
-        endpoints.ended(A, DOWN, has_progressed=False)
+        endpoints.ended(A, DOWN, is_excused=False)
     assert URLS == endpoints.in_order(URLS)
 
 
