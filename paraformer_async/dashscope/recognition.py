@@ -1,5 +1,6 @@
 """`Recognition`, a drop-in for the class of the same name in the vendor's SDK."""
 
+import os
 import time
 import uuid
 from collections.abc import Mapping
@@ -95,11 +96,11 @@ class Recognition:
         """
         if self._is_running:
             raise InvalidParameter("Speech recognition has been called.")
-        path = Path(file)
+        path = Path(os.fsdecode(file))
+        if not file or not path.exists():  # `Path("")` is the current folder
+            raise FileNotFoundError(f"No such file or directory: {file}")
         if path.is_dir():
             raise IsADirectoryError(f"Is a directory: {file}")
-        if not path.exists():
-            raise FileNotFoundError(f"No such file or directory: {file}")
         if path.is_file() and not path.stat().st_size:  # a pipe tells no size
             raise InputDataRequired("The supplied file was empty (zero bytes long)")
         self._begin()
@@ -222,7 +223,7 @@ class Recognition:
             model=self.model,
             format=self.format,
             sample_rate=self.sample_rate,
-            workspace=self._workspace,
+            workspace=self._workspace or None,
             phrase_id=phrase_id or None,
         )
         run = FacadeRun(source, options, self.last_request_id)

@@ -8,7 +8,27 @@ from typing import Any
 __all__ = ["RecognitionCallback", "RecognitionResult"]
 
 
-class RecognitionResult(dict[str, Any]):
+class _Attributes(dict[str, Any]):
+    """A dict whose items are attributes, too."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}") from None
+
+    def __setattr__(self, name: str, value: object) -> None:
+        self[name] = value
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({super().__repr__()})"
+
+
+class RecognitionOutput(_Attributes):
+    """`{"sentence": …}`, as an attribute, too."""
+
+
+class RecognitionResult(_Attributes):
     """
     One result, or all results of a file: a dict whose items are attributes, too.
 
@@ -40,25 +60,13 @@ class RecognitionResult(dict[str, Any]):
             code=code,
             message=message,
             usages=usages,
-            output=output,
+            output=None if output is None else RecognitionOutput(output),
             usage=usages[-1]["usage"] if usages else None,
         )
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self[name]
-        except KeyError:
-            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}") from None
-
-    def __setattr__(self, name: str, value: object) -> None:
-        self[name] = value
 
     def __str__(self) -> str:
         names = ("status_code", "request_id", "code", "message", "output", "usage")
         return json.dumps({name: self[name] for name in names}, ensure_ascii=False)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({super().__repr__()})"
 
     def get_sentence(self) -> Any:
         """Return the sentence, a list of sentences for a file, or `None`."""
@@ -70,8 +78,8 @@ class RecognitionResult(dict[str, Any]):
 
     def get_usage(self, sentence: Mapping[str, Any] | None) -> Any:
         """Return what is billed up to the end of a final *sentence*; `None` if it is not known."""
-        if sentence is None or sentence.get("end_time") is None:
-            return None
+        if not isinstance(sentence, Mapping) or sentence.get("end_time") is None:
+            return None  # also of a list, as `call` returns
         for one in self.usages or ():
             if one["end_time"] == sentence["end_time"]:
                 return one["usage"]
@@ -80,7 +88,7 @@ class RecognitionResult(dict[str, Any]):
     @staticmethod
     def is_sentence_end(sentence: Mapping[str, Any] | None) -> bool:
         """Return whether a sentence is final: as the service says, or because it has an end."""
-        if sentence is None:
+        if not isinstance(sentence, Mapping):
             return False
         said = sentence.get("sentence_end")
         return said if isinstance(said, bool) else sentence.get("end_time") is not None

@@ -200,6 +200,14 @@ def a_folder(world: World) -> None:
 
 
 @script()
+def paths_of_other_types(world: World) -> None:
+    """Call with a path object, with bytes, and with an empty name."""
+    for path in (Path(world.pcm(400)), world.pcm(400).encode(), ""):
+        note = lambda path=path: note_call(world, world.recognition().call(path))  # noqa: E731
+        world.attempt(note)
+
+
+@script()
 def a_stream(world: World) -> None:
     """Send frames, and stop."""
     recognition = world.recognition(world.callback())
@@ -220,6 +228,26 @@ def the_id_of_a_result(world: World) -> None:
     expected = recognition.get_last_request_id()
     stream(recognition)
     world.note(set(ids) == {expected}, world.server.received[0].task_id == expected)
+
+
+@script()
+def a_result_by_its_attributes(world: World) -> None:
+    """The output of a result has attributes, too, and other keys than the sentence."""
+
+    def note(_: object, result: Any) -> None:
+        if result.is_sentence_end(result.get_sentence()):
+            world.note(result.output.sentence["text"], result.output.get("sentence") is None)
+            world.note(getattr(result.output, "nothing", "nothing"))
+
+    stream(world.recognition(world.callback(on_event=note)))
+
+
+@script()
+def what_is_asked_about_all_sentences(world: World) -> None:
+    """A list of sentences has no end and no usage, whatever a program takes it for."""
+    result = world.recognition().call(world.pcm())
+    world.note(result.is_sentence_end(result.get_sentence()))
+    world.note(result.get_usage(result.get_sentence()))
 
 
 @script()
@@ -341,6 +369,12 @@ def a_workspace_and_headers(world: World) -> None:
     stream(recognition, 400)
     (headers,) = world.server.headers
     world.note(headers["X-DashScope-WorkSpace"], headers["X-Trace"], headers["Authorization"])
+
+
+@script()
+def an_empty_workspace(world: World) -> None:
+    """An empty workspace, as of a variable that is not set, is the default one."""
+    stream(world.recognition(world.callback(), workspace=""), 400)
 
 
 @script()
