@@ -11,6 +11,7 @@ _INTERRUPTED = 130
 
 def main() -> None:
     """Run the command `paraformer-async`."""
+    _replace_closed_streams()
     try:
         _run()
     except KeyboardInterrupt:  # while modules are loading
@@ -31,6 +32,18 @@ def _run() -> None:
         sys.exit(f"paraformer-async: {MissingExtraError('the command line', 'cli')}")
     _configure_stdout()
     run_app(app)
+
+
+def _replace_closed_streams() -> None:
+    """
+    Let the null device stand for a standard stream that is closed (`>&-`).
+
+    In this order, it takes the number of the stream, too, which the next socket would have: there
+    it would receive what libraries in C write to stderr.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123
 
 
 def _configure_stdout() -> None:

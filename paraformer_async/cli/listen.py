@@ -18,6 +18,7 @@ from paraformer_async.cli.options import (
     ParamOption,
     RegionOption,
     WorkspaceOption,
+    path_of,
 )
 from paraformer_async.cli.running import exit_with
 
@@ -44,6 +45,7 @@ def listen(
         typer.Option(
             metavar="FILE",
             help="Take a file in real time, or - for s16le mono on standard input, instead.",
+            parser=path_of,
             autocompletion=files,
         ),
     ] = None,

@@ -29,6 +29,7 @@ __all__ = [
     "ParamOption",
     "RegionOption",
     "WorkspaceOption",
+    "path_of",
     "whole_number",
 ]
 
@@ -52,9 +53,16 @@ def whole_number(least: int, most: int | None = None) -> Callable[[int | str], i
     return parse
 
 
+def path_of(text: Path | str) -> Path:
+    """Return a path, or refuse a name that is empty, which `Path` takes for this folder."""
+    if not str(text):
+        raise typer.BadParameter("'' is not a path")
+    return Path(text)
+
+
 # The help of arguments is in that of their commands: typer would show their Python types.
 FilesArgument = Annotated[
-    list[Path], typer.Argument(metavar="FILE", hidden=True, autocompletion=files)
+    list[Path], typer.Argument(metavar="FILE", hidden=True, parser=path_of, autocompletion=files)
 ]
 LocalOption = Annotated[
     bool, typer.Option("--local", help="Recognize on this machine; needs no key.")

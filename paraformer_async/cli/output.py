@@ -4,9 +4,10 @@ import json
 import os
 import sys
 import traceback
+from contextlib import suppress
 from enum import Enum
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TextIO
 
 from paraformer_async.cli.wording import flag_of, in_shell_words
 from paraformer_async.errors import InvalidOptionError, ParaformerError
@@ -17,6 +18,7 @@ from paraformer_async.transcript import Transcript, lines_of
 __all__ = [
     "OutputFormat",
     "describe",
+    "drop",
     "encodable",
     "error_text",
     "printable",
@@ -49,13 +51,26 @@ class OutputFormat(Enum):
 
 def write_result(text: str) -> None:
     """Write *text* to stdout and flush it."""
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as error:
+        error.filename = "standard output"
+        raise
 
 
 def write_message(message: str) -> None:
-    """Write *message* to stderr as one line."""
-    print(f"paraformer-async: {clean(message)}", file=sys.stderr, flush=True)
+    """Write *message* to stderr as one line. If that fails, it is lost, and nothing else."""
+    try:
+        print(f"paraformer-async: {clean(message)}", file=sys.stderr, flush=True)
+    except OSError:
+        drop(sys.stderr)
+
+
+def drop(stream: TextIO) -> None:
+    """Point a stream that failed at the null device, so that the final flush does not fail, too."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def report_error(error: Exception, path: Path | None = None, *, debug: bool = False) -> None:

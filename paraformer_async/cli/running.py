@@ -9,7 +9,6 @@ stop, and the exit code is 0.
 """
 
 import asyncio
-import os
 import re
 import signal
 import sys
@@ -21,7 +20,7 @@ import anyio
 import typer
 from typer.core import TyperCommand
 
-from paraformer_async.cli.output import report_error, write_message
+from paraformer_async.cli.output import drop, report_error, write_message
 from paraformer_async.errors import InvalidOptionError
 
 __all__ = ["ShellCommand", "exit_with", "help_without_a_command", "on_signals", "run_app"]
@@ -54,6 +53,10 @@ def run_app(app: typer.Typer) -> NoReturn:
     except _UsageError as error:
         write_message(_usage(error))
         sys.exit(_USAGE_ERROR)
+    except OSError as error:  # the help could not be written
+        report_error(error)
+        drop(sys.stdout)
+        sys.exit(_FAILED)
 
 
 def help_without_a_command(context: typer.Context) -> None:
@@ -70,13 +73,13 @@ def exit_with(
     try:
         code = anyio.run(_until_stopped, run, when_stopped)
     except BrokenPipeError:  # the reader of stdout has closed it
-        _drop_stdout()
+        drop(sys.stdout)
         code = _FAILED
     except KeyboardInterrupt:  # before the body of `on_signals`
         code = when_stopped
     except Exception as error:  # noqa: BLE001 - whatever it is, it is one line
         report_error(error, debug=debug)
-        _drop_stdout()
+        drop(sys.stdout)
         code = _USAGE_ERROR if isinstance(error, InvalidOptionError) else _FAILED
     sys.exit(code)
 
@@ -112,12 +115,6 @@ async def _until_stopped(run: Callable[[], Awaitable[int]], when_stopped: int) -
     with anyio.CancelScope() as scope, on_signals(scope.cancel):
         return await run()
     return when_stopped
-
-
-def _drop_stdout() -> None:
-    """Point a failed stdout at the null device, so that the final flush does not fail again."""
-    with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _usage(error: Any) -> str:

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -22,7 +23,7 @@ from paraformer_async.cli.output import (
     render,
     render_json,
 )
-from tests.cli.conftest import WITHOUT, Call, Run
+from tests.cli.conftest import COMMAND, WITHOUT, Call, Run
 
 TRANSCRIPT = Transcript(
     (Sentence(0, 900, "你好。", sentence_end=True), Sentence(900, 1500, "Hello.")),
@@ -50,6 +51,23 @@ def test_script(run: Run) -> None:
     assert script is not None
 
     assert run("--version").stdout == run("--version", command=(script,)).stdout
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /dev/full")
+@pytest.mark.parametrize("words", [("--version",), ("--help",), ("models", "--help")], ids=" ".join)
+def test_help_for_a_full_disk(environment: dict[str, str], words: tuple[str, ...]) -> None:
+    """Help that cannot be written is reported in one line, like all output."""
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*COMMAND, *words],
+            env=environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert (1, "paraformer-async: No space left on device\n") == (done.returncode, done.stderr)
 
 
 def every_command() -> list[tuple[str, ...]]:
@@ -279,7 +297,7 @@ def test_exit_codes(
     async def run() -> int:
         raise error
 
-    monkeypatch.setattr(running, "_drop_stdout", lambda: None)
+    monkeypatch.setattr(running, "drop", lambda _: None)
     with pytest.raises(SystemExit) as caught:
         running.exit_with(run, when_stopped=7)
 

