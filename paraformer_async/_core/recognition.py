@@ -236,8 +236,10 @@ class Recognition(Incoming):
             return Again(0.0)
         if self._is_complete_despite(failure):
             return self._complete(now)
-        delay = self._retries.delay(self._setback(failure, attempt, now), now)
-        if delay is None or not self._ledger.is_resumable:
+        setback = self._setback(failure, attempt, now)
+        delay = self._retries.delay(setback, now)
+        # Of a task on a stale connection, nothing was sent.
+        if delay is None or not (setback.was_stale or self._ledger.is_resumable):
             failure = self._lost_audio(failure) or failure
             self._describe(failure)
             return self._give_up(failure)

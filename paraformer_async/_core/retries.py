@@ -92,11 +92,11 @@ class Retries:
             InvalidOptionError: The user's backoff returned no number of seconds.
         """
         failure, policy = setback.failure, self._policy
-        if policy is None:
-            return None
         self._has_connected |= setback.was_connected
         if setback.was_stale:
-            return 0.0  # whatever the failure was: it is not about this recognition
+            return 0.0  # whatever the failure and the policy: it is not about this recognition
+        if policy is None:
+            return None
         if not failure.retryable or failure.retry_after > _LONGEST_WAIT:
             return None
         self._note_progress(setback)

@@ -204,15 +204,19 @@ async def test_a_half_open_connection_ends_by_its_write_error(
                 pass
 
 
+@pytest.mark.parametrize("policy", [Reconnect(attempts=1), None])
 @pytest.mark.parametrize("reason", ["drop", "silence"])
 async def test_a_stale_connection_costs_no_attempt(
-    open_stream: Open, peers: list[Peer], reason: str
+    open_stream: Open, peers: list[Peer], reason: str, policy: Reconnect | None
 ) -> None:
-    """A reused connection that is lost or silent before its task starts is no failure."""
+    """
+    A reused connection that is lost or silent before its task starts is no failure.
+
+    So it is replaced even if nothing is retried.
+    """
     retries = Retries()
     first, second, *_ = peers
     timeouts = Timeouts(started=0.05)
-    policy = Reconnect(attempts=1)
     stream = open_stream(FRAME, reconnect=policy, timeouts=timeouts, observe=retries)
     await stream._run._pool.warm(stream._run._options, 1)
     async with stream:
@@ -282,13 +286,14 @@ async def test_a_connection_closed_at_a_seam_is_replaced(
     assert 2 == len(stream.request_ids) == quota.made
 
 
+@pytest.mark.parametrize("policy", [AGAIN, None])
 async def test_a_connection_lost_at_a_seam_costs_no_attempt(
-    open_stream: Open, peers: list[Peer]
+    open_stream: Open, peers: list[Peer], policy: Reconnect | None
 ) -> None:
     """If a connection is lost before the task after a seam starts, that is no failure."""
     retries = Retries()
     first, second, *_ = peers
-    async with open_stream(reconnect=AGAIN, observe=retries) as stream:
+    async with open_stream(reconnect=policy, observe=retries) as stream:
         await first.wait_for(RunTask)
         first.start()
         await anyio.wait_all_tasks_blocked()
