@@ -13,11 +13,12 @@ from typing import IO, cast
 
 from paraformer_async._core.wav import MAGICS
 from paraformer_async.audio.containers.extents import scan_extents
-from paraformer_async.audio.containers.mpeg import frame_size, id3_size, scan_mpeg
+from paraformer_async.audio.containers.mpeg import frame_size, scan_mpeg
 from paraformer_async.audio.containers.ogg import scan_ogg
 from paraformer_async.audio.containers.riff import scan_wav
 from paraformer_async.audio.containers.sections import Scan, read_at, scan_flac
 from paraformer_async.audio.containers.sniffing import Guess, guess_format
+from paraformer_async.audio.containers.tags import begin_of_audio, end_of_audio
 from paraformer_async.audio.hints import STANDARD_INPUT, cure, shown
 from paraformer_async.audio.seekable import status_of
 from paraformer_async.errors import AudioError
@@ -76,25 +77,27 @@ def scan_file(file: IO[bytes], path: Path) -> Scan:
         AudioError: The file is empty.
     """
     size = status_of(file)[0]
-    head, audio = _heads(file)
-    if not head:
+    begin = begin_of_audio(file)
+    audio = read_at(file, begin, _HEAD)
+    if not size:
         raise AudioError(f"{shown(path)} contains no audio: the file is empty")
-    if head[:4] in MAGICS and head[8:12] == b"WAVE":
-        return scan_wav(file, size)
-    if head.startswith(b"OggS"):
-        return scan_ogg(file, size)
+    end = end_of_audio(file, begin, size)
+    if audio[:4] in MAGICS and audio[8:12] == b"WAVE":
+        return scan_wav(file, end, begin)
+    if audio.startswith(b"OggS"):
+        return scan_ogg(file, end)
     if audio.startswith(b"fLaC"):
         return scan_flac(file, size)
-    if head.startswith(b"ID3") or frame_size(audio) or guess_format(audio).demuxer == "mp3":
+    guess = guess_format(audio)
+    if frame_size(audio) or guess.demuxer == "mp3" or (begin and guess.is_unknown):
         return scan_mpeg(file, size)
-    return scan_extents(file, size)
+    return scan_extents(file, end, begin)
 
 
 def look_at(file: IO[bytes]) -> Guess:
-    """Return what a file looks like, behind an ID3 tag if there is one."""
-    head, audio = _heads(file)
-    guess = guess_format(audio)
-    return guess_format(head) if guess.is_unknown else guess
+    """Return what a file looks like, behind ID3 tags if there are some."""
+    guess = guess_format(read_at(file, begin_of_audio(file), _HEAD))
+    return guess_format(read_at(file, 0, _HEAD)) if guess.is_unknown else guess
 
 
 def undecodable(file: IO[bytes], path: Path, *, is_tried: bool = False) -> AudioError:
@@ -106,10 +109,3 @@ def undecodable(file: IO[bytes], path: Path, *, is_tried: bool = False) -> Audio
     return AudioError(
         f"{shown(path)} cannot be decoded: {why}", hint=cure(path, guess, is_tried=is_tried)
     )
-
-
-def _heads(file: IO[bytes]) -> tuple[bytes, bytes]:
-    """Return the first bytes, and the first after an ID3 tag."""
-    head = read_at(file, 0, _HEAD)
-    tag = id3_size(head)
-    return head, read_at(file, tag, _HEAD) if tag else head

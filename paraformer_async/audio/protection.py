@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import IO
 
 from paraformer_async.audio.containers.sections import read_at
+from paraformer_async.audio.containers.tags import begin_of_audio
 from paraformer_async.audio.hints import shown
 from paraformer_async.errors import AudioError
 
@@ -43,7 +44,7 @@ def require_playable(file: IO[bytes], path: Path, demuxer: str) -> None:
 
 def _mp4_index(file: IO[bytes]) -> bytes | None:
     """Return the index, or as much of it as can be searched; `None` if there is none."""
-    position = 0
+    position = begin_of_audio(file)
     for _ in range(_MAX_BOXES):
         head = read_at(file, position, 16)
         size, name = int.from_bytes(head[:4], "big"), head[4:8]

@@ -67,6 +67,7 @@ class FileReader:
         self.frames: int = self._declared_frames(scan)
         padding = self._section.sound.frames - scan.samples
         self._end = scan.samples if scan.samples and 0 <= padding < _MAX_PADDING else None
+        self.frames = self._end or self.frames
         if self._section.sound.frames == 0:
             why = self._remark or "has a header but no samples"
             raise AudioError(f"{self.path} contains no audio: it {why}")

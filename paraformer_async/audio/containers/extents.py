@@ -34,17 +34,24 @@ _MEASURES: Final = (
 )
 
 
-def scan_extents(file: IO[bytes], size: int) -> Scan:
-    """Return the files of a kind in *file*, several if they were joined, and how much is there."""
-    head = read_at(file, 0, _MAGIC)
+def scan_extents(file: IO[bytes], size: int, start: int = 0) -> Scan:
+    """
+    Return the files of a kind in *file*, several if they were joined, and how much is there.
+
+    Args:
+        file: The file.
+        size: Position after the last byte of audio: tags may follow.
+        start: Position of the first byte behind tags.
+    """
+    head = read_at(file, start, _MAGIC)
     measures = (one for offset, magic, one in _MEASURES if head.startswith(magic, offset))
     measure = next(measures, None)
     if measure is None:
-        return scan_whole(file, size)
+        return scan_whole(file, size, start)
     sections: list[Section] = []
-    start = length = absent = 0
+    length = absent = 0
     seconds = 0.0
-    follower = kind = kind_at(file, 0)
+    follower = kind = kind_at(file, start)
     while start < size and follower == kind:
         extent = measure(file, start, size)
         length += extent.length

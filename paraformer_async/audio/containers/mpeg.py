@@ -20,7 +20,7 @@ from paraformer_async.audio.containers.sections import (
     read_at,
 )
 
-__all__ = ["frame_size", "id3_size", "is_damage", "scan_mpeg"]
+__all__ = ["frame_size", "is_damage", "scan_mpeg"]
 
 # Beyond all bytes, so that no estimate of the length ends the audio before they do.
 _CLAIM = 1 << 40

@@ -24,17 +24,22 @@ _TOLERANCE = 0.01  # seconds
 _MAX_JUNK = 512
 
 
-def scan_wav(file: IO[bytes], size: int) -> Scan:
+def scan_wav(file: IO[bytes], size: int, start: int = 0) -> Scan:
     """
     Return the WAV files in *file* (several if they were joined), with sizes that are true.
 
     Samples reach to the end of the file unless a chunk, or another WAV file, follows them.
+
+    Args:
+        file: The file.
+        size: Position after its last byte, or before tags that follow.
+        start: Position of the first header.
     """
     sections: list[Section] = []
     declared = 0.0
     kept = 1.0
     remark = ""
-    start = 0
+    begin = start
     while start < size:
         found = _scan_one(file, start, size)
         if found is None:
@@ -46,8 +51,8 @@ def scan_wav(file: IO[bytes], size: int) -> Scan:
         remark = remark or note
         start = section.end
     if not sections:
-        return Scan((Section(0, size),))
-    samples = _samples(file, size) if len(sections) == 1 and not declared else 0
+        return Scan((Section(begin, size),))
+    samples = _samples(file, begin + 12, size) if len(sections) == 1 and not declared else 0
     return Scan(tuple(sections), declared or None, remark, kept, samples)
 
 
@@ -74,9 +79,8 @@ def _scan_one(file: IO[bytes], start: int, size: int) -> tuple[Section, float, s
     return None
 
 
-def _samples(file: IO[bytes], size: int) -> int:
+def _samples(file: IO[bytes], position: int, size: int) -> int:
     """Return the number of samples in the chunk `fact`, which precedes those of compressed WAV."""
-    position = 12
     while position < size and len(head := read_at(file, position, 12)) == 12:
         name, length, samples = struct.unpack("<4sII", head)
         if name in (b"fact", b"data"):

@@ -93,10 +93,10 @@ def begins_within_frame(cut: int) -> str:
     return f"begins within a frame: its first {cut} bytes are left out"
 
 
-def scan_whole(file: IO[bytes], size: int) -> Scan:
-    """Return all of a file as one section."""
+def scan_whole(file: IO[bytes], size: int, start: int = 0) -> Scan:
+    """Return all of a file, from *start* on, as one section."""
     del file
-    return Scan((Section(0, size),))
+    return Scan((Section(start, size),))
 
 
 def scan_flac(file: IO[bytes], size: int) -> Scan:
