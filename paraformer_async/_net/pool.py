@@ -24,7 +24,7 @@ from paraformer_async._net.identity import headers_with
 from paraformer_async._net.places import Places
 from paraformer_async._net.proxies import proxy_from_environment
 from paraformer_async._net.redaction import Hidden, Secrets
-from paraformer_async.errors import DeadlineError, InvalidOptionError, ServiceError
+from paraformer_async.errors import DeadlineError, InvalidOptionError, ServiceError, UsageError
 from paraformer_async.options.environment import default_key
 from paraformer_async.options.options import Options
 from paraformer_async.options.policies import PoolLimits
@@ -134,6 +134,7 @@ class Pool:
         self._idle: list[PooledConnection] = []  # the one that has waited longest first
         self._retired: list[PooledConnection] = []
         self._changed = anyio.Event()
+        self._is_closed = False
 
     def __repr__(self) -> str:
         counts = self.counts
@@ -217,6 +218,7 @@ class Pool:
         Open connections until *connections* of them are idle, where `connect` would open them.
 
         Raises:
+            UsageError: The pool was closed meanwhile.
             ServiceError: No connection could be opened.
         """
 
@@ -241,7 +243,8 @@ class Pool:
                     await self._changed.wait()
 
     async def aclose(self) -> None:
-        """Close all idle connections at once."""
+        """Close all idle connections at once; what is opened after this is closed, too."""
+        self._is_closed = True
         leftover, self._idle, self._retired = [*self._idle, *self._retired], [], []
         async with anyio.create_task_group() as tasks:
             for connection in leftover:
@@ -271,7 +274,12 @@ class Pool:
         return self._pop_idle(key) or await self._open(options, key)
 
     async def _open(self, options: Options, key: Key) -> PooledConnection:
-        return PooledConnection(await self._dial(options), key)
+        transport = await self._dial(options)
+        if self._is_closed:
+            with anyio.CancelScope(shield=True):
+                await _close(transport)
+            raise UsageError("the recognizer was closed while a connection was opened")
+        return PooledConnection(transport, key)
 
     def _pop_idle(self, key: Key) -> PooledConnection | None:
         """Take the connection that has been idle for the shortest time, if any can be used."""

@@ -8,7 +8,7 @@ import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 
-from paraformer_async import ConnectionLostError, DeadlineError, PoolLimits
+from paraformer_async import ConnectionLostError, DeadlineError, PoolLimits, UsageError
 from paraformer_async._net.contract import OutgoingFrame, Receiver
 from paraformer_async._net.pool import Pool, PooledConnection
 from paraformer_async.options.options import Options
@@ -297,6 +297,22 @@ async def test_other_options_do_not_separate(pool: Pool) -> None:
     assert first is await borrow(pool, options)
 
 
+async def test_what_is_opened_while_the_pool_closes(pool: Pool, exchange: Exchange) -> None:
+    """A connection that `warm` was opening is closed, as nobody would do that later."""
+    async with anyio.create_task_group() as tasks:
+
+        async def warm() -> None:
+            with pytest.raises(UsageError):
+                await pool.warm(HERE, 2)
+
+        tasks.start_soon(warm)
+        await checkpoint()
+        assert [] == exchange.lines
+        await pool.aclose()
+    assert [True] == [line.closed.is_set() for line in exchange.lines]
+    assert 0 == pool.counts.idle
+
+
 async def test_more_than_may_wait_are_closed(pool: Pool, exchange: Exchange) -> None:
     """Of more connections than may wait, the ones that wait longest are closed."""
     first, second, _ = await return_many(pool, 3)
@@ -465,4 +481,3 @@ async def test_a_connection_that_cannot_be_closed_affects_no_other(
     assert 1 == caplog.text.count("LookupError: of the transport")
     await pool.aclose()
     assert 2 == caplog.text.count("LookupError: of the transport")
-    assert await borrow(pool) is not second
