@@ -6,6 +6,7 @@ Imports only `errors`, and knows no option, parameter or model. Each refusal is 
 object: it never raises anything else.
 """
 
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from inspect import iscoroutinefunction
@@ -138,9 +139,14 @@ def require_mapping(name: str, value: object, expected: str) -> Mapping[Any, obj
 
 
 def require_json(name: str, value: object, what: object) -> None:
-    """Check that *value* can be sent as JSON; *what* is how the error calls it."""
+    """
+    Check that *value* can be sent as JSON; *what* is how the error calls it.
+
+    msgspec would encode more, such as bytes (in base64) and NaN (as null).
+    """
     try:
         msgspec.json.encode(value)
+        json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise InvalidOptionError(name, f"{shown(what)} cannot be sent as JSON: {error}") from error
 

@@ -1,9 +1,11 @@
 """Options: what is sent, what is refused and how, what is never shown."""
 
+import math
 import ssl
 import subprocess
 import sys
 from collections import deque
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -138,6 +140,10 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"parameters": None}, "parameters", "a dict of names and values"),
     ({"parameters": {"a": 1, "x": object()}}, "parameters", "'x' cannot be sent as JSON"),
     ({"parameters": {"x": {"y": {object()}}}}, "parameters", "'x' cannot be sent as JSON"),
+    ({"parameters": {"x": [b"y"]}}, "parameters", "'x' cannot be sent as JSON"),
+    ({"parameters": {"x": {1, 2}}}, "parameters", "'x' cannot be sent as JSON"),
+    ({"parameters": {"x": Decimal(1)}}, "parameters", "'x' cannot be sent as JSON"),
+    ({"parameters": {"x": math.nan}}, "parameters", "'x' cannot be sent as JSON"),
     ({"parameters": {"x": "\ud800"}}, "parameters", "'x' cannot be sent as JSON"),
     ({"parameters": {"x": ENDLESS}}, "parameters", "'x' cannot be sent as JSON"),
     ({"parameters": {(1, 2): "y"}}, "parameters", "(1, 2) cannot be sent as JSON"),
