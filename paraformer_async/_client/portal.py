@@ -9,6 +9,7 @@ any thread that could use it is left.
 
 import asyncio
 import os
+import sys
 import threading
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,7 +19,7 @@ from paraformer_async.errors import UsageError
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-__all__ = ["PORTAL", "Portal"]
+__all__ = ["PORTAL", "Portal", "require_threads"]
 
 T = TypeVar("T")
 
@@ -47,6 +48,7 @@ class Portal:
             UsageError: The process is about to end.
             RuntimeError: No further thread can be started.
         """
+        require_threads()
         with self._lock:
             if self._loop is None:
                 self._loop = self._start()
@@ -159,6 +161,17 @@ def _run_until_stopped(loop: asyncio.AbstractEventLoop) -> None:
 def _may_call(thread: threading.Thread) -> bool:
     """Whether a thread keeps the process alive, and is not a worker of a loop."""
     return not thread.daemon and not type(thread).__module__.startswith("anyio.")
+
+
+def require_threads() -> None:
+    """
+    Raise `UsageError` if no other thread runs any more, so that what waits for one waits for ever.
+
+    That is when the interpreter is being finalized: then `__del__` is called, and generators are
+    closed.
+    """
+    if sys.is_finalizing():
+        raise UsageError("the process is about to end")
 
 
 async def _noting(work: Coroutine[Any, Any, T], ended: threading.Event) -> T:

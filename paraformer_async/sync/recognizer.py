@@ -4,6 +4,7 @@ from __future__ import annotations  # `help()` shows the names of types
 
 import asyncio
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Self, Unpack
@@ -257,7 +258,7 @@ class Recognizer:
     def close(self) -> None:
         """End all recognitions and close all connections, in bounded time."""
         self._is_closed = True
-        if self._process == os.getpid():
+        if self._process == os.getpid() and not sys.is_finalizing():
             PORTAL.run(self._close())
 
     def __enter__(self) -> Self:

@@ -2,13 +2,14 @@
 
 import asyncio
 import os
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, Generic, Self, TypeVar
 
-from paraformer_async._client.portal import PORTAL
+from paraformer_async._client.portal import PORTAL, require_threads
 from paraformer_async.errors import UsageError
 from paraformer_async.sync.queues import END, Outlet
 
@@ -102,7 +103,7 @@ class Served(ABC, Generic[T]):
 
     def close(self) -> None:
         """End it now, and wait, in bounded time, until it has ended."""
-        if not self._is_begun or self.is_inherited:
+        if not self._is_begun or self.is_inherited or sys.is_finalizing():
             return
         self._cancel()
         if not PORTAL.is_here:  # where the garbage collector may run
@@ -164,6 +165,7 @@ class Served(ABC, Generic[T]):
                 f"this {self._name} belongs to the process that has forked this one",
                 hint=f"call {self._maker} after the fork",
             )
+        require_threads()
         if not self._is_begun:
             raise UsageError(
                 f"the {self._name} is not open", hint=f"with recognizer.{self._maker} as …"

@@ -90,6 +90,51 @@ def later():
 
 threading.Thread(target=later).start()
 """,
+    "a generator is closed as it ends": """
+def results():
+    with Recognizer(endpoint=sys.argv[1], api_key="any") as own, own.stream() as stream:
+        stream.send(marked(1000))
+        yield from stream
+
+generator = results()
+next(generator)
+""",
+    "a destructor closes": """
+class Service:
+    def __init__(self):
+        self.recognizer = Recognizer(endpoint=sys.argv[1], api_key="any")
+        self.stream = self.recognizer.stream().__enter__()
+        self.stream.send(marked(1000))
+        self.stream.receive()
+    def __del__(self):
+        stream = self.stream
+        for call in (lambda: stream.send(marked(100)), stream.receive, stream.finish):
+            try:
+                call()
+            except Exception as error:
+                assert str(error) == "the process is about to end", error
+        self.stream.close()
+        self.recognizer.close()
+
+service = Service()
+""",
+    "a destructor stops the drop-in": """
+class Service:
+    def __init__(self):
+        notes = Notes()
+        self.recognition = Recognition("paraformer-realtime-v2", notes, "pcm", 16000)
+        self.recognition.start()
+        self.recognition.send_audio_frame(marked(1000))
+        while not notes.texts:
+            time.sleep(0.01)
+    def __del__(self):
+        try:
+            self.recognition.stop()
+        except Exception as error:
+            assert str(error) == "the process is about to end", error
+
+service = Service()
+""",
     "an exception": """
 check()
 print("end", flush=True)
