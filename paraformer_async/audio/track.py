@@ -43,6 +43,8 @@ class Track:
     def __init__(self, file: IO[bytes], demuxer: str, *, is_shortened: bool) -> None:
         self.lost: float = 0.0
         self.is_cut: bool = False
+        self._is_by_number = demuxer == "avi"
+        self._number: int | None = None  # of the next packet
         self._container = open_container(file, demuxer)
         self._stream = self._best()
         codec: Any = self._stream.codec_context
@@ -129,9 +131,24 @@ class Track:
         is_done = False
         while not is_done:
             try:
-                yield from self._container.demux(self._stream)
+                for packet in self._container.demux(self._stream):
+                    if self._is_by_number:
+                        self._count(packet)
+                    yield packet
                 is_done = True
             except IndexError:  # a packet of a track that begins here: PyAV knows the first ones
                 self.remark = self.remark or "has a track that begins later, which was not read"
             except FFmpegError:  # the container ends within one of its own structures
                 self.is_cut = is_done = True
+
+    def _count(self, packet: Any) -> None:
+        """
+        Correct the time of a packet of AVI, where it is the number of packets before it.
+
+        FFmpeg counts one that is larger than the header declares as two: there would be gaps.
+        """
+        if packet.pts is None or (packet.duration or 0) > 1:  # the time is one of samples or bytes
+            return
+        number = packet.pts if self._number is None else self._number
+        packet.pts = packet.dts = number
+        self._number = number + 1

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 
@@ -502,3 +503,29 @@ async def test_without_pyav(
     path.write_bytes(head)
     with pytest.raises(error, match=rf"{text}.*paraformer-async\[av\]"):
         await read(path)
+
+
+async def test_large_packets_in_avi(tmp_path: Path) -> None:
+    """Packets of AVI that are larger than its header declares are no gaps."""
+    path, rate = tmp_path / "a.avi", 32_000
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("libmp3lame", rate=rate, layout="stereo")
+        stream.bit_rate = 320_000
+        noise = np.random.default_rng(1).integers(-9000, 9000, (1, 2 * SECONDS * rate), np.int16)
+        frame = av.AudioFrame.from_ndarray(noise, "s16", "stereo")
+        frame.sample_rate = rate
+        output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    samples, audio = await read(path)
+    assert pytest.approx(SECONDS, abs=0.2) == len(samples) / rate
+    assert () == audio.remarks
+
+
+@pytest.mark.parametrize("codec", ["pcm_f32le", "pcm_f64le", "pcm_alaw"])
+async def test_wave64_of_the_extensible_format(tmp_path: Path, codec: str) -> None:
+    """Floats and G.711 in Wave64 are themselves if its header is of the extensible format, too."""
+    path = make(tmp_path / "a.w64", np.tile(RISING, (4, 1)), "w64", codec, layout="quad")
+    samples, audio = await read(path)
+    assert "W64" == audio.format
+    assert len(RISING) == len(samples)
+    assert np.abs(samples.astype(int) - RISING).max() < 600

@@ -61,7 +61,7 @@ def scan_extents(file: IO[bytes], size: int, start: int = 0) -> Scan:
         is_last = not start < after < size
         follower = "" if is_last else kind_at(file, after)
         end = after if follower else size
-        sections.append(Section(start, end))
+        sections.append(Section(start, end, extent.patches))
         start = end
     kept = 1 - absent / length if length else 1.0
     remark = ""

@@ -19,6 +19,8 @@ _UNKNOWN: Final = (0, 0xFFFF_FFFF, 0xFFFF_FFFF_FFFF_FFFF)
 _VOC_BLOCKS: Final = range(1, 10)  # 0 ends the file
 _IFF: Final = Layout(">4sI", alignment=2)
 _CAF: Final = Layout(">4sQ")
+_EXTENSIBLE: Final = b"\xfe\xff"  # the codec in the chunk `fmt`, and where it is then
+_SUBFORMAT: Final = 24
 _W64: Final = Layout("<16sQ", is_inclusive=True, alignment=8)
 
 
@@ -56,10 +58,17 @@ def caf(file: IO[bytes], start: int, size: int) -> Extent:
 def w64(file: IO[bytes], start: int, size: int) -> Extent:
     """Measure Wave64, whose names are GUIDs: https://en.wikipedia.org/wiki/Sony_Wave64."""
     whole = next(parts(file, start, size, _W64), None)
+    found = Extent(size)
     for part in parts(file, start + 40, size, _W64):
+        if part.name.startswith(b"fmt "):
+            # Of the extensible format, libsndfile reads codes of G.711 and floats as integers.
+            head = read_at(file, part.begin, _SUBFORMAT + 2)
+            if head.startswith(_EXTENSIBLE) and head[_SUBFORMAT:]:
+                found = Extent(size, patches=((part.begin - start, head[_SUBFORMAT:]),))
         if whole and part.name.startswith(b"data") and part.end > part.begin:
-            return extent_of(part.begin, part.end, whole.end + -whole.end % 8, size)
-    return Extent(size)
+            extent = extent_of(part.begin, part.end, whole.end + -whole.end % 8, size)
+            return extent._replace(patches=found.patches)
+    return found
 
 
 def voc(file: IO[bytes], start: int, size: int) -> Extent:

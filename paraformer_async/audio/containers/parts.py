@@ -23,12 +23,14 @@ class Extent(NamedTuple):
         length: Bytes that hold its audio; 0 if unknown.
         absent: How many of them are behind the end of what is there: not 0 if it was cut off.
         seconds: Its length in seconds; 0 if unknown, or if its decoder knows it.
+        patches: What its decoder has to find in place of its bytes, as in `Section`.
     """
 
     end: int
     length: int = 0
     absent: int = 0
     seconds: float = 0.0
+    patches: tuple[tuple[int, bytes], ...] = ()
 
 
 class Layout(NamedTuple):
