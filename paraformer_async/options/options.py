@@ -144,7 +144,7 @@ class Options(Struct, frozen=True, kw_only=True):
         return [
             (name, _shown(name, value))
             for name in self.__struct_fields__
-            if (value := getattr(self, name)) not in (None, {}, ())
+            if (value := getattr(self, name)) is not None and not _is_empty(value)
         ]
 
     @property
@@ -323,6 +323,11 @@ class Overrides(TypedDict, total=False):
     frame_ms: int
     observe: Observer | None
     observe_messages: bool
+
+
+def _is_empty(value: object) -> bool:
+    # Not by comparison: a number of numpy compares with {} element by element.
+    return isinstance(value, Mapping | tuple) and not value
 
 
 class _Hidden:

@@ -360,6 +360,12 @@ def test_what_is_not_set_is_not_shown() -> None:
     assert "heartbeat=False" in repr(Options(heartbeat=False))
 
 
+def test_a_number_of_numpy_is_shown() -> None:
+    """The float of numpy is a float, and is accepted and shown like one."""
+    seconds = np.float64(2.5)
+    assert f"buffer={seconds!r}," in repr(Options(buffer=seconds))
+
+
 BEIJING = "wss://dashscope.aliyuncs.com/api-ws/v1/inference"
 
 
