@@ -20,6 +20,7 @@ import anyio
 import typer
 from typer.core import TyperCommand
 
+from paraformer_async.cli.logs import logs_as_messages
 from paraformer_async.cli.output import drop, report_error, write_message
 from paraformer_async.errors import InvalidOptionError
 
@@ -49,7 +50,8 @@ class ShellCommand(TyperCommand):
 def run_app(app: typer.Typer) -> NoReturn:
     """Run the command of the arguments, and exit."""
     try:
-        sys.exit(app(prog_name=_NAME, standalone_mode=False))
+        with logs_as_messages():
+            sys.exit(app(prog_name=_NAME, standalone_mode=False))
     except _UsageError as error:
         write_message(_usage(error))
         sys.exit(_USAGE_ERROR)

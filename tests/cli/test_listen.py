@@ -124,6 +124,17 @@ def test_standard_input(run: Run, tmp_path: Path) -> None:
     assert (0, f"{WORDS}\n", "") == (done.returncode, done.stdout, done.stderr)
 
 
+def test_what_the_log_warns_of(run: Run, tmp_path: Path) -> None:
+    """A warning of the log is a message of the command, without ids."""
+    (tmp_path / "samples").write_bytes(bytes(32_001))
+
+    done = run(*SCRIPTED, "--source", "-", stdin=tmp_path / "samples")
+
+    text = "the audio ends within a sample: its last 1 byte(s) are left out"
+    assert (0, f"{WORDS}\n") == (done.returncode, done.stdout)
+    assert f"paraformer-async: {text}\n" == done.stderr
+
+
 def test_wall_clock(run: Run, one_second: Path, tmp_path: Path) -> None:
     """Times of the wall are those of the audio as long as the source does not pause."""
     path = tmp_path / "talk.jsonl"

@@ -1,6 +1,7 @@
 """What the command line writes: files are whole, and text from outside is harmless."""
 
 import json
+import logging
 import os
 import re
 import stat
@@ -13,6 +14,7 @@ from paraformer_async import Latency, Sentence, Transcript
 from paraformer_async.captions import whole
 from paraformer_async.captions.whole import write_whole
 from paraformer_async.cli import output
+from paraformer_async.cli.logs import logs_as_messages
 from paraformer_async.cli.output import OutputFormat, describe, render, render_json, write_message
 from tests.cli.conftest import Call, Run, silence
 
@@ -118,3 +120,12 @@ def test_standard_input_twice(call: Call, one_second: Path, command: tuple[str, 
     done = call(*command, "-", one_second, "-")
     assert (2, "") == (done.returncode, done.stdout)
     assert "FILE: - is given twice" in done.stderr
+
+
+def test_an_error_of_the_service_in_the_log(capsys: pytest.CaptureFixture[str]) -> None:
+    """An error that is logged with its traceback, as of an engine, is printed with it."""
+    logger = logging.getLogger("paraformer_async.server")
+    with logs_as_messages():
+        logger.error("the task failed", exc_info=ValueError("of the engine"))
+    first, *_, last = capsys.readouterr().err.splitlines()
+    assert ("paraformer-async: the task failed", "ValueError: of the engine") == (first, last)

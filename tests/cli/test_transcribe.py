@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,6 @@ import pytest
 import soundfile
 from anyio.from_thread import BlockingPortal
 
-from paraformer_async import AsyncRecognizer, Reconnect
 from paraformer_async.engines.base import EngineStream, StreamSettings
 from paraformer_async.engines.scripted import ScriptedEngine
 from paraformer_async.server import LocalServer
@@ -25,6 +23,15 @@ from tests.cli.conftest import COMMAND, WITHOUT, Call, Gate, Run, silence
 WORDS = "word-0001 word-0002 word-0003 word-0004 word-0005"
 SCRIPTED = ("transcribe", "--local", "--engine", "scripted")
 ROOT = Path(__file__).parents[2]
+RETRYING_ONCE = """
+from functools import partial
+from paraformer_async import Reconnect
+from paraformer_async.cli import main, recognizers
+
+once = Reconnect(attempts=1, backoff=lambda _: 0.1)
+recognizers.AsyncRecognizer = partial(recognizers.AsyncRecognizer, reconnect=once)
+main()
+"""
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither pty nor SIGINT")
 
 
@@ -220,12 +227,13 @@ def test_video(run: Run, tmp_path: Path) -> None:
     assert (0, WORDS + "\n", "") == (done.returncode, done.stdout, done.stderr)
 
 
-def test_unreachable_service(call: Call, one_second: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each retry of an unreachable service is reported in one line."""
-    twice = partial(AsyncRecognizer, reconnect=Reconnect(attempts=1, backoff=lambda _: 0.1))
-    monkeypatch.setattr("paraformer_async.cli.recognizers.AsyncRecognizer", twice)
-
-    done = call("transcribe", "--endpoint", "ws://127.0.0.1:1/", one_second, DASHSCOPE_API_KEY="k")
+def test_unreachable_service(run: Run, one_second: Path) -> None:
+    """Each retry of an unreachable service is reported in one line, and not by the log, too."""
+    done = run(
+        *("transcribe", "--endpoint", "ws://127.0.0.1:1/", one_second),
+        command=(sys.executable, "-c", RETRYING_ONCE),
+        DASHSCOPE_API_KEY="k",
+    )
 
     retried, failed = done.stderr.splitlines(keepends=True)
     assert (1, "") == (done.returncode, done.stdout)
