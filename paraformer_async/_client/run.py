@@ -397,6 +397,8 @@ class Run:
 
     def frame_received(self, frame: str | bytes, *, is_binary: bool = False) -> bool:
         """Handle a message; see `Receiver`."""
+        if self._broken is not None:  # while an earlier message was handled: no end undoes that
+            return True
         machine = self.machine
         now = self._clock()
         if is_binary:

@@ -177,8 +177,9 @@ class Recognition(Incoming):
     def deadline(self) -> float:
         """Return when to call `expired`; infinity for never."""
         waits = min(self._deadlines.soonest(), self._pace.held_until, self._tail_due)
-        # While the timer's mark is in the buffer, or audio is read again, middleware cannot act.
-        is_idle = self._buffer.has_timer or self._is_rereading
+        # While the timer's mark is in the buffer, or audio is read again, middleware cannot act;
+        # after the end, what it raised would be dropped.
+        is_idle = self._buffer.has_timer or self._is_rereading or self._protocol.phase in ENDS
         stack = None if is_idle else self._stack.deadline()
         return waits if stack is None else min(waits, stack)
 

@@ -24,6 +24,7 @@ from paraformer_async._core.messages import (
     Command,
     Event,
     FinishTask,
+    ResultGenerated,
     RunTask,
     TaskFailed,
     TaskFinished,
@@ -591,6 +592,33 @@ class TestOneStep:
             assert error is caught.value
         assert error.__traceback__ is not None
         assert [] == unused.received
+
+    async def test_middleware_that_raises_just_before_the_end(
+        self, open_stream: Open, peer: Peer
+    ) -> None:
+        """What its deadline raises ends the recognition, even if the end has arrived already."""
+
+        class AfterResult(Middleware):
+            has_result = False
+
+            def incoming(self, event: Event, now: float) -> Event:
+                self.has_result = isinstance(event, ResultGenerated)
+                return event
+
+            def deadline(self) -> float | None:
+                if self.has_result:
+                    raise ZeroDivisionError
+                return None
+
+        async with open_stream(FRAME, middleware=(AfterResult(),)) as stream:
+            await peer.wait_for(RunTask)
+            peer.start()
+            await peer.wait_for(FinishTask)
+            peer.send_final("one")
+            peer.finish()
+            with pytest.raises(ZeroDivisionError):
+                async for _ in stream:
+                    pass
 
     @pytest.mark.parametrize("is_first", [True, False])
     async def test_middleware_that_raises_between_attempts(

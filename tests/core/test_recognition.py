@@ -1540,6 +1540,21 @@ class TestMiddleware:
         assert error is verdict.error
         assert Phase.GIVEN_UP is table.phase
 
+    def test_its_deadline_is_not_asked_for_after_the_end(self) -> None:
+        """Nothing could become of what it raised there."""
+
+        class Ended(Middleware):
+            def deadline(self) -> float | None:
+                assert table.phase is not Phase.DONE
+                return 5.0
+
+        table = Table(Ended())
+        table.start(1)
+        assert 5.0 == table.machine.deadline()
+        table.finish()
+        table.deliver(TaskFinished())
+        assert inf == table.machine.deadline()
+
     @pytest.mark.parametrize("error", [OSError, KeyboardInterrupt, lambda: LOST])
     @pytest.mark.parametrize("seam", [False, True])
     def test_an_exception_at_the_end_is_no_success(
