@@ -1,5 +1,7 @@
 """The turn events of results: a sentence begins, may end, and part of it is stable."""
 
+from typing import Any
+
 from paraformer_async._core.messages import ResultGenerated
 from paraformer_async._core.stability import StableText
 from paraformer_async._core.timeline import end_of
@@ -81,8 +83,7 @@ class Utterance:
             self._begin(sentence)
         if number is not None and number not in self._begun:
             self._begun[number] = None
-            if len(self._begun) > _MOST:
-                del self._begun[next(iter(self._begun))]
+            _limit(self._begun)
         return begins
 
     def _begin(self, sentence: Sentence) -> None:
@@ -94,6 +95,7 @@ class Utterance:
         if sentence.sentence_id is None:
             self._open.clear()
         self._open[sentence.sentence_id] = ""
+        _limit(self._open)  # a service may make none of them final
 
     def _end(self, sentence: Sentence, now: float) -> str:
         """End a sentence; return its text."""
@@ -118,3 +120,9 @@ class Utterance:
         if number in self._open:
             self._open[number] = stable
         return stable
+
+
+def _limit(sentences: dict[Any, Any]) -> None:
+    """Forget the oldest sentence, if there is one more than are remembered."""
+    if len(sentences) > _MOST:
+        del sentences[next(iter(sentences))]

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import anyio
 from msgspec.structs import replace
@@ -78,10 +79,12 @@ class Dialer:
         )
 
     def _proxy_for(self, url: str) -> str | None:
-        """Look up the environment once for each address."""
-        if url not in self._proxies:
-            self._proxies[url] = proxy_from_environment(url)
-        return self._proxies[url]
+        """Look up the environment once for each host; an address may be used only once."""
+        where = urlsplit(url)
+        host = f"{where.scheme}://{where.netloc}"
+        if host not in self._proxies:
+            self._proxies[host] = proxy_from_environment(host)
+        return self._proxies[host]
 
 
 async def with_key(options: Options, use: Callable[[Options], Awaitable[ResultT]]) -> ResultT:

@@ -220,3 +220,11 @@ def test_the_memory_of_sentences_is_bounded() -> None:
     for number in range(1000):
         assert result(following, sentence_id=number, begin_time=number, end_time=number + 1).begins
     assert 256 == len(following._begun)
+
+
+def test_the_memory_of_sentences_that_never_end_is_bounded() -> None:
+    """A service that gives each partial result another number, and makes none final."""
+    following = Utterance()
+    for number in range(1000):
+        assert result(following, sentence_id=number, begin_time=number).begins
+    assert 256 == len(following._begun) == len(following._open)

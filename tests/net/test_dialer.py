@@ -319,6 +319,15 @@ async def test_a_wrong_proxy_in_the_environment(
     assert "secret" not in str(caught.value)
 
 
+async def test_the_environment_is_looked_up_once_for_each_host() -> None:
+    """Addresses that are used once, as those with the id of a session, leave nothing behind."""
+    dialer = Dialer(Factory)
+    for session in range(3):
+        with pytest.raises(ConnectError):
+            await dialer.dial(Options(endpoint=f"wss://service.example/a?{session}", api_key=KEY))
+    assert 1 == len(dialer._proxies)
+
+
 async def test_a_given_proxy_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     """An explicit proxy takes precedence over the environment."""
     monkeypatch.setenv("HTTPS_PROXY", PROXY)
