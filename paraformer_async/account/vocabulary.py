@@ -108,7 +108,7 @@ class VocabularyClient(Enterable):
         Return all lists of the account, or those with *prefix*.
 
         Raises:
-            InvalidOptionError: The prefix cannot be one.
+            InvalidOptionError: The prefix is invalid.
             ServiceError: The service refused, or could not be reached.
         """
         if prefix is not None:

@@ -40,7 +40,7 @@ def microphone(
             dropped: the log says how much, and so does `Microphone.dropped`.
 
     Raises:
-        InvalidOptionError: An argument cannot be.
+        InvalidOptionError: An argument is invalid.
     """
     if device is not None and not is_whole(device):
         require_text("device", device)

@@ -120,6 +120,7 @@ class Recognition:
             params: Further parameters of the task, for this recognition and those after it.
 
         Raises:
+            AssertionError: There is no callback.
             InvalidParameter: A recognition is running.
             InvalidOptionError: An option cannot work.
         """
@@ -147,6 +148,7 @@ class Recognition:
         Raises:
             InvalidParameter: No recognition is running.
             InvalidOptionError: It is no audio: neither bytes nor an array of samples.
+            UsageError: The recognition was started before the process was forked.
         """
         run = self._running()
         if not self._started_at:
@@ -162,6 +164,7 @@ class Recognition:
 
         Raises:
             InvalidParameter: No recognition is running, or the context is `None`.
+            UsageError: The recognition was started before the process was forked.
         """
         run = self._running()
         if payload_input is None:
@@ -170,10 +173,14 @@ class Recognition:
 
     def stop(self) -> None:
         """
-        End the audio, and wait until all results have been passed on. Always returns.
+        End the audio, and wait until all results have been passed on.
+
+        It returns within the time limits of the recognition, unless a callback waits for ever. A
+        failure is passed to `on_error`, and not raised.
 
         Raises:
             InvalidParameter: No recognition is running.
+            UsageError: The recognition was started before the process was forked.
         """
         run = self._running()
         self._stopped_at = _now()

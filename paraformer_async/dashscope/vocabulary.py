@@ -39,9 +39,12 @@ class VocabularyService:
         api_key: The key; by default as for a recognition.
         workspace: Id of the workspace.
         model: The model that manages lists.
-        options: Further options: `headers`, `base_address`.
+        headers: Further headers.
+        base_address: Address of the HTTP API.
+        request_timeout: Limit of one request in seconds; 30 by default.
 
-    All methods raise `VocabularyServiceException` if the service refuses.
+    All methods raise `VocabularyServiceException` if the service refuses, or cannot be reached, and
+    `InvalidOptionError` if there is no key.
     """
 
     def __init__(
@@ -52,12 +55,14 @@ class VocabularyService:
         *,
         headers: Mapping[str, str] | None = None,
         base_address: str | None = None,
+        request_timeout: float | None = None,
     ) -> None:
         self.model: str = CUSTOMIZATION_MODEL if model is None else model
         self._api_key = api_key
-        self._workspace = workspace
+        self._workspace = workspace or None
         self._headers = headers or {}
         self._base_address = base_address
+        self._timeout = request_timeout
         self._last_request_id: str | None = None
 
     def create_vocabulary(
@@ -113,6 +118,8 @@ class VocabularyService:
         options = access_of(self._api_key, "base_http_api_url")
         if self._base_address:
             options["endpoint"] = self._base_address
+        if self._timeout is not None:
+            options["timeout"] = self._timeout
         access = Access(**options, workspace=self._workspace, headers=self._headers)
         async with calling(access) as caller:
             if is_read:

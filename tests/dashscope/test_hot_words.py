@@ -56,6 +56,18 @@ def life(make: Service) -> list[Any]:
 
 
 @pytest.mark.usefixtures("http")
+def test_arguments_of_the_service() -> None:
+    """An empty workspace is the default one, and the limit of a request is in seconds."""
+    expected, actual = (
+        package.VocabularyService(workspace="", request_timeout=5).list_vocabularies()
+        for package in (vendor, facade)
+    )
+    assert expected == actual
+    with pytest.raises(VocabularyServiceException, match="DeadlineError"):
+        VocabularyService(request_timeout=1e-6).list_vocabularies()
+
+
+@pytest.mark.usefixtures("http")
 def test_the_life_of_a_list() -> None:
     """All actions return and raise the same with both."""
     assert life(VocabularyService) == life(vendor.VocabularyService)
