@@ -2,7 +2,6 @@
 
 from __future__ import annotations  # `help()` shows the names of types
 
-import inspect
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -29,7 +28,7 @@ from paraformer_async.errors import InvalidOptionError
 from paraformer_async.finals import FinalSentences, FinalTranslations
 from paraformer_async.middleware import Middleware
 from paraformer_async.observing import Observer, Statistics
-from paraformer_async.options.checks import require_kind
+from paraformer_async.options.checks import require_function, require_kind
 from paraformer_async.options.models import MODELS
 from paraformer_async.options.options import (
     ABOUT_SAMPLES,
@@ -438,8 +437,8 @@ class AsyncRecognizer(Enterable):
         """
         self._opened().require_open()
         options, given = self._of_file(overrides)
-        if inspect.iscoroutinefunction(on_result):
-            raise InvalidOptionError("on_result", "is called, not awaited: it must be a function")
+        if on_result is not None:
+            require_function("on_result", on_result, "a result")
         model = MODELS.get(options.model)
         rate = model.sample_rate if model else None
         is_mixed = options.channels == "mix"

@@ -1,6 +1,5 @@
 """`Batch`: the transcription of many files, as its user sees it."""
 
-import inspect
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sized
 from contextlib import asynccontextmanager
@@ -20,7 +19,7 @@ from paraformer_async.batch.network import FILES_WITHOUT_CONNECTION, ConnectFail
 from paraformer_async.batch.outcomes import BatchOutcome, BatchProgress
 from paraformer_async.batch.paths import AnyPath, Paths, paths_in, require_path
 from paraformer_async.errors import BatchStoppedError, DeadlineError, InvalidOptionError, UsageError
-from paraformer_async.options.checks import require_count
+from paraformer_async.options.checks import require_count, require_function
 from paraformer_async.results import RecognitionResult
 from paraformer_async.transcript import Transcript
 
@@ -84,9 +83,10 @@ class Batch(Enterable):
                 f"{concurrency} files need as many connections, and {limit} are allowed",
                 hint="see PoolLimits(connections=…)",
             )
-        for name, hook in (("on_progress", on_progress), ("on_result", on_result)):
-            if inspect.iscoroutinefunction(hook):
-                raise InvalidOptionError(name, "is called, not awaited: it must be a function")
+        if on_progress is not None:
+            require_function("on_progress", on_progress, "a BatchProgress")
+        if on_result is not None:
+            require_function("on_result", on_result, "a path and a result")
         self._transcribe = transcribe
         self._hub = hub
         self._on_progress = on_progress

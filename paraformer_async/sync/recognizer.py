@@ -20,6 +20,7 @@ from paraformer_async.batch.paths import AnyPath, Paths
 from paraformer_async.batch.running import Batch
 from paraformer_async.errors import UsageError
 from paraformer_async.observing import Statistics
+from paraformer_async.options.checks import require_function
 from paraformer_async.options.options import Options, Overrides
 from paraformer_async.options.policies import PoolLimits
 from paraformer_async.quota import Quota
@@ -196,6 +197,8 @@ class Recognizer:
             ParaformerError: The recognition failed.
         """
         hide_key(overrides)
+        if on_result is not None:
+            require_function("on_result", on_result, "a result")
         results: SimpleQueue[RecognitionResult | None] = SimpleQueue()
 
         async def transcribe() -> Transcript:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future
@@ -10,7 +11,8 @@ from contextlib import suppress
 from typing import Any, Generic, Self, TypeVar
 
 from paraformer_async._client.portal import PORTAL, require_threads
-from paraformer_async.errors import UsageError
+from paraformer_async.errors import InvalidOptionError, UsageError
+from paraformer_async.options.checks import require_number, shown
 from paraformer_async.sync.queues import END, Outlet
 
 __all__ = ["Served"]
@@ -85,14 +87,17 @@ class Served(ABC, Generic[T]):
         Return the next one; `None` when all have been returned.
 
         Args:
-            timeout: Seconds to wait; `None` for as long as it takes.
+            timeout: Seconds to wait, 0 to wait for nothing; `None` for as long as it takes.
 
         Raises:
+            InvalidOptionError: *timeout* is no such number.
             TimeoutError: There was none in time; what is running goes on.
             UsageError: It has not begun.
             ParaformerError: What was running has failed.
         """
         self._require_begun()
+        if timeout is not None:
+            timeout = _checked(timeout)
         received: Any = self._outlet.get(timeout)
         if received is not END:
             return received  # type: ignore[no-any-return]
@@ -170,3 +175,10 @@ class Served(ABC, Generic[T]):
             raise UsageError(
                 f"the {self._name} is not open", hint=f"with recognizer.{self._maker} as …"
             )
+
+
+def _checked(timeout: object) -> float:
+    allowed = "a number of seconds from 0 on; None waits for as long as it takes"
+    if (seconds := require_number("timeout", timeout, allowed)) < 0:
+        raise InvalidOptionError("timeout", f"{shown(timeout)} is not {allowed}")
+    return min(seconds, threading.TIMEOUT_MAX)

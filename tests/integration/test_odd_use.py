@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 import anyio
@@ -266,15 +267,28 @@ async def test_blocking_sources_do_not_share_threads() -> None:
             assert anyio.current_time() - begin < 4
 
 
-async def test_an_async_hook_is_refused() -> None:
-    """`on_result` is called, not awaited: a coroutine function is refused at once."""
+async def awaited(_: object) -> None:
+    """Stand for a coroutine function."""
+    raise AssertionError
 
-    async def show(_: object) -> None:
+
+class Awaited:
+    """An object whose call is a coroutine."""
+
+    async def __call__(self, _: object) -> None:
+        """Fail."""
         raise AssertionError
 
+
+@pytest.mark.parametrize("hook", [awaited, partial(awaited), Awaited(), "none"])
+async def test_what_cannot_be_called_is_no_hook(hook: Any) -> None:
+    """`on_result` and `on_progress` are called, not awaited: all else is refused at once."""
     async with ScriptedServer() as server, recognizer_for(server) as recognizer:
         with pytest.raises(InvalidOptionError, match="on_result"):
-            await recognizer.transcribe("speech.wav", on_result=show)
+            await recognizer.transcribe("speech.wav", on_result=hook)
+        for name in ("on_result", "on_progress"):
+            with pytest.raises(InvalidOptionError, match=name):
+                recognizer.transcribe_many([], **{name: hook})
         assert 0 == server.connections.accepted
 
 

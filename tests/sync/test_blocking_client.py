@@ -3,11 +3,13 @@
 import asyncio
 import gc
 import inspect
+import math
 import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -467,6 +469,28 @@ def test_an_exception_of_a_callback(local_server: LocalServer) -> None:
         with pytest.raises(LookupError):
             recognizer.transcribe(AUDIO / "goforward.wav", on_result=fail)
         assert recognizer.statistics().recognitions == 0
+
+
+def test_a_callback_that_would_not_be_awaited(local_server: LocalServer) -> None:
+    """An async function as `on_result` is refused at once."""
+
+    async def show(result: RecognitionResult) -> None:
+        raise LookupError(result.text)
+
+    with Recognizer(endpoint=local_server.url, api_key="any") as recognizer:
+        with pytest.raises(InvalidOptionError, match="on_result"):
+            recognizer.transcribe(AUDIO / "goforward.wav", on_result=show)
+
+
+@pytest.mark.parametrize("timeout", [-1, math.inf, math.nan, 10**400, True, "1"])
+def test_a_timeout_that_is_none(start_server: StartServer, timeout: Any) -> None:
+    """What is no number of seconds is refused; the stream goes on."""
+    url = start_server().url
+    with Recognizer(endpoint=url, api_key="any") as recognizer:
+        with recognizer.stream(marked(200)) as stream:
+            with pytest.raises(InvalidOptionError, match="timeout"):
+                stream.receive(timeout)
+            assert [*range(10)] == marks_of(iter(lambda: stream.receive(1e300), None))
 
 
 def test_many_files(local_server: LocalServer) -> None:
