@@ -17,9 +17,10 @@ from paraformer_async.dashscope.error import (
     ModelRequired,
 )
 from paraformer_async.dashscope.failures import result_of
+from paraformer_async.dashscope.header import LARGEST_HEADER, without_header
 from paraformer_async.dashscope.results import RecognitionCallback, RecognitionResult
 from paraformer_async.dashscope.run import FacadeRun
-from paraformer_async.errors import ServiceError
+from paraformer_async.errors import AudioError, ServiceError
 
 __all__ = ["Recognition"]
 
@@ -86,13 +87,14 @@ class Recognition:
             params: Further parameters of the task, for this call and those after it.
 
         Returns:
-            The result; its `status_code` is not 200 if the service has failed.
+            The result; its `status_code` is not 200 if the service has failed, or if the file is
+            not of the format, in which case nothing was sent.
 
         Raises:
             InvalidParameter: A recognition is running.
             FileNotFoundError, IsADirectoryError: There is no such file.
             InputDataRequired: The file is empty.
-            InvalidOptionError, AudioError: An option or the file cannot work; nothing was sent.
+            InvalidOptionError: An option cannot work; nothing was sent.
         """
         if self._is_running:
             raise InvalidParameter("Speech recognition has been called.")
@@ -241,12 +243,15 @@ class Recognition:
         self, audio: IO[bytes], phrase_id: str | None, params: Mapping[str, Any]
     ) -> RecognitionResult:
         results: list[RecognitionResult] = []
+        if self.format == "pcm" and audio.seekable():  # not a pipe
+            head = audio.read(LARGEST_HEADER)
+            audio.seek(len(head) - len(without_header(head, self.sample_rate)))
         self._started_at = self._stopped_at = _now()
         self._run = run = self._make_run(audio, phrase_id, params)
         run.on_result = results.append
         PORTAL.run(run.serve())
         self._completed_at = _now()
-        if isinstance(run.error, ServiceError):
+        if isinstance(run.error, ServiceError | AudioError):
             return result_of(run.error, run.request_id)
         if run.error is not None:
             raise run.error

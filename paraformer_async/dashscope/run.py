@@ -8,6 +8,7 @@ from typing import IO, Any
 from paraformer_async.audio.samples import immutable
 from paraformer_async.dashscope import settings
 from paraformer_async.dashscope.events import Events
+from paraformer_async.dashscope.header import without_header
 from paraformer_async.dashscope.results import RecognitionResult
 from paraformer_async.options.options import Overrides
 from paraformer_async.stream import RecognitionStream
@@ -39,6 +40,8 @@ class FacadeRun(BlockingStream):
         self.on_end: Callable[[BaseException | None], object] = _ignore
         self.error: BaseException | None = None
         self.is_over: threading.Event = threading.Event()
+        self._has_sent = options.get("format") != "pcm"
+        self._rate = options.get("sample_rate") or 0
         events = Events(self._receive)
         middleware = (lambda: events, *options.get("middleware", ()))
         given: Overrides = {
@@ -61,6 +64,9 @@ class FacadeRun(BlockingStream):
     def send_or_drop(self, audio: bytes, *, wait: bool) -> None:
         """Send audio; drop it if the recognition has failed, which `on_end` says."""
         chunk = immutable(audio)
+        if not self._has_sent:
+            self._has_sent = True
+            chunk = without_header(chunk, self._rate)
         self._inlet.put(chunk, len(chunk), wait=wait)
 
     def update_input(self, input: Mapping[str, Any]) -> None:

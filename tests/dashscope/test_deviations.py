@@ -1,9 +1,11 @@
 """What the facade does otherwise than the vendor's SDK, on purpose; see docs/dashscope.md."""
 
+import io
 import json
 import os
 import threading
 import time
+import wave
 from array import array
 from collections.abc import Iterator
 from pathlib import Path
@@ -119,6 +121,59 @@ def test_a_lost_connection_of_a_file(
     for one in sentences:
         assert one["begin_time"] == pytest.approx(20 * int(one["text"].split()[0]), abs=40)
         assert one["words"][0]["begin_time"] == one["begin_time"]
+
+
+def wav(ms: int, **options: int) -> bytes:
+    """Return a WAV file of marked audio."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as writer:
+        writer.setnchannels(options.get("channels", 1))
+        writer.setsampwidth(2)
+        writer.setframerate(16000)
+        writer.writeframes(marked(ms))
+    return file.getvalue()
+
+
+def test_a_wav_file_as_pcm(
+    start_server: StartServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The header of a WAV file that is declared as pcm is no audio, and no failure."""
+    server = start_server(faults=[None, Drop(after_ms=900)])
+    use(monkeypatch, server)
+    notes = Notes()
+    stream = recognition(notes)
+    stream.start()
+    stream.send_audio_frame(wav(1000)[:3200])
+    stream.send_audio_frame(wav(1000)[3200:])
+    stream.stop()
+    assert notes.marks == list(range(50))
+    assert server.received[0].audio == marked(1000)
+    path = tmp_path / "marked.wav"
+    path.write_bytes(wav(4000))
+    sentences = recognition().call(str(path)).get_sentence()
+    assert [int(mark) for one in sentences for mark in one["text"].split()] == list(range(200))
+
+
+def test_audio_that_is_not_of_its_format(
+    start_server: StartServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It is a failure of the recognition, also of a file: a loop over many goes on."""
+    server = start_server()
+    use(monkeypatch, server)
+    audio = wav(1000, channels=2)
+    notes = Notes()
+    stream = recognition(notes)
+    stream.start()
+    stream.send_audio_frame(audio)
+    stream.stop()
+    path = tmp_path / "marked.wav"
+    path.write_bytes(audio)
+    result = recognition().call(str(path))
+    assert notes.error is not None
+    for one in (notes.error, result):
+        assert (one.status_code, one.code, one.get_sentence()) == (-1, "Unknown", None)
+        assert "declared as pcm and begins as WAV" in one.message
+    assert [task.audio for task in server.received if task.audio] == []
 
 
 @posix
