@@ -167,7 +167,10 @@ class LocalServer(AsyncContextManagerMixin):
         connection = LocalConnection(socket, transport, self._engine, self._clocks, self._decoding)
         self._connections.add(connection)
         try:
-            await socket.prepare(request)
+            try:
+                await socket.prepare(request)
+            except ConnectionError:  # the client has left: aiohttp passes that over for a response
+                return web.Response()
             self._handshakes.discard(transport)
             await connection.serve()
         finally:

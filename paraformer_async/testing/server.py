@@ -147,7 +147,10 @@ class ScriptedServer(AsyncContextManagerMixin):
             return web.Response(status=400, text="This is a WebSocket endpoint.")
         if not request.headers.get("Authorization", "").lower().startswith("bearer "):
             records.violations.append("a handshake without an API key")
-        await socket.prepare(request)
+        try:
+            await socket.prepare(request)
+        except ConnectionError:  # the client has left: aiohttp passes that over for a response
+            return web.Response()
         records.connections.accepted += 1
         link = Link(socket, request.transport, clocks)
         await self._serve(ScriptedConnection(link, records, self._script, clocks))

@@ -1,4 +1,4 @@
-"""A service that is closed while clients connect to it."""
+"""Clients that connect while a service is closed, and clients that leave while they connect."""
 
 import asyncio
 import gc
@@ -11,14 +11,20 @@ from urllib.parse import urlsplit
 import anyio.lowlevel
 import pytest
 
+from paraformer_async._accepting import accepting_ends
 from paraformer_async.server import LocalServer
 from paraformer_async.testing import ScriptedServer
-from paraformer_async.testing._far_end import FarEnd, listening
+from paraformer_async.testing._far_end import RESETS, FarEnd, listening
 from tests.loops import each_loop
 
 pytestmark = pytest.mark.anyio
 anyio_backend = each_loop
 
+HANDSHAKE = (
+    b"GET /api-ws/v1/inference HTTP/1.1\r\nHost: a\r\nAuthorization: bearer any\r\n"
+    b"Upgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
 Serving = Callable[[], AbstractAsyncContextManager[int]]
 
 
@@ -73,3 +79,21 @@ async def test_a_client_that_has_just_connected(
         loop.set_debug(False)
     assert [] == failures
     assert [] == unraisable
+
+
+@pytest.mark.parametrize("serving", [scripted, local])
+@pytest.mark.parametrize("is_reset", [False, True])
+async def test_a_client_that_leaves_during_the_handshake(
+    serving: Serving, caplog: pytest.LogCaptureFixture, *, is_reset: bool
+) -> None:
+    """It is no error of the service, and nothing is logged."""
+    async with serving() as port:
+        client = socket.create_connection(("127.0.0.1", port))
+        await accepting_ends()
+        client.sendall(HANDSHAKE)
+        if is_reset:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESETS)
+        client.close()
+        for _ in range(9):
+            await anyio.lowlevel.checkpoint()
+    assert [] == caplog.records
