@@ -1,6 +1,5 @@
 """Where `listen` takes its audio from: a microphone, a file in real time, or standard input."""
 
-import sys
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,6 +8,7 @@ import anyio
 
 from paraformer_async.audio.files import open_audio
 from paraformer_async.audio.microphone import microphone
+from paraformer_async.audio.opening import open_stdin
 from paraformer_async.audio.source import chunks
 from paraformer_async.cli.files import STANDARD_INPUT
 
@@ -31,17 +31,18 @@ async def open_source(
         sample_rate: In Hz.
 
     Raises:
-        AudioError: The file or the microphone cannot be used.
+        AudioError: The file or the microphone cannot be used, or standard input is a terminal.
         MissingExtraError: The extra `mic` is not installed, or `av` for this file.
         OSError: The file cannot be read.
     """
     if source is None:
-        number = int(device) if device and device.isdecimal() else device
-        async with microphone(number, sample_rate=sample_rate, frame_ms=FRAME_MS) as opened:
+        name = int(device) if device and device.isdecimal() else device
+        async with microphone(name, sample_rate=sample_rate, frame_ms=FRAME_MS) as opened:
             yield aiter(opened)
     elif source == STANDARD_INPUT:
         # Unbuffered: what has arrived is not kept back until a whole block is there.
-        with open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as file:  # noqa: ASYNC230
+        number = open_stdin().fileno()
+        with open(number, "rb", buffering=0, closefd=False) as file:  # noqa: ASYNC230
             yield aiter(chunks(file))
     else:
         async with open_audio(source, chunk_ms=FRAME_MS, sample_rate=sample_rate) as file:

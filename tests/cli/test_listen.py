@@ -1,7 +1,9 @@
 """`paraformer-async listen`: as a process, in a pseudo-terminal and in a pipe."""
 
 import json
+import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from anyio.from_thread import BlockingPortal
 
 from paraformer_async import RecognitionResult, Sentence
 from paraformer_async.cli.live import CaptionDisplay, level_of
-from tests.cli.conftest import WITHOUT, Call, Gate, Run
+from tests.cli.conftest import COMMAND, WITHOUT, Call, Gate, Run
 from tests.cli.terminal import send, terminal
 from tests.cli.test_transcribe import WORDS, assert_one_line, posix
 
@@ -122,6 +124,26 @@ def test_standard_input(run: Run, tmp_path: Path) -> None:
     done = run(*SCRIPTED, "--source", "-", stdin=tmp_path / "samples")
 
     assert (0, f"{WORDS}\n", "") == (done.returncode, done.stdout, done.stderr)
+
+
+@posix
+def test_standard_input_that_is_a_terminal(environment: dict[str, str]) -> None:
+    """A terminal is no audio: `--source -` needs a pipe."""
+    ours, theirs = os.openpty()
+    done = subprocess.run(
+        [*COMMAND, *SCRIPTED, "--source", "-"],
+        env=environment,
+        stdin=theirs,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    os.close(ours)
+    os.close(theirs)
+
+    text = "standard input is a terminal, not audio (pipe audio into it, or pass a path)"
+    assert (1, "", f"paraformer-async: {text}\n") == (done.returncode, done.stdout, done.stderr)
 
 
 def test_what_the_log_warns_of(run: Run, tmp_path: Path) -> None:
