@@ -17,6 +17,7 @@ _BYTES = ("B", "b", "c", "<B", "<b", "<c")
 _SAMPLES = ("<h", "h", "=h", "@h") if sys.byteorder == "little" else ("<h",)
 _FLOATS = ("f", "d", "e", "<f", "<d", "<e")
 _HINT = "audio is 16-bit little-endian PCM, or an array of int16 or of floats in [-1, 1]"
+_USUAL = 8  # channels, those of 7.1
 _LOUDEST = 2.0  # of full scale: louder floats are of another scale
 
 
@@ -138,7 +139,8 @@ def _view_of(chunk: object) -> "memoryview[Any]":
 
 
 def _has_channels(shape: tuple[int, ...]) -> bool:
-    return len(shape) == 2 and 1 <= shape[1] <= min(MOST_CHANNELS, max(shape[0], 2))
+    most = max(shape[0], _USUAL)  # a last block may have fewer samples than channels
+    return len(shape) == 2 and 1 <= shape[1] <= min(MOST_CHANNELS, most)
 
 
 def _mono(view: "memoryview[Any]", *, is_mono: bool) -> bytes:

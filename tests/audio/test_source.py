@@ -478,7 +478,7 @@ async def test_coroutine_as_a_source() -> None:
         (np.zeros(2, np.uint16), "neither bytes, int16 nor floats"),
         (array("H", [1]), "neither bytes, int16 nor floats"),
         (np.zeros((4, 2), np.uint8), r"shape \[samples, channels\]"),
-        (np.zeros((2, 4), np.float32), r"shape \[samples, channels\]"),
+        (np.zeros((2, 9), np.float32), r"shape \[samples, channels\]"),
         (iter([np.zeros((2, 400), np.int16)]), r"shape \[samples, channels\]"),
         (np.zeros((2, 2, 2), np.int16), r"shape \[samples, channels\]"),
     ],
@@ -488,6 +488,14 @@ async def test_source_that_does_not_yield_bytes(source: Any, message: str) -> No
     with pytest.raises(InvalidOptionError, match=message) as caught:
         await collect(source)
     assert any(word in caught.value.hint for word in ("int16", "transpose"))
+
+
+@pytest.mark.parametrize("channels", [2, 6, 8])
+async def test_a_last_block_of_few_samples(channels: int) -> None:
+    """Blocks with fewer samples than channels, or none, are mixed as all others."""
+    samples = np.arange(20, dtype=np.int16)
+    many = samples[:, None].repeat(channels, axis=1)
+    assert samples.tobytes() == await join(iter([many[:8], many[8:18], many[18:], many[:0]]))
 
 
 @pytest.mark.parametrize("kind", ["f2", "f4", "f8"])
