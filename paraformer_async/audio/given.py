@@ -2,9 +2,10 @@
 
 import io
 import os
+import re
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Any, NamedTuple, TypeAlias
+from typing import IO, Any, Final, NamedTuple, TypeAlias
 
 from msgspec import Struct
 
@@ -30,6 +31,9 @@ __all__ = [
     "path_of",
     "require_content",
 ]
+
+# How an address begins, also as a path, which has one of its two slashes; not how a drive does.
+_ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]+:[/\\]", re.IGNORECASE)
 
 AnyAudio: TypeAlias = Source | str | os.PathLike[str]
 """A path, or anything that contains audio: encoded, samples without a header, or arrays of them."""
@@ -189,6 +193,11 @@ def open_given(audio: AnyAudio, path: Path, take: Taker, opened: ExitStack) -> I
 def _open_path(path: Path, opened: ExitStack) -> IO[bytes] | ReadOnce:
     if path == STANDARD_INPUT:
         return ReadOnce(open_file(path))
+    if _ADDRESS.match(str(path)) and not path.exists():
+        raise AudioError(
+            f"{shown(path)} is an address, and there is no file of this name",
+            hint="download the audio, and pass the path of the file; addresses are not followed",
+        )
     if (small := small_file(path)) is not None:
         return small
     file = opened.enter_context(open_file(path))

@@ -278,6 +278,19 @@ async def test_forbidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert str(path) == caught.value.filename
 
 
+@pytest.mark.parametrize("name", ["https://example.com/a.mp3", "file:///a.wav", "s3://a/b.wav"])
+async def test_an_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """An address is no path, and the error says so, unless there is a file of this name."""
+    monkeypatch.chdir(tmp_path)
+    path = Path(name)
+    with pytest.raises(AudioError, match="is an address") as caught:
+        await read(path)
+    assert "download" in caught.value.hint
+    if sys.platform != "win32":
+        path.parent.mkdir(parents=True)
+        assert len(TONE) == len(await read(write(path, TONE, "PCM_16")))
+
+
 async def test_empty(tmp_path: Path) -> None:
     """An empty file and a header without samples are both reported to contain no audio."""
     (tmp_path / "empty.wav").touch()
