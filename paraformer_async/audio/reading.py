@@ -37,6 +37,7 @@ class FileReader:
         subtype: Encoding as named by libsndfile.
         frames: Number of samples declared; 0 if unknown.
         done: Number of samples before the current position.
+        has_gaps: Whether its times leave out what its samples do not contain.
 
     Args:
         raw: The open file, or a copy of it; it can seek. Closed with the reader.
@@ -62,6 +63,7 @@ class FileReader:
         self._remark = scan.remark
         self._kept = scan.kept
         self._is_counted = scan.declared is not None
+        self.has_gaps: bool = scan.has_gaps
         self._sections = self._usable(scan.sections)
         self._begin()
         self.frames: int = self._declared_frames(scan)

@@ -1,6 +1,7 @@
-"""Read a file on by FFmpeg where libsndfile finds it damaged: what follows is not lost, too."""
+"""Read a file on by FFmpeg where libsndfile finds it damaged, or from its begin if it has gaps."""
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from paraformer_async.audio.ffmpeg import FfmpegReader
 from paraformer_async.audio.reading import FileReader
@@ -34,6 +35,10 @@ class RecoveringReader:
         self._make_other = make_other
         self._other: FfmpegReader | ResamplingReader | None = None
         self._intact: int | None = None  # samples before the damage, once it was met
+        if reader.has_gaps:  # libsndfile joins what is before and behind one
+            with suppress(AudioError, MissingExtraError):
+                self._at_beginning()
+                self._intact = 0
 
     def read(self, count: int) -> bytes:
         """Return up to *count* samples; none at the end; raise `AudioError` on damage."""
@@ -50,6 +55,10 @@ class RecoveringReader:
 
     def rewind(self, frame: int) -> None:
         """Read on from a sample at or before *frame*; raise `AudioError` on a changed file."""
+        if self._intact == 0 and self._other is not None:
+            self._other.rewind(0)
+            self.done = 0
+            return
         self._intact = None
         self._first.rewind(frame)
         self.done = self._first.done
@@ -58,6 +67,8 @@ class RecoveringReader:
         """Return what is odd about the file, now that all of it was read."""
         if self._intact is None or self._other is None:
             return self._first.remarks()
+        if not self._intact:
+            return self._other.remarks()
         where = self._intact / self.rate
         remark = f"cannot be decoded by libsndfile after {where:.2f} s: FFmpeg has read the rest"
         return (remark, *self._other.remarks())

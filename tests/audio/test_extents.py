@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from paraformer_async._core.packets.paging import make_page
 from paraformer_async.audio.containers.extents import scan_extents
+from paraformer_async.audio.containers.ogg import scan_ogg
 
 BEGINNINGS = (
     b".snd",
@@ -51,3 +53,29 @@ def test_lengths_beyond_any_file(header: bytes, length: int) -> None:
     content = header + struct.pack(">Q", length) + bytes(100)
     scan = scan_extents(io.BytesIO(content), len(content))
     assert (0, len(content)) == (scan.sections[0].start, scan.sections[-1].end)
+
+
+VORBIS = b"\x01vorbis" + struct.pack("<IBIiiiBB", 0, 1, 16_000, 0, 0, 0, 0xA8, 1)  # up to 1024
+OPUS = b"OpusHead" + struct.pack("<BBHIhB", 1, 1, 0, 16_000, 0, 0)
+SPEEX = b"Speex   ".ljust(36, b"\0") + struct.pack("<i", 16_000)
+OPUS_PACKET = bytes((1 << 3, 0))  # 20 ms
+
+
+@pytest.mark.parametrize(
+    ("head", "packet", "step", "has_gaps"),
+    [
+        (VORBIS, b"\0", 10 * 1024, False),
+        (VORBIS, b"\0", 10 * 1024 + 3201, True),
+        (VORBIS[:20], b"\0", 1 << 20, False),
+        (OPUS, OPUS_PACKET, 10 * 960, False),
+        (OPUS, OPUS_PACKET + bytes(400), 10 * 960, False),
+        (OPUS, OPUS_PACKET + bytes(400), 10 * 960 + 9601, True),
+        (SPEEX, b"\0", 1 << 20, False),
+    ],
+)
+def test_gaps_in_ogg(head: bytes, packet: bytes, step: int, *, has_gaps: bool) -> None:
+    """A page of Ogg that is later than its packets may last is behind a gap."""
+    pages = [make_page([head], 0, 0)]
+    pages += [make_page([packet] * 10, number, number * step) for number in (1, 2, 3)]
+    data = b"".join(pages)
+    assert has_gaps is scan_ogg(io.BytesIO(data), len(data)).has_gaps

@@ -311,6 +311,25 @@ async def test_sound_is_in_its_place(
     assert "has gaps between its packets" in remark
 
 
+async def test_gaps_in_ogg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gaps in the times of Ogg are silence, also when it is read again; libsndfile joins them."""
+    pauses = {1.0: 2.0, 2.0: 3.0}
+    options = {"rate": 48_000, "pauses": pauses, "page_duration": "20000"}
+    path = make(tmp_path / "a.ogg", RISING, "", "libopus", **options)
+    async with open_audio(path) as audio:
+        pcm = b"".join([chunk async for chunk in audio])
+        assert pcm == b"".join([chunk async for chunk in audio.read_from(0)])
+    samples, rate = np.frombuffer(pcm, "<i2"), audio.sample_rate
+    assert pytest.approx(SECONDS + 5, abs=0.15) == audio.duration
+    assert not samples[int(1.2 * rate) : int(2.8 * rate)].any()
+    assert not samples[int(4.2 * rate) : int(6.8 * rate)].any()
+    (remark,) = audio.remarks
+    assert "has gaps between its packets" in remark
+    monkeypatch.setitem(sys.modules, "av", None)
+    monkeypatch.setitem(sys.modules, "av.error", None)
+    assert pytest.approx(SECONDS, abs=0.15) == len((await read(path))[0]) / rate
+
+
 async def test_spliced_recordings(tmp_path: Path) -> None:
     """Transport streams that were joined have clocks of their own: the second follows at once."""
     parts = [

@@ -21,7 +21,7 @@ from paraformer_async._core.packets.paging import (
 )
 from paraformer_async.errors import AudioError
 
-__all__ = ["OggCutter", "OggPages"]
+__all__ = ["OggCutter", "OggPages", "opus_samples"]
 
 _LONGEST_JUNK: Final = 1 << 16
 _LARGEST_PACKET: Final = 1 << 16  # bytes; one of Opus has 61,200 at most (RFC 6716, 3.2.5)
@@ -126,14 +126,19 @@ class OggCutter(Paging):
     def _samples(self, packet: bytes) -> int:
         if self._format == "speex":
             return self._speex_samples
-        frame, code = _OPUS_FRAMES[packet[0] >> 3], packet[0] & 3
-        if code == 3:
-            return frame * (packet[1] & 63) if len(packet) > 1 else 0
-        return frame * (1, 2, 2)[code]
+        return opus_samples(packet)
 
     def _mistaken(self) -> AudioError:
         name = self._format.capitalize()
         return AudioError(f"the stream was declared as {self._format} and is not {name} in Ogg")
+
+
+def opus_samples(packet: bytes) -> int:
+    """Return the samples at 48 kHz of a packet of Opus, of which two bytes are enough."""
+    frame, code = _OPUS_FRAMES[packet[0] >> 3], packet[0] & 3
+    if code == 3:
+        return frame * (packet[1] & 63) if len(packet) > 1 else 0
+    return frame * (1, 2, 2)[code]
 
 
 class OggPages:

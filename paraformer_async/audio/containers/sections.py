@@ -74,6 +74,7 @@ class Scan(Struct, frozen=True):
         remark: What is odd about the file, as in `Transcript.remarks`; empty if nothing is.
         kept: The share of the declared bytes of samples that is there; less if it was cut off.
         samples: Samples of each channel, of a codec whose blocks may be padded; 0 if unknown.
+        has_gaps: Whether its times leave out what its samples do not contain.
     """
 
     sections: tuple[Section, ...]
@@ -81,6 +82,7 @@ class Scan(Struct, frozen=True):
     remark: str = ""
     kept: float = 1.0
     samples: int = 0
+    has_gaps: bool = False
 
 
 def ends_early(declared: float, contained: float) -> str:
