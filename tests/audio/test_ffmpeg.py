@@ -458,6 +458,23 @@ async def test_a_track_that_begins_later(tmp_path: Path) -> None:
     assert "has a track that begins later, which was not read" in audio.remarks
 
 
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("a.mp4", {"movflags": "frag_keyframe+empty_moov+dash"}), ("a.webm", {"live": "1"})],
+)
+async def test_a_part_of_a_recording(tmp_path: Path, name: str, options: dict[str, str]) -> None:
+    """A part of MP4 or WebM, as browsers record them, is told from the whole, and refused."""
+    codec = {"a.mp4": "aac", "a.webm": "libopus"}[name]
+    path = make(tmp_path / name, RISING, "", codec, rate=48_000, **options)
+    assert pytest.approx(SECONDS, abs=0.1) == (await read(path))[1].duration
+    data = path.read_bytes()
+    part = data.index(b"moof") - 4 if name == "a.mp4" else data.index(b"\x1f\x43\xb6\x75")
+    path.write_bytes(data[part:])
+    with pytest.raises(AudioError, match=r"a part of .* without its beginning") as caught:
+        await read(path)
+    assert "join" in caught.value.hint
+
+
 async def test_several_tracks(tmp_path: Path) -> None:
     """Of several audio tracks, one is read; a remark says which."""
     samples, audio = await read(make(tmp_path / "a.mkv", RISING, "", "flac", tracks=2))

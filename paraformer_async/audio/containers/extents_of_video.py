@@ -12,13 +12,14 @@ from paraformer_async.audio.containers.parts import (
     parts,
 )
 from paraformer_async.audio.containers.sections import read_at
+from paraformer_async.audio.containers.signatures import PART_OF_MP4
 
 __all__ = ["asf", "avi", "flash", "matroska", "mp4"]
 
 _UNKNOWN: Final = (0, 0xFFFF_FFFF)
 _RIFF: Final = Layout("<4sI", alignment=2)
 _OBJECTS: Final = Layout("<16sQ", is_inclusive=True)
-_WITHIN_MP4: Final = ("", "QuickTime")  # a box with or without a name of its own
+_WITHIN_MP4: Final = ("", "QuickTime", PART_OF_MP4)  # a box with or without a name of its own
 _FLV_TAGS: Final = (8, 9, 18)  # audio, video, data
 _ASF_HEADER: Final = 1 << 16  # bytes
 _ASF_PROPERTIES: Final = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")

@@ -1,6 +1,6 @@
 """First bytes by which files are told apart, and what to do about those that contain no audio."""
 
-__all__ = ["AUDIO", "BRANDS", "NO_AUDIO", "OGG", "RIFF", "TEXT", "XML"]
+__all__ = ["AUDIO", "BRANDS", "NO_AUDIO", "OGG", "PART_OF_MP4", "RIFF", "TEXT", "XML"]
 
 # (offset, magic bytes, name, FFmpeg's demuxer); the first matching row wins.
 AUDIO: tuple[tuple[int, bytes, str, str], ...] = (
@@ -44,6 +44,8 @@ OGG: dict[bytes, str] = {
     b"\x7fFLAC": "FLAC in Ogg",
 }
 
+PART_OF_MP4 = "a part of MP4 without its beginning"
+_JOIN = "only the first part has the header: join all of them, in order, and pass that"
 _UNPACK = "unpack it, and pass the audio in it"
 _LISTED = "pass the audio files that it lists; playlists are not followed"
 _SOUND = "pass a file with sound"
@@ -77,6 +79,8 @@ NO_AUDIO: tuple[tuple[int, bytes, str, str], ...] = (
     (0, b"\xfd7zXZ\x00", "an xz archive", _UNPACK),
     (0, b"\x28\xb5\x2f\xfd", "a Zstandard archive", _UNPACK),
     (257, b"ustar", "a tar archive", _UNPACK),
+    *((4, box, PART_OF_MP4, _JOIN) for box in (b"styp", b"sidx", b"moof")),
+    (0, b"\x1f\x43\xb6\x75", "a part of WebM without its beginning", _JOIN),
     (0, b"%PDF-", "a PDF document", _SOUND),
     (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a document of Microsoft Office", _SOUND),
     (0, b"\x89PNG", "an image (PNG)", _SOUND),
