@@ -1,9 +1,8 @@
 """
 A WebSocket of aiohttp as a `Transport`, the fast way: with private parts, on tested versions only.
 
-What aiohttp does for a message costs more than the message: 256 KB of memory for each read of the
-socket, a queue, an iteration of the loop. Here, all connections receive into one buffer, and
-messages reach the receiver in the step in which they arrive.
+What aiohttp does for a message costs more than it: 256 KB of memory for each read, a queue, an
+iteration of the loop. Here, all connections share a buffer, and receivers get messages at once.
 """
 
 import asyncio
@@ -140,8 +139,9 @@ class PrivateTransport(DocumentedTransport, asyncio.BufferedProtocol):
         self.is_full = True
 
     def resume_writing(self) -> None:
-        """Note that few bytes are unsent."""
+        """Note that few bytes are unsent: the peer reads, though a ping may wait behind them."""
         self.is_full = False
+        self._socket._on_data_received()
         if self._receiver is not None:
             self._receiver.writable()
 

@@ -31,7 +31,8 @@ class Handshake(Struct, frozen=True, kw_only=True):
         proxy: Address of an HTTP proxy for CONNECT, possibly with credentials; `None` for none.
         ssl: TLS settings; `None` for the system's, with certificates verified.
         ping: Seconds without receiving anything after which the peer is pinged, or up to an eighth
-            earlier; a peer that sends nothing within half of that is lost. `None`: no pings.
+            earlier; a peer that neither sends nor reads anything within half of that is lost. A
+            ping waits behind what the peer has not read yet. `None`: no pings.
         close: Seconds that closing may take before the connection is cut.
         largest_message: Bytes of the largest message that is accepted; a larger one ends the
             connection.

@@ -199,8 +199,9 @@ class PicowsTransport(WSListener):
         self.is_full = True
 
     def resume_writing(self) -> None:
-        """Note that few bytes are unsent."""
+        """Note that few bytes are unsent: the peer reads, though a ping may wait behind them."""
         self.is_full = False
+        self._ws.notify_user_specific_pong_received()
         if self._receiver is not None:
             self._receiver.writable()
 

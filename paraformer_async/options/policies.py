@@ -36,8 +36,8 @@ class Timeouts(Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
         finish: After the end of the audio, the longest time between two messages of the service.
         close: How long closing may take; afterwards the connection is aborted.
         ping: A peer from which nothing was received for this long (at most twice as long) is
-            pinged; if nothing is received within half of that time, the connection is lost.
-            `None`: no pings.
+            pinged; if nothing is received, and none of the audio that waits is taken, within half
+            of that time, the connection is lost. `None`: no pings.
     """
 
     connect: float = 10.0

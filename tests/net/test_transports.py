@@ -31,6 +31,7 @@ from paraformer_async.testing._far_end import (
     switch_protocols,
 )
 from paraformer_async.testing.transports import CHECKS, check_transport
+from paraformer_async.testing.transports._tools import Setting, connected, loss
 from tests.loops import each_loop
 
 pytestmark = pytest.mark.anyio
@@ -68,6 +69,28 @@ def tls() -> Tls:
     client = ssl.create_default_context()
     authority.configure_trust(client)
     return Tls(server, client)
+
+
+@pytest.mark.parametrize("transport", ["aiohttp", "picows"])
+async def test_a_peer_that_reads_slowly_is_alive(transport: Any) -> None:
+    """A peer that answers no ping, because it waits behind audio, is lost once it stops reading."""
+    if transport == "aiohttp" and aiohttp.__version__ not in aiohttp_factory.TESTED:
+        pytest.skip("what aiohttp has sent is not known by documented calls")
+    setting = Setting(lambda: factory_of(transport), None, None)
+    async with connected(setting, ping=0.4) as (connection, end):
+        end.pause()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(loss, connection)
+            for _ in range(30):
+                while not connection.is_full:
+                    connection.write([bytes(16_000)])
+                end.resume()
+                taken = 0
+                while taken < 50_000:
+                    taken += len(await end.read())
+                end.pause()
+                await anyio.sleep(0.05)
+            assert connection.is_open
 
 
 @pytest.mark.parametrize("check", CHECKS)
