@@ -28,7 +28,7 @@ from paraformer_async.errors import InvalidOptionError
 from paraformer_async.finals import FinalSentences, FinalTranslations
 from paraformer_async.middleware import Middleware
 from paraformer_async.observing import Observer, Statistics
-from paraformer_async.options.checks import require_function, require_kind
+from paraformer_async.options.checks import require_count, require_function, require_kind
 from paraformer_async.options.models import MODELS
 from paraformer_async.options.options import (
     ABOUT_SAMPLES,
@@ -325,9 +325,11 @@ class AsyncRecognizer(Enterable):
         Cancellation is safe: no connection is left half open.
 
         Raises:
-            UsageError: The recognizer is not open.
+            InvalidOptionError: *connections* is no number of connections.
+            UsageError: The recognizer is not open, or was closed meanwhile.
             ServiceError: A connection could not be opened.
         """
+        require_count("connections", connections)
         client = self._opened()
         client.require_open()
         await client.pool.warm(self._options, connections)

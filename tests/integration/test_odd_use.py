@@ -292,6 +292,15 @@ async def test_what_cannot_be_called_is_no_hook(hook: Any) -> None:
         assert 0 == server.connections.accepted
 
 
+@pytest.mark.parametrize("connections", [0, -1, True, 2.0, "2", 10**400])
+async def test_what_is_no_number_of_connections(connections: Any) -> None:
+    """`warm` refuses it by name, and opens nothing."""
+    async with ScriptedServer() as server, recognizer_for(server) as recognizer:
+        with pytest.raises(InvalidOptionError, match="connections"):
+            await recognizer.warm(connections)
+        assert 0 == server.connections.accepted
+
+
 async def test_a_thread_without_a_loop_is_refused() -> None:
     """A recognizer refuses to be used in a thread without an event loop, too."""
     async with ScriptedServer() as server, recognizer_for(server) as recognizer:
