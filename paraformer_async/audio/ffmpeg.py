@@ -22,7 +22,11 @@ from paraformer_async.audio.decoding.pyav import to_pcm
 from paraformer_async.audio.decoding.timing import TOLERANCE
 from paraformer_async.audio.hints import shown
 from paraformer_async.audio.opening import scan_file, undecodable
-from paraformer_async.audio.protection import require_playable
+from paraformer_async.audio.protection import (
+    has_whole_index,
+    require_playable,
+    without_index,
+)
 from paraformer_async.audio.regions import Region
 from paraformer_async.audio.seekable import status_of
 from paraformer_async.audio.track import Track
@@ -176,7 +180,7 @@ class FfmpegReader:
         first = next(frames, None)
         if first is None:
             self._tracks[-1].close()
-            raise undecodable(self._raw, self._path, is_tried=True)
+            raise self._explained(undecodable(self._raw, self._path, is_tried=True))
         self.lanes: int = 1 if self._is_mixed else first.layout.nb_channels
         self._width = 2 * self.lanes
         self._pcm = to_pcm(chain((first,), frames), first.sample_rate, self._mixer, self.lanes)
@@ -204,7 +208,7 @@ class FfmpegReader:
             yield from track.frames()
             track.close()
         if failure and not self._tracks:
-            raise failure
+            raise self._explained(failure)
 
     def _track(self, section: Section) -> Track:
         is_whole = section == Section(0, self._status[0])
@@ -213,6 +217,11 @@ class FfmpegReader:
             file = Region(self._raw, section.start, section.end, patches=section.patches)
         is_shortened = self._scan.kept < 1
         return Track(cast("IO[bytes]", file), self._guess.demuxer, is_shortened=is_shortened)
+
+    def _explained(self, error: AudioError) -> AudioError:
+        """Return *error*, or what explains it: an index that was cut off."""
+        is_cut = self._guess.demuxer == "mov" and not has_whole_index(self._raw)
+        return without_index(self._path) if is_cut else error
 
     def _without_audio(self) -> AudioError:
         return AudioError(

@@ -9,7 +9,7 @@ from paraformer_async.audio.containers.tags import begin_of_audio
 from paraformer_async.audio.hints import shown
 from paraformer_async.errors import AudioError
 
-__all__ = ["require_playable"]
+__all__ = ["has_whole_index", "require_playable", "without_index"]
 
 _MAX_INDEX = 1 << 26  # bytes of an index that are searched
 _MAX_BOXES = 1 << 16
@@ -27,11 +27,7 @@ def require_playable(file: IO[bytes], path: Path, demuxer: str) -> None:
     if demuxer == "mov":
         index = _mp4_index(file)
         if index is None:
-            raise AudioError(
-                f"{shown(path)} has no index (the box moov): it was cut off, or its recorder was"
-                " killed before it could complete the file",
-                hint="copy it again from where it was recorded",
-            )
+            raise without_index(path)
         is_protected = any(entry in _PROTECTED for entry in _sample_entries(index))
     else:
         is_protected = demuxer == "asf" and _ASF_PROTECTION in read_at(file, 0, 1 << 16)
@@ -40,6 +36,21 @@ def require_playable(file: IO[bytes], path: Path, demuxer: str) -> None:
             f"{shown(path)} is protected against copying (DRM), and cannot be decoded",
             hint="pass a version without protection",
         )
+
+
+def without_index(path: Path) -> AudioError:
+    """Return the error for an MP4 file whose index is not there, or not whole."""
+    return AudioError(
+        f"{shown(path)} has no index (the box moov): it was cut off, or its recorder was killed"
+        " before it could complete the file",
+        hint="copy it again from where it was recorded",
+    )
+
+
+def has_whole_index(file: IO[bytes]) -> bool:
+    """Return whether an MP4 file does not end within its index."""
+    index = _mp4_index(file)
+    return index is not None and len(index) >= min(int.from_bytes(index[:4], "big"), _MAX_INDEX)
 
 
 def _mp4_index(file: IO[bytes]) -> bytes | None:

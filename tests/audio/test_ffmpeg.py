@@ -415,9 +415,12 @@ async def test_a_size_that_cannot_be(tmp_path: Path) -> None:
 async def test_mp4_without_its_index(tmp_path: Path) -> None:
     """A recording whose index was never written, because it comes last, is named as such."""
     path = make(tmp_path / "a.m4a", RISING, "", "aac")
-    path.write_bytes(path.read_bytes()[:9000])
-    with pytest.raises(AudioError, match=r"no index.*cut off.*copy it again"):
-        await read(path)
+    data = path.read_bytes()
+    index = data.index(b"moov")
+    for size in (9000, index + 50, index + 400, (index + len(data)) // 2):  # within it, too
+        path.write_bytes(data[:size])
+        with pytest.raises(AudioError, match=r"no index.*cut off.*copy it again"):
+            await read(path)
 
 
 @pytest.mark.parametrize("entry", [b"enca", b"drms", b"aavd"])
