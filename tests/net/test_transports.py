@@ -75,7 +75,7 @@ def tls() -> Tls:
 async def test_a_peer_that_reads_slowly_is_alive(transport: Any) -> None:
     """A peer that answers no ping, because it waits behind audio, is lost once it stops reading."""
     if transport == "aiohttp" and aiohttp.__version__ not in aiohttp_factory.TESTED:
-        pytest.skip("what aiohttp has sent is not known by documented calls")
+        pytest.skip("the documented way of aiohttp does not know what it has sent")
     setting = Setting(lambda: factory_of(transport), None, None)
     async with connected(setting, ping=0.4) as (connection, end):
         end.pause()
