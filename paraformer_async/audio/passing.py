@@ -5,7 +5,9 @@ from typing import IO, Final
 
 from paraformer_async._core.packets import Cutter, Packet, cutter_of
 from paraformer_async.audio.containers.sniffing import Guess
+from paraformer_async.audio.containers.tags import begin_of_audio, end_of_audio
 from paraformer_async.audio.hints import shown
+from paraformer_async.audio.seekable import status_of
 from paraformer_async.errors import AudioError
 
 __all__ = ["PacketReader", "packet_reader"]
@@ -48,7 +50,7 @@ class PacketReader:
         """Return the bytes of about *count* samples; none at the end; raise on damage."""
         parts, samples = [self._first], self._samples
         self._first, self._samples = b"", 0
-        while samples < count and (block := self._raw.read(_BLOCK)):
+        while samples < count and (block := self._block()):
             parts.append(block)
             samples += _samples(self._cutter.feed(block))
         self.done += samples
@@ -70,14 +72,20 @@ class PacketReader:
         """Close the file; idempotent."""
         self._raw.close()
 
+    def _block(self) -> bytes:
+        """Return the next bytes before tags that follow the audio; none at the end."""
+        return self._raw.read(max(0, min(_BLOCK, self._end - self._raw.tell())))
+
     def _start(self) -> None:
         """Read up to the first packet, and keep what was read."""
-        self._raw.seek(0)
+        begin = begin_of_audio(self._raw)
+        self._end = end_of_audio(self._raw, begin, status_of(self._raw)[0])
+        self._raw.seek(begin)
         self._cutter = cutter_of(self.sent_format)
         packets: list[Packet] = []
         self._first = b""
         while not packets and len(self._first) < _MOST_BEFORE:
-            block = self._raw.read(_BLOCK)
+            block = self._block()
             self._first += block
             packets = self._cutter.feed(block)
             if not block:

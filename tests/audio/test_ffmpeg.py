@@ -205,6 +205,17 @@ async def test_joined(tmp_path: Path, name: str) -> None:
         assert again == whole[len(whole) // 4 * 2 :]
 
 
+@pytest.mark.parametrize("name", ["amr", "amr-wb"])
+async def test_joined_amr(tmp_path: Path, name: str) -> None:
+    """Files of AMR that were joined are read to the end of the last; their magic is no frame."""
+    alone, _ = await read(RECORDED[name])
+    path = tmp_path / "a"
+    path.write_bytes(RECORDED[name].read_bytes() * 3)
+    samples, audio = await read(path)
+    assert np.array_equal(np.tile(alone, 3), samples)
+    assert () == audio.remarks
+
+
 async def test_joined_files_of_several_rates(tmp_path: Path) -> None:
     """Of joined files, all are read at the rate of the first one."""
     paths = [

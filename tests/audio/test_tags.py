@@ -81,6 +81,17 @@ async def test_around_a_file(
     assert await read(data) == await read(before + data + behind)
 
 
+@pytest.mark.parametrize("around", AROUND)
+@pytest.mark.parametrize("name", ["speech.spx", "speech.amr"])
+async def test_around_what_is_passed_through(name: str, around: str) -> None:
+    """Tags are not sent with a file that is sent as it is, and are no damage."""
+    data = (Path(__file__).parent / "speech" / name).read_bytes()
+    before, behind = AROUND[around]
+    async with open_audio(before + data + behind, passthrough=True) as audio:
+        assert data == b"".join([chunk async for chunk in audio])
+    assert () == audio.remarks
+
+
 async def test_what_only_looks_like_a_tag() -> None:
     """A tag that claims more than there is does not hide what is there."""
     foot = struct.pack("<8sIIII8x", b"APETAGEX", 2000, 5000, 1, 0)

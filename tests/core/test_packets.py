@@ -310,6 +310,14 @@ class TestAmr:
         with pytest.raises(AudioError, match="declared as amr and does not begin"):
             found("amr", [data])
 
+    def test_files_that_follow_each_other(self) -> None:
+        """The magic of another file may follow a frame, wherever it is cut."""
+        frames = packets_of("amr", 5)
+        data = stream_of("amr", frames) * 3
+        for size in (1, 5, len(data)):
+            pieces = [data[at : at + size] for at in range(0, len(data), size)]
+            assert frames * 3 == [packet.data for packet in found("amr", pieces)]
+
     def test_damage_is_an_error(self) -> None:
         """Frames have no mark: after damage, all that follows would be noise."""
         with pytest.raises(AudioError, match=r"the amr stream is damaged after 0.10 s"):

@@ -42,6 +42,11 @@ class AmrCutter:
         at = 0
         while at < len(rest):
             size = 0 if rest[at] & _PADDING else _SIZES.get(rest[at] >> 3, 0)
+            if not size and _MAGIC.startswith(magic := rest[at : at + len(_MAGIC)]):
+                if len(magic) < len(_MAGIC):
+                    break
+                at += len(_MAGIC)  # another file
+                continue
             if not size:
                 raise self._broken()
             if at + size > len(rest):

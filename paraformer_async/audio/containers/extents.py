@@ -18,6 +18,8 @@ _MAGIC: Final = 64  # bytes
 _ID3V1: Final = 128  # bytes
 # By their first bytes, which begin at an offset.
 _MEASURES: Final = (
+    (0, b"#!AMR\n", audio.amr),
+    (0, b"#!AMR-WB\n", audio.amr),
     (0, b".snd", audio.au),
     (8, b"AIFF", audio.aiff),
     (8, b"AIFC", audio.aiff),
