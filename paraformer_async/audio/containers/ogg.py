@@ -37,7 +37,7 @@ class _Link(Struct):
     serial: bytes = b""
     begin: int | None = None  # granule positions: of the first page of audio, and the last one
     granule: int = 0
-    longest: int = 0  # samples of a packet; 0 if each packet of Opus tells its own
+    longest: int = 0  # samples of a packet; 0 for Opus, whose packets have their own
     pending: int = 0  # samples of packets since that granule position
     has_gaps: bool = False
 
