@@ -125,6 +125,10 @@ class FileReader:
         remark = self._remark
         if 0 < self._kept < 1:
             remark = ends_early(contained / self._kept, contained)
+        elif self.has_gaps:
+            remark = (
+                "has gaps between its packets, which only the extra av keeps: later times are early"
+            )
         elif not self._is_counted and (missing := declared - contained) > _TOLERANCE:
             early = ends_early(declared, contained)
             remark = f"{remark}: {missing:.2f} s of audio are missing" if remark else early
