@@ -4,6 +4,7 @@ AMR-NB by its frames of 20 ms (RFC 4867, section 5): a byte with the mode, and w
 Frames have no mark of their own: after damage nothing shows where the next one begins.
 """
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from paraformer_async._core.packets.packet import Packet
@@ -12,13 +13,18 @@ from paraformer_async.errors import AudioError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["AmrCutter"]
+__all__ = ["AMR_MAGIC", "AmrCutter", "amr_frame_size"]
 
-_MAGIC: Final = b"#!AMR\n"
+AMR_MAGIC: Final = b"#!AMR\n"
 # Bytes of a frame by its mode: 4.75 to 12.2 kbit/s, comfort noise, and nothing.
 _SIZES: Final = {0: 13, 1: 14, 2: 16, 3: 18, 4: 20, 5: 21, 6: 27, 7: 32, 8: 6, 15: 1}
 _PADDING: Final = 0x83  # bits of the first byte that are 0
 _SAMPLES: Final = 160
+
+
+def amr_frame_size(first: int, sizes: Mapping[int, int] = _SIZES) -> int:
+    """Return the bytes of a frame by its first byte and the sizes of modes; 0 if it is none."""
+    return 0 if first & _PADDING else sizes.get(first >> 3, 0)
 
 
 class AmrCutter:
@@ -26,7 +32,7 @@ class AmrCutter:
 
     def __init__(self) -> None:
         self.rate: int = 8000
-        self.head: Sequence[bytes] = (_MAGIC,)
+        self.head: Sequence[bytes] = (AMR_MAGIC,)
         self.skipped: int = 0
         self.rest: bytearray = bytearray()
         self._is_begun = False
@@ -41,11 +47,11 @@ class AmrCutter:
         packets: list[Packet] = []
         at = 0
         while at < len(rest):
-            size = 0 if rest[at] & _PADDING else _SIZES.get(rest[at] >> 3, 0)
-            if not size and _MAGIC.startswith(magic := rest[at : at + len(_MAGIC)]):
-                if len(magic) < len(_MAGIC):
+            size = amr_frame_size(rest[at])
+            if not size and AMR_MAGIC.startswith(magic := rest[at : at + len(AMR_MAGIC)]):
+                if len(magic) < len(AMR_MAGIC):
                     break
-                at += len(_MAGIC)  # another file
+                at += len(AMR_MAGIC)  # another file
                 continue
             if not size:
                 raise self._broken()
@@ -59,11 +65,11 @@ class AmrCutter:
 
     def _begin(self) -> bool:
         """Return whether the first bytes are known; remove the magic."""
-        if len(self.rest) < len(_MAGIC) and _MAGIC.startswith(self.rest):
+        if len(self.rest) < len(AMR_MAGIC) and AMR_MAGIC.startswith(self.rest):
             return False
         self._is_begun = True
-        if self.rest.startswith(_MAGIC):
-            del self.rest[: len(_MAGIC)]
+        if self.rest.startswith(AMR_MAGIC):
+            del self.rest[: len(AMR_MAGIC)]
         return True
 
     def _broken(self) -> AudioError:

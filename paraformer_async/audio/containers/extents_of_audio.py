@@ -1,8 +1,10 @@
 """Where a file of audio ends, and how much of its audio is there, by its own structure."""
 
 import struct
+from functools import partial
 from typing import IO, Final
 
+from paraformer_async._core.packets.amr import AMR_MAGIC, amr_frame_size
 from paraformer_async.audio.containers.parts import (
     MAX_PARTS,
     Extent,
@@ -15,16 +17,9 @@ from paraformer_async.audio.containers.sections import read_at
 
 __all__ = ["aiff", "amr", "au", "caf", "true_audio", "voc", "w64", "wavpack"]
 
-_AMR, _AMR_WB = b"#!AMR\n", b"#!AMR-WB\n"
-# Bytes of a frame, by its first byte without the mark of quality.
-_AMR_FRAMES: Final = {
-    mode << 3: size
-    for mode, size in enumerate((13, 14, 16, 18, 20, 21, 27, 32, 6, 0, 0, 0, 0, 0, 0, 1))
-}
-_AMR_WB_FRAMES: Final = {
-    mode << 3: size
-    for mode, size in enumerate((18, 24, 33, 37, 41, 47, 51, 59, 61, 6, 0, 0, 0, 0, 1, 1))
-}
+_AMR_WB: Final = b"#!AMR-WB\n"
+# Bytes of a frame of AMR-WB by its mode: 6.6 to 23.85 kbit/s, comfort noise, lost, and nothing.
+_AMR_WB_SIZES: Final = dict(enumerate((18, 24, 33, 37, 41, 47, 51, 59, 61, 6))) | {14: 1, 15: 1}
 _BLOCK: Final = 1 << 18  # bytes
 _UNKNOWN: Final = (0, 0xFFFF_FFFF, 0xFFFF_FFFF_FFFF_FFFF)
 _VOC_BLOCKS: Final = range(1, 10)  # 0 ends the file
@@ -38,14 +33,14 @@ _W64: Final = Layout("<16sQ", is_inclusive=True, alignment=8)
 def amr(file: IO[bytes], start: int, size: int) -> Extent:
     """Measure AMR by its frames (RFC 4867, section 5), up to the magic of another file."""
     is_wide = read_at(file, start, len(_AMR_WB)) == _AMR_WB
-    sizes = _AMR_WB_FRAMES if is_wide else _AMR_FRAMES
-    position = start + len(_AMR_WB if is_wide else _AMR)
+    frame_size = partial(amr_frame_size, sizes=_AMR_WB_SIZES) if is_wide else amr_frame_size
+    position = start + len(_AMR_WB if is_wide else AMR_MAGIC)
     data, at = b"", 0
     while position + at < size:
         if at >= len(data):
             position, at = position + at, 0
             data = read_at(file, position, _BLOCK)
-        length = sizes.get(data[at] & 0xFB, 0)
+        length = frame_size(data[at]) if data else 0
         if not length:
             return Extent(position + at)
         at += length
