@@ -225,13 +225,11 @@ class Recognition(Incoming):
         attempt, self._attempt = self._attempt, Attempt()
         self._deadlines.clear()
         self.replay.clear()
-        is_users = isinstance(failure, RaisedByUser)
-        if isinstance(failure, RaisedByUser):
-            failure = failure.error
+        error = failure.error if isinstance(failure, RaisedByUser) else failure
         if self._protocol.phase in ENDS:
-            return Over(None if self._protocol.phase is Phase.DONE else failure)
-        if is_users or not isinstance(failure, ServiceError):
-            return self._give_up(failure)
+            return Over(None if self._protocol.phase is Phase.DONE else error)
+        if not isinstance(failure, ServiceError):
+            return self._give_up(error)
         if self._end is Mark.ROLLOVER and self._is_rolled_over_despite(failure):
             self._begin_fresh()
             return Again(0.0)
