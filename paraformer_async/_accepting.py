@@ -7,7 +7,7 @@ from anyio.lowlevel import checkpoint
 _PASSES = 5
 
 
-async def accepting_ends() -> None:
+async def finish_accepting() -> None:
     """
     Return when every client that connected before the call is known to the server.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self, cast
 import anyio
 from anyio import AsyncContextManagerMixin, CancelScope
 
-from paraformer_async._accepting import accepting_ends
+from paraformer_async._accepting import finish_accepting
 from paraformer_async._core.clocks import Clocks
 from paraformer_async._core.service import LARGEST_MESSAGE, PATH
 from paraformer_async.engines import make_engine
@@ -136,7 +136,7 @@ class LocalServer(AsyncContextManagerMixin):
 
     async def _close(self, runner: "web.AppRunner", listening: asyncio.Server | None) -> None:
         if listening is not None:
-            await accepting_ends()
+            await finish_accepting()
             listening.close()
         self._handshakes.close()
         try:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, cast
 
 from anyio import CancelScope
 
-from paraformer_async._accepting import accepting_ends
+from paraformer_async._accepting import finish_accepting
 
 if TYPE_CHECKING:
     import ssl
@@ -177,7 +177,7 @@ async def listening(
         yield listener.getsockname()[1]
     finally:
         with CancelScope(shield=True):
-            await accepting_ends()
+            await finish_accepting()
         server.close()
         for end in ends:
             end.reset()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 from anyio import AsyncContextManagerMixin, CancelScope, move_on_after
 
-from paraformer_async._accepting import accepting_ends
+from paraformer_async._accepting import finish_accepting
 from paraformer_async._core.clocks import Clocks
 from paraformer_async._core.service import LARGEST_MESSAGE, PATH
 from paraformer_async.testing.faults import Fault
@@ -121,7 +121,7 @@ class ScriptedServer(AsyncContextManagerMixin):
         finally:
             self._is_open = False
             with CancelScope(shield=True), move_on_after(_LONGEST_CLOSE):
-                await accepting_ends()
+                await finish_accepting()
                 await runner.cleanup()
 
     async def _handle(self, request: "web.Request") -> "web.StreamResponse":

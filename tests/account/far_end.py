@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-from paraformer_async._accepting import accepting_ends
+from paraformer_async._accepting import finish_accepting
 
 Answer = Callable[[], web.Response]
 
@@ -47,7 +47,7 @@ async def answering(*answers: Answer) -> AsyncIterator[FarEnd]:
     try:
         yield far_end
     finally:
-        await accepting_ends()
+        await finish_accepting()
         await runner.cleanup()
 
 

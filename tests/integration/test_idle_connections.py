@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from paraformer_async import AsyncRecognizer, Timeouts
-from paraformer_async._accepting import accepting_ends
+from paraformer_async._accepting import finish_accepting
 from paraformer_async.testing import ScriptedServer, marked
 from paraformer_async.testing._far_end import Opcode, frame
 from tests.integration.marked import AGAIN, LENGTH, assert_complete, noting
@@ -90,7 +90,7 @@ async def relay(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Relay, st
         listening = await asyncio.start_server(relay.accept, "127.0.0.1", 0)
         port = listening.sockets[0].getsockname()[1]
         yield relay, address._replace(netloc=f"127.0.0.1:{port}").geturl()
-        await accepting_ends()
+        await finish_accepting()
         listening.close()
         relay.close()
 

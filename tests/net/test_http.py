@@ -20,7 +20,7 @@ from paraformer_async import (
     RequestError,
     ServiceError,
 )
-from paraformer_async._accepting import accepting_ends
+from paraformer_async._accepting import finish_accepting
 from paraformer_async._net.http import HttpClient, HttpRequest
 from paraformer_async._net.redaction import Hidden
 from tests.loops import each_loop
@@ -53,7 +53,7 @@ async def serving(handle: Handler, tls: ssl.SSLContext | None = None) -> AsyncIt
         port = runner.addresses[0][1]
         yield f"{'https' if tls else 'http'}://127.0.0.1:{port}"
     finally:
-        await accepting_ends()
+        await finish_accepting()
         await runner.cleanup()
 
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import anyio.lowlevel
 import pytest
 
-from paraformer_async._accepting import accepting_ends
+from paraformer_async._accepting import finish_accepting
 from paraformer_async.server import LocalServer
 from paraformer_async.testing import ScriptedServer
 from paraformer_async.testing._far_end import RESETS, FarEnd, listening
@@ -89,7 +89,7 @@ async def test_a_client_that_leaves_during_the_handshake(
     """It is no error of the service, and nothing is logged."""
     async with serving() as port:
         client = socket.create_connection(("127.0.0.1", port))
-        await accepting_ends()
+        await finish_accepting()
         client.sendall(HANDSHAKE)
         if is_reset:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESETS)
