@@ -8,9 +8,12 @@ for a database or a language model, and the callbacks of other recognitions are 
 import asyncio
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from typing import Any
+
+from paraformer_async._client.portal import PORTAL
 
 __all__ = ["THREADS", "Callbacks", "Threads"]
 
@@ -96,6 +99,21 @@ class Callbacks:
             is_due, self._is_due = self._is_due, True
         if not is_due:
             THREADS.put(self._serve)
+
+    @contextmanager
+    def held_back(self) -> Iterator[None]:
+        """Call what is posted only after the context, unless it waits for that; after `start`."""
+        with self._lock:
+            is_first = not self._is_due  # otherwise this is a callback
+            if is_first:
+                self._is_due, self._thread = True, threading.current_thread()
+        try:
+            yield
+        finally:
+            if is_first:
+                with self._lock:
+                    self._thread = None
+                PORTAL.loop.call_soon_threadsafe(THREADS.put, self._serve)
 
     def wait(self, event: threading.Event) -> None:
         """Wait for an event that a callback sets; called in a callback, run those that follow."""

@@ -139,9 +139,10 @@ class Recognition:
         self._run = run = self._make_run(None, phrase_id, params)
         run.on_result = lambda result: post(lambda: callback.on_event(result))
         run.on_end = lambda error: post(lambda: self._end(run, callback, error))
-        self._is_running = True
-        run.begin()
-        callback.on_open()
+        with self._callbacks.held_back():
+            run.begin()
+            self._is_running = True
+            callback.on_open()
 
     def send_audio_frame(self, buffer: bytes) -> None:
         """

@@ -335,6 +335,27 @@ def test_no_service(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (notes.error.status_code, notes.error.code) == (-1, "ClientConnectorError")
 
 
+@pytest.mark.parametrize("stops", [False, True])
+def test_on_open_comes_first(monkeypatch: pytest.MonkeyPatch, *, stops: bool) -> None:
+    """`on_open` is the first callback, however soon the recognition fails; it may call `stop`."""
+    monkeypatch.setattr(facade, "base_websocket_api_url", "ws://127.0.0.1:1/")
+    monkeypatch.setattr(facade, "options", {"reconnect": None})
+
+    class Slow(Notes):
+        def on_open(self) -> None:
+            if stops:
+                stream.stop()
+            time.sleep(0.2)
+            super().on_open()
+
+    notes = Slow()
+    stream = recognition(notes)
+    stream.start()
+    assert notes.is_closed.wait(BOUND)
+    expected = ["open", "error", "close"]
+    assert (expected[1:] + expected[:1] if stops else expected) == notes.calls
+
+
 def test_no_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A missing key is an error of the recognition, not one that a thread prints; `call` raises."""
     monkeypatch.setattr(facade, "api_key", None)
