@@ -1,9 +1,11 @@
 """Settings and fixtures for all tests."""
 
+import asyncio
 import asyncio.constants
 import gc
 import logging
 import os
+import signal
 import traceback
 from collections.abc import Iterator
 from itertools import islice
@@ -11,6 +13,9 @@ from types import FrameType
 
 import pytest
 from hypothesis import settings
+
+from paraformer_async import AsyncRecognizer
+from paraformer_async.testing import ScriptedServer, marked
 
 # No deadline: the duration of an example says more about the machine than about the library.
 settings.register_profile("tests", deadline=None)
@@ -21,6 +26,11 @@ settings.load_profile("tests")
 FRAMES = 5
 walk_stack = traceback.walk_stack
 asyncio.constants.DEBUG_STACK_DEPTH = FRAMES  # type: ignore[misc]  # of callbacks
+
+# Ctrl+C is ignored in the jobs of a shell script (`pytest &`), and in all that they start. Tests
+# interrupt programs.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def is_no_slow_callback(record: logging.LogRecord) -> bool:
@@ -51,8 +61,25 @@ def pytest_xdist_auto_num_workers() -> int | None:
     return (len(os.sched_getaffinity(0)) if is_known else os.cpu_count() or 1) + 2
 
 
+async def recognize() -> None:
+    """Recognize something, which imports what is imported when it is needed."""
+    async with (
+        ScriptedServer() as server,
+        AsyncRecognizer(endpoint=server.url, api_key="any") as recognizer,
+    ):
+        async for _ in recognizer.stream([marked(20)]):
+            pass
+
+
 def pytest_collection_finish() -> None:
-    """Exempt what is loaded from garbage collection: many tests collect, to find what is left."""
+    """
+    Load what most tests need, and exempt it from garbage collection.
+
+    Two threads must not import at once: pytest parses what it imports, which then fails now and
+    then (Python 3.11, "AST constructor recursion depth mismatch"). Many tests collect garbage, to
+    find what is left.
+    """
+    asyncio.run(recognize())
     gc.collect()
     gc.freeze()
 
