@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-__all__ = ["clean", "inert", "is_wide", "tail", "width"]
+__all__ = ["clean", "inert", "is_unspaced", "is_wide", "tail", "width"]
 
 # Sequences that control a terminal (ECMA-48): CSI, strings such as OSC, other escapes.
 _ESCAPES = re.compile(
@@ -44,7 +44,7 @@ def width(text: str) -> int:
     if text.isascii():
         return len(text)
     return sum(
-        2 if is_wide(char) else 0 if unicodedata.category(char) in _MARKS else 1 for char in text
+        0 if unicodedata.category(char) in _MARKS else 2 if is_wide(char) else 1 for char in text
     )
 
 
@@ -59,3 +59,8 @@ def tail(text: str, columns: int) -> str:
 def is_wide(char: str) -> bool:
     """Return whether a character takes two columns."""
     return unicodedata.east_asian_width(char) in ("W", "F")
+
+
+def is_unspaced(char: str) -> bool:
+    """Return whether a character is of a script without spaces between words, or is an emoji."""
+    return is_wide(char) and not unicodedata.name(char, "").startswith("HANGUL")

@@ -1,6 +1,5 @@
 """The complete result of one recognition."""
 
-import unicodedata
 from collections.abc import Sequence
 from itertools import groupby
 from typing import ClassVar
@@ -8,7 +7,7 @@ from typing import ClassVar
 from paraformer_async.captions import to_srt, to_vtt
 from paraformer_async.jsonable import Jsonable
 from paraformer_async.results import Latency, Overhead, Sentence, Translation, Usage, Word
-from paraformer_async.text import is_wide
+from paraformer_async.text import is_unspaced
 
 __all__ = ["Transcript", "join", "lines_of"]
 
@@ -89,10 +88,6 @@ def join(texts: list[str]) -> str:
     """Join sentences with spaces, but without one next to Chinese or Japanese characters."""
     joined = ""
     for text in filter(None, (text.strip() for text in texts)):
-        separator = "" if not joined or _is_unspaced(joined[-1]) or _is_unspaced(text[0]) else " "
+        separator = "" if not joined or is_unspaced(joined[-1]) or is_unspaced(text[0]) else " "
         joined += separator + text
     return joined
-
-
-def _is_unspaced(character: str) -> bool:
-    return is_wide(character) and not unicodedata.name(character, "").startswith("HANGUL")

@@ -1,13 +1,13 @@
 """Captions from timed sentences: which text is on screen when, and on how many lines."""
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from unicodedata import category
 
 from msgspec import Struct
 
 from paraformer_async.results import Sentence, Word
-from paraformer_async.text import clean, is_wide, width
+from paraformer_async.text import clean, is_unspaced, width
 
 __all__ = ["Caption", "lay_out", "timestamp"]
 
@@ -18,7 +18,13 @@ _MAX_MS = 7000
 # A caption that overlaps with the next one is cut to this, if it was longer.
 _READABLE_MS = 1000
 _MIN_MS = 1
-_CLOSING = ("Pe", "Pf", "Po")  # categories of characters that must not begin a line
+_READING_SPEED = 20  # columns a second, where nothing tells how long a sentence was spoken
+# Categories of characters between which and the next or the previous one no line is broken. The
+# last ones change the character before them: accents, joiners, skin tones, marks of long vowels.
+_OPENING = ("Ps", "Pi")
+_CLOSING = ("Pe", "Pf", "Po", "Zs", "Mn", "Me", "Cf", "Sk", "Lm")
+_SMALL_KANA = "ぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮヵヶ"  # which do not begin a line either
+_JOINER = "\u200d"  # of emoji
 
 
 class Caption(Struct, frozen=True):
@@ -47,8 +53,9 @@ def lay_out(
     Return the captions of *sentences*, by time: none is empty, and none overlaps with another.
 
     Each sentence becomes one caption, or several if it is too long for the screen: it is split
-    between words, at their times, or in proportion if there are none. Sentences without text are
-    left out. If there are several channels, each caption begins with its own: `[0] Hello.`
+    between words, at their times, or in proportion if there are none. One whose end is unknown is
+    shown until it can be read, or the next one begins. Sentences without text are left out. If
+    there are several channels, each caption begins with its own: `[0] Hello.`
 
     Args:
         sentences: The sentences.
@@ -95,8 +102,10 @@ def _parts(sentence: Sentence) -> Iterator[tuple[int, int, str]]:
     begin, end = sentence.begin_time, sentence.end_time
     if end is None:
         end = words[-1].end_time if words else begin
+    if end <= begin:
+        end = begin + max(_READABLE_MS, 1000 * width(text) // _READING_SPEED)
     if not words or (width(text) <= _COLUMNS and end - begin <= _MAX_MS):
-        yield begin, max(end, begin), text
+        yield begin, end, text
         return
     for part, part_text in _split(text, words):
         begin = max(begin, part[0].begin_time)
@@ -111,6 +120,8 @@ def _split(text: str, words: Sequence[Word]) -> Iterator[tuple[list[Word], str]]
         word_text = clean(word.text)
         found = text.find(word_text, at)
         where = at if found < 0 else found
+        while where > begin and _is_opening(text[begin:where]):
+            where -= 1
         end = where + len(word_text + clean(word.punctuation))
         is_full = part and (
             width(text[begin:end]) > _COLUMNS or word.end_time - part[0].begin_time > _MAX_MS
@@ -122,6 +133,11 @@ def _split(text: str, words: Sequence[Word]) -> Iterator[tuple[list[Word], str]]
         part.append(word)
         at = where + len(word_text) if found >= 0 else at
     yield part, text[begin:].strip()
+
+
+def _is_opening(text: str) -> bool:
+    """Return whether *text* ends in a bracket or a quotation mark that opens."""
+    return category(text[-1]) in _OPENING or text.endswith((' "', " '"))
 
 
 def _label(sentence: Sentence) -> str:
@@ -151,7 +167,7 @@ def _pairs(begin: int, end: int, text: str, label: str) -> Iterator[tuple[int, i
 
 
 def _wrap(text: str, columns: int) -> list[str]:
-    """Break *text* into lines of so many columns, at spaces and between full-width characters."""
+    """Break *text* into lines of so many columns, at spaces and between unspaced characters."""
     lines: list[str] = []
     line = ""
     for piece in _pieces(text):
@@ -168,9 +184,19 @@ def _pieces(text: str) -> list[str]:
     for word in re.findall(r"\S+\s*|\s+", text):
         start = 0
         for place in range(1, len(word)):
-            is_between = is_wide(word[place - 1]) or is_wide(word[place])
-            if is_between and unicodedata.category(word[place]) not in (*_CLOSING, "Zs"):
+            if _may_break(word[place - 1], word[place]):
                 pieces.append(word[start:place])
                 start = place
         pieces.append(word[start:])
     return pieces
+
+
+def _may_break(before: str, after: str) -> bool:
+    """Return whether a line may end between two characters without a space between them."""
+    return (
+        (is_unspaced(before) or is_unspaced(after))
+        and category(before) not in _OPENING
+        and before != _JOINER
+        and category(after) not in _CLOSING
+        and after not in _SMALL_KANA
+    )

@@ -72,15 +72,18 @@ def test_format(sentences: list[Sentence], expected: str) -> None:
     ("sentence", "expected"),
     [
         (Sentence(500, None, "x", (Word(500, 800, "x"),)), (500, 800, "x")),
-        (Sentence(500, None, "x"), (500, 501, "x")),
-        (Sentence(500, 500, "x"), (500, 501, "x")),
-        (Sentence(500, 400, "x"), (500, 501, "x")),
+        (Sentence(500, None, "x"), (500, 1500, "x")),
+        (Sentence(500, 500, "x"), (500, 1500, "x")),
+        (Sentence(500, 400, "x"), (500, 1500, "x")),
+        (Sentence(500, None, "x" * 40), (500, 2500, "x" * 40)),
     ],
-    ids=["end of the last word", "no end", "no span", "end before beginning"],
+    ids=["end of the last word", "no end", "no span", "end before beginning", "long"],
 )
 def test_sentences_without_a_valid_end(sentence: Sentence, expected: tuple[int, int, str]) -> None:
-    """A sentence without an end lasts until its last word, and at least 1 ms."""
+    """A sentence without an end lasts until its last word, or until it can be read."""
     assert [expected] == parse_srt(to_srt([sentence]))
+    following = parse_srt(to_srt([sentence, Sentence(9000, 9900, "y")]))
+    assert [expected, (9000, 9900, "y")] == following
 
 
 def test_captions_do_not_overlap() -> None:
@@ -154,6 +157,37 @@ def test_lines_are_wrapped_by_width(text: str, lines: int) -> None:
     assert lines == len(part.split("\n"))
     assert text.replace(" ", "") == part.replace("\n", "").replace(" ", "")
     assert not any(line.startswith("。") for line in part.split("\n"))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("안녕하세요 오늘 날씨가 정말 좋네요 우리 같이 산책 가요", "좋네요 우리|같이 산책 가요"),
+        ("好" * 20 + "「好」", "好好|「好」"),
+        ("好" * 20 + "“好”", "好好|“好”"),
+        ("き" * 20 + "ちょっと", "き|ちょっと"),
+        ("き" * 20 + "データ", "き|データ"),
+        ("き" * 20 + "か\u3099" * 2, "か\u3099|か\u3099"),
+        ("👩\u200d🚀" * 12, "👩\u200d🚀|👩\u200d🚀"),
+        ("👍🏽" * 12, "👍🏽|👍🏽"),
+    ],
+    ids=["Korean", "bracket", "quote", "small kana", "long vowel", "accent", "joined", "skin tone"],
+)
+def test_where_lines_are_not_broken(text: str, expected: str) -> None:
+    """Lines are not broken within a Korean word or an emoji, nor where Japanese forbids it."""
+    ((_, _, part),) = parse_srt(to_srt([Sentence(0, 1000, text)]))
+    assert expected in part.replace("\n", "|")
+    assert text.replace(" ", "") == part.replace("\n", "").replace(" ", "")
+
+
+@pytest.mark.parametrize("marks", ["「」", '""', "“”", "()"])
+def test_a_caption_does_not_end_in_an_opening_quote(marks: str) -> None:
+    """Where a sentence is split before a word, a quote or bracket that opens goes with it."""
+    words = [Word(at * 500, at * 500 + 500, f"word{at}") for at in range(10, 30)]
+    text = " ".join(f"{marks[0]}{word.text}{marks[1]}" for word in words)
+    captions = parse_srt(to_srt([Sentence(5000, 15_000, text, tuple(words))]))
+    assert len(captions) > 1
+    assert all(marks[0] == part[0] and marks[1] == part[-1] for _, _, part in captions)
 
 
 def test_long_text_is_split_between_words() -> None:
