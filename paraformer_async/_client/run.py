@@ -13,7 +13,7 @@ stored once; the first one wins.
 
 import asyncio
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -35,7 +35,7 @@ from paraformer_async._client.undecoded import Undecoded
 from paraformer_async._core.outgoing import COMPRESSED_BYTES_PER_SECOND
 from paraformer_async._core.protocol import ENDS, Phase
 from paraformer_async._core.recognition import Recognition
-from paraformer_async._core.verdict import Again, Over, RaisedByUser, Verdict
+from paraformer_async._core.verdict import Over, RaisedByUser, Verdict
 from paraformer_async._net.pool import Pool, PooledConnection
 from paraformer_async.audio.decoded import Decoding
 from paraformer_async.audio.pacing import feeder
@@ -44,7 +44,7 @@ from paraformer_async.errors import ConnectionLostError, ServiceError, UsageErro
 from paraformer_async.middleware import LatencyMeter
 from paraformer_async.observing import AttemptStarted, Began, Connected
 from paraformer_async.options.options import Options
-from paraformer_async.results import Latency, Overhead, Usage
+from paraformer_async.results import Latency, Overhead, RecognitionResult, Usage
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
@@ -255,6 +255,7 @@ class Run:
         """Return whether another attempt follows, when it is time for it."""
         verdict = self._decide(broken)
         if isinstance(verdict, Over):
+            self._put(verdict.results)
             if verdict.error is not None:
                 self.end(verdict.error)
             return False
@@ -262,7 +263,18 @@ class Run:
             self._pump.rewind(verdict.rewind_to)
         self._reporter.retry(verdict, self.machine.unsettled)
         await anyio.sleep(verdict.after)
-        return not self.machine.ends_between_tasks(self._clock())
+        return not self._ends_between_tasks()
+
+    def _ends_between_tasks(self) -> bool:
+        """Return whether all is done, so that no other task has to begin."""
+        over = self.machine.ends_between_tasks(self._clock())
+        if over is not None:
+            self._put(over.results)
+        return over is not None
+
+    def _put(self, results: Iterable[RecognitionResult]) -> None:
+        for result in results:
+            self.inbox.put(result)
 
     def _decide(self, broken: BaseException) -> Verdict:
         """Decide what follows a failure; it is the end if it was waited for as long as allowed."""
@@ -270,8 +282,7 @@ class Run:
         is_over = False
         if isinstance(broken, ServiceError) and broken.is_throttled:
             is_over = self._permit.throttled(broken, now)
-        verdict = self.machine.lost(broken, now)
-        return Over(broken) if is_over and isinstance(verdict, Again) else verdict
+        return self.machine.lost(broken, now, is_last=is_over)
 
     async def _attempt(self) -> BaseException | None:
         """
@@ -344,7 +355,7 @@ class Run:
             while not self._permit.is_valid:  # it has expired while the connection was opened
                 await self._permit.renew(self.request_ids[0], machine.model)
                 connection.is_reused = True  # it may have gone stale, as below
-            if machine.ends_between_tasks(self._clock()):
+            if self._ends_between_tasks():
                 self._permit.give_back()
                 return
             self._submit(connection)
@@ -406,8 +417,7 @@ class Run:
         try:
             if self._reporter.has_messages:
                 self._reporter.received(frame, machine.request_ids[0])
-            for result in machine.receive(frame, now):
-                self.inbox.put(result)
+            self._put(machine.receive(frame, now))
         except BaseException as error:  # noqa: BLE001 - the user's middleware may raise anything
             self._note_broken(error, "middleware")
             return True

@@ -214,13 +214,17 @@ class Recognition(Incoming):
         was_lost = isinstance(failure, ConnectionLostError)
         return setback.was_stale or (setback.has_progressed and was_lost)
 
-    def lost(self, failure: BaseException, now: float) -> Verdict:
+    def lost(self, failure: BaseException, now: float, *, is_last: bool = False) -> Verdict:
         """
         Decide what follows after an attempt has ended with *failure*.
 
         Args:
             failure: An error of connecting or of the connection, or raised by a method above.
             now: The time.
+            is_last: Whether the caller would wait no longer to repeat the attempt.
+
+        Raises:
+            BaseException: Any exception of the user's middleware, which receives the end.
         """
         attempt, self._attempt = self._attempt, Attempt()
         self._deadlines.clear()
@@ -234,31 +238,32 @@ class Recognition(Incoming):
             self._begin_fresh()
             return Again(0.0)
         if self._is_complete_despite(failure):
-            return self._complete(now)
+            return Again(0.0) if self._crosses_seam(now) else Over(results=self._complete(now))
         setback = self._setback(failure, attempt, now)
         delay = self._retries.delay(setback, now)
         # Of a task on a stale connection, nothing was sent.
-        if delay is None or not (setback.was_stale or self._ledger.is_resumable):
+        if delay is None or is_last or not (setback.was_stale or self._ledger.is_resumable):
             failure = self._lost_audio(failure) or failure
             self._describe(failure)
-            return self._give_up(failure)
+            return self._give_up(failure, self._shown_failure(failure, now))
         self._describe(failure)
         self._attempt.is_retry = True
         self._protocol.move(Move.AGAIN)
         return Again(delay, failure, self._retries.failures, self._rewind())
 
-    def ends_between_tasks(self, now: float) -> bool:
+    def ends_between_tasks(self, now: float) -> Over | None:
         """
-        Complete the recognition if another task would be sent no audio; return whether it is done.
+        Complete the recognition if another task would be sent no audio; return `None` if it is not.
 
         That is, the audio has ended while the next task was waited for, and finals cover all of it.
+        Raises what middleware raises.
         """
         is_waiting = self._protocol.phase is Phase.WAITING
         if is_waiting and self._ledger.is_settled and not self._is_rereading:
             self._ledger.seal()
             if self._ends_here(now):
-                self._complete(now)
-        return self._protocol.phase is Phase.DONE
+                return Over(results=self._complete(now))
+        return None
 
     def abandon(self) -> None:
         """End the recognition, unless it has ended: nothing is retried."""
@@ -299,23 +304,12 @@ class Recognition(Incoming):
             return self._started(event, now)
         if isinstance(event, TaskFailed):
             hide = self._protocol.hide
-            event = TaskFailed(hide(event.error_code), hide(event.error_message))
-            self._shown(event, now)
-            raise TaskFailedError(event.error_code, event.error_message)
+            raise TaskFailedError(hide(event.error_code), hide(event.error_message))
         self._progress.note_usage(event.usage if isinstance(event, TaskFinished) else None)
         self._retries.finished()
         if self._end is Mark.ROLLOVER:
             return self._rolled_over(now)
-        if self._crosses_seam(now):
-            return []
-        try:
-            results = self._shown(event, now)
-        except BaseException:
-            self.abandon()  # it is raised to the user, whatever it is
-            raise
-        if self._protocol.phase not in ENDS:  # middleware may have given up its stream
-            self._complete(now)
-        return results
+        return [] if self._crosses_seam(now) else [*self._complete(now, event)]
 
     def _started(self, event: TaskStarted, now: float) -> list[RecognitionResult]:
         self._deadlines.end("started")
@@ -409,13 +403,29 @@ class Recognition(Incoming):
         self._protocol.move(Move.AGAIN)
         return True
 
-    def _complete(self, now: float) -> Verdict:
-        """Cross the seam, or be done: all results of the task have been received."""
-        if self._crosses_seam(now):
-            return Again(0.0)
-        self._protocol.move(Move.COMPLETED)
-        self._buffer.is_ended = True
-        return Over()
+    def _complete(
+        self, now: float, event: Event = TaskFinished()
+    ) -> tuple[RecognitionResult, ...]:
+        """Be done: all results were received. Return what middleware has held back until now."""
+        results = self._shown_last(event, now)
+        if self._protocol.phase not in ENDS:  # middleware may have given up its stream
+            self._protocol.move(Move.COMPLETED)
+            self._buffer.is_ended = True
+        return results
+
+    def _shown_last(self, event: Event, now: float) -> tuple[RecognitionResult, ...]:
+        """Pass the end through middleware, and return the results for the user."""
+        try:
+            return tuple(self._shown(event, now))
+        except BaseException:
+            self.abandon()  # it is raised to the user, whatever it is
+            raise
+
+    def _shown_failure(self, failure: ServiceError, now: float) -> tuple[RecognitionResult, ...]:
+        """Pass a failed task through middleware: nothing follows it. Other failures are no event."""
+        if not isinstance(failure, TaskFailedError):
+            return ()
+        return self._shown_last(TaskFailed(failure.error_code, failure.error_message), now)
 
     def _is_complete_despite(self, failure: ServiceError) -> bool:
         """
@@ -463,10 +473,11 @@ class Recognition(Incoming):
         lost.__cause__ = failure
         return lost
 
-    def _give_up(self, failure: BaseException) -> Over:
-        self._protocol.move(Move.GIVEN_UP)
-        self._buffer.is_ended = True
-        return Over(failure)
+    def _give_up(
+        self, failure: BaseException, results: tuple[RecognitionResult, ...] = ()
+    ) -> Over:
+        self.abandon()
+        return Over(failure, results)
 
     def _describe(self, failure: ServiceError) -> None:
         """Add the facts of the recognition to a failure."""

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from paraformer_async.errors import ServiceError, TaskFailedError
 from paraformer_async.options.service import NO_SPEECH
+from paraformer_async.results import RecognitionResult
 
 __all__ = ["Again", "Attempt", "Over", "RaisedByUser", "Verdict", "found_no_speech"]
 
@@ -34,9 +35,11 @@ class Over(Struct, frozen=True):
 
     Attributes:
         error: Why it failed, with all facts; `None` if it is complete.
+        results: What middleware has returned at the end, for the user.
     """
 
     error: BaseException | None = None
+    results: tuple[RecognitionResult, ...] = ()
 
 
 class RaisedByUser(Exception):

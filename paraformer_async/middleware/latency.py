@@ -166,6 +166,6 @@ class LatencyMeter(Middleware):
         while len(stretches) > 1 and stretches[1].begin < end - _ROUNDING:
             stretches.popleft()
         spoken = max(stretches[0].start + end, stretches[0].earliest)
-        latency = now - min(spoken, self._due)
+        latency = max(0.0, now - min(spoken, self._due))  # audio that is even may be early
         latest = self.measured.utterances[1 - _UTTERANCES :]
         self._measure(utterance=latency, utterances=(*latest, latency))

@@ -450,8 +450,9 @@ class TestSending:
         table = Table(Reader())
         table.machine.connected("1", 0.0, hide=lambda text: text.replace("sk-secret", "…"))
         table.flush()
-        with pytest.raises(TaskFailedError, match="of …: wrong: …"):
+        with pytest.raises(TaskFailedError, match="of …: wrong: …") as caught:
             table.deliver(TaskFailed("of sk-secret", "wrong: sk-secret"))
+        table.lose(caught.value)
         assert [TaskFailed("of …", "wrong: …")] == seen
 
 
@@ -1691,12 +1692,83 @@ class TestMiddleware:
         assert 2 * len(FRAME) == size(table.again())
 
     def test_a_failure_is_shown_to_it(self) -> None:
-        """Middleware sees `task-failed`, before another task takes over."""
+        """Middleware sees `task-failed` if the recognition ends with it, and not if it goes on."""
+        for reconnect, is_end in ((Reconnect(backoff=at_once), False), (None, True)):
+            witness = Witness()
+            table = Table(witness, reconnect=reconnect)
+            table.start()
+            table.fail("InternalError")
+            assert is_end == ("task-failed" in witness.seen)
+
+    def test_a_failure_that_is_the_last_is_shown_to_it(self) -> None:
+        """The caller that waits no longer makes an end of a failure that could be retried."""
         witness = Witness()
         table = Table(witness)
         table.start()
-        table.fail("InternalError")
+        with pytest.raises(TaskFailedError) as caught:
+            table.deliver(TaskFailed("Throttling.RateQuota", "no"))
+        assert Over(caught.value) == table.machine.lost(caught.value, 0.0, is_last=True)
         assert "task-failed" == witness.seen[-1]
+
+    @pytest.mark.parametrize(
+        "how", ["finished", "dropped", "silent", "between", "between-failed", "failed"]
+    )
+    def test_it_may_hold_results_back_until_the_end(self, how: str) -> None:
+        """Whether or not the service sends `task-finished`, middleware receives one end."""
+
+        class Joining(Middleware):
+            def __init__(self) -> None:
+                self.held: list[Event] = []
+
+            def incoming(self, event: Event, now: float) -> Iterable[Event]:
+                if isinstance(event, ResultGenerated):
+                    self.held.append(event)
+                    return ()
+                if isinstance(event, TaskFinished | TaskFailed):
+                    return [*self.held, event]
+                return (event,)
+
+        table = Table(Joining())
+        table.start(1)
+        if how not in {"between", "between-failed"}:
+            table.finish()
+        assert [] == table.deliver(final(100))
+        results: Iterable[RecognitionResult]
+        if how == "finished":
+            results = table.deliver(TaskFinished())
+        elif how.startswith("between"):
+            if how == "between":
+                table.machine.flush(0.0)
+                table.flush()
+                table.deliver(TaskFinished())
+            else:
+                table.fail("InternalError")
+            table.machine.finish(0.0)
+            over = table.machine.ends_between_tasks(0.0)
+            assert over is not None
+            results = over.results
+        else:
+            reasons = {"silent": "NO_INPUT_AUDIO_ERROR", "failed": "Arrearage"}
+            verdict = table.fail(reasons[how]) if how in reasons else table.lose()
+            assert isinstance(verdict, Over)
+            assert (how == "failed") == (verdict.error is not None)
+            results = verdict.results
+        assert ["one"] == [one.sentence.text for one in results]
+        assert (Phase.GIVEN_UP if how == "failed" else Phase.DONE) is table.phase
+
+    @pytest.mark.parametrize("where", ["task-finished", "task-failed"])
+    def test_an_exception_at_an_end_without_task_finished(self, where: str) -> None:
+        """What it raises when a failure ends the recognition comes out as itself, too."""
+        table = Table(Broken(where, ZeroDivisionError(), is_generator=False))
+        table.machine.send(FRAME, 0.0)
+        table.connect()
+        table.flush()
+        table.deliver(TaskStarted())
+        table.finish()
+        table.deliver(final(100))
+        with pytest.raises(ZeroDivisionError):
+            table.fail("InternalError" if where == "task-finished" else "Arrearage")
+        assert Phase.GIVEN_UP is table.phase
 
     def test_one_whose_deadline_comes_nearer_has_the_timer_look(self) -> None:
         """Only middleware with `hurries` costs a check of the deadline after each message."""

@@ -97,6 +97,12 @@ def test_utterance_after_a_pause_of_the_source() -> None:
     assert 7.0 == measured(*messages, (8.0, final(1000))).utterance
 
 
+def test_an_utterance_takes_no_negative_time() -> None:
+    """Audio that is sent a little before it is due is even, and its result may come at once."""
+    messages = [(0.0, PCM), (1.0, SECOND), (1.985, SECOND)]
+    assert 0.0 == measured(*messages, (1.99, final(2000))).utterance
+
+
 def test_each_utterance_replaces_the_one_before() -> None:
     """The latency of an utterance is that of the latest final result; earlier ones are kept."""
     messages: list[tuple[float, Command | Event]] = [(0.0, PCM)]
