@@ -28,7 +28,7 @@ from paraformer_async.errors import InvalidOptionError
 from paraformer_async.finals import FinalSentences, FinalTranslations
 from paraformer_async.middleware import Middleware
 from paraformer_async.observing import Observer, Statistics
-from paraformer_async.options.checks import require_count, require_function, require_kind
+from paraformer_async.options.checks import require_count, require_function, require_kind, snapshot
 from paraformer_async.options.models import MODELS
 from paraformer_async.options.options import (
     ABOUT_SAMPLES,
@@ -539,7 +539,7 @@ class AsyncRecognizer(Enterable):
         matter = options_that_matter(options, overrides)
         return Batch(
             paths,
-            partial(self.transcribe, **overrides),
+            partial(self.transcribe, **snapshot(overrides)),
             client,
             concurrency=concurrency,
             limit=self._limits.connections,

@@ -9,6 +9,7 @@ import anyio
 from paraformer_async._client.admission import Queue
 from paraformer_async._client.submissions import OF_PROCESS, Submissions
 from paraformer_async.errors import DeadlineError, InvalidOptionError, UsageError
+from paraformer_async.options.checks import shown
 from paraformer_async.options.models import tasks_per_second
 from paraformer_async.options.policies import PoolLimits
 from paraformer_async.quota import Quota, QuotaGrant, QuotaKey
@@ -190,7 +191,7 @@ def require_quota(quota: object) -> None:
     if isinstance(quota, type) or not callable(getattr(quota, "take", None)):
         raise InvalidOptionError(
             "quota",
-            f"{quota!r} is no Quota",
+            f"{shown(quota)} is no Quota",
             hint="pass an object with `async def take(key)`; see paraformer_async.quota",
         )
 

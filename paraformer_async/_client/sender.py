@@ -29,6 +29,7 @@ from paraformer_async.errors import (
     InvalidOptionError,
     UsageError,
 )
+from paraformer_async.options.checks import snapshot
 from paraformer_async.options.options import CHANGEABLE, CHANGEABLE_IN_TASK, Options, Overrides
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ class Sender:
                     name, "cannot change within a stream", hint="begin another stream for it"
                 )
         replace(self._options, **overrides)  # refuses what can never work before it waits
-        await self._put(partial(self._mark_update, overrides), "update")
+        await self._put(partial(self._mark_update, snapshot(overrides)), "update")
 
     def _mark_update(self, overrides: Overrides, now: float) -> None:
         options = replace(self._options, **overrides)

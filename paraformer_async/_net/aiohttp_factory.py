@@ -15,7 +15,8 @@ from paraformer_async._net.aiohttp_failures import body_of_refusal, failure_of
 from paraformer_async._net.contract import Handshake, Transport
 from paraformer_async._net.failures import Failures
 from paraformer_async._net.redaction import host_of_redirect
-from paraformer_async.errors import HandshakeError
+from paraformer_async.errors import HandshakeError, InvalidOptionError
+from paraformer_async.options.checks import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +41,9 @@ class AiohttpFactory:
 
     Args:
         connector: Returns aiohttp's connector, for another resolver or address family.
+
+    Raises:
+        InvalidOptionError: *connector* has returned something else.
     """
 
     def __init__(self, connector: "Callable[[], BaseConnector] | None" = None) -> None:
@@ -47,7 +51,7 @@ class AiohttpFactory:
         self._buffer = memoryview(b"")  # for what all connections receive
         self._failures = Failures()
         self._session = aiohttp.ClientSession(
-            connector=connector() if connector else aiohttp.TCPConnector(limit=0),
+            connector=_made(connector) if connector else aiohttp.TCPConnector(limit=0),
             cookie_jar=aiohttp.DummyCookieJar(),  # one key's cookies are not another's
             timeout=aiohttp.ClientTimeout(total=None),
             raise_for_status=_refuse,
@@ -96,6 +100,15 @@ class AiohttpFactory:
 
         self._buffer = memoryview(bytearray(BUFFER))
         return Socket
+
+
+def _made(connector: "Callable[[], BaseConnector]") -> "BaseConnector":
+    made = connector()
+    if not isinstance(made, aiohttp.BaseConnector):
+        raise InvalidOptionError(
+            "connector", f"it has returned {shown(made)}, which is no connector of aiohttp"
+        )
+    return made
 
 
 async def _refuse(response: "ClientResponse") -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from paraformer_async._net.contract import TransportFactory
 from paraformer_async.errors import InvalidOptionError, MissingExtraError
+from paraformer_async.options.checks import require_function, shown
 
 if TYPE_CHECKING:
     from aiohttp import BaseConnector
@@ -17,14 +18,26 @@ TransportOption: TypeAlias = Literal["aiohttp", "picows"] | Callable[[], Transpo
 
 def require_transport(transport: object, connector: object = None) -> None:
     """Raise `InvalidOptionError` for a *transport* that cannot be used, or not with *connector*."""
-    if transport not in ("aiohttp", "picows") and not callable(transport):
+    is_named = isinstance(transport, str) and transport in ("aiohttp", "picows")
+    if not is_named and not callable(transport):
         raise InvalidOptionError(
             "transport",
-            f"{transport!r} is neither 'aiohttp' nor 'picows', nor a callable that returns a "
+            f"{shown(transport)} is neither 'aiohttp' nor 'picows', nor a callable that returns a "
             "TransportFactory",
         )
-    if connector is not None and transport != "aiohttp":
+    if callable(transport):
+        require_function("transport", transport, "no arguments")
+    if connector is None:
+        return
+    if not is_named or transport != "aiohttp":
         raise InvalidOptionError("connector", "it is aiohttp's, and works with that transport only")
+    if not callable(connector):
+        raise InvalidOptionError(
+            "connector",
+            f"{shown(connector)} is not a callable that returns aiohttp's connector",
+            hint="it is called in the event loop: connector=lambda: aiohttp.TCPConnector(limit=0)",
+        )
+    require_function("connector", connector, "no arguments")
 
 
 def factory_of(
@@ -39,12 +52,17 @@ def factory_of(
 
     Raises:
         InvalidOptionError: The option has another value, or *connector* is given for a transport
-            other than aiohttp.
+            other than aiohttp; or one of the callables has returned something else.
         MissingExtraError: picows is not installed.
     """
     require_transport(transport, connector)
     if callable(transport):
-        return transport()
+        made = transport()
+        if not callable(getattr(made, "connect", None)):
+            raise InvalidOptionError(
+                "transport", f"it has returned {shown(made)}, which is no TransportFactory"
+            )
+        return made
     if transport == "aiohttp":
         from paraformer_async._net.aiohttp_factory import AiohttpFactory
 

@@ -1,5 +1,5 @@
 """
-Checks of a single value, whatever option it belongs to.
+Checks and copies of a single value, whatever option it belongs to.
 
 Imports only `errors`, and knows no option, parameter or model. Each refusal is an
 `InvalidOptionError` that names the option, the value, and what is allowed. Every check accepts any
@@ -33,6 +33,7 @@ __all__ = [
     "require_text",
     "require_texts",
     "shown",
+    "snapshot",
 ]
 
 # Far beyond any use, and far below where sums of times or sizes of buffers overflow.
@@ -47,6 +48,19 @@ def shown(value: object) -> str:
     except Exception:  # noqa: BLE001 - `repr` of a foreign object, or of an int of 5000 digits
         return f"an object of type {type(value).__name__}"
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def snapshot(value: Any) -> Any:
+    """
+    Return *value* with copies of all mappings and sequences in it, as dicts, lists and tuples.
+
+    Programs go on with their own: they append to a conversation, or reuse a list for the next call.
+    """
+    if isinstance(value, Mapping):
+        return {key: snapshot(one) for key, one in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray | range):
+        return (tuple if isinstance(value, tuple) else list)(map(snapshot, value))
+    return value
 
 
 def is_whole(value: object) -> TypeGuard[int]:

@@ -81,7 +81,8 @@ def _check_encoding(name: str, value: object) -> None:
 
 
 def _check_channels(name: str, value: object) -> None:
-    if value not in ("mix", "split") and not (is_whole(value) and value in range(MOST_CHANNELS)):
+    is_named = isinstance(value, str) and value in ("mix", "split")
+    if not is_named and not (is_whole(value) and value in range(MOST_CHANNELS)):
         raise InvalidOptionError(
             name, f"{shown(value)} is neither 'mix', 'split' nor the number of a channel, from 0"
         )

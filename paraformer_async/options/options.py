@@ -16,7 +16,7 @@ from msgspec.structs import force_setattr, replace
 
 from paraformer_async.errors import InvalidOptionError
 from paraformer_async.observing import Observer
-from paraformer_async.options.checks import require_json
+from paraformer_async.options.checks import require_json, snapshot
 from paraformer_async.options.connection import CHECKS
 from paraformer_async.options.context import context_to_send
 from paraformer_async.options.endpoint import (
@@ -64,7 +64,8 @@ class Options(Struct, frozen=True, kw_only=True):
     """
     All options of a recognition, checked. `AsyncRecognizer` documents each.
 
-    A `sample_rate` of `RATE_OF_MODEL`, or of `None`, is replaced by the model's on creation.
+    Lists and dicts are copied: what is done to them later changes no recognition. A `sample_rate`
+    of `RATE_OF_MODEL`, or of `None`, is replaced by the model's on creation.
 
     Raises:
         InvalidOptionError: On creation, if a value cannot work.
@@ -119,6 +120,11 @@ class Options(Struct, frozen=True, kw_only=True):
     observe_messages: bool = False
 
     def __post_init__(self) -> None:
+        for name in _COPIED:
+            try:
+                force_setattr(self, name, snapshot(getattr(self, name)))
+            except RecursionError:
+                raise InvalidOptionError(name, "is nested too deeply, or in itself") from None
         for name, check_option in CHECKS.items():
             check_option(name, getattr(self, name))
         rate: object = self.sample_rate
@@ -346,5 +352,16 @@ def _shown(name: str, value: Any) -> Any:
 
 
 _CHECKED = tuple(name for name, row in PARAMETERS.items() if row.checked)
+_COPIED = (
+    "language_hints",
+    "vocabulary",
+    "special_word_filter",
+    "context",
+    "parameters",
+    "input",
+    "endpoints",
+    "headers",
+    "middleware",
+)
 _SECRETS = frozenset({"api_key", "headers", "proxy"})
 _HIDDEN = _Hidden()

@@ -101,6 +101,7 @@ class Recognizer:
         Open connections in advance, so that the next recognitions start at once.
 
         Raises:
+            InvalidOptionError: *connections* is no number of connections.
             UsageError: The recognizer is closed.
             ServiceError: A connection could not be opened.
         """
@@ -224,6 +225,8 @@ class Recognizer:
         ordered: bool = False,
         on_progress: Callable[[BatchProgress], object] | None = None,
         on_result: Callable[[AnyPath, RecognitionResult], object] | None = None,
+        checkpoint: AnyPath | None = None,
+        skip_done: bool = False,
         **overrides: Unpack[Overrides],
     ) -> BlockingBatch:
         """
@@ -235,6 +238,10 @@ class Recognizer:
             ordered: Whether the outcomes are returned in the order of the paths.
             on_progress: Called when a file is done, in the thread of the event loop.
             on_result: Called with the path and each result of each file, in the same thread.
+            checkpoint: A file of JSON lines, with which the same call continues where an earlier
+                one was stopped or killed.
+            skip_done: Whether to pass over the files that earlier runs have done, instead of
+                returning their transcripts again.
             overrides: Options that differ for this batch.
 
         Returns:
@@ -253,6 +260,8 @@ class Recognizer:
                 ordered=ordered,
                 on_progress=on_progress,
                 on_result=on_result,
+                checkpoint=checkpoint,
+                skip_done=skip_done,
                 **overrides,
             )
 

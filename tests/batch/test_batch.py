@@ -67,6 +67,15 @@ async def test_any_iterable_of_paths(files: Files, opened: Opened) -> None:
             assert all(marks_in(one) == MARKS for one in outcomes)
 
 
+async def test_options_are_those_of_the_call(files: Files, opened: Opened) -> None:
+    """A list among the options may be used for something else while the batch runs."""
+    hints = ["zh"]
+    async with ScriptedServer() as server, opened(server.url) as recognizer:
+        async for _ in recognizer.transcribe_many(files(3), concurrency=1, language_hints=hints):
+            hints[0] = "en"
+    assert [["zh"]] * 3 == [task.parameters["language_hints"] for task in server.received]
+
+
 async def test_no_path_is_taken_long_before_its_turn(files: Files, opened: Opened) -> None:
     """While nothing is read, no more paths are taken than a few for each that runs at once."""
     (path,) = files(1)

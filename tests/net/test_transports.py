@@ -7,15 +7,21 @@ from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import aiohttp
 import anyio
+import numpy as np
 import pytest
 import trustme
 from aiohttp.http_websocket import WebSocketWriter
 
-from paraformer_async import ConnectError, ConnectionLostError, InvalidOptionError
+from paraformer_async import (
+    AsyncRecognizer,
+    ConnectError,
+    ConnectionLostError,
+    InvalidOptionError,
+)
 from paraformer_async._net import aiohttp_factory
 from paraformer_async._net.aiohttp_documented import DocumentedTransport
 from paraformer_async._net.choose import factory_of
@@ -396,11 +402,35 @@ async def test_a_transport_of_ones_own() -> None:
         ([], None, "transport"),
         ("picows", aiohttp.TCPConnector, "connector"),
         (list, aiohttp.TCPConnector, "connector"),
+        (np.zeros(2), None, "transport"),
+        (asyncio.sleep, None, "transport"),
+        ("aiohttp", 7, "connector"),
+        ("aiohttp", asyncio.sleep, "connector"),
     ],
 )
 def test_an_option_that_cannot_work(transport: Any, connector: Any, option: str) -> None:
     """Another value, or a connector of aiohttp's beside another transport, is refused."""
     with pytest.raises(InvalidOptionError) as caught:
+        AsyncRecognizer(transport=transport, connector=connector)
+    assert option == caught.value.option
+
+
+async def test_a_connector_in_place_of_its_maker() -> None:
+    """A connector, which cannot be one for all event loops, is refused with how to give it."""
+    async with aiohttp.TCPConnector() as connector:
+        with pytest.raises(InvalidOptionError, match=r"lambda: aiohttp\.TCPConnector"):
+            AsyncRecognizer(connector=cast("Any", connector))
+
+
+@pytest.mark.parametrize(
+    ("transport", "connector", "option"),
+    [(dict, None, "transport"), ("aiohttp", dict, "connector")],
+)
+async def test_a_callable_that_returns_something_else(
+    transport: Any, connector: Any, option: str
+) -> None:
+    """What a callable returns is refused by the name of the option, where it cannot be used."""
+    with pytest.raises(InvalidOptionError, match=r"has returned \{\}") as caught:
         factory_of(transport, connector)
     assert option == caught.value.option
 

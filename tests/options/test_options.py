@@ -4,8 +4,9 @@ import math
 import ssl
 import subprocess
 import sys
-from collections import deque
+from collections import UserDict, deque
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -93,7 +94,7 @@ def unused() -> str:
 
 
 ENDLESS: list[Any] = []
-ENDLESS.append(ENDLESS)
+ENDLESS += [ENDLESS, ENDLESS]
 # A port that is none, and what is wrong with it.
 PORTS = [
     ("0", "1 to 65535"),
@@ -131,7 +132,6 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"language_hints": b"zh"}, "language_hints", "a list of texts"),
     ({"language_hints": 5}, "language_hints", "a list of texts"),
     ({"language_hints": []}, "language_hints", 'is empty; name at least one, like ["zh", "en"]'),
-    ({"language_hints": deque(["zh"])}, "language_hints", "cannot be sent as JSON"),
     ({"max_sentence_silence": "800"}, "max_sentence_silence", "a whole number of ms"),
     ({"max_sentence_silence": 800.0}, "max_sentence_silence", "a whole number of ms"),
     ({"max_sentence_silence": True}, "max_sentence_silence", "a whole number of ms"),
@@ -145,7 +145,10 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"parameters": {"x": Decimal(1)}}, "parameters", "'x' cannot be sent as JSON"),
     ({"parameters": {"x": math.nan}}, "parameters", "'x' cannot be sent as JSON"),
     ({"parameters": {"x": "\ud800"}}, "parameters", "'x' cannot be sent as JSON"),
-    ({"parameters": {"x": ENDLESS}}, "parameters", "'x' cannot be sent as JSON"),
+    ({"parameters": {"x": ENDLESS}}, "parameters", "is nested too deeply, or in itself"),
+    ({"input": {"x": ENDLESS}}, "input", "is nested too deeply, or in itself"),
+    ({"context": ENDLESS}, "context", "is nested too deeply, or in itself"),
+    ({"headers": {"x": ENDLESS}}, "headers", "is nested too deeply, or in itself"),
     ({"parameters": {(1, 2): "y"}}, "parameters", "(1, 2) cannot be sent as JSON"),
     ({"frame_ms": 19}, "frame_ms", "19 is not a whole number of ms, 20 to 200"),
     ({"frame_ms": 201}, "frame_ms", "201 is not a whole number of ms"),
@@ -434,3 +437,33 @@ def test_adapted() -> None:
     assert options.adapted(format="wav", sample_rate=16000) == Options(format="wav")
     with pytest.raises(InvalidOptionError, match="encoding"):
         options.adapted(format="wav", encoding="mulaw")
+
+
+def test_what_becomes_of_a_list_later() -> None:
+    """Lists and dicts are copied, to any depth: a program may go on with its own."""
+    hints, messages, further = ["zh"], [{"role": "user", "content": "a"}], {"a": {"b": [1]}}
+    options = Options(
+        model="fun-asr-realtime", language_hints=hints, context=messages, parameters=further
+    )
+    sent = options.task_parameters(), options.task_input()
+    hints[0] = "en"
+    messages[0]["content"] = "b"
+    messages.append({"role": "system", "content": "c"})
+    further["a"]["b"].append(2)
+    assert (options.task_parameters(), options.task_input()) == sent
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sent"),
+    [
+        ("vocabulary", MappingProxyType({"a": 1}), {"a": 1}),
+        ("vocabulary", UserDict({"a": 1}), {"a": 1}),
+        ("language_hints", deque(["zh"]), ["zh"]),
+        ("special_word_filter", MappingProxyType({"system_reserved_filter": True}), None),
+    ],
+)
+def test_any_mapping_and_any_sequence(name: str, value: Any, sent: Any) -> None:
+    """What the annotations allow is sent as JSON, not only dicts, lists and tuples."""
+    model = "qwen-audio-3.1-asr-flash-streaming"
+    options = Options(**{"model": model, name: value})
+    assert options.task_parameters()[name] == (sent or dict(value))

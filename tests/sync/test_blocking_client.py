@@ -545,12 +545,16 @@ def test_all_options_are_taken() -> None:
     [(AsyncRecognizer, Recognizer), (RecognitionStream, BlockingStream), (Batch, BlockingBatch)],
 )
 def test_methods_are_the_same(asynchronous: type, blocking: type) -> None:
-    """What the async client can do, the blocking one can do, too."""
+    """What the async client can do, the blocking one can do, too, with the same arguments."""
 
     def public(kind: type) -> set[str]:
         return {name for name in dir(kind) if name[0] != "_"}
 
     assert public(asynchronous) - {"aclose", "open"} <= public(blocking)
+    for name in public(asynchronous) & public(blocking):
+        method, other = getattr(asynchronous, name), getattr(blocking, name)
+        if callable(method):
+            assert inspect.signature(method).parameters == inspect.signature(other).parameters
 
 
 def test_channels(start_server: StartServer) -> None:

@@ -21,7 +21,7 @@ def results(recognizer: Recognizer) -> None:
         assert_type(entered.receive(timeout=1), RecognitionResult | None)
         assert_type(iter(entered), Iterator[RecognitionResult])
         assert_type(entered.latency, Latency)
-    batch = recognizer.transcribe_many(["a.wav"], concurrency=2)
+    batch = recognizer.transcribe_many(["a.wav"], checkpoint="run.jsonl", skip_done=True)
     assert_type(batch, BlockingBatch)
     for outcome in batch:
         assert_type(outcome, BatchOutcome)
