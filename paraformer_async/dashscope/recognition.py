@@ -73,7 +73,7 @@ class Recognition:
         self._callbacks = Callbacks()
         self._params = dict(params)
         self._run: FacadeRun | None = None
-        self._is_running = False
+        self._running = False  # the vendor's name: programs read it, since nothing public says it
         self._has_run = False
         self._started_at = self._first_at = self._stopped_at = self._completed_at = 0.0
 
@@ -96,7 +96,7 @@ class Recognition:
             InputDataRequired: The file is empty.
             InvalidOptionError: An option cannot work; nothing was sent.
         """
-        if self._is_running:
+        if self._running:
             raise InvalidParameter("Speech recognition has been called.")
         path = Path(os.fsdecode(file))
         if not file or not path.exists():  # `Path("")` is the current folder
@@ -106,12 +106,12 @@ class Recognition:
         if path.is_file() and not path.stat().st_size:  # a pipe tells no size
             raise InputDataRequired("The supplied file was empty (zero bytes long)")
         self._begin()
-        self._is_running = True
+        self._running = True
         try:
             with path.open("rb", buffering=0) as audio:
                 return self._recognize(audio, phrase_id, params)
         finally:
-            self._is_running = False
+            self._running = False
 
     def start(self, phrase_id: str | None = None, **params: Any) -> None:
         """
@@ -141,7 +141,7 @@ class Recognition:
         run.on_end = lambda error: post(lambda: self._end(run, callback, error))
         with self._callbacks.held_back():
             run.begin()
-            self._is_running = True
+            self._running = True
             callback.on_open()
 
     def send_audio_frame(self, buffer: bytes) -> None:
@@ -153,7 +153,7 @@ class Recognition:
             InvalidOptionError: It is no audio: neither bytes nor an array of samples.
             UsageError: The recognition was started before the process was forked.
         """
-        run = self._running()
+        run = self._current()
         if not self._started_at:
             self._started_at = _now()
         run.send_or_drop(buffer, wait=not THREADS.is_here)
@@ -169,7 +169,7 @@ class Recognition:
             InvalidParameter: No recognition is running, or the context is `None`.
             UsageError: The recognition was started before the process was forked.
         """
-        run = self._running()
+        run = self._current()
         if payload_input is None:
             raise InvalidParameter("Context is required.")
         run.update_input(payload_input)
@@ -185,9 +185,9 @@ class Recognition:
             InvalidParameter: No recognition is running.
             UsageError: The recognition was started before the process was forked.
         """
-        run = self._running()
+        run = self._current()
         self._stopped_at = _now()
-        self._is_running = False
+        self._running = False
         run.finish_soon()
         self._callbacks.wait(run.is_over)
         if run.error is None and self._callback is not None:
@@ -209,11 +209,11 @@ class Recognition:
 
     def _require_idle(self) -> None:
         is_here = self._run is None or not self._run.is_inherited
-        if self._is_running and is_here:
+        if self._running and is_here:
             raise InvalidParameter("Speech recognition has started.")
 
-    def _running(self) -> FacadeRun:
-        if not self._is_running or self._run is None:
+    def _current(self) -> FacadeRun:
+        if not self._running or self._run is None:
             raise InvalidParameter("Speech recognition has stopped.")
         self._run.require_here()
         return self._run
@@ -272,7 +272,7 @@ class Recognition:
     ) -> None:
         """Call what ends a recognition; in the thread of callbacks."""
         self._completed_at = _now()
-        self._is_running = False
+        self._running = False
         try:
             if error is None:
                 callback.on_complete()

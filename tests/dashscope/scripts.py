@@ -497,6 +497,22 @@ def failed_at_the_start(world: World) -> None:
     world.attempt(lambda: recognition.send_audio_frame(bytes(3200)))
 
 
+@script(None, FailTask(*FAILURE, at="run-task"))
+def whether_it_is_running(world: World) -> None:
+    """Look whether a recognition is running, as programs do, though no public name says it."""
+    recognition = world.recognition(world.callback())
+    world.note(recognition._running)
+    recognition.start()
+    world.note(recognition._running)
+    send(recognition)
+    recognition.stop()
+    world.note(recognition._running)
+    recognition.start()
+    _wait_for(world, "error")
+    world.note(recognition._running)
+    _wait_for(world, "close")
+
+
 @script(FailTask(*FAILURE, after_ms=800))
 def failed_in_mid_speech(world: World) -> None:
     """The task fails while audio is sent."""
