@@ -67,6 +67,7 @@ from paraformer_async.transcript import join
 __all__ = ["BATCH", "Again", "Over", "Recognition"]
 
 _RESULTS = (Phase.RUNNING, Phase.FINISHING)
+_FINISHED = TaskFinished()
 _UNCONNECTED = (Phase.NEW, Phase.WAITING, *ENDS)
 
 
@@ -403,9 +404,7 @@ class Recognition(Incoming):
         self._protocol.move(Move.AGAIN)
         return True
 
-    def _complete(
-        self, now: float, event: Event = TaskFinished()
-    ) -> tuple[RecognitionResult, ...]:
+    def _complete(self, now: float, event: Event = _FINISHED) -> tuple[RecognitionResult, ...]:
         """Be done: all results were received. Return what middleware has held back until now."""
         results = self._shown_last(event, now)
         if self._protocol.phase not in ENDS:  # middleware may have given up its stream
@@ -422,7 +421,7 @@ class Recognition(Incoming):
             raise
 
     def _shown_failure(self, failure: ServiceError, now: float) -> tuple[RecognitionResult, ...]:
-        """Pass a failed task through middleware: nothing follows it. Other failures are no event."""
+        """Pass a failed task through middleware; other failures are no event."""
         if not isinstance(failure, TaskFailedError):
             return ()
         return self._shown_last(TaskFailed(failure.error_code, failure.error_message), now)
@@ -473,9 +472,7 @@ class Recognition(Incoming):
         lost.__cause__ = failure
         return lost
 
-    def _give_up(
-        self, failure: BaseException, results: tuple[RecognitionResult, ...] = ()
-    ) -> Over:
+    def _give_up(self, failure: BaseException, results: tuple[RecognitionResult, ...] = ()) -> Over:
         self.abandon()
         return Over(failure, results)
 
