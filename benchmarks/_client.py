@@ -128,7 +128,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, required=True, help="of audio, for each stream")
     parser.add_argument("--unpaced", action="store_true", help="as fast as possible")
     parser.add_argument("--uvloop", action="store_true", help="run on uvloop")
+    parser.add_argument("--gc", type=int, default=gc.get_threshold()[0], help="first threshold")
     options = parser.parse_args()
+    gc.set_threshold(options.gc)
     frames = int(options.seconds * 1000 / FRAME_MS)
     allow_sockets()
     streams = [Paced(frames, real_time=not options.unpaced) for _ in range(options.streams)]

@@ -59,6 +59,8 @@ def _run(server: Server, name: str, streams: int, options: argparse.Namespace) -
     arguments = [name, server.url, "--streams", streams, "--seconds", seconds]
     if options.uvloop:
         arguments.append("--uvloop")
+    if options.gc:
+        arguments += ["--gc", options.gc]
     before = server.usage().cpu
     limit = 2 * seconds + streams * STAGGER + _SPARE_TIME
     run = run_child("_client.py", *arguments, limit=limit)
@@ -136,6 +138,7 @@ def main() -> None:
     )
     made.add_argument("--server", choices=_SERVERS, default="load")
     made.add_argument("--uvloop", action="store_true", help="run the clients on uvloop")
+    made.add_argument("--gc", type=int, metavar="N", help="allocations that start a collection")
     made.add_argument("--plot", type=_plot_path, metavar="FILE.png", help="plot the results")
     options = parsed(made)
     if options.smoke:
