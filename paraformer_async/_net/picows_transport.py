@@ -103,8 +103,10 @@ class PicowsTransport(WSListener):
         """Send frames, see `Transport`."""
         if not self._is_writable or self._was_reset():  # picows would ignore them
             raise self._lost()
-        send = self._ws.send
+        send, is_closing = self._ws.send, self._ws.underlying_transport.is_closing
         for frame in frames:
+            if is_closing():  # since an earlier frame: what follows would only be logged
+                raise self._lost()
             send(_TEXT if isinstance(frame, str) else _BINARY, frame)
 
     async def receive(self, receiver: Receiver) -> None:

@@ -1,8 +1,10 @@
 """Every transport keeps the contract, on each loop, with real sockets."""
 
 import asyncio
+import socket
 import ssl
 import sys
+import threading
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -97,6 +99,39 @@ async def test_a_peer_that_reads_slowly_is_alive(transport: Any) -> None:
                 end.pause()
                 await anyio.sleep(0.05)
             assert connection.is_open
+
+
+async def test_a_peer_that_leaves_during_a_batch(
+    maker: Maker, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once a frame has shown that the peer has left, no other one is written, or logged."""
+    factory, gone = maker(), threading.Event()
+
+    def leave(listener: socket.socket) -> None:
+        """Shake hands, and close in another thread, so that no loop notices it before."""
+        peer, request = listener.accept()[0], b""
+        while b"\r\n\r\n" not in request:
+            request += peer.recv(4096)
+        peer.sendall(switch_protocols(request))
+        gone.wait()
+        peer.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=leave, args=(listener,))
+        thread.start()
+        port = listener.getsockname()[1]
+        transport = await factory.connect(
+            Handshake(url=f"ws://127.0.0.1:{port}/", headers={}, close=0.1)
+        )
+        gone.set()
+        thread.join()
+        with suppress(ConnectionLostError):  # otherwise `receive` raises it
+            transport.write([b"audio"] * 20)
+        with pytest.raises(ConnectionLostError):
+            await transport.receive(Sink())
+        await transport.aclose()
+    await factory.aclose()
+    assert [] == [record.message for record in caplog.records if record.levelname == "WARNING"]
 
 
 @pytest.mark.parametrize("check", CHECKS)
