@@ -15,6 +15,8 @@ __all__ = ["Track"]
 _DECLARING = ("mov", "caf", "aiff", "wav", "ape", "wv", "flac", "tta")
 # Seconds from which on FFmpeg takes a gap for another clock, where recordings are spliced.
 _LONGEST = {"mpegts": 10.0, "mpeg": 10.0}
+# Demuxers of bare frames: FFmpeg counts them as if all had the rate of the first.
+_BARE = ("aac", "loas")
 
 
 class Track:
@@ -44,6 +46,9 @@ class Track:
         self.lost: float = 0.0
         self.is_cut: bool = False
         self._is_by_number = demuxer == "avi"
+        self._is_bare = demuxer in _BARE
+        self._rate: int | None = None  # of the first frame, in Hz
+        self._has_changed = False  # whether another one was of another rate
         self._number: int | None = None  # of the next packet
         self._container = open_container(file, demuxer)
         self._stream = self._best()
@@ -123,7 +128,15 @@ class Track:
                 self.is_cut, failed = False, 0.0
             for frame in frames:
                 if frame.samples:
-                    yield frame
+                    yield self._timed(frame)
+
+    def _timed(self, frame: "AudioFrame") -> "AudioFrame":
+        """Return the frame, without its time where that is wrong: it follows at once then."""
+        self._rate = self._rate or frame.sample_rate
+        self._has_changed |= frame.sample_rate != self._rate
+        if self._is_bare and self._has_changed:
+            frame.pts = None
+        return frame
 
     def _packets(self) -> Iterator[Any]:
         from av.error import FFmpegError

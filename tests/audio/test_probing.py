@@ -59,3 +59,17 @@ async def test_no_audio(tmp_path: Path) -> None:
         await probe(path)
     with pytest.raises(FileNotFoundError):
         await probe(tmp_path / "none.wav")
+
+
+@pytest.mark.parametrize("container", ["adts", "latm"])
+async def test_bare_frames_whose_rate_changes(tmp_path: Path, container: str) -> None:
+    """Joined files of AAC of several rates have no gaps, though FFmpeg's times seem to have."""
+    paths = [
+        make(tmp_path / f"{rate}", RISING, container, "aac", rate=rate)
+        for rate in (16_000, 48_000, 16_000)
+    ]
+    (joined := tmp_path / "joined").write_bytes(b"".join(path.read_bytes() for path in paths))
+    durations = [(await probe(path)).duration for path in paths]
+    whole = await probe(joined)
+    assert sum(durations) == pytest.approx(whole.duration, abs=0.1)
+    assert () == whole.remarks
