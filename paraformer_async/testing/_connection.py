@@ -17,6 +17,7 @@ from paraformer_async._core.messages import (
     ContinueTask,
     FinishTask,
     RunTask,
+    TaskFailed,
     TaskFinished,
     TaskStarted,
 )
@@ -80,7 +81,16 @@ class ScriptedConnection:
             except TaskFailure as failure:
                 self._records.violations.append(failure.event.error_message)
                 await self._responder.fail(failure.event)
-            await self._handle(command)
+            try:
+                await self._handle(command)
+            except ConnectionEnded:
+                raise
+            except ConnectionError as error:  # the client has left
+                raise ConnectionEnded from error
+            except Exception as error:  # noqa: BLE001 - whatever a script raises
+                self._records.raised.append(error)
+                raised = f"the script has raised {error!r}"
+                await self._responder.fail(TaskFailed("ScriptError", raised))
 
     async def _receive(self) -> str | bytes:
         self._service.wait(anyio.current_time())

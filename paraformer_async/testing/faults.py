@@ -11,9 +11,12 @@ All durations are milliseconds of audio (`…_ms`) or seconds of the clock (`sec
 """
 
 from collections.abc import Mapping
+from math import inf
 from typing import Literal, TypeAlias, get_args
 
 from msgspec import Struct
+
+from paraformer_async.options.checks import is_whole
 
 __all__ = [
     "Drop",
@@ -35,6 +38,7 @@ __all__ = [
 
 Moment: TypeAlias = Literal["run-task", "started", "finish", "finished", "idle"]
 _MOMENTS: tuple[str, ...] = get_args(Moment)
+_NEVER_SENT = (1005, 1006, 1015)  # RFC 6455, 7.4.1
 
 
 class TimedFault(Struct, frozen=True, kw_only=True):
@@ -55,7 +59,8 @@ class TimedFault(Struct, frozen=True, kw_only=True):
             instead of task-finished.
 
     Raises:
-        ValueError: Both or neither of *after_ms* and *at* are set, or *at* is not a moment.
+        ValueError: Both or neither of *after_ms* and *at* are set, or one of them cannot be. Of
+            every fault: a value can never work.
     """
 
     after_ms: int | None = None
@@ -72,6 +77,8 @@ class TimedFault(Struct, frozen=True, kw_only=True):
         if self.at is not None and self.at not in _MOMENTS:
             allowed = ", ".join(map(repr, _MOMENTS))
             raise ValueError(f"{name}: at={self.at!r} is not one of {allowed}")
+        if self.after_ms is not None and not (is_whole(self.after_ms) and self.after_ms >= 0):
+            raise ValueError(f"{name}: after_ms={self.after_ms!r} is not a whole number of ms")
 
     @property
     def moment(self) -> Moment | None:
@@ -90,6 +97,12 @@ class Drop(TimedFault, frozen=True, kw_only=True):
 
     code: int | None = None
     reason: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        is_code = is_whole(self.code) and 1000 <= self.code < 5000
+        if self.code is not None and (not is_code or self.code in _NEVER_SENT):
+            raise ValueError(f"Drop: code={self.code!r} is not a close code that can be sent")
 
 
 class FailTask(TimedFault, frozen=True):
@@ -161,6 +174,9 @@ class SlowClose(Struct, frozen=True):
 
     seconds: float
 
+    def __post_init__(self) -> None:
+        _require_delay(self, self.seconds)
+
 
 class Late(Struct, frozen=True):
     """
@@ -171,6 +187,9 @@ class Late(Struct, frozen=True):
     """
 
     seconds: float
+
+    def __post_init__(self) -> None:
+        _require_delay(self, self.seconds)
 
 
 class Refuse(Struct, frozen=True):
@@ -187,5 +206,16 @@ class Refuse(Struct, frozen=True):
     body: str = ""
     headers: Mapping[str, str] = {}
 
+    def __post_init__(self) -> None:
+        if not is_whole(self.status) or not 200 <= self.status < 600:
+            raise ValueError(f"Refuse: status={self.status!r} is not 200 to 599")
+
 
 Fault: TypeAlias = TimedFault | NeverStart | NeverFinish | SlowClose | Late | Refuse
+
+
+def _require_delay(fault: Struct, seconds: object) -> None:
+    if not isinstance(seconds, int | float) or not 0 <= seconds < inf:
+        raise ValueError(
+            f"{type(fault).__name__}: seconds={seconds!r} is not a number of seconds, from 0"
+        )

@@ -84,6 +84,9 @@ class Records:
     """
     All records, and the faults that have not happened yet.
 
+    Attributes:
+        raised: What scripts have raised.
+
     Args:
         faults: One entry for each task or handshake to come.
         forever: The fault of all after them.
@@ -98,6 +101,7 @@ class Records:
         self.violations: list[str] = []
         self.headers: list[Mapping[str, str]] = []
         self.happened: list[Fault] = []
+        self.raised: list[Exception] = []
         if not isinstance(faults, Iterable):
             raise TypeError(f"faults: must be a list of faults, not {faults!r}")
         self._faults = deque(_fault("faults", fault) for fault in faults)

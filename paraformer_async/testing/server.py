@@ -49,9 +49,10 @@ class ScriptedServer(AsyncContextManagerMixin):
         clocks: Time limits of the service.
 
     Raises:
-        TypeError: The script is not a script, or a fault is not a fault.
+        TypeError: The script is not a script, a fault is not a fault, or *clocks* are not `Clocks`.
 
-    Entering raises `OSError` if no port is free.
+    Entering raises `OSError` if no port is free. What a script raises ends its task as failed, and
+    is raised on leaving.
     """
 
     def __init__(
@@ -64,6 +65,8 @@ class ScriptedServer(AsyncContextManagerMixin):
     ) -> None:
         self._script: Script = marks() if script is None else script
         require_script(self._script)
+        if not isinstance(clocks, Clocks):
+            raise TypeError(f"clocks: must be Clocks(…), not {clocks!r}")
         self._records = Records(faults, forever)
         self._clocks = clocks
         self._port = 0
@@ -105,6 +108,20 @@ class ScriptedServer(AsyncContextManagerMixin):
 
     @asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncGenerator[Self, None]:
+        try:
+            async with self._open():
+                yield self
+        except Exception:
+            self._raise_of_script()  # the likely cause
+            raise
+        self._raise_of_script()
+
+    def _raise_of_script(self) -> None:
+        if self._records.raised:
+            raise self._records.raised[0]
+
+    @asynccontextmanager
+    async def _open(self) -> AsyncGenerator[None, None]:
         from aiohttp import web
 
         app = web.Application()
@@ -117,7 +134,7 @@ class ScriptedServer(AsyncContextManagerMixin):
             await site.start()
             self._port = runner.addresses[0][1]
             self._is_open = True
-            yield self
+            yield
         finally:
             self._is_open = False
             with CancelScope(shield=True), move_on_after(_LONGEST_CLOSE):
