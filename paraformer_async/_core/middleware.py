@@ -6,7 +6,7 @@ A middleware sees both directions of one recognition. It never waits: the time i
 wait (pacing, resampling, a remote voice detector) belongs in an audio source.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextvars import Context, copy_context
 from functools import partial
 from math import isnan, nan
@@ -215,11 +215,31 @@ def _guarded(function: Callable[..., Any], one: Middleware, context: Context) ->
             returned = function(*arguments)
             if returned is None or isinstance(returned, Struct):
                 return returned
-            return tuple(returned)  # a generator's code runs here, too
+            return _messages(returned, one)  # a generator's code runs here, too
         except ServiceError as error:
             raise RaisedByUser(error) from None
 
     return partial(context.run, run) if one.uses_context else run
+
+
+def _messages(returned: object, one: Middleware) -> list[Struct]:
+    """
+    Return the messages in what a method of *one* has returned, which is not a message itself.
+
+    Raises:
+        UsageError: It is no iterable of messages, such as the coroutine of an async method.
+    """
+    if isinstance(returned, Coroutine):
+        returned.close()
+    messages: list[Struct] = []
+    for message in returned if isinstance(returned, Iterable) else (returned,):
+        if not isinstance(message, Struct):
+            raise UsageError(
+                f"a method of the middleware {type(one).__name__} returned {shown(message)}",
+                hint="it must not be async, and returns a message, or an iterable of messages",
+            )
+        messages.append(message)
+    return messages
 
 
 def _is_built_in(one: Middleware) -> bool:

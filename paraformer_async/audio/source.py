@@ -37,6 +37,15 @@ class Buffer(Protocol):
         ...
 
 
+class Array(Protocol):
+    """An array of numpy: type checkers know it as a `Buffer` only from Python 3.12 on."""
+
+    @property
+    def __array_interface__(self) -> dict[str, Any]:
+        """What its memory is."""
+        ...
+
+
 class AsyncReader(Protocol):
     """An open file or stream that is read with `await`."""
 
@@ -45,7 +54,7 @@ class AsyncReader(Protocol):
         ...
 
 
-Chunk = Buffer
+Chunk = Buffer | Array
 """A piece of audio: PCM (s16le mono), or a part of an encoded stream."""
 Source = AsyncIterable[Chunk] | Iterable[Chunk] | IO[bytes] | AsyncReader | Chunk
 """Everything that `chunks` accepts as an audio source."""

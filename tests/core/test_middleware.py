@@ -149,6 +149,34 @@ class Forgetful(Middleware):
         return None  # type: ignore[return-value]
 
 
+class Mistaken(Middleware):
+    """Returns what is no message."""
+
+    def __init__(self, returned: Any) -> None:
+        self.returned = returned
+
+    def outgoing(self, command: Command, now: float) -> Any:
+        """Return it."""
+        return self.returned
+
+
+class Waiting(Middleware):
+    """Is asynchronous, by mistake."""
+
+    async def outgoing(self, command: Command, now: float) -> Any:  # type: ignore[override]
+        """Wait."""
+
+
+@pytest.mark.parametrize(
+    "middleware", [Mistaken("text"), Mistaken([Audio(b"x"), None]), Mistaken(7), Waiting()]
+)
+def test_what_is_no_message_is_refused(middleware: Middleware) -> None:
+    """Text, a list of something else or a coroutine is named in the error; nothing is dropped."""
+    name = type(middleware).__name__
+    with pytest.raises(UsageError, match=f"the middleware {name} returned .*must not be async"):
+        Stack([middleware]).outgoing(Audio(b"x"), 0.0)
+
+
 class Careless(Forgetful):
     """The same, without context variables."""
 

@@ -7,6 +7,9 @@ from os import PathLike
 from pathlib import Path
 from typing import assert_type
 
+import numpy as np
+from numpy.typing import NDArray
+
 from paraformer_async import (
     AsyncRecognizer,
     AudioProbe,
@@ -25,6 +28,7 @@ from paraformer_async import (
     probe,
 )
 from paraformer_async.middleware import Heartbeat, LatencyMeter
+from paraformer_async.sync import Recognizer
 
 
 async def microphone() -> AsyncIterator[bytes]:
@@ -35,6 +39,24 @@ async def microphone() -> AsyncIterator[bytes]:
 def blocks() -> Iterator[bytes]:
     """Stand for a source of audio that blocks."""
     yield b""
+
+
+async def arrays() -> AsyncIterator[NDArray[np.float32]]:
+    """Stand for a source of arrays."""
+    yield np.zeros(1600, np.float32)
+
+
+async def of_numpy(recognizer: AsyncRecognizer, blocking: Recognizer) -> None:
+    """Arrays are taken wherever audio is, on each version of Python."""
+    samples = np.zeros((1600, 2), np.int16)
+    assert_type(await recognizer.transcribe(samples, sample_rate=8000), Transcript)
+    assert_type(recognizer.stream(samples), RecognitionStream)
+    assert_type(recognizer.stream(arrays()), RecognitionStream)
+    assert_type(recognizer.stream(iter([samples])), RecognitionStream)
+    async with recognizer.stream() as stream:
+        await stream.send(samples)
+    with blocking.stream() as other:
+        other.send(samples)
 
 
 async def opened_by_calls() -> None:
