@@ -90,21 +90,29 @@ def test_reading_again(channels: Any, position: int, format: str) -> None:
     assert [part[position:] for part in whole] == [part[skip:] for part in rest]
 
 
-@pytest.mark.parametrize("chunk_ms", [10, 20, 50])
-def test_two_who_speak_at_once(chunk_ms: int, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("size", [7, 25, 160, 320, 800])
+def test_two_who_speak_at_once(size: int, caplog: pytest.LogCaptureFixture) -> None:
     """For moments, two voices cancel each other out by chance; neither is left out for it."""
     recordings = sorted((Path(__file__).parents[2] / "examples" / "audio").glob("*.wav"))
     voices = [soundfile.read(path, dtype="int16")[0] for path in recordings]
-    rate = 16_000
-    size = chunk_ms * rate // 1000
     for one, other in combinations(voices, 2):
         length = min(len(one), len(other))
         both = np.stack([one[:length], other[:length]], axis=1)
-        divider = Divider("mix", 2, "pcm", rate)
+        divider = Divider("mix", 2, "pcm", 16_000)
         chunks = [both[at : at + size].tobytes() for at in range(0, length, size)]
         mixed = np.frombuffer(b"".join(divider.feed(chunk)[0] for chunk in chunks), "<i2")
         assert np.abs(mixed - both.mean(axis=1)).max() <= 0.5
     assert "opposite phases" not in caplog.text
+
+
+@pytest.mark.parametrize("size", [1, 50])
+def test_opposite_phases_in_small_pieces(size: int) -> None:
+    """Channels of opposite phases do not mix to silence, however small the pieces."""
+    voice = np.random.default_rng(2).integers(-9000, 9000, 2000, np.int16)
+    audio = np.stack([voice, -voice], axis=1).tobytes()
+    cuts = list(range(0, len(audio), 4 * size))
+    (mono,) = divided(Divider("mix", 2, "pcm", 8000), audio, cuts)
+    assert voice[200:].tobytes() == mono[400:]
 
 
 def test_silence_of_opposite_phases(caplog: pytest.LogCaptureFixture) -> None:

@@ -22,6 +22,7 @@ __all__ = ["Downmix", "Interleave", "Mixer"]
 # it by chance; opposite phases leave less than half of it for longer, even if a hum is in phase.
 _AT_ONCE, _LATELY = 0.1, 0.5
 _ENOUGH = 4800  # samples that show more than chance
+_FEW = 160  # samples; in a shorter block, any two channels may cancel each other out
 _HALF_LIFE = 0.5  # seconds after which what was measured counts half
 _AUDIBLE = 1e-8 * 32768**2  # power: -80 dBFS
 _TOO_LITTLE = 0.1  # seconds of canceling that are not worth a remark
@@ -120,8 +121,11 @@ class Downmix:
         self._size += size
         self._expected = self._expected * fade + expected
         self._kept = self._kept * fade + kept
-        is_opposite = self._size >= _ENOUGH and self._kept < _LATELY * self._expected
-        return is_opposite or kept < _AT_ONCE * expected
+        if self._size >= _ENOUGH and self._kept < _LATELY * self._expected:
+            return True
+        if size < _FEW:  # a source may be cut anywhere
+            expected, kept = self._expected, self._kept
+        return self._size >= _FEW and kept < _AT_ONCE * expected
 
     def _loudest(self, floats: "NDArray[np.float32]") -> "NDArray[np.float32]":
         """Return the loudest channel; the one before, unless its power is less than half of it."""
