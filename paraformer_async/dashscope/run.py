@@ -50,8 +50,9 @@ class FacadeRun(BlockingStream):
             "observe": events.observe,
             "observe_messages": True,
         }
-        stream = settings.recognizer()._open_stream(source, given, request_id)  # noqa: SLF001
-        super().__init__(stream, None, has_source=source is not None)
+        recognizer = settings.recognizer()  # one of its own, once the shared options have changed
+        stream = recognizer._open_stream(source, given, request_id)  # noqa: SLF001
+        super().__init__(stream, None, owner=recognizer, has_source=source is not None)
 
     def begin(self) -> None:
         """Start to recognize what is sent."""

@@ -16,8 +16,8 @@ class BlockingBatch(Served[BatchOutcome]):
     Leaving the loop, or the `with`, ends it; files that were begun are given up.
     """
 
-    def __init__(self, batch: Batch) -> None:
-        super().__init__("batch", "transcribe_many(…)")
+    def __init__(self, batch: Batch, owner: object) -> None:
+        super().__init__("batch", "transcribe_many(…)", owner)
         self._batch = batch
 
     async def _run(self) -> None:

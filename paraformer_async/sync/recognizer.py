@@ -130,6 +130,7 @@ class Recognizer:
         return BlockingStream(
             stream,
             options.encoding,
+            owner=self,
             has_source=audio is not None,
             channels=channels_to_divide(audio, options),
         )
@@ -153,7 +154,7 @@ class Recognizer:
         async def make() -> RecognitionStream:
             return (await self._opened()).stream_many(sources, **overrides)
 
-        return BlockingStream(PORTAL.run(make()), None, has_source=True)
+        return BlockingStream(PORTAL.run(make()), None, owner=self, has_source=True)
 
     def _open_stream(
         self, audio: Source | None, overrides: Overrides, request_id: str | None = None
@@ -265,7 +266,7 @@ class Recognizer:
                 **overrides,
             )
 
-        return BlockingBatch(PORTAL.run(make()))
+        return BlockingBatch(PORTAL.run(make()), self)
 
     def close(self) -> None:
         """End all recognitions and close all connections, in bounded time."""

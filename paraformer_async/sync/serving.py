@@ -32,9 +32,12 @@ class Served(ABC, Generic[T]):
     Args:
         name: What it is, in errors.
         maker: The call that makes another one, in errors.
+        owner: The recognizer, which ends what runs when nothing refers to it: it may be a temporary
+            one, as in `Recognizer().stream(audio)`.
     """
 
-    def __init__(self, name: str, maker: str) -> None:
+    def __init__(self, name: str, maker: str, owner: object) -> None:
+        self._owner = owner
         self._name = name
         self._maker = maker
         self._process = os.getpid()

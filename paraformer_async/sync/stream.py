@@ -54,10 +54,11 @@ class BlockingStream(Served[RecognitionResult]):
         stream: RecognitionStream,
         encoding: str | None,
         *,
+        owner: object,
         has_source: bool,
         channels: int | None = None,
     ) -> None:
-        super().__init__("stream", "stream()")
+        super().__init__("stream", "stream()", owner)
         self._stream = stream
         self._has_source = has_source
         self._take = taker(encoding, channels)

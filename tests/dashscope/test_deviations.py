@@ -1,5 +1,6 @@
 """What the facade does otherwise than the vendor's SDK, on purpose; see docs/dashscope.md."""
 
+import gc
 import io
 import json
 import os
@@ -553,6 +554,24 @@ def test_options_of_all_recognitions(
         ["open", "complete", "close"],
         ["open", "error", "close"],
     )
+
+
+def test_options_that_change_meanwhile(
+    start_server: StartServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A recognition that runs goes on with the options with which it has started."""
+    use(monkeypatch, start_server())
+    notes = Notes()
+    running = recognition(notes)
+    running.start()
+    monkeypatch.setattr(facade, "options", {"pool": PoolLimits(connections=7)})
+    recording = tmp_path / "recording.pcm"
+    recording.write_bytes(marked(400))
+    assert recognition().call(str(recording)).status_code == 200
+    gc.collect()
+    running.send_audio_frame(marked(400))
+    running.stop()
+    assert notes.calls == ["open", "complete", "close"]
 
 
 def test_names() -> None:

@@ -493,6 +493,29 @@ def test_a_timeout_that_is_none(start_server: StartServer, timeout: Any) -> None
             assert [*range(10)] == marks_of(iter(lambda: stream.receive(1e300), None))
 
 
+def test_a_recognizer_that_nothing_else_refers_to(start_server: StartServer) -> None:
+    """What runs keeps its recognizer open, also a temporary one, which is closed after it."""
+    server = start_server()
+    with recognizer_for(server).stream() as stream:
+        gc.collect()
+        for frame in frames(marked(LENGTH)):
+            stream.send(frame)
+        stream.finish()
+        assert BLOCKS == marks_of(list(stream))
+    assert BLOCKS == marks_of(list(recognizer_for(server).stream(frames(marked(LENGTH)))))
+    assert BLOCKS == marks_of(list(recognizer_for(server).stream_many([marked(LENGTH)])))
+    paths = [AUDIO / "goforward.wav"] * 3
+    batch = recognizer_for(server).transcribe_many(paths, concurrency=1)
+    gc.collect()
+    assert [None] * 3 == [outcome.error for outcome in batch]
+    del stream, batch
+    gc.collect()
+    until = time.monotonic() + 10
+    while server.connections.open:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
 def test_many_files(local_server: LocalServer) -> None:
     """Files are transcribed several at a time; one that fails spoils nothing; a loop may end."""
     paths = [AUDIO / "goforward.wav", "missing.wav", *[AUDIO / "goforward.wav"] * 6]
