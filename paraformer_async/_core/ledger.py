@@ -89,6 +89,15 @@ class Ledger(Coverage):
         return (size + self._unread.extent) / self._bytes_per_ms / 1000
 
     @property
+    def repeated(self) -> float | None:
+        """Seconds of the user's audio that the next task receives again; `None` if compressed."""
+        if self._bytes_per_ms is None:
+            return None
+        begin = max(self._kept.begin, self._passed - self._lengths.margin)
+        size = max(0, max(self.size, self._furthest) - begin) + self._gaps.kept
+        return (size + self._unread.extent) / self._bytes_per_ms / 1000
+
+    @property
     def has_header(self) -> bool:
         """Whether the whole header was sent, if this is a WAV stream."""
         return self._header is None or self._header.is_complete

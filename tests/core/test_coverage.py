@@ -81,6 +81,19 @@ class TestGaps:
         assert [(0, 1000), (2000, 3000), (4000, 5000)] == account.restart()
         assert [(0, 1000), (2000, 3000), (4000, 5000)] == account.restart()
 
+    def test_how_much_is_sent_again(self) -> None:
+        """Not what was passed over, nor what is not kept any longer, but the gaps that are."""
+        account = Account(5000)
+        account.final(1000, 2000)
+        account.final(3000, 4000)
+        assert 3.0 == account.ledger.repeated
+        account.heartbeat(4800)
+        assert 3.0 == account.ledger.repeated
+        account.send(5000)
+        account.heartbeat(9900)
+        assert 3.1 == account.ledger.repeated
+        assert [(0, 1000), (2000, 3000), (8900, 10_000)] == account.restart()
+
     def test_their_finals_settle_them_in_the_next_task(self) -> None:
         """Finals of repeated gaps have the user's times, in any order, and are not repeated."""
         account = Account(5000)

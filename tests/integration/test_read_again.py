@@ -6,7 +6,7 @@ import logging
 from array import array
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -16,7 +16,17 @@ from paraformer_async import Reconnect
 from paraformer_async._client.pump import Pump
 from paraformer_async.testing import Drop, ScriptedServer, marked, marks
 from tests.audio.making import make
-from tests.integration.marked import BLOCKS, LENGTH, assert_complete, recognizer_for, results_of
+from tests.integration.marked import (
+    BLOCKS,
+    LENGTH,
+    assert_complete,
+    noting,
+    recognizer_for,
+    results_of,
+)
+
+if TYPE_CHECKING:
+    from paraformer_async.observing import RetryScheduled
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
 
@@ -39,6 +49,21 @@ async def test_audio_in_memory(kind: Callable[[bytes], Any]) -> None:
     """Whatever holds the audio in memory: a drop loses none of it."""
     async with ScriptedServer(marks(sentence_ms=5000), faults=[Drop(after_ms=8000)]) as server:
         assert_complete(await results_of(server, kind(marked(LENGTH)), reconnect=LITTLE))
+
+
+@pytest.mark.parametrize("keep", [1.0, 60.0])
+async def test_the_observer_receives_how_much_is_read_again(keep: float) -> None:
+    """What a retry sends again is what it is billed for, whether it is kept or read again."""
+    retries: list[RetryScheduled] = []
+    reconnect = Reconnect(backoff=lambda _: 0.01, keep=keep)
+    async with ScriptedServer(marks(sentence_ms=5000), faults=[Drop(after_ms=8000)]) as server:
+        async with recognizer_for(
+            server, reconnect=reconnect, observe=noting(retries)
+        ) as recognizer:
+            stream = recognizer.stream(marked(LENGTH))
+            assert_complete([result async for result in stream])
+    assert [stream.overhead.replayed] == [pytest.approx(retry.unsettled) for retry in retries]
+    assert stream.overhead.replayed > 2.9
 
 
 async def test_open_file(tmp_path: Path) -> None:
