@@ -79,7 +79,7 @@ def immutable(chunk: object) -> bytes:
     if view.format in _BYTES or not (is_mono or _has_channels(shape)):
         raise InvalidOptionError(
             "audio",
-            f"a {type(chunk).__name__} of shape {shape} is not of shape [samples, channels]",
+            f"an array of shape {shape} is not of shape [samples, channels]",
             hint="pass its transpose, or one channel",
         )
     return _mono(view, is_mono=is_mono)
@@ -100,7 +100,7 @@ def _interleaved(encoding: str | None, channels: int, chunk: object) -> bytes:
     if len(shape) > 1 and shape[1:] != (channels,):
         raise InvalidOptionError(
             "audio",
-            f"a {type(chunk).__name__} of shape {shape} is not of shape [samples, {channels}]",
+            f"an array of shape {shape} is not of shape [samples, {channels}]",
             hint="pass its transpose, or set input_channels= to the number of its channels",
         )
     if view.format not in _FLOATS:
@@ -114,8 +114,7 @@ def _require_codes(encoding: str, chunk: object) -> None:
     if has_samples(chunk):
         raise InvalidOptionError(
             "audio",
-            f"{encoding} has one byte a sample, and a {type(chunk).__name__} of int16 or floats is "
-            "decoded already",
+            f"{encoding} has one byte a sample, and an array of int16 or floats is decoded already",
             hint="pass the bytes of the frames, or decoded samples without encoding=",
         )
 
@@ -131,8 +130,7 @@ def _view_of(chunk: object) -> "memoryview[Any]":
     if view.format not in (*_BYTES, *_SAMPLES, *_FLOATS):
         raise InvalidOptionError(
             "audio",
-            f"a {type(chunk).__name__} of elements {view.format!r} is neither bytes, int16 nor "
-            "floats",
+            f"a buffer of elements {view.format!r} is neither bytes, int16 nor floats",
             hint=_HINT,
         )
     return view

@@ -174,7 +174,9 @@ def _once(source: Any, take: Callable[[object], bytes], *, joins: bool) -> Async
         return read_in_thread(_from_file(read), take)
     if isinstance(source, Iterable):
         return read_in_thread(iter(source), take, join=b"".join if joins else None)
-    raise InvalidOptionError("audio", f"a {type(source).__name__} does not yield bytes")
+    raise InvalidOptionError(
+        "audio", f"an object of type {type(source).__name__} does not yield bytes"
+    )
 
 
 def _is_async(read: object) -> bool:

@@ -33,7 +33,9 @@ def paths_in(paths: Paths) -> AsyncIterator[AnyPath]:
         return _from_collection(paths)
     if isinstance(paths, Iterable):
         return _from_thread(paths)
-    raise InvalidOptionError("paths", f"a {type(paths).__name__} does not yield paths")
+    raise InvalidOptionError(
+        "paths", f"an object of type {type(paths).__name__} does not yield paths"
+    )
 
 
 def require_path(path: object) -> None:
@@ -41,7 +43,7 @@ def require_path(path: object) -> None:
     if not isinstance(path, str | PathLike):
         raise InvalidOptionError(
             "paths",
-            f"a {type(path).__name__} is not the path of a file",
+            f"an object of type {type(path).__name__} is not the path of a file",
             hint="use transcribe() for audio in memory",
         )
 

@@ -19,7 +19,7 @@ from paraformer_async.batch.network import FILES_WITHOUT_CONNECTION, ConnectFail
 from paraformer_async.batch.outcomes import BatchOutcome, BatchProgress
 from paraformer_async.batch.paths import AnyPath, Paths, paths_in, require_path
 from paraformer_async.errors import BatchStoppedError, DeadlineError, InvalidOptionError, UsageError
-from paraformer_async.options.checks import require_count, require_function
+from paraformer_async.options.checks import require_count, require_flag, require_function
 from paraformer_async.results import RecognitionResult
 from paraformer_async.transcript import Transcript
 
@@ -77,6 +77,8 @@ class Batch(Enterable):
         close_timeout: float,
     ) -> None:
         require_count("concurrency", concurrency)
+        require_flag("ordered", ordered)
+        require_flag("skip_done", skip_done)
         if concurrency > limit:
             raise InvalidOptionError(
                 "concurrency",

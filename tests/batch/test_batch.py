@@ -336,6 +336,8 @@ async def _hook(_: object) -> None:
     ("name", "value"),
     [
         ("concurrency", 0),
+        ("ordered", "False"),
+        ("skip_done", 1),
         ("concurrency", True),
         ("concurrency", 2.5),
         ("concurrency", 1001),
