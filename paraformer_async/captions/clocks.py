@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from paraformer_async.options.checks import require_number
+from paraformer_async.options.checks import require_function, require_number
 from paraformer_async.results import Sentence
 
 __all__ = ["WallClock", "on_clock"]
@@ -29,9 +29,13 @@ class WallClock:
 
     Args:
         now: Returns seconds that never go back.
+
+    Raises:
+        InvalidOptionError: *now* is no function.
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
+        require_function("now", now, "no arguments")
         self._now = now
         self._start: float | None = None
         self._audio = 0.0  # ms that have arrived

@@ -15,6 +15,7 @@ from paraformer_async.captions.subrip import subrip_block
 from paraformer_async.captions.webvtt import SIGNATURE, webvtt_cue
 from paraformer_async.errors import InvalidOptionError, UsageError
 from paraformer_async.finals import FinalSentences
+from paraformer_async.options.checks import require_function, require_number
 from paraformer_async.results import RecognitionResult, Sentence
 
 __all__ = ["CaptionFormat", "CaptionWriter"]
@@ -55,7 +56,7 @@ class CaptionWriter:
 
     Raises:
         InvalidOptionError: The format is none of these, the path is that of something else than a
-            file, or the speed is not positive.
+            file, the speed is not positive, or the clock is no function.
         OSError: The file cannot be written; of a caption that could not be written, nothing is.
     """
 
@@ -68,7 +69,7 @@ class CaptionWriter:
         reading_speed: float = _READING_SPEED,
     ) -> None:
         self._path = Path(path)
-        self._format = format or self._path.suffix[1:].lower()
+        self._format = self._path.suffix[1:].lower() if format is None else format
         if self._format not in _FORMATS:
             raise InvalidOptionError(
                 "format",
@@ -77,8 +78,10 @@ class CaptionWriter:
             )
         if self._path.exists() and not self._path.is_file():
             raise InvalidOptionError("path", f"{self._path} is not a file")
-        if not reading_speed > 0:
+        if not require_number("reading_speed", reading_speed, "a number above 0") > 0:
             raise InvalidOptionError("reading_speed", f"{reading_speed} is not positive")
+        if clock is not None:
+            require_function("clock", clock, "ms of the audio")
         self._clock = clock
         self._speed = reading_speed
         self._finals = FinalSentences()

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from math import nan
 from mmap import PAGESIZE
 from pathlib import Path
@@ -293,6 +294,9 @@ def texts_of(path: Path, format: str) -> list[str]:
         ("a.txt", {}, "format: captions are written as srt, vtt or jsonl, not as 'txt'"),
         (".", {"format": "srt"}, "path: .* is not a file"),
         ("a.srt", {"reading_speed": 0}, "reading_speed: 0 is not positive"),
+        ("a.srt", {"reading_speed": "fast"}, "reading_speed: 'fast' is not a number above 0"),
+        ("a.srt", {"format": ""}, "captions are written as srt, vtt or jsonl, not as ''"),
+        ("a.srt", {"clock": 7}, "clock: 7 must be a function of ms of the audio"),
     ],
 )
 def test_wrong_options(tmp_path: Path, name: str, options: dict[str, object], message: str) -> None:
@@ -309,3 +313,9 @@ def test_a_closed_writer(tmp_path: Path) -> None:
     captions.close()
     with pytest.raises(UsageError, match="the captions are closed"):
         captions.add(result_of(0, 1, "late"))
+
+
+def test_a_wall_clock_needs_a_clock() -> None:
+    """The time itself, in place of the function that returns it, is refused at once."""
+    with pytest.raises(InvalidOptionError, match=r"now: .* must be a function of no arguments"):
+        WallClock(time.monotonic())  # type: ignore[arg-type]
