@@ -48,7 +48,7 @@ async def key_of(given: ApiKey | None) -> Hidden:
     Return the key to use now: as given, as returned by the callable, or of the environment.
 
     Raises:
-        InvalidOptionError: There is no key, or a header cannot carry it.
+        InvalidOptionError: There is no key, it is not text, or a header cannot carry it.
     """
     key = Hidden(await _given_key(given))
     if not key:
@@ -111,4 +111,7 @@ async def _given_key(given: ApiKey | None) -> str:
     key: object = given() if callable(given) else given
     if inspect.isawaitable(key):
         key = await key
-    return key if isinstance(key, str) else ""
+    if not isinstance(key, str):
+        kind, key = type(key).__name__, None  # tools show locals with a traceback
+        raise InvalidOptionError("api_key", f"the callable returned {kind}, not text")
+    return key

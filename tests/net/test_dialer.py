@@ -109,11 +109,24 @@ async def test_a_missing_key_is_reported() -> None:
     assert "api_key" == caught.value.option
 
 
-@pytest.mark.parametrize("wrong", ["", None, 7, KEY.encode()], ids=repr)
-async def test_a_callable_without_a_key_is_reported(wrong: object) -> None:
-    """A callable must return a non-empty string; the error does not show it."""
-    with pytest.raises(InvalidOptionError) as caught:
+@pytest.mark.parametrize(
+    ("wrong", "text"),
+    [
+        ("", "there is no API key"),
+        (None, "the callable returned NoneType, not text"),
+        (7, "the callable returned int, not text"),
+        (KEY.encode(), "the callable returned bytes, not text"),
+    ],
+)
+async def test_a_callable_without_a_key_is_reported(wrong: object, text: str) -> None:
+    """A callable must return a non-empty string; the error does not show it, nor its traceback."""
+    with pytest.raises(InvalidOptionError, match=text) as caught:
         await key_of(lambda: wrong)  # type: ignore[arg-type, return-value]
+    frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
+    ours = [frame for frame in frames if "paraformer_async" in frame.f_code.co_filename]
+    assert ours
+    for frame in ours:
+        assert KEY not in repr(frame.f_locals)
     assert KEY not in str(caught.value)
 
 
