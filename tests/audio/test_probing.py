@@ -73,3 +73,17 @@ async def test_bare_frames_whose_rate_changes(tmp_path: Path, container: str) ->
     whole = await probe(joined)
     assert sum(durations) == pytest.approx(whole.duration, abs=0.1)
     assert () == whole.remarks
+
+
+@pytest.mark.parametrize("box", [b"free", b"skip", b"pnot", b"wide"])
+async def test_quicktime_without_its_type(tmp_path: Path, box: bytes) -> None:
+    """What cameras and older programs have written begins with another box than the type."""
+    path = make(tmp_path / "a.mov", RISING, "mov", "aac", movflags="faststart")
+    data = path.read_bytes()
+    size = int.from_bytes(data[:4], "big")
+    assert b"ftyp" == data[4:8]
+    whole = await probe(path)
+    path.write_bytes(data[:4] + box + bytes(size - 8) + data[size:])
+    found = await probe(path)
+    assert "QuickTime" == found.container
+    assert whole.duration == found.duration

@@ -7,7 +7,7 @@ AUDIO: tuple[tuple[int, bytes, str, str], ...] = (
     (4, b"ftyp", "MP4/M4A", "mov"),
     (4, b"moov", "QuickTime", "mov"),
     (4, b"mdat", "QuickTime", "mov"),
-    (4, b"wide", "QuickTime", "mov"),
+    *((4, box, "QuickTime", "mov") for box in (b"wide", b"free", b"skip", b"pnot")),
     (0, b"#!AMR-WB", "AMR-WB", "amr"),
     (0, b"#!AMR", "AMR-NB", "amr"),
     (0, b"\x1a\x45\xdf\xa3", "WebM/Matroska", "matroska"),
