@@ -91,7 +91,9 @@ class RunMaker:
     ) -> Run:
         given = [_made(factory) for factory in options.middleware]
         if any(isinstance(one, Heartbeat) for one in given):
-            options = replace(options, heartbeat=True)
+            # It sets the parameter by itself.
+            further = {name: one for name, one in options.parameters.items() if name != "heartbeat"}
+            options = replace(options, heartbeat=True, parameters=further)
         elif options.heartbeat:
             given.append(Heartbeat())
         meter = LatencyMeter()

@@ -16,6 +16,7 @@ from paraformer_async.audio.dividing import make_divider
 from paraformer_async.audio.fanout import Fanout
 from paraformer_async.audio.source import Chunks, Source, chunks, taker
 from paraformer_async.errors import InvalidOptionError
+from paraformer_async.middleware import Command, Middleware, RunTask
 from paraformer_async.options.checks import require_sequence, require_text
 from paraformer_async.options.models import MODELS
 from paraformer_async.options.options import Options
@@ -70,8 +71,8 @@ def merge_channels(
         sample_rate=int(options.sample_rate),
         encoding=None if divider.is_mix else options.encoding,
     )
-    if len(divider.labels) > 1:
-        mono = _with_silence(mono)
+    if len(divider.labels) > 1 and options.heartbeat is None:
+        mono = replace(mono, middleware=(*mono.middleware, _Patience))
     inbox = MergedInbox()
     runs = [
         make_run(mono, part, partial(Lane, merged=inbox, label=label), seats=seats)
@@ -87,13 +88,20 @@ def merge_channels(
     )
 
 
-def _with_silence(options: Options) -> Options:
-    """Return the options of a channel that is silent while others speak, which is no failure."""
-    model = MODELS.get(options.model)
-    takes_heartbeat = model is not None and "heartbeat" in model.parameters
-    if options.heartbeat is not None or not takes_heartbeat:
-        return options
-    return replace(options, parameters={"heartbeat": True, **options.parameters})
+class _Patience(Middleware):
+    """Has the service wait for a channel that is silent while others speak: it is no failure."""
+
+    hurries = False
+    uses_context = False
+
+    def outgoing(self, command: Command, now: float) -> Command:
+        """Set `heartbeat` in run-task, unless it was set, or the model does not take it."""
+        del now
+        if isinstance(command, RunTask):
+            model = MODELS.get(command.model)
+            if model is not None and "heartbeat" in model.parameters:
+                return replace(command, parameters={"heartbeat": True, **command.parameters})
+        return command
 
 
 def labeled_sources(sources: object, options: Options) -> dict[int | str, Source]:

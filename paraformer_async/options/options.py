@@ -274,8 +274,11 @@ class Options(Struct, frozen=True, kw_only=True):
                     )
 
 
-# What may change within a stream: the model and its parameters, but not the audio.
-CHANGEABLE = frozenset({"model", "parameters", "input", *PARAMETERS}) - {"format", "sample_rate"}
+# What may change within a stream: the model and its parameters, but not the audio, nor what sends
+# silence into it.
+CHANGEABLE = frozenset({"model", "parameters", "input", *PARAMETERS}) - {
+    *("format", "sample_rate", "heartbeat")
+}
 # What tells samples without a header apart; that of a file is in the file.
 ABOUT_SAMPLES = frozenset({"format", "sample_rate", "encoding", "input_channels"})
 # What may change within a task, if the model takes it.

@@ -24,6 +24,7 @@ from paraformer_async import (
     UsageError,
 )
 from paraformer_async.audio.companding import expander
+from paraformer_async.middleware import Heartbeat
 from paraformer_async.testing import (
     Clocks,
     Drop,
@@ -469,6 +470,32 @@ async def test_a_channel_that_is_silent_for_long(heartbeat: bool | None) -> None
             results = await collect(recognizer, source())
     assert_complete(of_channel(results, 0))
     assert [True, True] == [task.parameters.get("heartbeat") for task in server.received]
+
+
+async def test_a_heartbeat_that_is_given_twice() -> None:
+    """A heartbeat sets its parameter; it may be among the further parameters, too."""
+    further = {"heartbeat": True, "other": 1}
+    async with ScriptedServer(marks()) as server, recognizer_for(server) as recognizer:
+        await collect(recognizer, BOTH, channels=1, middleware=[Heartbeat], parameters=further)
+    (task,) = server.received
+    assert further == {name: task.parameters[name] for name in further}
+
+
+@pytest.mark.parametrize("middleware", [[], [Heartbeat]])
+async def test_patience_with_silence_lasts(middleware: list[Any]) -> None:
+    """A channel may be silent whatever heartbeat sends silence, and with other options, too."""
+    async with ScriptedServer(marks()) as server, recognizer_for(server) as recognizer:
+        async with recognizer.stream(
+            channels="split", input_channels=2, middleware=middleware
+        ) as stream:
+            await stream.send(BOTH)
+            await stream.update(parameters={"other": 1})
+            await stream.send(BOTH)
+            await stream.finish()
+            async for _ in stream:
+                pass
+    assert 4 == len(server.received)
+    assert all(task.parameters["heartbeat"] is True for task in server.received)
 
 
 async def test_heartbeat_that_is_not_wanted() -> None:

@@ -139,6 +139,7 @@ async def test_a_seam_in_silence_is_no_failure() -> None:
     [
         ({"sample_rate": 8000}, "sample_rate"),
         ({"format": "wav"}, "format"),
+        ({"heartbeat": True}, "heartbeat"),
         ({"endpoint": "ws://127.0.0.1"}, "endpoint"),
         ({"max_sentence_silence": 5}, "max_sentence_silence"),
         ({"nonsense": 5}, "nonsense"),
