@@ -418,6 +418,36 @@ async def test_a_transport_that_raises_nothing_is_found(monkeypatch: pytest.Monk
         await check_transport(lambda: factory_of("aiohttp"), only="closing")
 
 
+@pytest.mark.parametrize(
+    ("raised", "expected"),
+    [
+        ([AssertionError("broken")], AssertionError),
+        ([OSError("lost"), AssertionError("broken")], AssertionError),
+        ([OSError("lost")], OSError),
+        ([OSError("lost"), TypeError("wrong")], ExceptionGroup),
+    ],
+)
+async def test_what_a_task_of_a_check_finds(
+    monkeypatch: pytest.MonkeyPatch, raised: list[Exception], expected: type[Exception]
+) -> None:
+    """It is raised as itself, with the note, not in a group that says how many there are."""
+
+    async def check(_: Setting) -> None:
+        raise ExceptionGroup("outer", [ExceptionGroup("inner", raised)])
+
+    monkeypatch.setattr(transports, "ALL", {"one": check})
+    with pytest.raises(expected) as caught:
+        await check_transport(lambda: factory_of("aiohttp"), only="one")
+    assert caught.type is expected
+    assert caught.value.__notes__[0].startswith("check_transport: one: ")
+
+
+async def test_a_check_that_is_none() -> None:
+    """The name of a check that there is not is refused, with those that there are."""
+    with pytest.raises(ValueError, match=r"only: 'speed' is not one of .*frames_leave_in_order"):
+        await check_transport(lambda: factory_of("aiohttp"), only="speed")
+
+
 # --- The option ------------------------------------------------------------------------------
 
 

@@ -54,7 +54,10 @@ async def check_transport(
     Raises:
         AssertionError: A promise is not kept; the note names it.
         TimeoutError: A call does not return.
+        ValueError: *only* is none of these names.
     """
+    if only is not None and only not in ALL:
+        raise ValueError(f"only: {only!r} is not one of {', '.join(CHECKS)}")
     setting = Setting(maker, server_tls, client_tls)
     for name in [only] if only else CHECKS:
         try:
@@ -62,6 +65,19 @@ async def check_transport(
             with anyio.fail_after(_LIMIT):
                 await ALL[name](setting)
                 await until(lambda: asyncio.all_tasks() <= before)  # noqa: B023 - awaited here
-        except BaseException as error:
+        except BaseException as raised:
+            error = _cause(raised)
             error.add_note(f"check_transport: {name}: {ALL[name].__doc__}")
-            raise
+            if error is raised:
+                raise
+            raise error from None
+
+
+def _cause(error: BaseException) -> BaseException:
+    """Return what the group of a check's tasks contains: its only exception, or what was found."""
+    while isinstance(error, BaseExceptionGroup):
+        found = error.subgroup(AssertionError) or error
+        if found is error and len(error.exceptions) > 1:
+            return error
+        error = found.exceptions[0]
+    return error
