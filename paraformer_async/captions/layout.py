@@ -13,7 +13,6 @@ __all__ = ["Caption", "lay_out", "timestamp"]
 
 # Two lines of 42 columns, on screen for at most 7 s: what broadcasters require of captions.
 _LINE = 42
-_COLUMNS = 2 * _LINE
 _MAX_MS = 7000
 # A caption that overlaps with the next one is cut to this, if it was longer.
 _READABLE_MS = 1000
@@ -93,7 +92,7 @@ def timestamp(ms: int, separator: str = ",") -> str:
     return f"{hours:02}:{minutes:02}:{seconds:02}{separator}{ms:03}"
 
 
-def _parts(sentence: Sentence) -> Iterator[tuple[int, int, str]]:
+def _parts(sentence: Sentence, columns: int) -> Iterator[tuple[int, int, str]]:
     """Yield the times and texts of a sentence; times do not go back within it."""
     text = clean(sentence.text)
     if not text:
@@ -104,35 +103,42 @@ def _parts(sentence: Sentence) -> Iterator[tuple[int, int, str]]:
         end = words[-1].end_time if words else begin
     if end <= begin:
         end = begin + max(_READABLE_MS, 1000 * width(text) // _READING_SPEED)
-    if not words or (width(text) <= _COLUMNS and end - begin <= _MAX_MS):
+    if not words or (_fits(text, columns) and end - begin <= _MAX_MS):
         yield begin, end, text
         return
-    for part, part_text in _split(text, words):
+    for part, part_text in _split(text, words, columns):
         begin = max(begin, part[0].begin_time)
         yield begin, max(begin, part[-1].end_time), part_text
 
 
-def _split(text: str, words: Sequence[Word]) -> Iterator[tuple[list[Word], str]]:
+def _split(text: str, words: Sequence[Word], columns: int) -> Iterator[tuple[list[Word], str]]:
     """Split *text* between words wherever a caption is full, without changing the text."""
     part: list[Word] = []
     begin = at = 0
     for word in words:
         word_text = clean(word.text)
         found = text.find(word_text, at)
-        where = at if found < 0 else found
+        where = place = at if found < 0 else found
         while where > begin and _is_opening(text[begin:where]):
             where -= 1
-        end = where + len(word_text + clean(word.punctuation))
+        end = place + len(word_text)
+        while end < len(text) and not text[end].isspace() and category(text[end]) in _CLOSING:
+            end += 1
         is_full = part and (
-            width(text[begin:end]) > _COLUMNS or word.end_time - part[0].begin_time > _MAX_MS
+            not _fits(text[begin:end], columns) or word.end_time - part[0].begin_time > _MAX_MS
         )
         # Words may not occur in the text as spoken ("1999"): never leave a caption empty.
         if is_full and text[begin:where].strip() and text[where:].strip():
             yield part, text[begin:where].strip()
             part, begin = [], where
         part.append(word)
-        at = where + len(word_text) if found >= 0 else at
+        at = place + len(word_text) if found >= 0 else at
     yield part, text[begin:].strip()
+
+
+def _fits(text: str, columns: int) -> bool:
+    """Return whether *text* is on one screen, which has two lines of so many columns."""
+    return width(text) <= columns or len(_wrap(text, columns)) <= 2
 
 
 def _is_opening(text: str) -> bool:
@@ -147,15 +153,18 @@ def _label(sentence: Sentence) -> str:
 def _screens(sentence: Sentence, label: str) -> Iterator[tuple[int, int, str]]:
     """Yield what is on screen of a sentence, in its order, even if its words overlap in time."""
     latest = 0
-    for part in _parts(sentence):
-        for begin, end, text in _pairs(*part, label):
+    columns = max(_LINE - width(label), _LINE // 2)
+    for part in _parts(sentence, columns):
+        for begin, end, text in _pairs(*part, label, columns):
             latest = max(latest, begin)
             yield latest, max(latest, end), text
 
 
-def _pairs(begin: int, end: int, text: str, label: str) -> Iterator[tuple[int, int, str]]:
+def _pairs(
+    begin: int, end: int, text: str, label: str, columns: int
+) -> Iterator[tuple[int, int, str]]:
     """Yield two lines at a time; each pair has a share of the time according to its width."""
-    lines = _wrap(text, max(_LINE - width(label), _LINE // 2))
+    lines = _wrap(text, columns)
     total = sum(map(width, lines)) or 1
     start, shown = begin, 0
     for place in range(0, len(lines), 2):

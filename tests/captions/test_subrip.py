@@ -202,6 +202,29 @@ def test_long_text_is_split_between_words() -> None:
     assert all(re.fullmatch(r"word\d(?s:.*)[,.]", part) for _, _, part in captions)
 
 
+def test_the_same_word_in_brackets_again_and_again() -> None:
+    """A caption that begins with a bracket has the time of the word in it, not of another one."""
+    words = tuple(Word(at * 100, at * 100 + 100, "好") for at in range(40))
+    captions = parse_srt(to_srt([Sentence(0, 4000, "「好」" * 40, words)]))
+    shown = 0
+    for begin, _, text in captions:
+        assert 100 * shown == begin
+        shown += text.count("好")
+    assert len(captions) > 2
+
+
+@given(st.lists(st.sampled_from([1, 2, 3, 5, 8, 13]), min_size=1, max_size=80))
+def test_each_caption_begins_with_its_first_word(sizes: list[int]) -> None:
+    """Wherever lines end, no word is on a screen of its own for a moment in mid-sentence."""
+    sentence = sentence_of(" ".join("x" * size for size in sizes), each=50)
+    captions = parse_srt(to_srt([sentence]))
+    counts = [len(text.split()) for *_, text in captions]
+    firsts = [sentence.words[sum(counts[:place])] for place in range(len(counts))]
+    assert [word.begin_time for word in firsts] == [begin for begin, *_ in captions]
+    for *_, text in captions[:-1]:  # what follows did not fit: a word has up to 13 columns
+        assert len(text) > 2 * (42 - 14)
+
+
 def test_slow_speech_is_split_by_time() -> None:
     """No caption lasts longer than 7 s if it can be split between words."""
     captions = parse_srt(to_srt([sentence_of("one two three four five six", each=3000)]))
