@@ -15,6 +15,9 @@ __all__ = ["Track"]
 _DECLARING = ("mov", "caf", "aiff", "wav", "ape", "wv", "flac", "tta")
 # Seconds from which on FFmpeg takes a gap for another clock, where recordings are spliced.
 _LONGEST = {"mpegts": 10.0, "mpeg": 10.0}
+# Demuxers that find further tracks while they read, which PyAV skips.
+_GROWING = ("flv", "mpegts", "mpeg")
+_UNREAD = 65536  # bytes that may follow the last packet without being a track: tables, padding
 # Demuxers of bare frames: FFmpeg counts them as if all had the rate of the first.
 _BARE = ("aac", "loas")
 
@@ -50,6 +53,8 @@ class Track:
         self._rate: int | None = None  # of the first frame, in Hz
         self._has_changed = False  # whether another one was of another rate
         self._number: int | None = None  # of the next packet
+        self._is_growing = demuxer in _GROWING
+        self._end = 0  # of the last packet of any track, in bytes
         self._container = open_container(file, demuxer)
         self._stream = self._best()
         codec: Any = self._stream.codec_context
@@ -141,18 +146,24 @@ class Track:
     def _packets(self) -> Iterator[Any]:
         from av.error import FFmpegError
 
+        streams: Any = self._container.streams if self._is_growing else [self._stream]
         is_done = False
         while not is_done:
             try:
-                for packet in self._container.demux(self._stream):
+                for packet in self._container.demux(*streams):
+                    self._end = max(self._end, (packet.pos or 0) + packet.size)
+                    if packet.stream.index != self._stream.index:
+                        continue
                     if self._is_by_number:
                         self._count(packet)
                     yield packet
                 is_done = True
-            except IndexError:  # a packet of a track that begins here: PyAV knows the first ones
-                self.remark = self.remark or "has a track that begins later, which was not read"
+            except IndexError:  # a packet of a track that begins here, before PyAV 19
+                pass
             except FFmpegError:  # the container ends within one of its own structures
                 self.is_cut = is_done = True
+        if self._is_growing and self._container.size - self._end > _UNREAD:
+            self.remark = self.remark or "has a track that begins later, which was not read"
 
     def _count(self, packet: Any) -> None:
         """

@@ -28,6 +28,7 @@ FORMATS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "a.m4a": ("ipod", "aac", {}),
     "alac.m4a": ("ipod", "alac", {}),
     "5.1.m4a": ("ipod", "aac", {"rate": 48_000, "layout": "5.1"}),
+    "7.1.m4a": ("ipod", "aac", {"rate": 48_000, "layout": "7.1"}),
     "a.mp4": ("mp4", "aac", {"video": True}),
     "a.mov": ("mov", "pcm_s16be", {"video": True}),
     "a.3gp": ("3gp", "aac", {}),
@@ -467,7 +468,7 @@ async def test_video_without_sound(tmp_path: Path) -> None:
 async def test_a_track_that_begins_later(tmp_path: Path) -> None:
     """Of a file whose codec changes in the middle, what is before is read; a remark says so."""
     first = make(tmp_path / "a.flv", np.tile(RISING, 3), "", "libmp3lame", rate=44_100)
-    second = make(tmp_path / "b.flv", RISING, "", "aac")
+    second = make(tmp_path / "b.flv", np.tile(RISING, 5), "", "aac")
     path = tmp_path / "c.flv"
     path.write_bytes(first.read_bytes() + second.read_bytes()[13:])  # without its header
     _, audio = await read(path)

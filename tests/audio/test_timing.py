@@ -5,6 +5,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+from av.audio.plane import AudioPlane
 
 from paraformer_async.audio.decoding.mixing import Downmix
 from paraformer_async.audio.decoding.pyav import to_pcm
@@ -20,7 +21,8 @@ def tenth(time: float | None, format: str = "s16", layout: str = "mono") -> av.A
     frame = av.AudioFrame(format, layout, TENTH)
     frame.sample_rate = RATE
     count = frame.layout.nb_channels if frame.format.is_planar else 1
-    for plane in frame.planes[:count]:
+    for number in range(count):
+        plane = AudioPlane(frame, number)
         plane.update(LOUD[format] * (plane.buffer_size // len(LOUD[format])))
     if time is not None:
         frame.pts, frame.time_base = round(time * 1000), Fraction(1, 1000)

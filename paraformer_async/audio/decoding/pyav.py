@@ -112,8 +112,9 @@ def _samples(frames: "list[AudioFrame]") -> "NDArray[np.float32]":
 def _plane(frame: Any, number: int, dtype: str, count: int) -> "NDArray[Any]":
     """Return what `to_ndarray` returns of a plane, at a fraction of its cost."""
     import numpy as np
+    from av.audio.plane import AudioPlane
 
-    return np.frombuffer(frame.planes[number], dtype, count)  # a plane may be longer
+    return np.frombuffer(AudioPlane(frame, number), dtype, count)  # a plane may be longer
 
 
 def _refuse(*_: object) -> Any:

@@ -88,11 +88,13 @@ def _silence(like: "AudioFrame", seconds: float) -> "Iterator[AudioFrame]":
 
 def _frame_of_silence(like: "AudioFrame", samples: int) -> "AudioFrame":
     from av import AudioFrame
+    from av.audio.plane import AudioPlane
 
     frame = AudioFrame(like.format, like.layout, samples)
     frame.sample_rate = like.sample_rate
     middle = b"\x80" if like.format.name.startswith("u8") else b"\0"
     count = like.layout.nb_channels if like.format.is_planar else 1
-    for plane in frame.planes[:count]:  # from 8 channels on, more than there are
+    for number in range(count):  # `planes` are wrong from 8 channels on
+        plane = AudioPlane(frame, number)
         plane.update(middle * plane.buffer_size)
     return frame
