@@ -19,7 +19,7 @@ vendor_errors = pytest.importorskip("dashscope.common.error")
 Outcome = dict[str, Any]
 
 # The vendor's `__del__` fails if its `__init__` has, and its `call` leaves an empty file open.
-_IGNORED = "ignore:Exception ignored in.*{}:pytest.PytestUnraisableExceptionWarning"
+_IGNORED = "ignore:Exception ignored .*{}:pytest.PytestUnraisableExceptionWarning"
 pytestmark = [
     pytest.mark.filterwarnings(_IGNORED.format("Recognition.__del__")),
     pytest.mark.filterwarnings(_IGNORED.format("empty.wav")),

@@ -20,7 +20,11 @@ dashscope = pytest.importorskip("dashscope")
 asr = pytest.importorskip("dashscope.audio.asr")
 InvalidParameter = pytest.importorskip("dashscope.common.error").InvalidParameter
 
-pytestmark = pytest.mark.anyio
+pytestmark = [
+    pytest.mark.anyio,
+    # The vendor's SDK calls what Python 3.14 has deprecated.
+    pytest.mark.filterwarnings("ignore:'asyncio.get_event_loop_policy' is:DeprecationWarning"),
+]
 
 AUDIO = Path(__file__).parents[2] / "examples" / "audio"
 GO_FORWARD = AUDIO / "goforward.wav"
