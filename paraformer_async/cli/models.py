@@ -55,7 +55,7 @@ def page_of_model(name: str) -> str:
     model = MODELS.get(name)
     if model is None:
         raise InvalidOptionError(
-            "model",
+            "MODEL",  # the argument, not an option
             f"{name!r} is not in the table, so its parameters are passed on unchecked",
             hint="paraformer-async models lists those that are",
         )

@@ -35,4 +35,5 @@ def test_an_unknown_model(call: Call) -> None:
     """A model that is in neither table is an error that says what to do."""
     done = call("models", "a-model-of-tomorrow")
     assert (2, "") == (done.returncode, done.stdout)
+    assert "paraformer-async: MODEL: 'a-model-of-tomorrow' is not in the table" in done.stderr
     assert "paraformer-async models" in done.stderr
