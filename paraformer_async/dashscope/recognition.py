@@ -24,6 +24,16 @@ from paraformer_async.errors import AudioError, ServiceError
 
 __all__ = ["Recognition"]
 
+# Those that the vendor's SDK names in its signatures, in that order.
+_NAMED = (
+    "disfluency_removal_enabled",
+    "diarization_enabled",
+    "speaker_count",
+    "timestamp_alignment_enabled",
+    "special_word_filter",
+    "audio_event_detection_enabled",
+)
+
 
 class Recognition:
     """
@@ -43,7 +53,13 @@ class Recognition:
         format: Format of the audio: pcm, wav, mp3, opus, speex, aac or amr.
         sample_rate: Its rate in Hz.
         workspace: Id of the workspace.
-        params: Parameters of the task, sent as they are. Not a parameter: `api_key`,
+        disfluency_removal_enabled: Drop filler words.
+        diarization_enabled: Distinguish speakers.
+        speaker_count: How many speakers there are.
+        timestamp_alignment_enabled: Align the times of words.
+        special_word_filter: Words to replace or to leave out, as JSON.
+        audio_event_detection_enabled: Detect events such as applause.
+        params: Further parameters of the task, sent as they are. Not a parameter: `api_key`,
             `base_address`, `headers`, `raw_input` (the `input` of the task).
 
     Raises:
@@ -57,6 +73,12 @@ class Recognition:
         format: str,
         sample_rate: int,
         workspace: str | None = None,
+        disfluency_removal_enabled: bool | None = None,
+        diarization_enabled: bool | None = None,
+        speaker_count: int | None = None,
+        timestamp_alignment_enabled: bool | None = None,
+        special_word_filter: str | None = None,
+        audio_event_detection_enabled: bool | None = None,
         **params: Any,
     ) -> None:
         if model is None:
@@ -71,20 +93,48 @@ class Recognition:
         self._workspace = workspace
         self._callback = callback
         self._callbacks = Callbacks()
-        self._params = dict(params)
+        self._params: dict[str, Any] = {}
+        self._update(
+            (
+                disfluency_removal_enabled,
+                diarization_enabled,
+                speaker_count,
+                timestamp_alignment_enabled,
+                special_word_filter,
+                audio_event_detection_enabled,
+            ),
+            params,
+        )
         self._run: FacadeRun | None = None
         self._running = False  # the vendor's name: programs read it, since nothing public says it
         self._has_run = False
         self._started_at = self._first_at = self._stopped_at = self._completed_at = 0.0
 
-    def call(self, file: str, phrase_id: str | None = None, **params: Any) -> RecognitionResult:
+    def call(
+        self,
+        file: str,
+        phrase_id: str | None = None,
+        disfluency_removal_enabled: bool | None = None,
+        diarization_enabled: bool | None = None,
+        speaker_count: int | None = None,
+        timestamp_alignment_enabled: bool | None = None,
+        special_word_filter: str | None = None,
+        audio_event_detection_enabled: bool | None = None,
+        **params: Any,
+    ) -> RecognitionResult:
         """
         Recognize a file, and return all final sentences.
 
         Args:
             file: The path of the file, whose format is that of the recognition.
             phrase_id: Id of a list of hot words, of v1 models.
-            params: Further parameters of the task, for this call and those after it.
+            disfluency_removal_enabled: Drop filler words.
+            diarization_enabled: Distinguish speakers.
+            speaker_count: How many speakers there are.
+            timestamp_alignment_enabled: Align the times of words.
+            special_word_filter: Words to replace or to leave out, as JSON.
+            audio_event_detection_enabled: Detect events such as applause.
+            params: Further parameters. All are for this call and those after it.
 
         Returns:
             The result; its `status_code` is not 200 if the service has failed, or if the file is
@@ -105,21 +155,48 @@ class Recognition:
             raise IsADirectoryError(f"Is a directory: {file}")
         if path.is_file() and not path.stat().st_size:  # a pipe tells no size
             raise InputDataRequired("The supplied file was empty (zero bytes long)")
+        self._update(
+            (
+                disfluency_removal_enabled,
+                diarization_enabled,
+                speaker_count,
+                timestamp_alignment_enabled,
+                special_word_filter,
+                audio_event_detection_enabled,
+            ),
+            params,
+        )
         self._begin()
         self._running = True
         try:
             with path.open("rb", buffering=0) as audio:
-                return self._recognize(audio, phrase_id, params)
+                return self._recognize(audio, phrase_id)
         finally:
             self._running = False
 
-    def start(self, phrase_id: str | None = None, **params: Any) -> None:
+    def start(
+        self,
+        phrase_id: str | None = None,
+        disfluency_removal_enabled: bool | None = None,
+        diarization_enabled: bool | None = None,
+        speaker_count: int | None = None,
+        timestamp_alignment_enabled: bool | None = None,
+        special_word_filter: str | None = None,
+        audio_event_detection_enabled: bool | None = None,
+        **params: Any,
+    ) -> None:
         """
         Begin to recognize audio that is sent.
 
         Args:
             phrase_id: Id of a list of hot words, of v1 models.
-            params: Further parameters of the task, for this recognition and those after it.
+            disfluency_removal_enabled: Drop filler words.
+            diarization_enabled: Distinguish speakers.
+            speaker_count: How many speakers there are.
+            timestamp_alignment_enabled: Align the times of words.
+            special_word_filter: Words to replace or to leave out, as JSON.
+            audio_event_detection_enabled: Detect events such as applause.
+            params: Further parameters. All are for this recognition and those after it.
 
         Raises:
             AssertionError: There is no callback.
@@ -131,12 +208,23 @@ class Recognition:
             message = "Please set the callback to get the speech recognition result."
             raise AssertionError(message)
         self._require_idle()
+        self._update(
+            (
+                disfluency_removal_enabled,
+                diarization_enabled,
+                speaker_count,
+                timestamp_alignment_enabled,
+                special_word_filter,
+                audio_event_detection_enabled,
+            ),
+            params,
+        )
         THREADS.start()
         self._begin()
         if self._run is not None and self._run.is_inherited:
             self._callbacks = Callbacks()
         post = self._callbacks.post
-        self._run = run = self._make_run(None, phrase_id, params)
+        self._run = run = self._make_run(None, phrase_id)
         run.on_result = lambda result: post(lambda: callback.on_event(result))
         run.on_end = lambda error: post(lambda: self._end(run, callback, error))
         with self._callbacks.held_back():
@@ -224,10 +312,13 @@ class Recognition:
             self.last_request_id = uuid.uuid4().hex
         self._has_run = True
 
-    def _make_run(
-        self, source: IO[bytes] | None, phrase_id: str | None, params: Mapping[str, Any]
-    ) -> FacadeRun:
+    def _update(self, named: tuple[Any, ...], params: Mapping[str, Any]) -> None:
+        """Keep the parameters of a call for those after it; of the *named*, `None` changes none."""
+        given = zip(_NAMED, named, strict=True)
+        self._params.update((name, value) for name, value in given if value is not None)
         self._params.update(params)
+
+    def _make_run(self, source: IO[bytes] | None, phrase_id: str | None) -> FacadeRun:
         options = settings.options_of(
             {name: value for name, value in self._params.items() if value is not None},
             model=self.model,
@@ -240,15 +331,13 @@ class Recognition:
         run.on_text = self._note_text
         return run
 
-    def _recognize(
-        self, audio: IO[bytes], phrase_id: str | None, params: Mapping[str, Any]
-    ) -> RecognitionResult:
+    def _recognize(self, audio: IO[bytes], phrase_id: str | None) -> RecognitionResult:
         results: list[RecognitionResult] = []
         if self.format == "pcm" and audio.seekable():  # not a pipe
             head = audio.read(LARGEST_HEADER)
             audio.seek(len(head) - len(without_header(head, self.sample_rate)))
         self._started_at = self._stopped_at = _now()
-        self._run = run = self._make_run(audio, phrase_id, params)
+        self._run = run = self._make_run(audio, phrase_id)
         run.on_result = results.append
         PORTAL.run(run.serve())
         self._completed_at = _now()

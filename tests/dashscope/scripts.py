@@ -497,6 +497,20 @@ def failed_at_the_start(world: World) -> None:
     world.attempt(lambda: recognition.send_audio_frame(bytes(3200)))
 
 
+@script()
+def parameters_by_position(world: World) -> None:
+    """Pass parameters by their position, and None for those of an earlier call."""
+    callback, access = world.callback(), {"base_address": world.server.url, "api_key": "any"}
+    recognition = world.asr.Recognition(
+        MODEL, callback, "pcm", 16000, None, True, False, speaker_count=2, **access
+    )
+    stream(recognition, disfluency_removal_enabled=None, speaker_count=None)
+    recognition.start(None, False, None, 3)
+    send(recognition)
+    recognition.stop()
+    note_call(world, recognition.call(world.pcm(), None, None, True, None, True))
+
+
 @script(None, FailTask(*FAILURE, at="run-task"))
 def whether_it_is_running(world: World) -> None:
     """Look whether a recognition is running, as programs do, though no public name says it."""
