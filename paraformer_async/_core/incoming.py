@@ -74,7 +74,7 @@ class Incoming(Outgoing):
         if self._end is not Mark.ROLLOVER or sentence is None or sentence.heartbeat:
             self._rollovers.note_usage(result.usage, self._ledger.sent)
             return self._take_whole(result, now)
-        if sentence.is_final and self._corrections.knows(sentence):
+        if sentence.is_final and self._corrections.has_version_of(sentence):
             return self._take_whole(result, now)  # of a sentence that was whole
         whole = self._rollovers.sort(result, sentence)
         return [one for each in whole for one in self._take_whole(each, now)]

@@ -14,7 +14,7 @@ would not help: the sentence is as long as a task may be.
 from math import inf
 
 from paraformer_async._core.messages import ResultGenerated
-from paraformer_async._core.timeline import end_of
+from paraformer_async._core.timeline import end_of, overlap, span_of
 from paraformer_async.options.policies import Rollover
 from paraformer_async.results import Sentence, Usage
 
@@ -76,7 +76,14 @@ class Rollovers:
         held, whole = self.held, list[ResultGenerated]()
         before = held.sentence if held else None
         number = sentence.sentence_id
-        is_same = before is not None and number is not None and number == before.sentence_id
+        is_same = (
+            before is not None
+            and number is not None
+            and number == before.sentence_id
+            and overlap(
+                span_of(before), span_of(sentence)
+            )  # some services give all sentences the same number
+        )
         begin = before.begin_time if before else 0
         if held is not None and sentence.begin_time > begin and not is_same:
             self.held = None

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from paraformer_async.results import Sentence, Word
 
-__all__ = ["Timeline", "end_of"]
+__all__ = ["Timeline", "end_of", "overlap", "span_of"]
 
 Placed = TypeVar("Placed", bound=Sentence)
 
@@ -156,3 +156,21 @@ def end_of(sentence: Sentence) -> int:
     if sentence.end_time is not None:
         return sentence.end_time
     return sentence.words[-1].end_time if sentence.words else sentence.begin_time
+
+
+def span_of(sentence: Sentence) -> tuple[int, int]:
+    """Return the begin and the end of *sentence*, as far as it is known, on its own timeline."""
+    return sentence.begin_time, end_of(sentence)
+
+
+def overlap(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """
+    Return whether two spans on one timeline begin at once, or have half of the shorter in common.
+
+    Those of two sentences may have less in common: services pad.
+    """
+    (begin, end), (begin_of_other, end_of_other) = one, other
+    common = min(end, end_of_other) - max(begin, begin_of_other)
+    is_most = 2 * common >= min(end - begin, end_of_other - begin_of_other)
+    is_any = begin < end_of_other and begin_of_other < end
+    return begin == begin_of_other or (is_any and is_most)

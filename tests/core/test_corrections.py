@@ -94,6 +94,25 @@ def test_numbers_that_are_all_the_same_correct_nothing() -> None:
     assert list(range(6)) == places(*finals)
 
 
+def test_padding_makes_no_correction() -> None:
+    """Nor does it if it pads its sentences, so that they have a little audio in common."""
+    finals = [final(at, at + 600, "a", 0) for at in range(0, 3000, 500)]
+    assert list(range(6)) == places(*finals)
+    assert [0, 0] == places(final(0, 900, "a", 0), final(600, 900, "b", 0))
+
+
+def test_versions() -> None:
+    """A final is a version of an earlier one of its number at its time, or the same once more."""
+    corrections = Corrections()
+    for count, one in enumerate((final(0, 500, "a", 7), final(500, 900, "b"))):
+        corrections.place(one, final(one.begin_time + 5000, 6000, one.text, 7), count)
+    assert corrections.has_version_of(final(100, 500, "A", 7))
+    assert corrections.has_version_of(final(500, 900, "b"))
+    assert not corrections.has_version_of(final(500, 900, "A", 7))
+    assert not corrections.has_version_of(final(500, 900, "B"))
+    assert not corrections.has_version_of(final(0, 500, "A", 8))
+
+
 def test_another_task_has_other_sentences() -> None:
     """A number of an earlier task stands for another sentence."""
     corrections = Corrections()

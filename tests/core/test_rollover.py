@@ -250,6 +250,19 @@ class TestTheLastFinal:
         assert ["one", "o"] == texts(made.deliver(first, partial, second))
         assert [] == made.deliver(TaskFinished())
 
+    def test_sentences_of_the_same_number(self) -> None:
+        """Some services give all sentences the same number: a later one is no other version."""
+        made = self.end()
+        first, second, third = (
+            ResultGenerated(Sentence(at, at + 100, text, sentence_end=True, sentence_id=1))
+            for at, text in ((1000, "a"), (1200, "b"), (1400, "c"))
+        )
+        assert [] == made.deliver(first)
+        assert ["a"] == texts(made.deliver(second))
+        assert ["b"] == texts(made.deliver(third))
+        made.deliver(TaskFinished())
+        assert 7 * len(FRAME) == size(made.start())
+
     def test_pauses_are_not_sent_again(self) -> None:
         """No final of a finished task is late: what lies between its sentences is silence."""
         made = table(seconds=8.0, grace=5.0)
