@@ -106,9 +106,20 @@ def _parts(sentence: Sentence, columns: int) -> Iterator[tuple[int, int, str]]:
     if not words or (_fits(text, columns) and end - begin <= _MAX_MS):
         yield begin, end, text
         return
-    for part, part_text in _split(text, words, columns):
+    for part, part_text in _split_evenly(text, words, columns):
         begin = max(begin, part[0].begin_time)
         yield begin, max(begin, part[-1].end_time), part_text
+
+
+def _split_evenly(text: str, words: Sequence[Word], columns: int) -> list[tuple[list[Word], str]]:
+    """Split *text* between words so that no last word or two are on screen for only a moment."""
+    parts = list(_split(text, words, columns))
+    for narrower in range(columns - 2, columns * 2 // 3, -2):
+        if len(parts) < 2 or width(parts[-1][1]) >= _LINE // 2:
+            break
+        even = list(_split(text, words, narrower))
+        parts = even if len(even) == len(parts) else parts
+    return parts
 
 
 def _split(text: str, words: Sequence[Word], columns: int) -> Iterator[tuple[list[Word], str]]:

@@ -215,14 +215,20 @@ def test_the_same_word_in_brackets_again_and_again() -> None:
 
 @given(st.lists(st.sampled_from([1, 2, 3, 5, 8, 13]), min_size=1, max_size=80))
 def test_each_caption_begins_with_its_first_word(sizes: list[int]) -> None:
-    """Wherever lines end, no word is on a screen of its own for a moment in mid-sentence."""
+    """Wherever lines end, each caption begins at the time of its first word."""
     sentence = sentence_of(" ".join("x" * size for size in sizes), each=50)
     captions = parse_srt(to_srt([sentence]))
     counts = [len(text.split()) for *_, text in captions]
     firsts = [sentence.words[sum(counts[:place])] for place in range(len(counts))]
     assert [word.begin_time for word in firsts] == [begin for begin, *_ in captions]
-    for *_, text in captions[:-1]:  # what follows did not fit: a word has up to 13 columns
-        assert len(text) > 2 * (42 - 14)
+
+
+@pytest.mark.parametrize("count", range(15, 60))
+def test_no_last_word_is_on_a_screen_of_its_own(count: int) -> None:
+    """Each caption of a long sentence has at least half a line, so that it stays for a while."""
+    captions = parse_srt(to_srt([sentence_of("word " * count, each=200)]))
+    assert len(captions) > 1 or count < 20
+    assert all(len(text) >= 21 for *_, text in captions)
 
 
 def test_slow_speech_is_split_by_time() -> None:
