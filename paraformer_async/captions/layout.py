@@ -17,6 +17,7 @@ _MAX_MS = 7000
 # A caption that overlaps with the next one is cut to this, if it was longer.
 _READABLE_MS = 1000
 _MIN_MS = 1
+_NEAR = 20  # characters in which a word of a sentence is looked for, for each that was not found
 _READING_SPEED = 20  # columns a second, where nothing tells how long a sentence was spoken
 # Categories of characters between which and the next or the previous one no line is broken. The
 # last ones change the character before them: accents, joiners, skin tones, marks of long vowels.
@@ -125,10 +126,12 @@ def _split_evenly(text: str, words: Sequence[Word], columns: int) -> list[tuple[
 def _split(text: str, words: Sequence[Word], columns: int) -> Iterator[tuple[list[Word], str]]:
     """Split *text* between words wherever a caption is full, without changing the text."""
     part: list[Word] = []
-    begin = at = 0
+    begin = at = missed = 0
+    lower = text.lower() if len(text.lower()) == len(text) else text
     for word in words:
         word_text = clean(word.text)
-        found = text.find(word_text, at)
+        found = _find(lower, word_text.lower(), at, _NEAR * (1 + missed))
+        missed = missed + 1 if found < 0 else 0
         where = place = at if found < 0 else found
         while where > begin and _is_opening(text[begin:where]):
             where -= 1
@@ -145,6 +148,28 @@ def _split(text: str, words: Sequence[Word], columns: int) -> Iterator[tuple[lis
         part.append(word)
         at = place + len(word_text) if found >= 0 else at
     yield part, text[begin:].strip()
+
+
+def _find(text: str, word: str, at: int, near: int) -> int:
+    """
+    Return where *word* begins in *text* from *at* on, so *near* and not within another word.
+
+    Returns:
+        The position; -1 if the text has another spelling there, as "3" for "three".
+    """
+    found = text.find(word, at, at + near + len(word))
+    while found >= 0:
+        end = found + len(word)
+        edges = text[max(found - 1, 0) : found + 1], text[end - 1 : end + 1]
+        if not (word and any(map(_is_joined, edges))):
+            return found
+        found = text.find(word, found + 1, at + near + len(word))
+    return -1
+
+
+def _is_joined(pair: str) -> bool:
+    """Return whether two characters are of one word, in scripts with cases; or digits."""
+    return len(pair) > 1 and all(one.isdigit() or one.lower() != one.upper() for one in pair)
 
 
 def _fits(text: str, columns: int) -> bool:

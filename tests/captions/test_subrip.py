@@ -275,6 +275,27 @@ def test_words_spelled_differently_in_the_text() -> None:
     assert "1999 was good." == " ".join(part for _, _, part in captions)
 
 
+def test_words_as_spoken_of_a_text_with_numbers() -> None:
+    """Captions end between words of the text, near their times, though many are spelled out."""
+    spoken = (
+        "in nineteen ninety nine we paid two thousand dollars and fifty cents for three computers "
+        "twenty five percent more than in nineteen ninety eight when they were sold at one "
+        "thousand dollars each by the well known manufacturer and nobody else"
+    )
+    text = (
+        "In 1999 we paid $2,000.50 for 3 computers, 25% more than in 1998, when they were sold at "
+        "$1,000 each by the well-known manufacturer and nobody else."
+    )
+    words = sentence_of(spoken, each=200).words
+    captions = parse_srt(to_srt([Sentence(0, words[-1].end_time, text, words)]))
+    assert text == " ".join(part.replace("\n", " ") for *_, part in captions)
+    begins = {word.text: word.begin_time for word in words}
+    for begin, _, part in captions[1:]:
+        first = part.split()[0].rstrip(",").lower()
+        assert abs(begins.get(first, begin) - begin) <= 600
+    assert all(end - begin >= 1000 for begin, end, _ in captions)
+
+
 WORDS = st.lists(
     st.tuples(
         st.integers(-50, 4000), st.integers(-50, 9000), st.sampled_from(["好", "ab", "x" * 50, ""])
