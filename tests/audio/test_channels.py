@@ -16,6 +16,7 @@ from paraformer_async.audio.channels import Deinterleaver, Divider
 from paraformer_async.audio.channels_of_wav import WavDivider
 from paraformer_async.audio.decoding.mixing import Interleave
 from paraformer_async.audio.dividing import channels_to_divide, make_divider
+from paraformer_async.audio.samples import immutable
 from paraformer_async.errors import AudioError
 from paraformer_async.options.options import Options
 
@@ -103,6 +104,12 @@ def test_two_who_speak_at_once(size: int, caplog: pytest.LogCaptureFixture) -> N
         mixed = np.frombuffer(b"".join(divider.feed(chunk)[0] for chunk in chunks), "<i2")
         assert np.abs(mixed - both.mean(axis=1)).max() <= 0.5
     assert "opposite phases" not in caplog.text
+
+
+def test_arrays_of_opposite_phases() -> None:
+    """Arrays of 10 ms, each of which is mixed by itself, do not mix to silence either."""
+    voice = np.random.default_rng(2).integers(-9000, 9000, 80, np.int16)
+    assert immutable(np.stack([voice, -voice], axis=1)) == voice.tobytes()
 
 
 @pytest.mark.parametrize("size", [1, 50])

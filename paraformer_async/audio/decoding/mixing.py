@@ -22,7 +22,8 @@ __all__ = ["Downmix", "Interleave", "Mixer"]
 # it by chance; opposite phases leave less than half of it for longer, even if a hum is in phase.
 _AT_ONCE, _LATELY = 0.1, 0.5
 _ENOUGH = 4800  # samples that show more than chance
-_FEW = 160  # samples; in a shorter block, any two channels may cancel each other out
+# In a block of fewer samples, or of less than 10 ms, any two channels may cancel each other out.
+_FEW = 80
 _HALF_LIFE = 0.5  # seconds after which what was measured counts half
 _AUDIBLE = 1e-8 * 32768**2  # power: -80 dBFS
 _TOO_LITTLE = 0.1  # seconds of canceling that are not worth a remark
@@ -123,9 +124,10 @@ class Downmix:
         self._kept = self._kept * fade + kept
         if self._size >= _ENOUGH and self._kept < _LATELY * self._expected:
             return True
-        if size < _FEW:  # a source may be cut anywhere
+        few = max(_FEW, rate // 100)
+        if size < few:  # a source may be cut anywhere
             expected, kept = self._expected, self._kept
-        return self._size >= _FEW and kept < _AT_ONCE * expected
+        return self._size >= few and kept < _AT_ONCE * expected
 
     def _loudest(self, floats: "NDArray[np.float32]") -> "NDArray[np.float32]":
         """Return the loudest channel; the one before, unless its power is less than half of it."""
