@@ -114,7 +114,8 @@ def _plane(frame: Any, number: int, dtype: str, count: int) -> "NDArray[Any]":
     import numpy as np
     from av.audio.plane import AudioPlane
 
-    return np.frombuffer(AudioPlane(frame, number), dtype, count)  # a plane may be longer
+    plane: Any = AudioPlane(frame, number)
+    return np.frombuffer(plane, dtype, count)  # a plane may be longer
 
 
 def _refuse(*_: object) -> Any:
