@@ -38,7 +38,6 @@ __all__ = [
 
 Moment: TypeAlias = Literal["run-task", "started", "finish", "finished", "idle"]
 _MOMENTS: tuple[str, ...] = get_args(Moment)
-_NEVER_SENT = (1005, 1006, 1015)  # RFC 6455, 7.4.1
 
 
 class TimedFault(Struct, frozen=True, kw_only=True):
@@ -100,9 +99,8 @@ class Drop(TimedFault, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        is_code = is_whole(self.code) and 1000 <= self.code < 5000
-        if self.code is not None and (not is_code or self.code in _NEVER_SENT):
-            raise ValueError(f"Drop: code={self.code!r} is not a close code that can be sent")
+        if self.code is not None and not (is_whole(self.code) and 1000 <= self.code < 5000):
+            raise ValueError(f"Drop: code={self.code!r} is not a close code, 1000 to 4999")
 
 
 class FailTask(TimedFault, frozen=True):

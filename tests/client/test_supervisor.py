@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import suppress
 
+import anyio
 import pytest
 
 from paraformer_async._client import supervisor as supervisors
@@ -63,15 +64,19 @@ async def test_work_of_the_recognizer_itself_is_run_again() -> None:
     supervisor = Supervisor(no_cleanup)
     await supervisor.start()
     runs: list[int] = []
+    is_last = asyncio.Event()
 
     async def timer() -> None:
         runs.append(len(runs))
         if len(runs) < 3:
             cancel_current()
+        else:
+            is_last.set()
         await asyncio.sleep(60)
 
     supervisor.start_soon(timer, restart=True)
-    await asyncio.sleep(0.01)
+    with anyio.fail_after(5):
+        await is_last.wait()
     await supervisor.aclose()
     assert [0, 1, 2] == runs
 
