@@ -71,8 +71,10 @@ def _video_stream(output: av.container.OutputContainer) -> av.VideoStream:
 
 
 def _add_video(output: av.container.OutputContainer, stream: av.VideoStream, seconds: int) -> None:
-    for _ in range(10 * seconds):
-        output.mux(stream.encode(av.VideoFrame(64, 64, "yuv420p")))
+    black = np.full((96, 64), 16, np.uint8)  # 64 lines of luma, and 32 of both chroma
+    black[64:] = 128
+    for _ in range(10 * seconds):  # a frame of its own would have what was in memory
+        output.mux(stream.encode(av.VideoFrame.from_ndarray(black, "yuv420p")))
     output.mux(stream.encode(None))
 
 
