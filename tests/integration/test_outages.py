@@ -1,6 +1,7 @@
 """Outages of a live stream that last longer than its audio is kept."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 
 import pytest
@@ -32,6 +33,7 @@ class Gate:
         self._is_open = True
         self._writers: set[asyncio.StreamWriter] = set()
         self._kind = ""
+        self._placeholder = socket.socket()
         self.port = 0
 
     async def listen(self) -> None:
@@ -44,8 +46,15 @@ class Gate:
         self._kind = kind
         if kind in ("", "refused"):
             self._server.close()
+        if kind == "refused":  # and another process must not be given the port meanwhile
+            self._placeholder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._placeholder.bind(("127.0.0.1", self.port))
         for writer in self._writers:
             writer.transport.abort()
+
+    def release(self) -> None:
+        """Let others have the port."""
+        self._placeholder.close()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
@@ -82,6 +91,7 @@ async def service() -> AsyncIterator[tuple[Gate, ScriptedServer]]:
         await gate.listen()
         yield gate, server
         gate.fail("")
+        gate.release()
 
 
 @pytest.mark.parametrize(
