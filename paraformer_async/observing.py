@@ -138,7 +138,7 @@ class RetryScheduled(Struct, frozen=True):
         failure: Why the last attempt ended, with all facts.
         failures: Consecutive failures so far.
         delay: Seconds until the next attempt.
-        unsettled: Seconds of audio that will be sent again; `None` if it is compressed, and
+        replayed: Seconds of audio that will be sent again; `None` if it is compressed, and
             sent as it is.
     """
 
@@ -146,7 +146,7 @@ class RetryScheduled(Struct, frozen=True):
     failure: Exception
     failures: int
     delay: float
-    unsettled: float | None
+    replayed: float | None
 
 
 class MessageSent(Struct, frozen=True):

@@ -88,13 +88,13 @@ class Reporter:
         self._log.info("the endpoint is %s now, in place of %s", new, old)
         self.emit(EndpointSwitched(recognition, old, new, previous[1]))
 
-    def retry(self, again: Again, unsettled: float | None) -> None:
+    def retry(self, again: Again, replayed: float | None) -> None:
         """
         Report a failure that is followed by another attempt; the first one is a warning.
 
         Args:
             again: What follows.
-            unsettled: Seconds of audio that are sent again; `None` if that is not known.
+            replayed: Seconds of audio that are sent again; `None` if that is not known.
         """
         failure = again.failure
         if failure is None:
@@ -103,12 +103,12 @@ class Reporter:
             logging.INFO if self._has_retried else logging.WARNING,
             "another attempt in %.2f s; %s will be sent and billed again; the reason: %s",
             again.after,
-            "audio" if unsettled is None else f"{unsettled:.1f} s of audio",
+            "audio" if replayed is None else f"{replayed:.1f} s of audio",
             clean(str(failure)),
         )
         self._has_retried = True
         self.emit(
-            RetryScheduled(self._log.recognition, failure, again.failures, again.after, unsettled)
+            RetryScheduled(self._log.recognition, failure, again.failures, again.after, replayed)
         )
 
     def end(

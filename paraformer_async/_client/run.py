@@ -261,7 +261,7 @@ class Run:
             return False
         if verdict.rewind_to is not None and self._pump is not None:
             self._pump.rewind(verdict.rewind_to)
-        self._reporter.retry(verdict, self.machine.repeated)
+        self._reporter.retry(verdict, self.machine.to_replay)
         await anyio.sleep(verdict.after)
         return not self._ends_between_tasks()
 

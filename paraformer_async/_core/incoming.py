@@ -60,9 +60,9 @@ class Incoming(Outgoing):
         return len(self._progress.text)
 
     @property
-    def repeated(self) -> float | None:
+    def to_replay(self) -> float | None:
         """Seconds of audio that another task would receive again; `None` for compressed audio."""
-        return self._ledger.repeated
+        return self._ledger.to_replay
 
     def _take_result(self, result: ResultGenerated, now: float) -> list[RecognitionResult]:
         """Note what a result brings, and return results for the user."""

@@ -89,7 +89,7 @@ class Ledger(Coverage):
         return (size + self._unread.extent) / self._bytes_per_ms / 1000
 
     @property
-    def repeated(self) -> float | None:
+    def to_replay(self) -> float | None:
         """Seconds of the user's audio that the next task receives again; `None` if compressed."""
         if self._bytes_per_ms is None:
             return None

@@ -76,14 +76,9 @@ class Rollovers:
         held, whole = self.held, list[ResultGenerated]()
         before = held.sentence if held else None
         number = sentence.sentence_id
-        is_same = (
-            before is not None
-            and number is not None
-            and number == before.sentence_id
-            and overlap(
-                span_of(before), span_of(sentence)
-            )  # some services give all sentences the same number
-        )
+        has_its_number = before and number is not None and number == before.sentence_id
+        # Some services give all sentences the same number: another version is at the same time.
+        is_same = before and has_its_number and overlap(span_of(before), span_of(sentence))
         begin = before.begin_time if before else 0
         if held is not None and sentence.begin_time > begin and not is_same:
             self.held = None

@@ -48,12 +48,10 @@ class Track:
     def __init__(self, file: IO[bytes], demuxer: str, *, is_shortened: bool) -> None:
         self.lost: float = 0.0
         self.is_cut: bool = False
-        self._is_by_number = demuxer == "avi"
-        self._is_bare = demuxer in _BARE
+        self._demuxer = demuxer
         self._rate: int | None = None  # of the first frame, in Hz
         self._has_changed = False  # whether another one was of another rate
         self._number: int | None = None  # of the next packet
-        self._is_growing = demuxer in _GROWING
         self._end = 0  # of the last packet of any track, in bytes
         self._container = open_container(file, demuxer)
         self._stream = self._best()
@@ -139,14 +137,16 @@ class Track:
         """Return the frame, without its time where that is wrong: it follows at once then."""
         self._rate = self._rate or frame.sample_rate
         self._has_changed |= frame.sample_rate != self._rate
-        if self._is_bare and self._has_changed:
+        if self._has_changed and self._demuxer in _BARE:
             frame.pts = None
         return frame
 
     def _packets(self) -> Iterator[Any]:
         from av.error import FFmpegError
 
-        streams: Any = self._container.streams if self._is_growing else [self._stream]
+        is_growing = self._demuxer in _GROWING
+        streams: Any = self._container.streams if is_growing else [self._stream]
+        is_by_number = self._demuxer == "avi"
         is_done = False
         while not is_done:
             try:
@@ -154,7 +154,7 @@ class Track:
                     self._end = max(self._end, (packet.pos or 0) + packet.size)
                     if packet.stream.index != self._stream.index:
                         continue
-                    if self._is_by_number:
+                    if is_by_number:
                         self._count(packet)
                     yield packet
                 is_done = True
@@ -162,7 +162,7 @@ class Track:
                 pass
             except FFmpegError:  # the container ends within one of its own structures
                 self.is_cut = is_done = True
-        if self._is_growing and self._container.size - self._end > _UNREAD:
+        if is_growing and self._container.size - self._end > _UNREAD:
             self.remark = self.remark or "has a track that begins later, which was not read"
 
     def _count(self, packet: Any) -> None:

@@ -142,8 +142,8 @@ class Telemetry:
     def _note_retry(self, event: RetryScheduled, running: _Running) -> None:
         failure = {"error.type": type(event.failure).__name__}
         cost = {"paraformer.delay": event.delay}
-        if event.unsettled is not None:
-            cost["paraformer.audio.unsettled"] = event.unsettled
+        if event.replayed is not None:
+            cost["paraformer.audio.replayed"] = event.replayed
         running.span.add_event("retry", {**failure, **cost})
         self._metrics.retries.add(1, {**running.attributes, **failure})
 

@@ -99,7 +99,7 @@ async def test_another_task_goes_on_where_the_first_broke(
     ]
     (retry,) = retries.seen
     assert isinstance(retry.failure, ConnectionLostError)
-    assert (1, 0.0, 0.3) == (retry.failures, retry.delay, pytest.approx(retry.unsettled))
+    assert (1, 0.0, 0.3) == (retry.failures, retry.delay, pytest.approx(retry.replayed))
     assert stream.request_ids[0] == retry.recognition
     await first.closed()
     assert stream.request_ids == tuple(result.request_id for result in results)

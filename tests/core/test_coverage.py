@@ -86,12 +86,12 @@ class TestGaps:
         account = Account(5000)
         account.final(1000, 2000)
         account.final(3000, 4000)
-        assert 3.0 == account.ledger.repeated
+        assert 3.0 == account.ledger.to_replay
         account.heartbeat(4800)
-        assert 3.0 == account.ledger.repeated
+        assert 3.0 == account.ledger.to_replay
         account.send(5000)
         account.heartbeat(9900)
-        assert 3.1 == account.ledger.repeated
+        assert 3.1 == account.ledger.to_replay
         assert [(0, 1000), (2000, 3000), (8900, 10_000)] == account.restart()
 
     def test_their_finals_settle_them_in_the_next_task(self) -> None:

@@ -269,10 +269,10 @@ def test_a_restart_hears_all_that_no_final_sentence_covers(
         if event == 1:
             settle(ledger, final(service_ms // 2, service_ms - ms // 2))
         elif event == 2:
-            repeated = ledger.repeated
+            to_replay = ledger.to_replay
             again = ledger.restart()
             assert audio[2 * ledger.settled :] == joined(again)
-            assert repeated == pytest.approx((len(audio) / 2 - ledger.settled) / 1000)
+            assert to_replay == pytest.approx((len(audio) / 2 - ledger.settled) / 1000)
             service_ms = sum(len(one.data) for one in again) // 2
             assert not again or not again[0].injected or ledger.settled == 0
     assert audio[2 * ledger.settled :] == joined(ledger.restart())

@@ -540,7 +540,7 @@ class TestResults:
         translation = Translation(0, 1000, "eins", sentence_end=True, lang="de")
         (shown,) = table.deliver(ResultGenerated(None, None, (translation,)))
         assert (True, "", (translation,)) == (shown.is_final, shown.text, shown.translations)
-        assert 0 == table.machine.repeated
+        assert 0 == table.machine.to_replay
 
     def test_turn_events_are_those_of_what_the_user_receives(self) -> None:
         """The stable text begins the text as middleware has made it."""
@@ -633,9 +633,9 @@ class TestTakingOver:
         """What no final result covers is sent again, and the end if it had been sent."""
         table = Table()
         table.start(10)
-        assert 1.0 == table.machine.repeated
+        assert 1.0 == table.machine.to_replay
         table.deliver(final(700))
-        assert 0.3 == pytest.approx(table.machine.repeated)
+        assert 0.3 == pytest.approx(table.machine.to_replay)
         assert 3 * len(FRAME) == size(table.again())
         table.finish()
         *audio, end = table.again()
@@ -947,7 +947,7 @@ class TestTakingOver:
         table.flush()
         table.deliver(final(end_time))
         table.flush()
-        before = table.machine.repeated
+        before = table.machine.to_replay
         assert before is not None
         assert before > 2.0
         assert before * SECOND == pytest.approx(size(table.again()), abs=SECOND)
@@ -986,7 +986,7 @@ class TestTakingOver:
         verdict = table.lose()
         assert isinstance(verdict, Again)
         assert SECOND == verdict.rewind_to
-        assert 3.0 == table.machine.repeated
+        assert 3.0 == table.machine.to_replay
         assert not table.machine._buffer.is_ended
         table.machine.send(audio[verdict.rewind_to :], 0.0)
         table.machine.finish(0.0)
@@ -1133,7 +1133,7 @@ class TestReplay:
 
     def test_how_much_compressed_audio_is_sent_again_is_not_known(self) -> None:
         """Its bytes cannot be converted to time."""
-        assert Table(format="mp3").machine.repeated is None
+        assert Table(format="mp3").machine.to_replay is None
 
     def test_nothing_is_sent_to_a_task_that_has_failed(self) -> None:
         """After a failure in the middle of a replay, nothing leaves until it is decided on."""
