@@ -11,12 +11,12 @@ All durations are milliseconds of audio (`…_ms`) or seconds of the clock (`sec
 """
 
 from collections.abc import Mapping
-from math import inf
 from typing import Literal, TypeAlias, get_args
 
 from msgspec import Struct
 
-from paraformer_async.options.checks import is_whole
+from paraformer_async.errors import InvalidOptionError
+from paraformer_async.options.checks import is_whole, require_number
 
 __all__ = [
     "Drop",
@@ -213,7 +213,6 @@ Fault: TypeAlias = TimedFault | NeverStart | NeverFinish | SlowClose | Late | Re
 
 
 def _require_delay(fault: Struct, seconds: object) -> None:
-    if not isinstance(seconds, int | float) or not 0 <= seconds < inf:
-        raise ValueError(
-            f"{type(fault).__name__}: seconds={seconds!r} is not a number of seconds, from 0"
-        )
+    name, allowed = f"{type(fault).__name__}.seconds", "a number of seconds, from 0"
+    if require_number(name, seconds, allowed) < 0:
+        raise InvalidOptionError(name, f"{seconds} is not {allowed}")

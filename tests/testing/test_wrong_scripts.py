@@ -92,8 +92,8 @@ async def test_a_client_that_leaves_is_no_mistake() -> None:
         (lambda: Drop(at="finish", code=5), "Drop: code=5 is not a close code"),
         (lambda: Refuse("503"), "Refuse: status='503' is not 200 to 599"),  # type: ignore[arg-type]
         (lambda: Refuse(101), "Refuse: status=101 is not"),
-        (lambda: Late(-1), "Late: seconds=-1 is not a number of seconds"),
-        (lambda: SlowClose("1"), "SlowClose: seconds='1' is not"),  # type: ignore[arg-type]
+        (lambda: Late(-1), "Late.seconds: -1 is not a number of seconds"),
+        (lambda: SlowClose("1"), "SlowClose.seconds: '1' is not"),  # type: ignore[arg-type]
     ],
 )
 async def test_a_fault_that_can_never_happen(make: Callable[[], Any], text: str) -> None:
