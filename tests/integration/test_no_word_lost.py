@@ -258,8 +258,8 @@ async def test_every_retry_is_observed() -> None:
     assert isinstance(first.failure, ConnectionLostError)
     assert isinstance(second.failure, TaskFailedError)
     assert second.failure.is_throttled
-    assert first.unsettled is not None
-    assert first.unsettled > 0
+    assert first.replayed is not None
+    assert first.replayed > 0
     assert 0.01 == first.delay
 
 
